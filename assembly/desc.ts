@@ -1,0 +1,128 @@
+// One descriptor struct per operator: what a plan writes once into linear memory and a kernel reads at its start.
+// Every field is four bytes, so the offset of a field is four times its index:
+//
+//   desc ─▶ | +0 field 0 | +4 field 1 | +8 field 2 | …
+//
+// scripts/generate.mjs reads this file and writes the same layouts for TypeScript (src/gen/desc.ts); addresses are
+// `usize` and end in Ptr, byte counts end in Bytes, element strides in Stride.
+
+/** C = act(A · B + bias + residual), batched: see gemm.ts. One work item is one row, numbered batch * rows + row. */
+@unmanaged export class GemmDesc {
+  aPtr: usize; // row r of a batch starts at aPtr + r * aStrideBytes
+  bPtr: usize; // packed panels, see pack.ts
+  cPtr: usize;
+  biasPtr: usize; // cols rounded up to 8 floats: always present, zeros when there is no bias
+  residualPtr: usize; // laid out as C, or 0
+  blocksPtr: usize; // reduction blocks, see gemm.ts
+  blockCount: i32;
+  rows: i32;
+  cols: i32;
+  aStrideBytes: i32;
+  cStrideBytes: i32;
+  aBatchBytes: i32;
+  bBatchBytes: i32;
+  biasBatchBytes: i32;
+  cBatchBytes: i32;
+  lo: f32; // the clamp of relu, relu6 and clip; -inf and inf when there is none
+  hi: f32;
+  activation: i32; // code of activation.ts applied after the clamp, 0 for none
+  alpha: f32;
+  beta: f32;
+}
+
+/** Weights [M, C/groups, R, S] to panels: see pack.ts. One work item is one panel, numbered group * panels + panel. */
+@unmanaged export class PackDesc {
+  srcPtr: usize;
+  dstPtr: usize;
+  blocksPtr: usize;
+  blockCount: i32;
+  cols: i32; // M per group
+  channels: i32; // C per group
+  kernelW: i32; // S
+  colBytes: i32; // source stride of m
+  channelBytes: i32; // source stride of c
+  kernelHBytes: i32; // source stride of r
+  kernelWBytes: i32; // source stride of s
+  srcGroupBytes: i32;
+  dstGroupBytes: i32;
+}
+
+/**
+ * Any image to a zero-padded channels-last one, each group's channels padded to a whole number of lanes where wanted:
+ *
+ *   dst[n][padTop + h][padLeft + w][g][c]   g < groups, c < groupChannelsPadded
+ *
+ * One work item is one destination row, numbered n * dstH + row.
+ */
+@unmanaged export class PadImageDesc {
+  srcPtr: usize;
+  dstPtr: usize;
+  channels: i32; // C
+  height: i32;
+  width: i32;
+  srcImageBytes: i32;
+  srcRowBytes: i32;
+  srcPixelBytes: i32;
+  srcChannelBytes: i32; // 4 when the source is channels-last
+  dstHeight: i32;
+  dstWidth: i32;
+  padTop: i32;
+  padLeft: i32;
+  groups: i32;
+  groupChannelsPadded: i32;
+}
+
+/** dst[b][j][i] = src[b][i][j]: layout changes between contiguous and channels-last. One item is 4 source rows of a batch. */
+@unmanaged export class TransposeDesc {
+  srcPtr: usize;
+  dstPtr: usize;
+  rows: i32;
+  cols: i32;
+  srcBatchBytes: i32;
+  dstBatchBytes: i32;
+}
+
+/**
+ * A convolution over a channels-last image: every algorithm reads this one struct. Sizes are per group where it says so.
+ * The image may be a padded copy (pad_image_f32), so that no tap falls outside of it, or the user's own tensor, with
+ * padTop and padLeft telling where taps start; each algorithm says which it takes.
+ */
+@unmanaged export class ConvDesc {
+  xPtr: usize;
+  wPtr: usize; // packed as the algorithm wants it
+  biasPtr: usize; // groups * (M per group rounded up to 8) floats
+  residualPtr: usize; // laid out as y, or 0
+  yPtr: usize;
+  blocksPtr: usize; // reduction blocks, see gemm.ts
+  blockCount: i32;
+  batch: i32; // N
+  channels: i32; // C per group
+  height: i32; // of the image at xPtr
+  width: i32;
+  xPixelBytes: i32;
+  xRowBytes: i32;
+  xImageBytes: i32;
+  xGroupBytes: i32;
+  filters: i32; // M per group
+  outH: i32; // P
+  outW: i32; // Q
+  yPixelBytes: i32;
+  groups: i32;
+  kernelH: i32; // R
+  kernelW: i32; // S
+  strideH: i32;
+  strideW: i32;
+  dilationH: i32;
+  dilationW: i32;
+  padTop: i32;
+  padLeft: i32;
+  wGroupBytes: i32;
+  biasGroupBytes: i32;
+  tile: i32; // Winograd: tiles a block. FFT: log2 of the transform size
+  colBlock: i32; // Winograd: output channels a block, a multiple of 8
+  lo: f32;
+  hi: f32;
+  activation: i32;
+  alpha: f32;
+  beta: f32;
+}

@@ -1,0 +1,10 @@
+// This file is the ABI: every kernel is `name(desc: usize, begin: i32, end: i32, scratch: usize): void`, and has one row in
+// src/kernels.ts. A test holds both lists to each other.
+export { ABI } from "./gen/abi";
+export { RELAXED } from "./simd";
+
+export { gemm_f32 } from "./gemm";
+export { pack_weights_f32, pad_image_f32, transpose_f32 } from "./pack";
+export { conv2d_direct_f32 } from "./conv-direct";
+export { im2col_f32 } from "./conv-im2col";
+export { conv2d_implicit_gemm_f32 } from "./conv-implicit-gemm";

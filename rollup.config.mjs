@@ -1,0 +1,67 @@
+// JavaScript to dist/: one chunk a kernel binary, shared code split off, so that every entry has the same classes.
+// Prints raw and gzipped sizes and fails over budget.
+import { gzipSync } from "node:zlib";
+import { wasm } from "@rollup/plugin-wasm";
+
+/** Bytes. index: the default entry with all that it loads for one binary. */
+const BUDGETS = { wasmRaw: 64 * 1024, indexGzip: 60 * 1024 };
+
+const BINARY = /wasm\/(simd|relaxed)\.wasm(\?\w+)?$/;
+
+/** src imports ../build/wasm/<binary>.wasm: inlined as it stands, left external with ?static and ?module. */
+const binaries = {
+  name: "binaries",
+  resolveId(source) {
+    const match = BINARY.exec(source);
+    if (!match) return null;
+    if (match[2] === "?static") return { id: `./wasm/${match[1]}.wasm`, external: true };
+    if (match[2] === "?module") return { id: `./wasm/${match[1]}.wasm?module`, external: true };
+    return new URL(`build/wasm/${match[1]}.wasm`, import.meta.url).pathname;
+  },
+};
+
+const budget = {
+  name: "budget",
+  generateBundle(_, bundle) {
+    const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
+    const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
+    const gzip = (chunk) => gzipSync(chunk.code, { level: 9 }).length;
+    const reach = (name, seen = new Set()) => {
+      if (seen.has(name) || !byName.has(name)) return seen;
+      seen.add(name);
+      for (const next of byName.get(name).imports) reach(next, seen);
+      return seen;
+    };
+    for (const chunk of chunks) console.log(`  ${chunk.fileName.padEnd(24)} ${chunk.code.length} B, ${gzip(chunk)} B gzip`);
+    const core = [...reach("index.js")].reduce((sum, name) => sum + gzip(byName.get(name)), 0);
+    const binary = Math.max(...chunks.filter((c) => BINARY.test(c.facadeModuleId ?? "")).map(gzip));
+    console.log(`  default entry with one binary: ${core + binary} B gzip (budget ${BUDGETS.indexGzip})`);
+    if (core + binary > BUDGETS.indexGzip) this.error("the default entry is over its size budget");
+  },
+};
+
+const inlined = wasm({ targetEnv: "browser", maxFileSize: 2 ** 31 });
+
+/** Binaries as they are loaded, checked for size. */
+const measured = {
+  name: "measured",
+  async load(id) {
+    if (!BINARY.test(id)) return null;
+    const { statSync } = await import("node:fs");
+    const bytes = statSync(id).size;
+    console.log(`  ${id.split("/").at(-1).padEnd(24)} ${bytes} B (budget ${BUDGETS.wasmRaw})`);
+    if (bytes > BUDGETS.wasmRaw) this.error(`${id} is over its size budget`);
+    return null;
+  },
+};
+
+export default {
+  input: {
+    index: "build/js/index.js",
+    static: "build/js/static.js",
+    "edge-light": "build/js/edge-light.js",
+    datasets: "build/js/datasets/index.js",
+  },
+  plugins: [binaries, measured, inlined, budget],
+  output: { dir: "dist", format: "es", chunkFileNames: "[name].js", entryFileNames: "[name].js", hoistTransitiveImports: false },
+};

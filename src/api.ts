@@ -1,0 +1,11 @@
+// The public names of every entry, all but createRuntime, which each entry makes with its own way to load a binary.
+export { DataError, DisposedError, ModelError, OutOfMemoryError, ShapeError, UnsupportedError } from "./errors.js";
+export { Runtime, type RuntimeOptions, type RuntimeReport, type TensorOptions } from "./lanewise.js";
+export { Plan, type PlanDescription } from "./plan.js";
+export type { DType, MemoryFormat, TensorData, TensorSpec } from "./spec.js";
+export { Tensor } from "./tensor.js";
+export type { Activation } from "./ops/activation.js";
+export type { Operations } from "./ops/operations.js";
+export type { Conv2dOptions } from "./ops/conv2d.js";
+export type { ConvAlgorithm } from "./kernels.js";
+export type { Padding } from "./shape.js";

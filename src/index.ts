@@ -1,0 +1,12 @@
+// The default entry: kernel bytes travel inside the JavaScript, one chunk a binary, so there is no path to get wrong.
+import { makeCreateRuntime } from "./lanewise.js";
+
+export * from "./api.js";
+
+/** Makes a runtime: picks a binary, compiles it (about a millisecond), tests it. */
+export const createRuntime = makeCreateRuntime(async (variant) => {
+  const { default: module } = await (variant === "relaxed"
+    ? import("../build/wasm/relaxed.wasm")
+    : import("../build/wasm/simd.wasm"));
+  return module();
+});

@@ -1,0 +1,302 @@
+// The runtime as users see it: one instance of a kernel binary, its memory, its tensors and plans.
+import { integer, knownOptions, oneOf } from "./check.js";
+import { DisposedError, UnsupportedError, show } from "./errors.js";
+import { OPERATORS, type OperatorName, type PlanOperations } from "./ops/index.js";
+import type { Operations } from "./ops/operations.js";
+import { build, type Operator } from "./ops/operator.js";
+import { Plan } from "./plan.js";
+import { detectFeatures } from "./runtime/features.js";
+import { MAX_MEMORY_BYTES } from "./runtime/heap.js";
+import { Engine, type Variant } from "./runtime/instance.js";
+import { PAGE_BYTES } from "./runtime/memory.js";
+import { selfTest } from "./self-test.js";
+import { bytesOf, type DType, DTYPES, makeSpec, type MemoryFormat, type TensorData, type TensorSpec } from "./spec.js";
+import { Tensor } from "./tensor.js";
+
+export interface RuntimeOptions {
+  /** Which binary: "auto" (default) takes relaxed where the engine has its instructions, "simd" gives the same bits everywhere. */
+  readonly variant?: "auto" | Variant;
+  /** The kernel binary itself, where compiling inlined bytes is forbidden or a separate file is preferred. */
+  readonly wasm?: WebAssembly.Module | BufferSource | Response | Promise<Response>;
+  /** Most bytes of linear memory; default and largest 4 GiB. */
+  readonly maxBytes?: number;
+  /** Threads; only 1 for now. */
+  readonly threads?: number;
+}
+
+export interface TensorOptions {
+  readonly dtype?: DType;
+  readonly memoryFormat?: MemoryFormat;
+}
+
+/** Which binary runs and why, and what memory is taken. */
+export interface RuntimeReport {
+  readonly variant: Variant;
+  readonly reason: string;
+  readonly threads: 1;
+  /** Bytes of live tensors and plans, alignment included; their peak; and what the engine has reserved. */
+  readonly bytesInUse: number;
+  readonly peakBytes: number;
+  readonly memoryBytes: number;
+  readonly maxBytes: number;
+  readonly liveTensors: number;
+  readonly livePlans: number;
+}
+
+/** Loads a compiled binary. Each entry of the package has its own way. */
+export type Loader = (variant: Variant) => Promise<WebAssembly.Module>;
+
+export interface Runtime extends Operations<Tensor> {}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
+export class Runtime {
+  readonly engine: Engine;
+  /** Plans by operator: fixed shapes and parameters, then run many times. */
+  readonly plan: PlanOperations;
+  readonly #reason: string;
+  readonly #maxBytes: number;
+  readonly #plans = new Set<Plan>();
+  readonly #tensors = new Set<Tensor>();
+  #disposed = false;
+
+  /** Internal: use createRuntime(). */
+  constructor(engine: Engine, reason: string, maxBytes: number) {
+    this.engine = engine;
+    this.#reason = reason;
+    this.#maxBytes = maxBytes;
+    const planners = Object.values(OPERATORS).map((operator) => [
+      operator.name,
+      (args: Record<string, unknown>) => this.#planByName(operator as unknown as Operator, args),
+    ]);
+    this.plan = Object.fromEntries(planners) as PlanOperations;
+  }
+
+  get variant(): Variant {
+    return this.engine.variant;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  report(): RuntimeReport {
+    const { allocator, memory } = this.engine.heap;
+    return {
+      variant: this.variant,
+      reason: this.#reason,
+      threads: 1,
+      bytesInUse: allocator.bytesInUse,
+      peakBytes: allocator.peakBytes,
+      memoryBytes: memory.buffer.byteLength,
+      maxBytes: this.#maxBytes,
+      liveTensors: this.#tensors.size,
+      livePlans: this.#plans.size,
+    };
+  }
+
+  /**
+   * A tensor with a copy of `data`, which lies in memory order: N, C, H, W, or N, H, W, C for memoryFormat channelsLast
+   * (the order of `tensor.data`). Numbers become float32; a typed array brings its own dtype.
+   */
+  tensor(data: TensorData | Uint8ClampedArray | readonly number[], shape: readonly number[], options: TensorOptions = {}): Tensor {
+    knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
+    const spec = makeSpec(shape, options.dtype ?? dtypeOf(data), options.memoryFormat);
+    const size = bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT;
+    if (data.length !== size) throw new RangeError(`"data" expected ${size} elements for ${show(shape)}, got ${data.length}`);
+    if ((spec.dtype === "int64") !== (data instanceof BigInt64Array)) {
+      throw new TypeError(`"data" expected ${DTYPES[spec.dtype].name} for dtype ${spec.dtype}, got ${show(data)}`);
+    }
+    const tensor = this.#allocate(spec);
+    (tensor.data as Float32Array).set(data as Float32Array);
+    return tensor;
+  }
+
+  /** A tensor of zeros. */
+  zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+    knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
+    const tensor = this.#allocate(makeSpec(shape, options.dtype, options.memoryFormat));
+    (tensor.data as Float32Array).fill(tensor.dtype === "int64" ? (0n as never) : 0);
+    return tensor;
+  }
+
+  /** A tensor of unspecified contents, for outputs. Takes a spec such as plan.outputs[0] too. */
+  empty(shape: readonly number[] | TensorSpec, options: TensorOptions = {}): Tensor {
+    knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
+    return this.#allocate(
+      "dtype" in shape ? makeSpec(shape.shape, shape.dtype, shape.memoryFormat) : makeSpec(shape, options.dtype, options.memoryFormat),
+    );
+  }
+
+  clone(tensor: Tensor): Tensor {
+    const source = this.#own("tensor", tensor).ptr;
+    const copy = this.#allocate(tensor.spec);
+    this.engine.heap.u8.copyWithin(copy.ptr, source, source + tensor.bytes);
+    return copy;
+  }
+
+  /** Ends every tensor and plan of this runtime. Drop all references to it, and the engine takes its memory back. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#tensors.clear();
+    this.#plans.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Internal: tensors and plans report their end here. */
+  release(tensor: Tensor): void {
+    this.engine.heap.allocator.free(tensor.ptr);
+    this.#tensors.delete(tensor);
+  }
+
+  releasePlan(plan: Plan): void {
+    this.#plans.delete(plan);
+  }
+
+  #allocate(spec: TensorSpec): Tensor {
+    if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
+    const tensor = new Tensor(this, spec, this.engine.heap.allocator.allocate(bytesOf(spec)));
+    this.#tensors.add(tensor);
+    return tensor;
+  }
+
+  #own(name: string, value: unknown): Tensor {
+    if (value instanceof Tensor && value.owner === this) {
+      value.ptr; // throws when disposed
+      return value;
+    }
+    throw new TypeError(`"${name}" expected a tensor of this runtime, got ${value instanceof Tensor ? "another runtime's" : show(value)}`);
+  }
+
+  #plan(operator: Operator, inputs: readonly TensorSpec[], params: readonly (Tensor | undefined)[], options: object): Plan {
+    if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
+    const builder = build(operator, inputs, params.map((tensor) => tensor?.spec), options, this.variant);
+    const plan = new Plan(this, builder, params);
+    this.#plans.add(plan);
+    return plan;
+  }
+
+  #planByName(operator: Operator, args: Record<string, unknown>): Plan {
+    const { memoryFormat, dtype, ...rest } = args ?? {};
+    const take = (name: string): unknown => {
+      const value = rest[name];
+      delete rest[name];
+      return value;
+    };
+    const shapes = operator.variadic ? take("inputs") : operator.inputs.map(take);
+    if (!Array.isArray(shapes)) throw new TypeError(`"inputs" expected an array of shapes, got ${show(shapes)}`);
+    const inputs = shapes.map((shape, i) => {
+      const format = Array.isArray(shape) && shape.length < 3 ? "contiguous" : memoryFormat;
+      return makeSpec(shape, dtype, format, operator.inputs[i] ?? `inputs[${i}]`);
+    });
+    const params = operator.params.map((name) => {
+      const value = take(name);
+      return value === undefined || value === null ? undefined : this.#own(name, value);
+    });
+    return this.#plan(operator, inputs, params, rest);
+  }
+
+  /** Internal: an eager call is "plan, run, dispose the plan". */
+  apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor> {
+    const count = operator.variadic ? 1 : operator.inputs.length;
+    const given = operator.variadic ? args[0] : args.slice(0, count);
+    if (!Array.isArray(given)) throw new TypeError(`"${operator.inputs[0]}" expected an array of tensors, got ${show(given)}`);
+    const inputs = given.map((value, i) => this.#own(operator.inputs[i] ?? `${operator.inputs[0]}[${i}]`, value));
+    const params = operator.params.map((name, i) => {
+      const value = args[count + i];
+      return value === undefined || value === null ? undefined : this.#own(name, value);
+    });
+    const options = args[count + operator.params.length] ?? {};
+    const plan = this.#plan(operator, inputs.map((tensor) => tensor.spec), params, options as object);
+    const outputs: Tensor[] = [];
+    try {
+      for (const spec of plan.outputs) outputs.push(this.#allocate(spec));
+      plan.run(...inputs, ...outputs);
+    } catch (error) {
+      for (const output of outputs) output.dispose();
+      throw error;
+    } finally {
+      plan.dispose();
+    }
+    if (operator.outputs === undefined) return outputs[0] as Tensor;
+    return Object.fromEntries(operator.outputs.map((name, i) => [name, outputs[i] as Tensor]));
+  }
+}
+
+for (const name of Object.keys(OPERATORS) as OperatorName[]) {
+  const operator = OPERATORS[name] as unknown as Operator;
+  Object.defineProperty(Runtime.prototype, name, {
+    value(this: Runtime, ...args: unknown[]) {
+      return this.apply(operator, args);
+    },
+  });
+}
+
+function dtypeOf(data: unknown): DType {
+  if (Array.isArray(data)) return "float32";
+  const found = (Object.keys(DTYPES) as DType[]).find((dtype) => data instanceof DTYPES[dtype]);
+  if (found !== undefined) return found;
+  if (data instanceof Uint8ClampedArray) return "uint8";
+  throw new TypeError(
+    `"data" expected an array or a Float32Array, Uint8Array, Int8Array, Int32Array or BigInt64Array, got ${show(data)}`,
+  );
+}
+
+async function compile(wasm: NonNullable<RuntimeOptions["wasm"]>): Promise<WebAssembly.Module> {
+  if (wasm instanceof WebAssembly.Module) return wasm;
+  let bytes: unknown = await wasm;
+  if (typeof Response === "function" && bytes instanceof Response) {
+    if (!bytes.ok) throw new UnsupportedError(`"wasm" expected a successful response, got status ${bytes.status} from ${bytes.url}`);
+    bytes = await bytes.arrayBuffer();
+  }
+  if (!(bytes instanceof ArrayBuffer) && !ArrayBuffer.isView(bytes)) {
+    throw new TypeError(`"wasm" expected a WebAssembly.Module, bytes or a Response, got ${show(bytes)}`);
+  }
+  const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
+  if (view[0] !== 0 || view[1] !== 0x61 || view[2] !== 0x73 || view[3] !== 0x6d) {
+    const start = [...view.slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    throw new UnsupportedError(`"wasm" expected a wasm binary starting 00 61 73 6d, got ${view.length} bytes starting ${start}`);
+  }
+  return WebAssembly.compile(view as Uint8Array<ArrayBuffer>);
+}
+
+/** createRuntime for an entry that loads its binaries with `load`. */
+export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => Promise<Runtime> {
+  return async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
+    knownOptions("runtime options", options, ["variant", "wasm", "maxBytes", "threads"]);
+    const asked = oneOf("variant", options.variant ?? "auto", ["auto", "simd", "relaxed"]);
+    const maxBytes = integer("maxBytes", options.maxBytes ?? MAX_MEMORY_BYTES, PAGE_BYTES, MAX_MEMORY_BYTES);
+    integer("threads", options.threads ?? 1, 1, 1);
+    const features = detectFeatures();
+    if (!features.simd) throw new UnsupportedError(`"engine" expected WebAssembly SIMD, got an engine without it`);
+
+    if (options.wasm !== undefined) {
+      const engine = new Engine(await compile(options.wasm), maxBytes);
+      if (asked !== "auto" && engine.variant !== asked) {
+        throw new UnsupportedError(`"wasm" expected the ${asked} binary, got ${engine.variant}`);
+      }
+      selfTest(engine);
+      return new Runtime(engine, "binary given by the caller", maxBytes);
+    }
+    if (asked === "relaxed" && !features.relaxed) {
+      throw new UnsupportedError(`"variant" expected an engine with relaxed SIMD, got one without it`);
+    }
+    if (asked === "relaxed" || (asked === "auto" && features.relaxed)) {
+      const engine = new Engine(await load("relaxed"), maxBytes);
+      try {
+        selfTest(engine);
+        return new Runtime(engine, asked === "auto" ? "the engine has relaxed SIMD" : "asked for", maxBytes);
+      } catch (error) {
+        if (asked !== "auto") throw error;
+        const simd = new Engine(await load("simd"), maxBytes);
+        selfTest(simd);
+        return new Runtime(simd, `fell back from relaxed: ${(error as Error).message}`, maxBytes);
+      }
+    }
+    const engine = new Engine(await load("simd"), maxBytes);
+    selfTest(engine);
+    return new Runtime(engine, asked === "simd" ? "asked for" : "the engine has no relaxed SIMD", maxBytes);
+  };
+}

@@ -1,0 +1,64 @@
+// The lowerings of the convolution algorithms of src/kernels.ts, by name.
+import type { ConvAlgorithm } from "../kernels.js";
+import type { Builder } from "../plan.js";
+import { GemmDesc, ConvDesc } from "../gen/desc.js";
+import { NONE } from "../plan.js";
+import {
+  channelsLastImage, channelsLastOutput, type Conv, convValues, packBias, packWeights, patchSegments, reductionBlocks,
+  ROW_TABLE_BYTES,
+} from "./conv-lowering.js";
+
+type Lowering = (b: Builder, conv: Conv) => void;
+
+/** Padded image, one reduction block of panels, the seven loops. */
+const direct: Lowering = (b, conv) => {
+  const { shape: s } = conv;
+  const image = channelsLastImage(b, conv.input, s.groups, s.padding);
+  const k = (s.C / s.groups) * s.R * s.S;
+  const blocks = reductionBlocks(b, [0], k, k);
+  const y = channelsLastOutput(b, conv.output);
+  const values = convValues(conv, image, packWeights(b, conv.weight, s.groups, blocks), packBias(b, conv.bias, s.M, s.groups), blocks, y.ref);
+  b.step("conv2d_direct_f32", ConvDesc, values, s.N * s.P);
+  y.finish();
+};
+
+/** Patches written to memory, then a matrix product per group. */
+const im2col: Lowering = (b, conv) => {
+  const { shape: s, epilogue } = conv;
+  const image = channelsLastImage(b, conv.input, s.groups, s.padding);
+  const k = (s.C / s.groups) * s.R * s.S;
+  const rows = s.N * s.P * s.Q;
+  const rowBytes = s.groups * k * 4;
+  const patches = b.workspace(rows * rowBytes);
+  const blocks = reductionBlocks(b, [0], k);
+  const weights = packWeights(b, conv.weight, s.groups, blocks);
+  const bias = packBias(b, conv.bias, s.M, s.groups);
+  const y = channelsLastOutput(b, conv.output);
+  b.step("im2col_f32", ConvDesc, { ...convValues(conv, image, weights, bias, blocks, patches), yPixelBytes: rowBytes }, rows);
+  b.step(
+    "gemm_f32",
+    GemmDesc,
+    {
+      aPtr: patches, bPtr: weights.ref, cPtr: y.ref, biasPtr: bias.ref, residualPtr: NONE,
+      blocksPtr: blocks.ref, blockCount: blocks.count, rows, cols: s.M / s.groups, aStrideBytes: rowBytes, cStrideBytes: s.M * 4,
+      aBatchBytes: k * 4, bBatchBytes: weights.groupBytes, biasBatchBytes: bias.groupBytes, cBatchBytes: (s.M / s.groups) * 4,
+      ...epilogue,
+    },
+    s.groups * rows,
+    ROW_TABLE_BYTES,
+  );
+  y.finish();
+};
+
+/** Patches read where they lie. */
+const implicitGemm: Lowering = (b, conv) => {
+  const { shape: s } = conv;
+  const image = channelsLastImage(b, conv.input, s.groups, s.padding);
+  const blocks = patchSegments(b, s, image);
+  const y = channelsLastOutput(b, conv.output);
+  const values = convValues(conv, image, packWeights(b, conv.weight, s.groups, blocks), packBias(b, conv.bias, s.M, s.groups), blocks, y.ref);
+  b.step("conv2d_implicit_gemm_f32", ConvDesc, values, s.N * s.P * s.Q, ROW_TABLE_BYTES);
+  y.finish();
+};
+
+export const LOWERINGS: Partial<Record<ConvAlgorithm, Lowering>> = { direct, im2col, "implicit-gemm": implicitGemm };

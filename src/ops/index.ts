@@ -1,0 +1,13 @@
+// The registry: every operator once. runtime.<name>, runtime.plan.<name> and graph.<name> are made from it.
+import type { PlanArguments } from "./operator.js";
+import type { Plan } from "../plan.js";
+import { conv2d } from "./conv2d.js";
+
+export const OPERATORS = { conv2d } as const;
+
+export type OperatorName = keyof typeof OPERATORS;
+
+/** runtime.plan: one function an operator, operands and options by name. */
+export type PlanOperations = {
+  readonly [K in OperatorName]: (args: PlanArguments<(typeof OPERATORS)[K]>) => Plan;
+};

@@ -1,0 +1,91 @@
+// What an operator is: the names of its operands and options, and how it becomes kernel calls. Eager calls, plans and
+// models all go through `lower`: the one place for validation, shape inference and the choice of algorithm.
+import { knownOptions, type Shape } from "../check.js";
+import { ShapeError, UnsupportedError, show } from "../errors.js";
+import type { Variant } from "../runtime/instance.js";
+import { makeSpec, type DType, type MemoryFormat, type TensorSpec } from "../spec.js";
+import type { Tensor } from "../tensor.js";
+import { Builder } from "../plan.js";
+
+export interface Operator<Input extends string = string, Param extends string = string, Options extends object = object> {
+  readonly name: string;
+  /** Operands that every run brings, in call order. */
+  readonly inputs: readonly Input[];
+  /** One call takes any number (>= 1) of inputs, as an array. */
+  readonly variadic?: boolean;
+  /** Operands fixed at plan time, in call order; the first `required` of them must be given. */
+  readonly params: readonly Param[];
+  readonly required: number;
+  readonly options: readonly (keyof Options & string)[];
+  /** Names of the outputs when there is more than one. */
+  readonly outputs?: readonly string[];
+  /** Validates, declares outputs, and emits kernel calls. Throws before anything is allocated. */
+  lower(b: Builder, options: Options): void;
+}
+
+/** Fixes the three type parameters of an operator from its parts. */
+export function defineOperator<const Input extends string, const Param extends string, Options extends object>(
+  operator: Operator<Input, Param, Options>,
+): Operator<Input, Param, Options> {
+  return operator;
+}
+
+/** What runtime.plan.<operator> takes: input shapes and parameter tensors by name, and the options. */
+export type PlanArguments<O> =
+  O extends Operator<infer Input, infer Param, infer Options>
+    ? { readonly [K in Input]: Shape } & { readonly [K in Param]?: Tensor | null } & {
+        readonly memoryFormat?: MemoryFormat;
+        readonly dtype?: DType;
+      } & Options
+    : never;
+
+/** Runs `lower` for operands known by their specs only. */
+export function build(
+  operator: Operator,
+  inputs: readonly TensorSpec[],
+  params: readonly (TensorSpec | undefined)[],
+  options: object,
+  variant: Variant,
+): Builder {
+  knownOptions(`${operator.name} options`, options, operator.options);
+  if (operator.variadic ? inputs.length < 1 : inputs.length !== operator.inputs.length) {
+    throw new TypeError(`"${operator.name}" expected ${operator.inputs.length} inputs, got ${inputs.length}`);
+  }
+  const padded = operator.params.map((name, i) => {
+    if (params[i] === undefined && i < operator.required) {
+      throw new TypeError(`"${name}" expected a tensor, got undefined`);
+    }
+    return params[i];
+  });
+  const builder = new Builder(operator.name, inputs, padded, variant);
+  operator.lower(builder, options);
+  return builder;
+}
+
+/** Requires a dtype that the operator computes with. */
+export function requireFloat(name: string, spec: TensorSpec): void {
+  if (spec.dtype !== "float32") throw new UnsupportedError(`"${name}" expected dtype float32, got ${spec.dtype}`);
+}
+
+/** Requires a float32 tensor of an exact shape. */
+export function requireShape(name: string, spec: TensorSpec, shape: Shape): void {
+  requireFloat(name, spec);
+  if (spec.shape.length !== shape.length || shape.some((size, i) => size !== spec.shape[i])) {
+    throw new ShapeError(`"${name}" expected shape ${show(shape)}, got ${show(spec.shape)}`);
+  }
+}
+
+/** Requires a float32 tensor of a rank and answers its dimensions. */
+export function requireRank(name: string, spec: TensorSpec, rank: number, letters: string): readonly number[] {
+  requireFloat(name, spec);
+  if (spec.shape.length !== rank) {
+    throw new ShapeError(`"${name}" expected rank ${rank} ${letters}, got ${show(spec.shape)}`);
+  }
+  return spec.shape;
+}
+
+/** The spec of an output that takes its input's memory format; checked for size. */
+export function outputSpec(shape: readonly number[], like: TensorSpec): TensorSpec {
+  const format = shape.length < 3 ? "contiguous" : like.memoryFormat;
+  return makeSpec(shape, like.dtype, format, "output");
+}

@@ -1,0 +1,385 @@
+// A plan: kernel calls whose descriptors lie ready in linear memory. An operator only *describes* its calls (Builder);
+// nothing is allocated until Plan is made, so a model can add up every byte before it takes the first one.
+import { type Shape, sameShape } from "./check.js";
+import { DisposedError, ShapeError, show } from "./errors.js";
+import type { KernelName } from "./kernels.js";
+import type { Engine, Kernel } from "./runtime/instance.js";
+import { alignUp } from "./runtime/memory.js";
+import { showSpec, type MemoryFormat, type TensorSpec } from "./spec.js";
+import type { Tensor } from "./tensor.js";
+
+/** An address not known yet: a byte offset into one of the plan's areas. Area "none" is the address 0. */
+export interface Ref {
+  readonly area: "none" | "input" | "output" | "param" | "constant" | "workspace";
+  readonly index: number;
+  readonly offset: number;
+}
+
+export const NONE: Ref = { area: "none", index: 0, offset: 0 };
+
+/** The address `bytes` further. */
+export function shift(ref: Ref, bytes: number): Ref {
+  return { ...ref, offset: ref.offset + bytes };
+}
+
+/** The layout of a descriptor struct, from src/gen/desc.ts. */
+export interface DescLayout {
+  readonly name: string;
+  readonly bytes: number;
+  readonly fields: Readonly<Record<string, readonly [offset: number, type: "ptr" | "i32" | "f32"]>>;
+}
+
+export type DescValues<D extends DescLayout> = {
+  readonly [F in keyof D["fields"]]: D["fields"][F][1] extends "ptr" ? Ref : number;
+};
+
+interface Call {
+  readonly kernel: KernelName;
+  readonly layout: DescLayout;
+  readonly values: Readonly<Record<string, Ref | number>>;
+  readonly items: number;
+}
+
+interface Copy {
+  readonly to: Ref;
+  readonly from: Ref;
+  readonly bytes: number;
+}
+
+export interface Operand {
+  readonly spec: TensorSpec;
+  readonly ref: Ref;
+}
+
+/** What a plan says of itself. */
+export interface PlanDescription {
+  readonly op: string;
+  /** The algorithm that runs, and why it was chosen. */
+  readonly algorithm: string;
+  readonly reason: string;
+  /** Multiply-accumulates of the operator's definition, whatever the algorithm saves. */
+  readonly macs: number;
+  /** Bytes used only while it runs. */
+  readonly workspaceBytes: number;
+  /** Bytes of packed weights and tables. */
+  readonly constantBytes: number;
+  /** Shape of the (first) output. */
+  readonly output: Shape;
+  readonly outputs: readonly TensorSpec[];
+  readonly memoryFormat: MemoryFormat;
+}
+
+/** Collects what an operator needs: outputs, workspace, constants, and the kernel calls of plan time and of run time. */
+export class Builder {
+  readonly inputs: readonly Operand[];
+  readonly params: readonly (Operand | undefined)[];
+  readonly variant: "simd" | "relaxed";
+  readonly outputs: Operand[] = [];
+  readonly copies: Copy[] = [];
+  readonly prepares: Call[] = [];
+  readonly steps: Call[] = [];
+  readonly tables: { readonly at: number; readonly data: Int32Array | Float32Array }[] = [];
+  workspaceBytes = 0;
+  constantBytes = 0;
+  scratchBytes = 0;
+  algorithm = "";
+  reason = "the only one";
+  macs = 0;
+  /** The output may be the input's own memory. */
+  inPlace = false;
+
+  constructor(
+    readonly op: string,
+    inputs: readonly TensorSpec[],
+    params: readonly (TensorSpec | undefined)[],
+    variant: "simd" | "relaxed",
+  ) {
+    const at = (area: Ref["area"]) => (spec: TensorSpec, index: number) => ({ spec, ref: { area, index, offset: 0 } });
+    this.inputs = inputs.map(at("input"));
+    this.params = params.map((spec, index) => spec && at("param")(spec, index));
+    this.variant = variant;
+  }
+
+  output(spec: TensorSpec): Operand {
+    const operand: Operand = { spec, ref: { area: "output", index: this.outputs.length, offset: 0 } };
+    this.outputs.push(operand);
+    return operand;
+  }
+
+  /** Uninitialised bytes that last for one run; 64-byte aligned, with readable slack behind them. */
+  workspace(bytes: number): Ref {
+    const offset = this.workspaceBytes;
+    this.workspaceBytes = alignUp(offset + bytes + 64);
+    return { area: "workspace", index: 0, offset };
+  }
+
+  /** Zeroed bytes that last as long as the plan. */
+  constant(bytes: number): Ref {
+    const offset = this.constantBytes;
+    this.constantBytes = alignUp(offset + bytes + 64);
+    return { area: "constant", index: 0, offset };
+  }
+
+  /** A constant filled from here. */
+  table(data: Int32Array | Float32Array): Ref {
+    const ref = this.constant(data.byteLength);
+    this.tables.push({ at: ref.offset, data });
+    return ref;
+  }
+
+  /** Copies bytes at plan time. */
+  copy(to: Ref, from: Ref, bytes: number): void {
+    this.copies.push({ to, from, bytes });
+  }
+
+  /** A kernel call at plan time, after the copies: packing weights, mostly. */
+  prepare<D extends DescLayout>(kernel: KernelName, layout: D, values: DescValues<D>, items: number, scratchBytes = 0): void {
+    this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
+    this.prepares.push({ kernel, layout, values, items });
+  }
+
+  /** A kernel call of every run. scratchBytes: what one caller of the kernel needs for itself. */
+  step<D extends DescLayout>(kernel: KernelName, layout: D, values: DescValues<D>, items: number, scratchBytes = 0): void {
+    this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
+    this.steps.push({ kernel, layout, values, items });
+  }
+
+  /** Bytes to reserve for a run: scratch, then workspace. */
+  get runBytes(): number {
+    return alignUp(this.scratchBytes + 64) + this.workspaceBytes;
+  }
+
+  /** Bytes that the plan keeps: descriptors, then constants. */
+  get keptBytes(): number {
+    return this.descBytes + this.constantBytes;
+  }
+
+  get descBytes(): number {
+    return this.steps.reduce((sum, step) => sum + alignUp(step.layout.bytes, 16), 0);
+  }
+
+  /** True when a run reads parameter `index` itself, not a packed copy of it. */
+  readsParam(index: number): boolean {
+    return this.steps.some((step) =>
+      Object.values(step.values).some((v) => typeof v === "object" && v.area === "param" && v.index === index),
+    );
+  }
+
+  describe(): PlanDescription {
+    const outputs = this.outputs.map((output) => output.spec);
+    const first = outputs[0] as TensorSpec;
+    return {
+      op: this.op,
+      algorithm: this.algorithm || this.op,
+      reason: this.reason,
+      macs: this.macs,
+      workspaceBytes: this.runBytes,
+      constantBytes: this.constantBytes,
+      output: first.shape,
+      outputs,
+      memoryFormat: first.memoryFormat,
+    };
+  }
+}
+
+/** Where a run finds the operands whose addresses may change from run to run. */
+interface Patch {
+  readonly at: number; // index into the i32 view
+  readonly area: "input" | "output";
+  readonly index: number;
+  readonly offset: number;
+}
+
+/** Kernel calls bound to memory: made once from a Builder, run many times. Knows addresses, not tensors. */
+export class Program {
+  readonly #engine: Engine;
+  readonly #builder: Builder;
+  readonly #kept: number;
+  readonly #ownRun: number | undefined;
+  readonly #scratch: number;
+  readonly #kernels: Kernel[] = [];
+  readonly #descs: number[] = [];
+  readonly #items: number[] = [];
+  readonly #patches: Patch[] = [];
+
+  /** Allocates, fills descriptors and packs parameters. runPtr: memory of builder.runBytes that somebody else owns. */
+  constructor(engine: Engine, builder: Builder, params: readonly (number | undefined)[], runPtr?: number) {
+    this.#engine = engine;
+    this.#builder = builder;
+    const { allocator } = engine.heap;
+    const taken: number[] = [];
+    const take = (bytes: number): number => {
+      const ptr = allocator.allocate(bytes);
+      taken.push(ptr);
+      return ptr;
+    };
+    try {
+      this.#kept = take(builder.keptBytes);
+      this.#ownRun = runPtr === undefined ? take(builder.runBytes) : undefined;
+      this.#scratch = runPtr ?? (this.#ownRun as number);
+      const constants = this.#kept + builder.descBytes;
+      const workspace = this.#scratch + alignUp(builder.scratchBytes + 64);
+      const resolve = (ref: Ref): number => {
+        if (ref.area === "none") return 0;
+        if (ref.area === "constant") return constants + ref.offset;
+        if (ref.area === "workspace") return workspace + ref.offset;
+        const param = params[ref.index];
+        if (ref.area !== "param" || param === undefined) throw new Error(`internal: ${ref.area} is not known at plan time`);
+        return param + ref.offset;
+      };
+      const write = (call: Call, desc: number): void => {
+        const { i32, f32 } = engine.heap;
+        for (const [field, [offset, type]] of Object.entries(call.layout.fields)) {
+          const value = call.values[field];
+          const at = (desc + offset) >>> 2;
+          if (typeof value === "number") (type === "f32" ? f32 : i32)[at] = value;
+          else if (value === undefined) throw new Error(`internal: ${call.layout.name}.${field} is missing`);
+          else if (value.area === "input" || value.area === "output") {
+            this.#patches.push({ at, area: value.area, index: value.index, offset: value.offset });
+          } else i32[at] = resolve(value);
+        }
+      };
+
+      engine.heap.u8.fill(0, constants, constants + builder.constantBytes);
+      for (const { at, data } of builder.tables) {
+        engine.heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), constants + at);
+      }
+      for (const { to, from, bytes } of builder.copies) {
+        const source = resolve(from);
+        engine.heap.u8.copyWithin(resolve(to), source, source + bytes);
+      }
+      if (builder.prepares.length > 0) {
+        const temporary = take(Math.max(...builder.prepares.map((call) => call.layout.bytes)));
+        for (const call of builder.prepares) {
+          write(call, temporary);
+          engine.kernels[call.kernel](temporary, 0, call.items, this.#scratch);
+        }
+        taken.pop();
+        allocator.free(temporary);
+      }
+      let desc = this.#kept;
+      for (const step of builder.steps) {
+        write(step, desc);
+        this.#kernels.push(engine.kernels[step.kernel]);
+        this.#descs.push(desc);
+        this.#items.push(step.items);
+        desc += alignUp(step.layout.bytes, 16);
+      }
+    } catch (error) {
+      for (const ptr of taken) allocator.free(ptr);
+      throw error;
+    }
+  }
+
+  /** Writes the operands' addresses into the descriptors. */
+  bind(inputs: readonly number[], outputs: readonly number[]): void {
+    const { i32 } = this.#engine.heap;
+    for (const patch of this.#patches) {
+      const base = (patch.area === "input" ? inputs : outputs)[patch.index] as number;
+      i32[patch.at] = base + patch.offset;
+    }
+  }
+
+  /** Calls every kernel once over all of its work items. Allocates nothing. */
+  run(): void {
+    for (let i = 0; i < this.#kernels.length; i++) {
+      (this.#kernels[i] as Kernel)(this.#descs[i] as number, 0, this.#items[i] as number, this.#scratch);
+    }
+  }
+
+  get description(): PlanDescription {
+    return this.#builder.describe();
+  }
+
+  dispose(): void {
+    const { allocator } = this.#engine.heap;
+    allocator.free(this.#kept);
+    if (this.#ownRun !== undefined) allocator.free(this.#ownRun);
+  }
+}
+
+/** What a plan needs of the runtime that made it. */
+export interface PlanOwner {
+  readonly engine: Engine;
+  readonly disposed: boolean;
+  releasePlan(plan: Plan): void;
+}
+
+/** One operator, planned for fixed shapes: validated, algorithm chosen, weights packed, workspace reserved. */
+export class Plan {
+  readonly #owner: PlanOwner;
+  readonly #builder: Builder;
+  readonly #program: Program;
+  readonly #resident: Tensor[]; // parameters that a run reads in place
+  #disposed = false;
+
+  /** Internal: use runtime.plan.*. */
+  constructor(owner: PlanOwner, builder: Builder, params: readonly (Tensor | undefined)[]) {
+    this.#owner = owner;
+    this.#builder = builder;
+    this.#program = new Program(owner.engine, builder, params.map((tensor) => tensor?.ptr));
+    this.#resident = params.filter((tensor, i): tensor is Tensor => tensor !== undefined && builder.readsParam(i));
+  }
+
+  /** Algorithm, reason, MACs, workspace bytes and output shape. */
+  describe(): PlanDescription {
+    return this.#builder.describe();
+  }
+
+  /** The specs that run() wants for its outputs. */
+  get outputs(): readonly TensorSpec[] {
+    return this.#builder.outputs.map((output) => output.spec);
+  }
+
+  /**
+   * Runs on inputs and writes the outputs, given in this order; answers the first output. Allocates nothing.
+   * Throws ShapeError when a tensor is not as planned, DisposedError when one is gone.
+   */
+  run(...tensors: Tensor[]): Tensor {
+    if (this.#disposed || this.#owner.disposed) throw new DisposedError(`"plan" expected a live plan, got a disposed one`);
+    const { inputs, outputs, inPlace } = this.#builder;
+    if (tensors.length !== inputs.length + outputs.length) {
+      throw new TypeError(
+        `"run" expected ${inputs.length} input and ${outputs.length} output tensors, got ${tensors.length} tensors`,
+      );
+    }
+    const given = tensors.slice(0, inputs.length);
+    const results = tensors.slice(inputs.length);
+    inputs.forEach((operand, i) => this.#check(`input ${i}`, operand.spec, given[i] as Tensor));
+    outputs.forEach((operand, i) => this.#check(`output ${i}`, operand.spec, results[i] as Tensor));
+    if (!inPlace && results.some((result) => given.includes(result))) {
+      throw new RangeError(`"output" expected a tensor other than the inputs, got an input`);
+    }
+    for (const tensor of this.#resident) tensor.ptr; // throws when disposed
+    this.#program.bind(given.map((tensor) => tensor.ptr), results.map((tensor) => tensor.ptr));
+    this.#program.run();
+    return results[0] as Tensor;
+  }
+
+  #check(name: string, spec: TensorSpec, tensor: Tensor): void {
+    if ((tensor?.owner as unknown) !== this.#owner) {
+      throw new TypeError(`"${name}" expected a tensor of this runtime, got ${show(tensor)}`);
+    }
+    tensor.ptr; // throws when disposed
+    if (
+      sameShape(tensor.shape, spec.shape) &&
+      tensor.dtype === spec.dtype &&
+      tensor.memoryFormat === spec.memoryFormat
+    ) {
+      return;
+    }
+    throw new ShapeError(`"${name}" expected ${showSpec(spec)}, got ${showSpec(tensor.spec)}`);
+  }
+
+  /** Gives the memory back. Disposing twice is harmless. */
+  dispose(): void {
+    if (this.#disposed || this.#owner.disposed) return;
+    this.#disposed = true;
+    this.#program.dispose();
+    this.#owner.releasePlan(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

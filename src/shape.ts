@@ -1,0 +1,106 @@
+// Output sizes and padding: pure arithmetic on shapes, in the field's letters (see CONTRIBUTING.md).
+import { integer, type Pair, pair } from "./check.js";
+import { ShapeError, show } from "./errors.js";
+
+/** number | [h, w] | [top, left, bottom, right] | "same" (TensorFlow's SAME: P = ceil(H / U), the odd row at the end) | "valid" (none). */
+export type Padding = Pair | readonly [number, number, number, number] | "same" | "valid";
+export type Sides = readonly [top: number, left: number, bottom: number, right: number];
+
+export interface Window {
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly padding: Sides;
+}
+
+/** Extent of a dilated kernel. */
+export function extent(kernel: number, dilation: number): number {
+  return (kernel - 1) * dilation + 1;
+}
+
+/** Resolves every form of `padding` to four sides. input, kernel, stride and dilation are [h, w]. */
+export function paddingSides(
+  padding: unknown,
+  input: readonly [number, number],
+  kernel: readonly [number, number],
+  stride: readonly [number, number],
+  dilation: readonly [number, number],
+): Sides {
+  if (padding === undefined || padding === "valid") return [0, 0, 0, 0];
+  if (padding === "same") {
+    const [h, w] = ([0, 1] as const).map((i) => {
+      const outputs = Math.ceil(input[i] / stride[i]);
+      return Math.max(0, (outputs - 1) * stride[i] + extent(kernel[i], dilation[i]) - input[i]);
+    }) as [number, number];
+    return [Math.floor(h / 2), Math.floor(w / 2), Math.ceil(h / 2), Math.ceil(w / 2)];
+  }
+  if (Array.isArray(padding) && padding.length === 4) {
+    return padding.map((side, i) => integer(`padding[${i}]`, side, 0)) as unknown as Sides;
+  }
+  if (typeof padding === "string" || (Array.isArray(padding) && padding.length !== 2)) {
+    throw new RangeError(
+      `"padding" expected a number, [h, w], [top, left, bottom, right], "same" or "valid", got ${show(padding)}`,
+    );
+  }
+  const [h, w] = pair("padding", padding, 0);
+  return [h, w, h, w];
+}
+
+/** Number of windows along one axis: floor((size + padding - extent) / stride) + 1. Throws ShapeError when there is none. */
+export function outputSize(axis: string, size: number, before: number, after: number, kernel: number, stride: number, dilation: number): number {
+  const padded = size + before + after;
+  const span = extent(kernel, dilation);
+  if (span > padded) {
+    throw new ShapeError(`"${axis}" expected a kernel extent of at most ${padded} (input and padding), got ${span}`);
+  }
+  return Math.floor((padded - span) / stride) + 1;
+}
+
+/** A 2-D convolution, completely: N images of C x H x W, M filters of C/groups x R x S, P x Q outputs. */
+export interface ConvShape {
+  readonly N: number;
+  readonly C: number;
+  readonly H: number;
+  readonly W: number;
+  readonly M: number;
+  readonly R: number;
+  readonly S: number;
+  readonly P: number;
+  readonly Q: number;
+  readonly strideH: number;
+  readonly strideW: number;
+  readonly dilationH: number;
+  readonly dilationW: number;
+  readonly padding: Sides;
+  readonly groups: number;
+}
+
+/** Multiply-accumulates of the definition. */
+export function convMacs(s: ConvShape): number {
+  return s.N * s.M * s.P * s.Q * (s.C / s.groups) * s.R * s.S;
+}
+
+/** Checks a convolution's options against its operands' shapes and works out P and Q. */
+export function convShape(
+  input: readonly number[],
+  weight: readonly number[],
+  options: { stride?: Pair; padding?: Padding; dilation?: Pair; groups?: number },
+): ConvShape {
+  const [N, C, H, W] = input as [number, number, number, number];
+  const [M, perGroup, R, S] = weight as [number, number, number, number];
+  const groups = integer("groups", options.groups ?? 1, 1);
+  const [strideH, strideW] = pair("stride", options.stride ?? 1, 1);
+  const [dilationH, dilationW] = pair("dilation", options.dilation ?? 1, 1);
+  if (C % groups !== 0) throw new ShapeError(`"groups" expected a divisor of C = ${C}, got ${groups}`);
+  if (M % groups !== 0) throw new ShapeError(`"groups" expected a divisor of M = ${M}, got ${groups}`);
+  if (perGroup !== C / groups) {
+    throw new ShapeError(`"weight" expected shape [M, ${C / groups}, R, S] for C = ${C} in ${groups} groups, got ${show(weight)}`);
+  }
+  const padding = paddingSides(options.padding, [H, W], [R, S], [strideH, strideW], [dilationH, dilationW]);
+  const [top, left, bottom, right] = padding;
+  return {
+    N, C, H, W, M, R, S, strideH, strideW, dilationH, dilationW, padding, groups,
+    P: outputSize("H", H, top, bottom, R, strideH, dilationH),
+    Q: outputSize("W", W, left, right, S, strideW, dilationW),
+  };
+}

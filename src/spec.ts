@@ -1,0 +1,68 @@
+// What a tensor is, apart from where it lies: shape, dtype, memory format. Pure.
+import { elements, oneOf, type Shape } from "./check.js";
+import { ShapeError, show } from "./errors.js";
+
+export type DType = "float32" | "uint8" | "int8" | "int32" | "int64" | "bool";
+/** contiguous: N, C, H, W from slowest to fastest. channelsLast: N, H, W, C. The logical shape is [N, C, H, W] in both. */
+export type MemoryFormat = "contiguous" | "channelsLast";
+export type TensorData = Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array;
+
+export const DTYPES = {
+  float32: Float32Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+} as const;
+
+export const MEMORY_FORMATS: readonly MemoryFormat[] = ["contiguous", "channelsLast"];
+
+export interface TensorSpec {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly memoryFormat: MemoryFormat;
+}
+
+export function bytesOf(spec: TensorSpec): number {
+  return spec.shape.reduce((a, b) => a * b, 1) * DTYPES[spec.dtype].BYTES_PER_ELEMENT;
+}
+
+/** Checks a shape, dtype and memory format given by a user. channelsLast needs a batch, a channel and a spatial axis. */
+export function makeSpec(
+  shape: unknown,
+  dtype: unknown = "float32",
+  memoryFormat: unknown = "contiguous",
+  name = "shape",
+): TensorSpec {
+  const type = oneOf("dtype", dtype, Object.keys(DTYPES) as DType[]);
+  const format = oneOf("memoryFormat", memoryFormat, MEMORY_FORMATS);
+  elements(name, shape, DTYPES[type].BYTES_PER_ELEMENT);
+  const dims = Object.freeze([...(shape as number[])]);
+  if (format === "channelsLast" && dims.length < 3) {
+    throw new ShapeError(`"${name}" expected rank >= 3 for memoryFormat channelsLast, got ${show(dims)}`);
+  }
+  return { shape: dims, dtype: type, memoryFormat: format };
+}
+
+/** The order of logical axes in memory, slowest first: [0, 1, 2, 3], or [0, 2, 3, 1] for channelsLast. */
+export function axisOrder(rank: number, memoryFormat: MemoryFormat): readonly number[] {
+  const axes = Array.from({ length: rank }, (_, i) => i);
+  if (memoryFormat === "channelsLast") axes.push(...axes.splice(1, 1));
+  return axes;
+}
+
+/** Element stride of every logical axis. */
+export function stridesOf(spec: TensorSpec): readonly number[] {
+  const strides = new Array<number>(spec.shape.length).fill(1);
+  let step = 1;
+  for (const axis of [...axisOrder(spec.shape.length, spec.memoryFormat)].reverse()) {
+    strides[axis] = step;
+    step *= spec.shape[axis] as number;
+  }
+  return strides;
+}
+
+export function showSpec(spec: TensorSpec): string {
+  return `${spec.dtype} ${show(spec.shape)} ${spec.memoryFormat}`;
+}

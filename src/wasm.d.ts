@@ -1,0 +1,14 @@
+// How the three entries see a .wasm import; rollup.config.mjs makes it so.
+declare module "*.wasm" {
+  /** Called without imports: compiles the inlined bytes. */
+  const load: () => Promise<WebAssembly.Module>;
+  export default load;
+}
+declare module "*.wasm?static" {
+  const module: WebAssembly.Module;
+  export default module;
+}
+declare module "*.wasm?module" {
+  const module: WebAssembly.Module;
+  export default module;
+}

@@ -1,0 +1,16 @@
+import { wasm } from "@rollup/plugin-wasm";
+import { defineConfig } from "vitest/config";
+
+// Node 20 has relaxed SIMD behind a flag that later versions do not know.
+const relaxedFlag = Number(process.versions.node.split(".")[0]) < 22 ? ["--experimental-wasm-relaxed-simd"] : [];
+
+export default defineConfig({
+  plugins: [wasm({ targetEnv: "browser", maxFileSize: 2 ** 31 })],
+  test: {
+    include: ["test/*.test.ts"],
+    pool: "forks",
+    execArgv: [...relaxedFlag, "--expose-gc"],
+    testTimeout: 120_000,
+    passWithNoTests: false,
+  },
+});
