@@ -49,7 +49,7 @@ export function conv2d_implicit_gemm_f32(desc: usize, begin: i32, end: i32, scra
         scratch, count, d.xPtr + <usize>g * <usize>d.xGroupBytes, d.blocksPtr, d.blockCount,
         d.wPtr + <usize>g * <usize>d.wGroupBytes, d.filters, d.yPtr + offset, yStride,
         d.biasPtr + <usize>g * <usize>d.biasGroupBytes, d.residualPtr ? d.residualPtr + offset : 0,
-        d.lo, d.hi, d.activation, d.alpha, d.beta,
+        d.lo, d.hi, d.activation, d.alpha, d.beta, d.tileRows,
       );
     }
     begin += count;

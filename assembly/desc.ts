@@ -23,6 +23,7 @@
   bBatchBytes: i32;
   biasBatchBytes: i32;
   cBatchBytes: i32;
+  tileRows: i32; // most rows of a micro-tile
   lo: f32; // the clamp of relu, relu6 and clip; -inf and inf when there is none
   hi: f32;
   activation: i32; // code of activation.ts applied after the clamp, 0 for none
@@ -119,6 +120,7 @@
   wGroupBytes: i32;
   biasGroupBytes: i32;
   tile: i32; // Winograd: tiles a block. FFT: log2 of the transform size
+  tileRows: i32; // most rows of a GEMM micro-tile
   colBlock: i32; // Winograd: output channels a block, a multiple of 8
   lo: f32;
   hi: f32;

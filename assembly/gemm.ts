@@ -5,8 +5,10 @@
 // A is never packed: a micro-tile reads each of its rows through a pointer, so a row may be a pixel's patch inside an
 // image as well as a row of a matrix. B is packed once per plan into panels of 8 columns (pack.ts).
 //
-// Micro-tile (gen/tiles.ts): up to 5 rows x 8 columns in `simd`, 6 x 8 in `relaxed`. 6 x 8 holds 12 accumulators + 2 vectors
-// of B + 1 splat of A = 15 of the 16 vector registers; one more and every turn of the loop spills.
+// Micro-tile (gen/tiles.ts): up to tileRows x 8. 6 x 8 holds 12 accumulators + 2 vectors of B + 1 splat of A = 15 of the 16
+// vector registers; one more and every turn of the loop spills. Without FMA a product needs a register too: 5 rows there,
+// and 4 on engines whose register allocator does worse. The plan says which (src/runtime/instance.ts); a sum is made in
+// the same order in every tile, so the bits do not depend on it.
 //
 // Reduction blocks. K is cut into blocks whose 8-wide panel fits L1 (512 * 8 floats = 16 KB). The table at blocksPtr has
 // 16 bytes a block, then the segment lists that it points at:
@@ -21,13 +23,12 @@ import { GemmDesc } from "./desc";
 import { RELAXED } from "./simd";
 import { activateRows } from "./activation";
 import {
-  tile1x8u1, tile2x8u1, tile3x8u1, tile4x8u1, tile5x8u1,
+  tile1x8u2, tile2x8u2, tile3x8u2, tile4x8u2,
   tile1x8u4, tile2x8u4, tile3x8u4, tile4x8u4, tile5x8u4, tile6x8u4,
 } from "./gen/tiles";
 
 /** Rows of a block: 384 rows * 512 k * 4 B = 768 KB of A at most, within an L2 of 1 MB. */
 export const ROW_BLOCK: i32 = 384;
-const TILE_ROWS: i32 = RELAXED ? 6 : 5;
 
 /**
  * One micro-tile. rowTable: i32 byte offsets of the rows from `a`. seg..segEnd: segment offsets. init: 8 floats a row
@@ -45,21 +46,21 @@ const TILE_ROWS: i32 = RELAXED ? 6 : 5;
     else if (rows == 2) tile2x8u4(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
     else tile1x8u4(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
   } else {
-    if (rows == 5) tile5x8u1(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else if (rows == 4) tile4x8u1(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else if (rows == 3) tile3x8u1(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else if (rows == 2) tile2x8u1(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else tile1x8u1(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
+    if (rows == 5) tile5x8u4(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
+    else if (rows == 4) tile4x8u2(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
+    else if (rows == 3) tile3x8u2(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
+    else if (rows == 2) tile2x8u2(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
+    else tile1x8u2(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
   }
 }
 
 /** All columns of at most ROW_BLOCK rows. rowTable holds the rows' byte offsets from `a`; c, residual: the first row's. */
 export function gemmRows(
   rowTable: usize, rows: i32, a: usize, blocks: usize, blockCount: i32, b: usize, cols: i32, c: usize, cStride: usize,
-  bias: usize, residual: usize, lo: f32, hi: f32, activation: i32, alpha: f32, beta: f32,
+  bias: usize, residual: usize, lo: f32, hi: f32, activation: i32, alpha: f32, beta: f32, tileRows: i32,
 ): void {
   // Rows are spread evenly over the fewest tiles: 49 rows are 4 tiles of 6 and 5 of 5, never a tile of 1.
-  const tiles = (rows + TILE_ROWS - 1) / TILE_ROWS;
+  const tiles = (rows + tileRows - 1) / tileRows;
   const small = rows / tiles;
   const large = rows - small * tiles; // how many tiles have one row more
   for (let i = 0; i < blockCount; i++) {
@@ -109,7 +110,7 @@ export function gemm_f32(desc: usize, begin: i32, end: i32, scratch: usize): voi
       scratch, count, d.aPtr + <usize>batch * <usize>d.aBatchBytes + <usize>row * <usize>aStride, d.blocksPtr, d.blockCount,
       d.bPtr + <usize>batch * <usize>d.bBatchBytes, d.cols, d.cPtr + cOffset, cStride,
       d.biasPtr + <usize>batch * <usize>d.biasBatchBytes, d.residualPtr ? d.residualPtr + cOffset : 0,
-      d.lo, d.hi, d.activation, d.alpha, d.beta,
+      d.lo, d.hi, d.activation, d.alpha, d.beta, d.tileRows,
     );
     begin += count;
   }

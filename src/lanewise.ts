@@ -172,7 +172,7 @@ export class Runtime {
 
   #plan(operator: Operator, inputs: readonly TensorSpec[], params: readonly (Tensor | undefined)[], options: object): Plan {
     if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
-    const builder = build(operator, inputs, params.map((tensor) => tensor?.spec), options, this.variant);
+    const builder = build(operator, inputs, params.map((tensor) => tensor?.spec), options, this.engine.target);
     const plan = new Plan(this, builder, params);
     this.#plans.add(plan);
     return plan;

@@ -3,7 +3,7 @@
 import { type Shape, sameShape } from "./check.js";
 import { DisposedError, ShapeError, show } from "./errors.js";
 import type { KernelName } from "./kernels.js";
-import type { Engine, Kernel } from "./runtime/instance.js";
+import type { Engine, Kernel, Target } from "./runtime/instance.js";
 import { alignUp } from "./runtime/memory.js";
 import { showSpec, type MemoryFormat, type TensorSpec } from "./spec.js";
 import type { Tensor } from "./tensor.js";
@@ -73,7 +73,7 @@ export interface PlanDescription {
 export class Builder {
   readonly inputs: readonly Operand[];
   readonly params: readonly (Operand | undefined)[];
-  readonly variant: "simd" | "relaxed";
+  readonly target: Target;
   readonly outputs: Operand[] = [];
   readonly copies: Copy[] = [];
   readonly prepares: Call[] = [];
@@ -92,12 +92,12 @@ export class Builder {
     readonly op: string,
     inputs: readonly TensorSpec[],
     params: readonly (TensorSpec | undefined)[],
-    variant: "simd" | "relaxed",
+    target: Target,
   ) {
     const at = (area: Ref["area"]) => (spec: TensorSpec, index: number) => ({ spec, ref: { area, index, offset: 0 } });
     this.inputs = inputs.map(at("input"));
     this.params = params.map((spec, index) => spec && at("param")(spec, index));
-    this.variant = variant;
+    this.target = target;
   }
 
   output(spec: TensorSpec): Operand {

@@ -31,7 +31,7 @@ function check(engine: Engine, { algorithm, groups, C, M }: Case): void {
   const perGroup = C / groups;
   const input = makeSpec([1, C, SIZE, SIZE], "float32", "channelsLast");
   const weight = makeSpec([M, perGroup, 3, 3]);
-  const builder = build(conv2d as unknown as Operator, [input], [weight, undefined], { algorithm, groups }, engine.variant);
+  const builder = build(conv2d as unknown as Operator, [input], [weight, undefined], { algorithm, groups }, engine.target);
   const { allocator } = engine.heap;
   const x = Int32Array.from({ length: C * SIZE * SIZE }, (_, i) => ((i * 7) % 11) - 5);
   const w = Int32Array.from({ length: M * perGroup * 9 }, (_, i) => ((i * 5) % 7) - 3);

@@ -17,7 +17,7 @@ const direct: Lowering = (b, conv) => {
   const k = (s.C / s.groups) * s.R * s.S;
   const blocks = reductionBlocks(b, [0], k, k);
   const y = channelsLastOutput(b, conv.output);
-  const values = convValues(conv, image, packWeights(b, conv.weight, s.groups, blocks), packBias(b, conv.bias, s.M, s.groups), blocks, y.ref);
+  const values = convValues(b, conv, image, packWeights(b, conv.weight, s.groups, blocks), packBias(b, conv.bias, s.M, s.groups), blocks, y.ref);
   b.step("conv2d_direct_f32", ConvDesc, values, s.N * s.P);
   y.finish();
 };
@@ -34,7 +34,7 @@ const im2col: Lowering = (b, conv) => {
   const weights = packWeights(b, conv.weight, s.groups, blocks);
   const bias = packBias(b, conv.bias, s.M, s.groups);
   const y = channelsLastOutput(b, conv.output);
-  b.step("im2col_f32", ConvDesc, { ...convValues(conv, image, weights, bias, blocks, patches), yPixelBytes: rowBytes }, rows);
+  b.step("im2col_f32", ConvDesc, { ...convValues(b, conv, image, weights, bias, blocks, patches), yPixelBytes: rowBytes }, rows);
   b.step(
     "gemm_f32",
     GemmDesc,
@@ -42,6 +42,7 @@ const im2col: Lowering = (b, conv) => {
       aPtr: patches, bPtr: weights.ref, cPtr: y.ref, biasPtr: bias.ref, residualPtr: NONE,
       blocksPtr: blocks.ref, blockCount: blocks.count, rows, cols: s.M / s.groups, aStrideBytes: rowBytes, cStrideBytes: s.M * 4,
       aBatchBytes: k * 4, bBatchBytes: weights.groupBytes, biasBatchBytes: bias.groupBytes, cBatchBytes: (s.M / s.groups) * 4,
+      tileRows: b.target.tileRows,
       ...epilogue,
     },
     s.groups * rows,
@@ -56,7 +57,7 @@ const implicitGemm: Lowering = (b, conv) => {
   const image = channelsLastImage(b, conv.input, s.groups, s.padding);
   const blocks = patchSegments(b, s, image);
   const y = channelsLastOutput(b, conv.output);
-  const values = convValues(conv, image, packWeights(b, conv.weight, s.groups, blocks), packBias(b, conv.bias, s.M, s.groups), blocks, y.ref);
+  const values = convValues(b, conv, image, packWeights(b, conv.weight, s.groups, blocks), packBias(b, conv.bias, s.M, s.groups), blocks, y.ref);
   b.step("conv2d_implicit_gemm_f32", ConvDesc, values, s.N * s.P * s.Q, ROW_TABLE_BYTES);
   y.finish();
 };

@@ -174,6 +174,7 @@ export function packBias(b: Builder, bias: Operand | undefined, M: number, group
 
 /** The descriptor fields that follow from the shape; an algorithm overrides what it means differently. */
 export function convValues(
+  b: Builder,
   conv: Conv,
   image: Image,
   weights: PackedWeights,
@@ -190,7 +191,7 @@ export function convValues(
     filters: s.M / s.groups, outH: s.P, outW: s.Q, yPixelBytes: s.M * 4, groups: s.groups,
     kernelH: s.R, kernelW: s.S, strideH: s.strideH, strideW: s.strideW, dilationH: s.dilationH, dilationW: s.dilationW,
     padTop: s.padding[0], padLeft: s.padding[1],
-    wGroupBytes: weights.groupBytes, biasGroupBytes: bias.groupBytes, tile: 0, colBlock: 0,
+    wGroupBytes: weights.groupBytes, biasGroupBytes: bias.groupBytes, tile: 0, tileRows: b.target.tileRows, colBlock: 0,
     ...epilogue,
   };
 }

@@ -38,7 +38,7 @@ export const conv2d = defineOperator({
     const shape = convShape(x, w, options);
     if (bias) requireShape("bias", bias.spec, [shape.M]);
     const algorithm = oneOf("algorithm", options.algorithm ?? "auto", ALGORITHMS);
-    const { row, reason } = select(shape, b.variant, algorithm);
+    const { row, reason } = select(shape, b.target.variant, algorithm);
     const output = b.output(outputSpec([shape.N, shape.M, shape.P, shape.Q], input.spec));
     b.algorithm = row.algorithm;
     b.reason = reason;

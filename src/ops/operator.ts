@@ -2,7 +2,7 @@
 // models all go through `lower`: the one place for validation, shape inference and the choice of algorithm.
 import { knownOptions, type Shape } from "../check.js";
 import { ShapeError, UnsupportedError, show } from "../errors.js";
-import type { Variant } from "../runtime/instance.js";
+import type { Target } from "../runtime/instance.js";
 import { makeSpec, type DType, type MemoryFormat, type TensorSpec } from "../spec.js";
 import type { Tensor } from "../tensor.js";
 import { Builder } from "../plan.js";
@@ -45,7 +45,7 @@ export function build(
   inputs: readonly TensorSpec[],
   params: readonly (TensorSpec | undefined)[],
   options: object,
-  variant: Variant,
+  target: Target,
 ): Builder {
   knownOptions(`${operator.name} options`, options, operator.options);
   if (operator.variadic ? inputs.length < 1 : inputs.length !== operator.inputs.length) {
@@ -57,7 +57,7 @@ export function build(
     }
     return params[i];
   });
-  const builder = new Builder(operator.name, inputs, padded, variant);
+  const builder = new Builder(operator.name, inputs, padded, target);
   operator.lower(builder, options);
   return builder;
 }
