@@ -119,7 +119,10 @@
   padLeft: i32;
   wGroupBytes: i32;
   biasGroupBytes: i32;
-  tile: i32; // Winograd: tiles a block. FFT: log2 of the transform size
+  tileH: i32; // Winograd: m, 1 where that direction has one tap. FFT: log2 of the transform size
+  tileW: i32;
+  tileBlock: i32; // Winograd: tiles a block
+  zerosPtr: usize; // Winograd: 8 zeros at least for every column block
   tileRows: i32; // most rows of a GEMM micro-tile
   colBlock: i32; // Winograd: output channels a block, a multiple of 8
   lo: f32;
@@ -127,4 +130,20 @@
   activation: i32;
   alpha: f32;
   beta: f32;
+}
+
+/** Weights [M, C/groups, R, S] to Winograd points: see conv-winograd.ts. One work item is one panel of 8 filters of a group. */
+@unmanaged export class WinogradWeightsDesc {
+  srcPtr: usize;
+  dstPtr: usize;
+  filters: i32; // M per group
+  channels: i32; // C per group
+  tileH: i32;
+  tileW: i32;
+  colBlock: i32; // output channels a block, a multiple of 8
+  filterBytes: i32; // source strides
+  channelBytes: i32;
+  kernelHBytes: i32;
+  kernelWBytes: i32;
+  dstGroupBytes: i32;
 }

@@ -8,3 +8,4 @@ export { pack_weights_f32, pad_image_f32, transpose_f32 } from "./pack";
 export { conv2d_direct_f32 } from "./conv-direct";
 export { im2col_f32 } from "./conv-im2col";
 export { conv2d_implicit_gemm_f32 } from "./conv-implicit-gemm";
+export { conv2d_winograd_f32, winograd_weights_f32 } from "./conv-winograd";

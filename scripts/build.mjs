@@ -1,4 +1,4 @@
-// Everything that dist/ needs, from source: generated code, the wasm binaries, JavaScript, types. `--wasm`: binaries only.
+// Everything that dist/ needs, from source: generated code, the wasm binaries, JavaScript, types. `--binaries`: the wasm only.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ for (const target of ["debug", "simd", "relaxed"]) {
     process.exit(1);
   }
 }
-if (!process.argv.includes("--wasm")) {
+if (!process.argv.includes("--binaries")) {
   rmSync("dist", { recursive: true, force: true });
   rmSync("build/js", { recursive: true, force: true });
   const bin = (name, ...args) => execFileSync(process.execPath, [name, ...args], { stdio: "inherit" });

@@ -8,6 +8,8 @@ import {
   ROW_TABLE_BYTES,
 } from "./conv-lowering.js";
 
+import { lowerWinograd } from "./conv-winograd.js";
+
 type Lowering = (b: Builder, conv: Conv) => void;
 
 /** Padded image, one reduction block of panels, the seven loops. */
@@ -62,4 +64,11 @@ const implicitGemm: Lowering = (b, conv) => {
   y.finish();
 };
 
-export const LOWERINGS: Partial<Record<ConvAlgorithm, Lowering>> = { direct, im2col, "implicit-gemm": implicitGemm };
+export const LOWERINGS: Partial<Record<ConvAlgorithm, Lowering>> = {
+  direct,
+  im2col,
+  "implicit-gemm": implicitGemm,
+  winograd23: (b, conv) => lowerWinograd(b, conv, 2),
+  winograd43: (b, conv) => lowerWinograd(b, conv, 4),
+  winograd63: (b, conv) => lowerWinograd(b, conv, 6),
+};

@@ -191,7 +191,8 @@ export function convValues(
     filters: s.M / s.groups, outH: s.P, outW: s.Q, yPixelBytes: s.M * 4, groups: s.groups,
     kernelH: s.R, kernelW: s.S, strideH: s.strideH, strideW: s.strideW, dilationH: s.dilationH, dilationW: s.dilationW,
     padTop: s.padding[0], padLeft: s.padding[1],
-    wGroupBytes: weights.groupBytes, biasGroupBytes: bias.groupBytes, tile: 0, tileRows: b.target.tileRows, colBlock: 0,
+    wGroupBytes: weights.groupBytes, biasGroupBytes: bias.groupBytes,
+    tileH: 0, tileW: 0, tileBlock: 0, zerosPtr: NONE, tileRows: b.target.tileRows, colBlock: 0,
     ...epilogue,
   };
 }

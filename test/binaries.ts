@@ -1,0 +1,13 @@
+// The binaries that every operator is tested on: the debug build with asserts alive, and both release builds.
+import { readFileSync } from "node:fs";
+import { createRuntime, type Runtime } from "../src/index.js";
+
+export interface Binary {
+  readonly name: "debug" | "simd" | "relaxed";
+  create(): Promise<Runtime>;
+}
+
+export const BINARIES: readonly Binary[] = (["debug", "simd", "relaxed"] as const).map((name) => ({
+  name,
+  create: async () => createRuntime({ wasm: readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url)) }),
+}));
