@@ -147,3 +147,14 @@
   kernelWBytes: i32;
   dstGroupBytes: i32;
 }
+
+/** Weights [M, 1, R, S] to [R][S][M rounded up to 4]. One work item is one tap r * S + s. */
+@unmanaged export class DepthwiseWeightsDesc {
+  srcPtr: usize;
+  dstPtr: usize;
+  filters: i32; // M
+  kernelW: i32; // S
+  filterBytes: i32; // source strides
+  kernelHBytes: i32;
+  kernelWBytes: i32;
+}

@@ -1,11 +1,12 @@
 // The lowerings of the convolution algorithms of src/kernels.ts, by name.
 import type { ConvAlgorithm } from "../kernels.js";
 import type { Builder } from "../plan.js";
-import { GemmDesc, ConvDesc } from "../gen/desc.js";
+import { ConvDesc, DepthwiseWeightsDesc, GemmDesc } from "../gen/desc.js";
 import { NONE } from "../plan.js";
+import { stridesOf } from "../spec.js";
 import {
   channelsLastImage, channelsLastOutput, type Conv, convValues, packBias, packWeights, patchSegments, reductionBlocks,
-  ROW_TABLE_BYTES,
+  ROW_TABLE_BYTES, roundUp,
 } from "./conv-lowering.js";
 
 import { lowerWinograd } from "./conv-winograd.js";
@@ -64,10 +65,28 @@ const implicitGemm: Lowering = (b, conv) => {
   y.finish();
 };
 
+/** The tensor itself, weights as [R][S][M]. */
+const depthwise: Lowering = (b, conv) => {
+  const { shape: s } = conv;
+  const image = channelsLastImage(b, conv.input, 1, [0, 0, 0, 0]);
+  const weights = { ref: b.constant(s.R * s.S * roundUp(s.M, 4) * 4), groupBytes: 0 };
+  const [sM, , sR, sS] = stridesOf(conv.weight.spec).map((stride) => stride * 4) as [number, number, number, number];
+  b.prepare(
+    "depthwise_weights_f32",
+    DepthwiseWeightsDesc,
+    { srcPtr: conv.weight.ref, dstPtr: weights.ref, filters: s.M, kernelW: s.S, filterBytes: sM, kernelHBytes: sR, kernelWBytes: sS },
+    s.R * s.S,
+  );
+  const y = channelsLastOutput(b, conv.output);
+  b.step("conv2d_depthwise_f32", ConvDesc, convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, 1), undefined, y.ref), s.N * s.P, 64);
+  y.finish();
+};
+
 export const LOWERINGS: Partial<Record<ConvAlgorithm, Lowering>> = {
   direct,
   im2col,
   "implicit-gemm": implicitGemm,
+  depthwise,
   winograd23: (b, conv) => lowerWinograd(b, conv, 2),
   winograd43: (b, conv) => lowerWinograd(b, conv, 4),
   winograd63: (b, conv) => lowerWinograd(b, conv, 6),
