@@ -193,7 +193,6 @@ interface Patch {
 /** Kernel calls bound to memory: made once from a Builder, run many times. Knows addresses, not tensors. */
 export class Program {
   readonly #engine: Engine;
-  readonly #builder: Builder;
   readonly #kept: number;
   readonly #ownRun: number | undefined;
   readonly #scratch: number;
@@ -205,7 +204,6 @@ export class Program {
   /** Allocates, fills descriptors and packs parameters. runPtr: memory of builder.runBytes that somebody else owns. */
   constructor(engine: Engine, builder: Builder, params: readonly (number | undefined)[], runPtr?: number) {
     this.#engine = engine;
-    this.#builder = builder;
     const { allocator } = engine.heap;
     const taken: number[] = [];
     const take = (bytes: number): number => {
@@ -287,8 +285,12 @@ export class Program {
     }
   }
 
-  get description(): PlanDescription {
-    return this.#builder.describe();
+  /** Calls every kernel over work items [begin, end) of each. Answers end. */
+  runSlice(begin: number, end: number): number {
+    for (let i = 0; i < this.#kernels.length; i++) {
+      (this.#kernels[i] as Kernel)(this.#descs[i] as number, begin, end, this.#scratch);
+    }
+    return end;
   }
 
   dispose(): void {
