@@ -49,6 +49,10 @@ export const RATES: Readonly<Record<"simd" | "relaxed", Rates>> = {
   relaxed: { gflops: 44, gbps: 8.5 },
 };
 
+function roundUp(n: number, to: number): number {
+  return Math.ceil(n / to) * to;
+}
+
 function gemmCost(macs: number, weightBytes: number, { gflops, gbps }: Rates): number {
   const compute = (2 * macs) / gflops / 1e6;
   const memory = weightBytes / gbps / 1e6;
@@ -60,7 +64,10 @@ export const CONV_ROWS: readonly ConvRow[] = [
     algorithm: "implicit-gemm",
     summary: "GEMM over row pointers into the image, nothing copied but the padding",
     accepts: () => true,
-    cost: (s, rates) => gemmCost(convMacs(s), (s.M * s.C * s.R * s.S * 4) / s.groups, rates),
+    cost(s, rates) {
+      const filters = s.groups * roundUp(s.M / s.groups, 8); // a panel is computed whole
+      return gemmCost((convMacs(s) / s.M) * filters, (filters * s.C * s.R * s.S * 4) / s.groups, rates);
+    },
   },
   {
     algorithm: "direct",
@@ -100,16 +107,17 @@ function winograd(m: 2 | 4 | 6): ConvRow {
       return true;
     },
     cost(s, rates) {
-      // F(6,3) is at most 4 % faster than F(4,3), with up to 2.2 times its error: offered, never chosen. So are the 1-D
-      // forms of grouped layers with few channels, whose transforms cost more than they save.
+      // F(6,3) has 4 to 7 times the error of F(4,3) and is seldom much faster: offered, never chosen.
       if (m === 6) return undefined;
       const [mh, mw] = [s.R === 3 ? m : 1, s.S === 3 ? m : 1];
       const points = (s.R === 3 ? n : 1) * (s.S === 3 ? n : 1);
       const tiles = s.N * Math.ceil(s.P / mh) * Math.ceil(s.Q / mw);
       const [perInput, perOutput] = TRANSFORM_NS[m];
-      const weightBytes = (points * s.C * s.M * 4) / s.groups;
-      const product = gemmCost((tiles * points * s.C * s.M) / s.groups, weightBytes < 1e6 ? 0 : weightBytes, rates);
-      return (tiles * points * (s.C * perInput + s.M * perOutput)) / 1e6 + product;
+      const C = s.groups * roundUp(s.C / s.groups, 4); // vectors and panels are computed whole
+      const M = s.groups * roundUp(s.M / s.groups, 8);
+      const weights = (points * C * M) / s.groups;
+      const product = gemmCost(tiles * weights, weights < 25e4 ? 0 : weights * 4, rates);
+      return (tiles * points * (C * perInput + M * perOutput)) / 1e6 + product;
     },
   };
 }

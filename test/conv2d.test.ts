@@ -1,0 +1,83 @@
+// Every convolution algorithm on every case it accepts, both memory formats, all binaries, against the float64 reference.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Runtime } from "../src/index.js";
+import { CONV_ROWS } from "../src/kernels.js";
+import { convShape } from "../src/shape.js";
+import { BINARIES } from "./binaries.js";
+import { CONV_CASES, type ConvCase, convShapes, showCase } from "./cases.js";
+import { fill } from "./random.js";
+import { activations, conv2d, conv2dMagnitude, type Ref } from "./reference.js";
+import { FORMATS, refOf, tensorOf } from "./tensors.js";
+import { dotTolerance, expectClose, normTolerance } from "./tolerance.js";
+
+/**
+ * What a transform multiplies the error of a plain sum by, on the largest sum of the tensor. F(m,3) bounds: the products
+ * of the 1-norms of A^T, B^T and G over what they compute; measured errors stay within a tenth of these.
+ */
+const TRANSFORM_FACTORS: Readonly<Record<string, number>> = { winograd23: 4, winograd43: 40, winograd63: 150, fft: 16 };
+/** No activation is steeper than hardSwish at 1.5; its own rounding is a few units in the last place. */
+const SLOPE = 1.5;
+
+interface Prepared {
+  readonly x: Float32Array;
+  readonly w: Float32Array;
+  readonly b: Float32Array | null;
+  readonly expected: Ref;
+  readonly magnitude: Ref;
+}
+
+const prepared = new Map<ConvCase, Prepared>();
+
+function prepare(c: ConvCase): Prepared {
+  const known = prepared.get(c);
+  if (known) return known;
+  const shapes = convShapes(c);
+  const x = fill(shapes.x, `${c.name} x`);
+  const w = fill(shapes.weight, `${c.name} w`);
+  const b = c.bias ? fill(shapes.bias, `${c.name} b`) : null;
+  const operands = [refOf(x, shapes.x), refOf(w, shapes.weight), b && refOf(b, shapes.bias), shapes.options] as const;
+  const made = {
+    x, w, b,
+    expected: activations[c.activation](conv2d(...operands)),
+    magnitude: conv2dMagnitude(...operands),
+  };
+  prepared.set(c, made);
+  return made;
+}
+
+describe.each(BINARIES)("conv2d on the $name binary", ({ create }) => {
+  let rt: Runtime;
+  beforeAll(async () => {
+    rt = await create();
+  });
+  afterAll(() => {
+    expect(rt.report()).toMatchObject({ bytesInUse: 0, liveTensors: 0, livePlans: 0 });
+    rt.dispose();
+  });
+
+  describe.each(CONV_ROWS)("$algorithm", (row) => {
+    const accepted = CONV_CASES.filter((c) => {
+      const { x, weight } = convShapes(c);
+      return row.accepts(convShape(x, weight, c)) === true;
+    });
+    it("has cases", () => expect(accepted.length).toBeGreaterThan(3));
+
+    it.each(accepted.map((c) => [showCase(c), c] as const))("%s", (label, c) => {
+      const { x, w, b, expected, magnitude } = prepare(c);
+      const shapes = convShapes(c);
+      const factor = TRANSFORM_FACTORS[row.algorithm];
+      const tolerance = (factor === undefined ? dotTolerance(shapes.reduction, magnitude, 1) : normTolerance(shapes.reduction, magnitude, factor))
+        .map((t, i) => SLOPE * t + 4e-7 * Math.abs(expected.data[i] as number));
+      for (const format of FORMATS) {
+        using input = tensorOf(rt, x, shapes.x, format);
+        using weight = tensorOf(rt, w, shapes.weight, format);
+        using bias = b ? rt.tensor(b, shapes.bias) : null;
+        const { stride, padding, dilation, groups, activation } = c;
+        using y = rt.conv2d(input, weight, bias, { stride, padding, dilation, groups, activation, algorithm: row.algorithm });
+        expect(y.shape).toEqual(shapes.y);
+        expect(y.memoryFormat).toBe(format);
+        expectClose(y.toArray() as Float32Array, expected, tolerance, `${label} ${format}`);
+      }
+    });
+  });
+});
