@@ -5,7 +5,8 @@ import { defineConfig } from "vitest/config";
 const relaxedFlag = Number(process.versions.node.split(".")[0]) < 22 ? ["--experimental-wasm-relaxed-simd"] : [];
 
 export default defineConfig({
-  plugins: [wasm({ targetEnv: "browser", maxFileSize: 2 ** 31 })],
+  // "pre": before Vite's own handling of .wasm, which compiles it in a process without that flag
+  plugins: [{ ...wasm({ targetEnv: "browser", maxFileSize: 2 ** 31 }), enforce: "pre" }],
   test: {
     include: ["test/*.test.ts"],
     pool: "forks",
