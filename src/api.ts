@@ -9,3 +9,8 @@ export type { Operations } from "./ops/operations.js";
 export type { Conv2dOptions } from "./ops/conv2d.js";
 export type { ConvAlgorithm } from "./kernels.js";
 export type { Padding } from "./shape.js";
+export { Graph, type GraphData, type GraphInput, type GraphNode, type GraphOperations, type GraphOutput, type GraphParameter, Layer, sequential, type SequentialLayer, Value } from "./model/graph.js";
+export { createModel, Model, type ModelOptions, type ModelTensor } from "./model/model.js";
+export type { ModelReport } from "./model/planner.js";
+export { type LayerRow, type Profile, type ProfileRow, summarize, type Summary } from "./model/summary.js";
+export type { HostTensor, WeightMap, Weights } from "./model/weights.js";

@@ -146,9 +146,9 @@ export class Runtime {
   }
 
   /** Internal: tensors and plans report their end here. */
-  release(tensor: Tensor): void {
+  release(tensor: Tensor): boolean {
     this.engine.heap.allocator.free(tensor.ptr);
-    this.#tensors.delete(tensor);
+    return this.#tensors.delete(tensor);
   }
 
   releasePlan(plan: Plan): void {
@@ -163,7 +163,7 @@ export class Runtime {
   }
 
   #own(name: string, value: unknown): Tensor {
-    if (value instanceof Tensor && value.owner === this) {
+    if (value instanceof Tensor && value.owner.engine === this.engine) {
       value.ptr; // throws when disposed
       return value;
     }

@@ -359,7 +359,7 @@ export class Plan {
   }
 
   #check(name: string, spec: TensorSpec, tensor: Tensor): void {
-    if ((tensor?.owner as unknown) !== this.#owner) {
+    if (tensor?.owner?.engine !== this.#owner.engine) {
       throw new TypeError(`"${name}" expected a tensor of this runtime, got ${show(tensor)}`);
     }
     tensor.ptr; // throws when disposed

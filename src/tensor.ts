@@ -8,8 +8,8 @@ import type { Shape } from "./check.js";
 export interface TensorOwner {
   readonly engine: Engine;
   readonly disposed: boolean;
-  /** Called once when the tensor is disposed. */
-  release(tensor: Tensor): void;
+  /** Called when the tensor is disposed; answers whether that ends it (a model's own tensors live on). */
+  release(tensor: Tensor): boolean;
   clone(tensor: Tensor): Tensor;
 }
 
@@ -100,8 +100,7 @@ export class Tensor {
 
   /** Gives the memory back. Disposing twice is harmless. */
   dispose(): void {
-    if (this.disposed) return;
-    this.owner.release(this);
+    if (this.disposed || !this.owner.release(this)) return;
     this.#disposed = true;
     this.#view = undefined;
   }

@@ -1,0 +1,251 @@
+// A network as plain data: inputs, parameters by name, and nodes in the order they run. No memory, no runtime, no shapes
+// worked out; createModel() does that with the weights at hand. Written by hand here, read from files elsewhere.
+import { elements, oneOf, sameShape, type Shape } from "../check.js";
+import { ModelError, show } from "../errors.js";
+import { OPERATORS, type OperatorName } from "../ops/index.js";
+import type { Operations } from "../ops/operations.js";
+import type { Operator } from "../ops/operator.js";
+import { type DType, DTYPES, makeSpec, MEMORY_FORMATS, type MemoryFormat } from "../spec.js";
+
+/** What every run brings. memoryFormat: how it lies in the model's arena; undefined: the model chooses. */
+export interface GraphInput {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly memoryFormat?: MemoryFormat;
+}
+
+/** A tensor of the weight map. The shape is the weight map's own when it is not declared. */
+export interface GraphParameter {
+  readonly name: string;
+  readonly shape?: Shape;
+}
+
+/** One layer: operands and results are names of values. Parameters left out are null. */
+export interface GraphNode {
+  readonly name: string;
+  readonly op: OperatorName;
+  readonly inputs: readonly string[];
+  readonly params: readonly (string | null)[];
+  readonly options: object;
+  readonly outputs: readonly string[];
+}
+
+export interface GraphOutput {
+  readonly name: string;
+  readonly value: string;
+  readonly memoryFormat: MemoryFormat;
+}
+
+export interface GraphData {
+  readonly inputs: readonly GraphInput[];
+  readonly parameters: readonly GraphParameter[];
+  readonly nodes: readonly GraphNode[];
+  readonly outputs: readonly GraphOutput[];
+}
+
+/** A value of a graph: an input, a parameter, or what a layer answers. */
+export class Value {
+  readonly name: string;
+  readonly #graph: Graph;
+
+  /** Internal: graphs make their values. */
+  constructor(graph: Graph, name: string) {
+    this.#graph = graph;
+    this.name = name;
+  }
+
+  /** Internal. */
+  static belongs(value: unknown, graph: Graph): value is Value {
+    return value instanceof Value && value.#graph === graph;
+  }
+}
+
+type Given<T> = T extends Value ? Value | string : T extends readonly Value[] ? readonly (Value | string)[] : T;
+
+/** Every operator as a method: as on a runtime, on values instead of tensors. A string names a parameter. */
+export type GraphOperations = {
+  readonly [K in keyof Operations<Value>]: Operations<Value>[K] extends (...args: infer A) => infer R
+    ? (...args: { [I in keyof A]: Given<A[I]> }) => R
+    : never;
+};
+
+/** The operators once more, for a layer that has a name: graph.layer("conv1").conv2d(...). */
+export interface Layer extends GraphOperations {}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
+export class Layer {
+  /** Internal: use graph.layer(). */
+  constructor(
+    readonly graph: Graph,
+    readonly name: string,
+  ) {}
+}
+
+export interface Graph extends GraphOperations {}
+
+/**
+ * Builds a graph layer by layer:
+ *
+ *     const g = new Graph();
+ *     const x = g.input("image", [1, 1, 28, 28]);
+ *     g.output("features", g.layer("conv1").conv2d(x, "conv1.weight", "conv1.bias", { padding: 2, activation: "relu" }));
+ *
+ * Throws ModelError for names used twice or not known, TypeError for operands of a wrong kind.
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
+export class Graph implements GraphData {
+  readonly inputs: GraphInput[] = [];
+  readonly parameters: GraphParameter[] = [];
+  readonly nodes: GraphNode[] = [];
+  readonly outputs: GraphOutput[] = [];
+  readonly #values = new Map<string, Value>();
+  readonly #layers = new Set<string>();
+  readonly #counts = new Map<string, number>();
+
+  /** A tensor that every run brings. Images are [N, C, H, W], whatever their memory format. */
+  input(name: string, shape: Shape, options: { readonly memoryFormat?: MemoryFormat; readonly dtype?: DType } = {}): Value {
+    const spec = makeSpec(shape, options.dtype, options.memoryFormat, name);
+    const value = this.#define(name);
+    const memoryFormat = options.memoryFormat && spec.memoryFormat;
+    this.inputs.push({ name, shape: spec.shape, dtype: spec.dtype, ...(memoryFormat && { memoryFormat }) });
+    return value;
+  }
+
+  /** A tensor of the weight map; with a shape, the weight map's must be the same. Asking twice answers the same value. */
+  parameter(name: string, shape?: Shape): Value {
+    const known = this.parameters.find((parameter) => parameter.name === name);
+    if (known !== undefined && (shape === undefined || (known.shape !== undefined && sameShape(known.shape, shape)))) {
+      return this.#values.get(name) as Value;
+    }
+    if (shape !== undefined) elements(name, shape, DTYPES.float32.BYTES_PER_ELEMENT);
+    const value = this.#define(name);
+    this.parameters.push({ name, ...(shape && { shape: [...shape] }) });
+    return value;
+  }
+
+  /** The operators for a layer of this name; without one, a layer is called by its operator and a number. */
+  layer(name: string): Layer {
+    return new Layer(this, name);
+  }
+
+  /** Makes a value a result of the model; contiguous unless asked otherwise. */
+  output(name: string, value: Value, options: { readonly memoryFormat?: MemoryFormat } = {}): Value {
+    requireName(name);
+    if (this.outputs.some((output) => output.name === name)) {
+      throw new ModelError(`"output" expected a name not used before, got ${show(name)}`);
+    }
+    const memoryFormat = oneOf("memoryFormat", options.memoryFormat ?? "contiguous", MEMORY_FORMATS);
+    this.outputs.push({ name, value: this.#nameOf("value", value), memoryFormat });
+    return value;
+  }
+
+  /** Internal: what every operator method does. */
+  apply(operator: Operator, args: readonly unknown[], layer?: string): Value | Record<string, Value> {
+    const count = operator.variadic ? 1 : operator.inputs.length;
+    const given = operator.variadic ? args[0] : args.slice(0, count);
+    if (!Array.isArray(given)) throw new TypeError(`"${operator.inputs[0]}" expected an array of values, got ${show(given)}`);
+    const inputs = given.map((value, i) => this.#nameOf(operator.inputs[i] ?? `${operator.inputs[0]}[${i}]`, value));
+    const params = operator.params.map((param, i) => {
+      const value = args[count + i];
+      return value === undefined || value === null ? null : this.#nameOf(param, value);
+    });
+    const options = args[count + operator.params.length] ?? {};
+    const name = layer ?? this.#freeName(operator.name);
+    requireName(name);
+    if (this.#layers.has(name)) throw new ModelError(`"layer" expected a name not used before, got ${show(name)}`);
+    const outputs = operator.outputs?.map((output) => `${name}:${output}`) ?? [name];
+    const values = outputs.map((output) => this.#define(output));
+    this.#layers.add(name);
+    this.nodes.push({ name, op: operator.name as OperatorName, inputs, params, options: { ...(options as object) }, outputs });
+    if (operator.outputs === undefined) return values[0] as Value;
+    return Object.fromEntries(operator.outputs.map((output, i) => [output, values[i] as Value]));
+  }
+
+  #define(name: string): Value {
+    requireName(name);
+    if (this.#values.has(name)) throw new ModelError(`"name" expected one not used before, got ${show(name)}`);
+    const value = new Value(this, name);
+    this.#values.set(name, value);
+    return value;
+  }
+
+  #nameOf(operand: string, value: unknown): string {
+    if (typeof value === "string") return this.parameter(value).name;
+    if (Value.belongs(value, this)) return value.name;
+    const got = value instanceof Value ? "another graph's" : show(value);
+    throw new TypeError(`"${operand}" expected a value of this graph or a parameter's name, got ${got}`);
+  }
+
+  #freeName(op: string): string {
+    let name: string;
+    do {
+      const count = (this.#counts.get(op) ?? 0) + 1;
+      this.#counts.set(op, count);
+      name = `${op}${count}`;
+    } while (this.#values.has(name) || this.#layers.has(name));
+    return name;
+  }
+}
+
+for (const [name, definition] of Object.entries(OPERATORS)) {
+  const operator = definition as unknown as Operator;
+  Object.defineProperty(Graph.prototype, name, {
+    value(this: Graph, ...args: unknown[]) {
+      return this.apply(operator, args);
+    },
+  });
+  Object.defineProperty(Layer.prototype, name, {
+    value(this: Layer, ...args: unknown[]) {
+      return this.graph.apply(operator, args, this.name);
+    },
+  });
+}
+
+type OptionsOf<O> = O extends Operator<infer _Input, infer _Param, infer Options> ? Options : never;
+
+/** One row of sequential(): the operator, its options, and which of its parameters it has (default: all). */
+export type SequentialLayer = {
+  [K in OperatorName]: {
+    readonly op: K;
+    readonly name?: string;
+    readonly params?: readonly (typeof OPERATORS)[K]["params"][number][];
+  } & OptionsOf<(typeof OPERATORS)[K]>;
+}[OperatorName];
+
+/**
+ * A graph of layers one after the other. A layer's parameters are "<layer name>.<parameter>", as training tools name them:
+ *
+ *     sequential({ image: [1, 1, 28, 28] }, [
+ *       { op: "conv2d", name: "conv1", padding: 2, activation: "relu" },   // conv1.weight, conv1.bias
+ *       { op: "conv2d", name: "conv2", params: ["weight"] },                // no bias
+ *     ]);
+ *
+ * The output's name is "output".
+ */
+export function sequential(input: Readonly<Record<string, Shape>>, layers: readonly SequentialLayer[]): Graph {
+  const entries = Object.entries(input);
+  const [first] = entries;
+  if (first === undefined || entries.length !== 1) {
+    throw new TypeError(`"input" expected one name with its shape, got ${entries.length} names`);
+  }
+  const graph = new Graph();
+  let value = graph.input(...first);
+  for (const { op, name, params, ...options } of layers) {
+    const operator = OPERATORS[oneOf("op", op, Object.keys(OPERATORS) as OperatorName[])] as unknown as Operator;
+    if (operator.inputs.length !== 1 || operator.variadic || operator.outputs !== undefined) {
+      throw new TypeError(`"op" expected an operator of one input and one output, got ${operator.name}`);
+    }
+    const wanted = params ?? operator.params;
+    for (const param of wanted) oneOf("params", param, operator.params);
+    if (wanted.length > 0 && name === undefined) throw new TypeError(`"name" expected the name of a layer that has parameters, got undefined`);
+    const operands = operator.params.map((param) => (wanted.includes(param) ? `${name}.${param}` : null));
+    value = graph.apply(operator, [value, ...operands, options], name) as Value;
+  }
+  graph.output("output", value);
+  return graph;
+}
+
+function requireName(name: unknown): void {
+  if (typeof name !== "string" || name === "") throw new TypeError(`"name" expected a name, got ${show(name)}`);
+}

@@ -1,0 +1,270 @@
+// A graph and the shapes of its weights, planned completely before anything is allocated: every layer lowered, memory
+// formats chosen, every byte and every multiply-accumulate counted. Pure.
+import { type Shape, sameShape } from "../check.js";
+import { ModelError, show } from "../errors.js";
+import { TransposeDesc } from "../gen/desc.js";
+import { isChannelsLast } from "../ops/conv-lowering.js";
+import { OPERATORS } from "../ops/index.js";
+import { build, type Operator } from "../ops/operator.js";
+import { Builder } from "../plan.js";
+import type { Target } from "../runtime/instance.js";
+import { Allocator } from "../runtime/memory.js";
+import { bytesOf, DTYPES, makeSpec, type MemoryFormat, showSpec, type TensorSpec } from "../spec.js";
+import { type ArenaPlan, type Lifetime, planArena } from "./arena.js";
+import type { GraphData, GraphNode } from "./graph.js";
+
+/** Where a value lies: in a block of the arena, or in a parameter that stays in memory as it is. */
+export type Place = { readonly block: number } | { readonly param: string };
+
+export interface PlannedStep {
+  /** The layer this belongs to, or undefined for a change of memory format between layers. */
+  readonly node: GraphNode | undefined;
+  readonly builder: Builder;
+  readonly inputs: readonly Place[];
+  readonly outputs: readonly Place[];
+  readonly params: readonly (string | undefined)[];
+  /** The arena block of its scratch and workspace. */
+  readonly run: number;
+}
+
+export interface PlannedInput {
+  readonly name: string;
+  readonly spec: TensorSpec;
+  readonly place: Place;
+  /** Changes the other memory format into this one on the way in; undefined where both lie alike. */
+  readonly convert: Builder | undefined;
+}
+
+export interface PlannedOutput {
+  readonly name: string;
+  readonly spec: TensorSpec;
+  readonly place: Place;
+}
+
+export interface ModelPlan {
+  readonly inputs: readonly PlannedInput[];
+  readonly outputs: readonly PlannedOutput[];
+  readonly steps: readonly PlannedStep[];
+  readonly arena: ArenaPlan;
+  /** Parameters that stay in memory as the weight map has them, since a step reads them in place. */
+  readonly resident: ReadonlySet<string>;
+  /** Every parameter that a layer uses. */
+  readonly parameters: ReadonlyMap<string, TensorSpec>;
+  readonly report: ModelReport;
+}
+
+/** Bytes are what the runtime's bytesInUse rises by, alignment and slack included. */
+export interface ModelReport {
+  /** Packed weights, weights read in place, tables and descriptors. */
+  readonly weightBytes: number;
+  /** Activations and workspace. */
+  readonly arenaBytes: number;
+  /** weightBytes + arenaBytes: what the model holds until it is disposed. */
+  readonly totalBytes: number;
+  /** Multiply-accumulates of one run, by the layers' definitions. */
+  readonly macs: number;
+  /** Numbers learned in training, each counted once. */
+  readonly parameters: number;
+}
+
+/** A tensor while planning; `root` is the one whose bytes it shares. */
+interface Item {
+  readonly spec: TensorSpec;
+  readonly root: number;
+  readonly param: string | undefined;
+}
+
+interface Lowered {
+  readonly node: GraphNode | undefined;
+  readonly builder: Builder;
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+/** Plans a graph. specOf answers a weight's spec, or throws. Throws ModelError for a graph that does not hold together. */
+export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec, target: Target): ModelPlan {
+  const items: Item[] = [];
+  const named = new Map<string, number>();
+  const lowered: Lowered[] = [];
+  const parameters = new Map<string, TensorSpec>();
+
+  const add = (spec: TensorSpec, param?: string): number => items.push({ spec, root: items.length, param }) - 1;
+  const item = (id: number): Item => items[id] as Item;
+  const define = (name: string, id: number): void => {
+    if (named.has(name)) throw new ModelError(`"graph" expected each value once, got ${show(name)} twice`);
+    named.set(name, id);
+  };
+  const parameter = (name: string): TensorSpec => {
+    const known = parameters.get(name);
+    if (known !== undefined) return known;
+    const spec = specOf(name);
+    const declared = graph.parameters.find((entry) => entry.name === name)?.shape;
+    if (declared !== undefined && !sameShape(declared, spec.shape)) {
+      throw new ModelError(`"${name}" expected shape ${show(declared)}, got ${show(spec.shape)}`);
+    }
+    parameters.set(name, spec);
+    return spec;
+  };
+  const isParameter = new Set(graph.parameters.map((entry) => entry.name));
+  const operand = (node: string, name: string): number => {
+    const id = named.get(name);
+    if (id !== undefined) return id;
+    if (!isParameter.has(name)) throw new ModelError(`"${node}" expected a value that comes before it, got ${show(name)}`);
+    const constant = add(parameter(name), name);
+    named.set(name, constant);
+    return constant;
+  };
+  /** The same tensor in another memory format: relabelled where both lie alike, else by a step of its own. */
+  const inFormat = (id: number, memoryFormat: MemoryFormat): number => {
+    const { spec, root, param } = item(id);
+    if (spec.memoryFormat === memoryFormat || spec.shape.length < 3) return id;
+    const wanted = { ...spec, memoryFormat };
+    if (isChannelsLast(spec) && isChannelsLast(wanted)) return items.push({ spec: wanted, root, param }) - 1;
+    const output = add(wanted);
+    lowered.push({ node: undefined, builder: formatChange(spec, wanted, target), inputs: [id], outputs: [output] });
+    return output;
+  };
+
+  const inputs = graph.inputs.map(({ name, shape, dtype, memoryFormat }) => {
+    const format = memoryFormat ?? (shape.length === 4 && dtype === "float32" ? "channelsLast" : "contiguous");
+    const spec = makeSpec(shape, dtype, format, name);
+    const id = add(spec);
+    define(name, id);
+    const other: TensorSpec = { ...spec, memoryFormat: format === "contiguous" ? "channelsLast" : "contiguous" };
+    const isAlike = shape.length < 3 || (isChannelsLast(spec) && isChannelsLast(other));
+    return { name, id, spec, convert: isAlike || !canChange(spec) ? undefined : formatChange(other, spec, target) };
+  });
+
+  for (const node of graph.nodes) {
+    const operator = (Object.hasOwn(OPERATORS, node.op) ? OPERATORS[node.op] : undefined) as unknown as Operator | undefined;
+    if (operator === undefined) throw new ModelError(`"${node.name}" expected a known operator, got ${show(node.op)}`);
+    const given = node.inputs.map((name) => operand(node.name, name));
+    const channelsLast = given.some((id) => item(id).spec.memoryFormat === "channelsLast");
+    const aligned = given.map((id) => (channelsLast && item(id).spec.shape.length === 4 ? inFormat(id, "channelsLast") : id));
+    const params = node.params.map((name) => (name === null ? undefined : weight(node.name, name)));
+    const builder = located(node, () => build(operator, aligned.map((id) => item(id).spec), params, node.options, target));
+    const outputs = builder.outputs.map(({ spec }) => add(spec));
+    if (outputs.length !== node.outputs.length) {
+      throw new ModelError(`"${node.name}" expected ${outputs.length} output names, got ${node.outputs.length}`);
+    }
+    node.outputs.forEach((name, i) => define(name, outputs[i] as number));
+    lowered.push({ node, builder, inputs: aligned, outputs });
+  }
+
+  function weight(node: string, name: string): TensorSpec {
+    if (!isParameter.has(name)) throw new ModelError(`"${node}" expected a parameter, got ${show(name)}`);
+    return parameter(name);
+  }
+
+  if (graph.outputs.length === 0) throw new ModelError(`"graph" expected at least one output, got none`);
+  const outputs = graph.outputs.map(({ name, value, memoryFormat }) => {
+    const id = named.get(value);
+    if (id === undefined) throw new ModelError(`"${name}" expected a value of the graph, got ${show(value)}`);
+    if (item(id).param !== undefined) throw new ModelError(`"${name}" expected a value that a layer computes, got parameter ${show(value)}`);
+    return { name, id: inFormat(id, memoryFormat) };
+  });
+
+  // The last step that reads each tensor, by root.
+  const lastUse = new Map<number, number>();
+  lowered.forEach((step, i) => {
+    for (const id of step.inputs) lastUse.set(item(id).root, i);
+  });
+  for (const { id } of outputs) lastUse.set(item(id).root, lowered.length);
+
+  const blocks: { bytes: number; first: number; last: number }[] = [];
+  const blockOf = new Map<number, number>(); // root → block
+  const place = (id: number): Place => {
+    const { root, param } = item(id);
+    return param === undefined ? { block: blockOf.get(root) as number } : { param };
+  };
+  const reserve = (bytes: number, first: number, last: number): number => blocks.push({ bytes, first, last }) - 1;
+  for (const { id, spec } of inputs) blockOf.set(id, reserve(bytesOf(spec), -1, lastUse.get(id) ?? -1));
+
+  const steps = lowered.map(({ node, builder, inputs, outputs }, i): PlannedStep => {
+    outputs.forEach((id, o) => {
+      const { spec } = item(id);
+      const last = lastUse.get(id) ?? i;
+      const donor = o > 0 || !builder.inPlace ? undefined : inputs.find((input) => {
+        const { root, param, spec: from } = item(input);
+        const isAlike = sameShape(from.shape, spec.shape) && from.memoryFormat === spec.memoryFormat && from.dtype === spec.dtype;
+        return param === undefined && lastUse.get(root) === i && isAlike;
+      });
+      if (donor === undefined) {
+        blockOf.set(id, reserve(bytesOf(spec), i, last));
+        return;
+      }
+      const block = blockOf.get(item(donor).root) as number;
+      blockOf.set(id, block);
+      (blocks[block] as { last: number }).last = last;
+    });
+    const params = node?.params.map((name) => name ?? undefined) ?? [];
+    return { node, builder, inputs: inputs.map(place), outputs: outputs.map(place), params, run: reserve(builder.runBytes, i, i) };
+  });
+
+  const resident = new Set<string>();
+  for (const { inputs, builder, params } of steps) {
+    for (const input of inputs) if ("param" in input) resident.add(input.param);
+    params.forEach((name, i) => name !== undefined && builder.readsParam(i) && resident.add(name));
+  }
+  const arena = planArena(blocks satisfies Lifetime[]);
+  const converts = inputs.flatMap(({ convert }) => (convert ? [convert] : []));
+  const kept = [...steps.map((step) => step.builder), ...converts].reduce((sum, b) => sum + keptBytes(b), 0);
+  const weightBytes = [...resident].reduce((sum, name) => sum + Allocator.sizeOf(bytesOf(parameter(name))), kept);
+  const arenaBytes = Allocator.sizeOf(arena.bytes);
+  return {
+    inputs: inputs.map(({ name, id, spec, convert }) => ({ name, spec, convert, place: place(id) })),
+    outputs: outputs.map(({ name, id }) => ({ name, spec: item(id).spec, place: place(id) })),
+    steps,
+    arena,
+    resident,
+    parameters,
+    report: {
+      weightBytes,
+      arenaBytes,
+      totalBytes: weightBytes + arenaBytes,
+      macs: steps.reduce((sum, step) => sum + step.builder.macs, 0),
+      parameters: [...parameters.values()].reduce((sum, spec) => sum + countOf(spec.shape), 0),
+    },
+  };
+}
+
+/** What a program of this builder takes from the allocator for as long as it lives. */
+export function keptBytes(builder: Builder): number {
+  return Allocator.sizeOf(builder.keptBytes);
+}
+
+export function countOf(shape: Shape): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+/** The transposition kernel moves 4-byte elements. */
+function canChange(spec: TensorSpec): boolean {
+  return DTYPES[spec.dtype].BYTES_PER_ELEMENT === 4;
+}
+
+/** One transposition of [C, spatial] to [spatial, C], or back, for each batch element. */
+function formatChange(from: TensorSpec, to: TensorSpec, target: Target): Builder {
+  if (!canChange(from)) throw new ModelError(`"memoryFormat" expected ${to.memoryFormat} throughout, got ${showSpec(from)}`);
+  const b = new Builder("memoryFormat", [from], [], target);
+  const [N, C, ...spatial] = from.shape as [number, number, ...number[]];
+  const pixels = countOf(spatial);
+  const [rows, cols] = from.memoryFormat === "contiguous" ? [C, pixels] : [pixels, C];
+  const bytes = C * pixels * 4;
+  const srcPtr = (b.inputs[0] as (typeof b.inputs)[number]).ref;
+  const values = { srcPtr, dstPtr: b.output(to).ref, rows, cols, srcBatchBytes: bytes, dstBatchBytes: bytes };
+  b.step("transpose_f32", TransposeDesc, values, N * Math.ceil(rows / 4));
+  b.algorithm = `to ${to.memoryFormat}`;
+  return b;
+}
+
+/** Puts the layer's name before an error's sentence. */
+function located<T>(node: GraphNode, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof Error && !error.message.startsWith("internal")) {
+      error.message = `layer ${show(node.name)} (${node.op}): ${error.message}`;
+    }
+    throw error;
+  }
+}

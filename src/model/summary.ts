@@ -1,0 +1,142 @@
+// What a planned model says of itself: one row a layer, totals, and the same as a text table.
+import type { Shape } from "../check.js";
+import type { Runtime } from "../lanewise.js";
+import { bytesOf, makeSpec } from "../spec.js";
+import { ModelError, show } from "../errors.js";
+import type { GraphData } from "./graph.js";
+import { countOf, keptBytes, type ModelPlan, type ModelReport, type PlannedStep, planModel } from "./planner.js";
+import { specOf, type Weights, weightOf } from "./weights.js";
+import { Allocator } from "../runtime/memory.js";
+
+/** One layer. A layer between others that only changes the memory format is called "memoryFormat". */
+export interface LayerRow {
+  readonly layer: string;
+  readonly op: string;
+  readonly algorithm: string;
+  /** Why this algorithm. */
+  readonly reason: string;
+  readonly outputShape: Shape;
+  /** Multiply-accumulates by the layer's definition. */
+  readonly macs: number;
+  /** The same layer's without groups: what textbooks count. */
+  readonly ungroupedMacs: number;
+  /** Of a separable block: its multiply-accumulates over a full convolution's, (HWCRS + HWCM) / (HWCMRS). */
+  readonly saving?: number;
+  /** Numbers learned in training; shared ones count in the first layer that has them. */
+  readonly parameters: number;
+  /** Memory kept for it: weights as the kernel wants them, tables, descriptors. */
+  readonly bytes: number;
+}
+
+export interface ProfileRow extends LayerRow {
+  readonly microseconds: number;
+  /** Billions of floating-point operations a second, two a multiply-accumulate. */
+  readonly gflops: number;
+}
+
+export interface Summary {
+  readonly rows: readonly LayerRow[];
+  readonly totals: ModelReport & { readonly ungroupedMacs: number };
+  /** The table as text. */
+  toString(): string;
+}
+
+export interface Profile {
+  readonly rows: readonly ProfileRow[];
+  readonly totals: Summary["totals"] & { readonly microseconds: number; readonly gflops: number };
+  toString(): string;
+}
+
+/**
+ * The summary of a graph without making a model: nothing is allocated. Without weights, every parameter must have been
+ * declared with its shape.
+ */
+export function summarize(runtime: Runtime, graph: GraphData, weights?: Weights): Summary {
+  const declared = (name: string) => {
+    const shape = graph.parameters.find((parameter) => parameter.name === name)?.shape;
+    if (shape === undefined) throw new ModelError(`"weights" expected a tensor ${show(name)}, whose shape is not declared, got none`);
+    return makeSpec(shape, "float32", "contiguous", name);
+  };
+  const lookUp = (name: string) => (weights === undefined ? declared(name) : specOf(weightOf(weights, name), name));
+  return summaryOf(planModel(graph, lookUp, runtime.engine.target));
+}
+
+export function summaryOf(plan: ModelPlan): Summary {
+  const counted = new Set<string>();
+  const rows = plan.steps.map((step) => rowOf(plan, step, counted));
+  const totals = { ...plan.report, ungroupedMacs: rows.reduce((sum, row) => sum + row.ungroupedMacs, 0) };
+  return { rows, totals, toString: () => table(rows, totals) };
+}
+
+/** microseconds: of every step, in order. */
+export function profileOf(plan: ModelPlan, microseconds: readonly number[]): Profile {
+  const gflops = (macs: number, us: number) => (us > 0 ? (2 * macs) / us / 1e3 : 0);
+  const summary = summaryOf(plan);
+  const rows = summary.rows.map((row, i): ProfileRow => {
+    const us = microseconds[i] as number;
+    return { ...row, microseconds: us, gflops: gflops(row.macs, us) };
+  });
+  const total = microseconds.reduce((a, b) => a + b, 0);
+  const totals = { ...summary.totals, microseconds: total, gflops: gflops(summary.totals.macs, total) };
+  return { rows, totals, toString: () => table(rows, totals) };
+}
+
+function rowOf(plan: ModelPlan, { node, builder }: PlannedStep, counted: Set<string>): LayerRow {
+  const { algorithm, reason, output, macs } = builder.describe();
+  let parameters = 0;
+  let bytes = keptBytes(builder);
+  for (const name of [...(node?.params ?? []), ...(node?.inputs ?? [])]) {
+    const spec = name === null ? undefined : plan.parameters.get(name);
+    if (name === null || spec === undefined || counted.has(name)) continue;
+    counted.add(name);
+    parameters += countOf(spec.shape);
+    if (plan.resident.has(name)) bytes += Allocator.sizeOf(bytesOf(spec));
+  }
+  const groups = (node?.options as { groups?: number } | undefined)?.groups ?? 1;
+  const row = { layer: node?.name ?? "", op: builder.op, algorithm, reason, outputShape: output, macs, ungroupedMacs: macs * groups, parameters, bytes };
+  return node?.op === ("separableConv2d" as string) ? { ...row, saving: savingOf(builder) } : row;
+}
+
+/** (HWCRS + HWCM) / (HWCMRS) = 1 / M + 1 / (RS), with depthwise weights [C, 1, R, S] and pointwise ones [M, C, 1, 1]. */
+function savingOf(builder: PlannedStep["builder"]): number {
+  const [depthwise, pointwise] = builder.params.filter((param) => param?.spec.shape.length === 4);
+  const [, , R, S] = depthwise?.spec.shape as [number, number, number, number];
+  const M = pointwise?.spec.shape[0] as number;
+  return 1 / M + 1 / (R * S);
+}
+
+interface Timed {
+  readonly microseconds?: number;
+  readonly gflops?: number;
+}
+
+const integers = new Intl.NumberFormat("en-US");
+
+function table(rows: readonly (LayerRow | ProfileRow)[], totals: Summary["totals"] & Timed): string {
+  const isProfile = totals.microseconds !== undefined;
+  const hasGroups = totals.ungroupedMacs !== totals.macs;
+  const head = ["layer", "op", "algorithm", "output", "MACs", ...(hasGroups ? ["ungrouped"] : []), "parameters", "bytes"];
+  const times = (row: Timed) => (isProfile ? [(row.microseconds ?? 0).toFixed(1), (row.gflops ?? 0).toFixed(2)] : []);
+  const numbers = (row: (LayerRow | Summary["totals"]) & Timed, bytes: number) => [
+    integers.format(row.macs),
+    ...(hasGroups ? [integers.format(row.ungroupedMacs)] : []),
+    integers.format(row.parameters),
+    integers.format(bytes),
+    ...times(row),
+  ];
+  const lines = [
+    [...head, ...(isProfile ? ["µs", "GFLOP/s"] : [])],
+    ...rows.map((row) => [row.layer, row.op, row.algorithm, row.outputShape.join("x"), ...numbers(row, row.bytes)]),
+    ["total", "", "", "", ...numbers(totals, totals.weightBytes)],
+  ];
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => (line[column] as string).length))) as number[];
+  const isText = (column: number) => column < 4;
+  const text = lines.map((line, i) => {
+    const cells = line.map((cell, c) => (isText(c) ? cell.padEnd(widths[c] as number) : cell.padStart(widths[c] as number)));
+    const saving = rows[i - 1]?.saving;
+    const detail = saving === undefined ? "" : `  ${(100 * saving).toFixed(1)} % of a full convolution's MACs`;
+    return `${cells.join("  ")}${detail}`.trimEnd();
+  });
+  const { arenaBytes, totalBytes } = totals;
+  return `${text.join("\n")}\narena ${integers.format(arenaBytes)} bytes, ${integers.format(totalBytes)} bytes in all\n`;
+}

@@ -1,0 +1,36 @@
+// A model's weights as they lie on the host, by name.
+import { elements } from "../check.js";
+import { ModelError, show } from "../errors.js";
+import { type DType, DTYPES, makeSpec, type TensorData, type TensorSpec } from "../spec.js";
+
+/** A tensor outside of linear memory, contiguous. */
+export interface HostTensor {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly data: TensorData;
+}
+
+export type WeightMap = ReadonlyMap<string, HostTensor>;
+/** What createModel takes: a map as readSafetensors answers it, or a plain object. */
+export type Weights = WeightMap | Readonly<Record<string, HostTensor>>;
+
+/** The weight of this name, checked. Throws ModelError where there is none, or its data is not of its shape and dtype. */
+export function weightOf(weights: Weights, name: string): HostTensor {
+  if (typeof weights !== "object" || weights === null) throw new TypeError(`"weights" expected a map of tensors, got ${show(weights)}`);
+  const record = weights as Readonly<Record<string, HostTensor>>;
+  const tensor = weights instanceof Map ? (weights as WeightMap).get(name) : Object.hasOwn(record, name) ? record[name] : undefined;
+  if (tensor === undefined) throw new ModelError(`"weights" expected a tensor ${show(name)}, got none`);
+  const type = Object.hasOwn(DTYPES, tensor.dtype) ? DTYPES[tensor.dtype] : undefined;
+  if (type === undefined || !(tensor.data instanceof type)) {
+    throw new ModelError(`${show(name)} expected data of its dtype ${show(tensor.dtype)}, got ${show(tensor.data)}`);
+  }
+  const count = elements(name, tensor.shape, type.BYTES_PER_ELEMENT);
+  if (tensor.data.length !== count) {
+    throw new ModelError(`${show(name)} expected ${count} elements for ${show(tensor.shape)}, got ${tensor.data.length}`);
+  }
+  return tensor;
+}
+
+export function specOf(tensor: HostTensor, name: string): TensorSpec {
+  return makeSpec(tensor.shape, tensor.dtype, "contiguous", name);
+}

@@ -1,0 +1,343 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  createModel, DisposedError, Graph, type HostTensor, type Model, ModelError, OutOfMemoryError, type Runtime, sequential,
+  ShapeError, summarize, type Tensor,
+} from "../src/api.js";
+import { createRuntime } from "../src/index.js";
+import { BINARIES } from "./binaries.js";
+import { fill } from "./random.js";
+import { abs, conv2d, type Ref, ref, relu } from "./reference.js";
+import { dotTolerance, expectClose } from "./tolerance.js";
+
+function host(shape: readonly number[], seed: string): HostTensor {
+  return { shape, dtype: "float32", data: fill(shape, seed) };
+}
+
+const WEIGHTS = {
+  "a.weight": host([9, 3, 3, 3], "a.weight"),
+  "a.bias": host([9], "a.bias"),
+  "b.weight": host([6, 3, 3, 1], "b.weight"),
+};
+const IMAGE = [2, 3, 11, 13] as const;
+
+/** Two convolutions, the second one in groups. */
+function twoLayers(memoryFormat?: "contiguous" | "channelsLast"): Graph {
+  const g = new Graph();
+  const x = g.input("image", IMAGE, memoryFormat && { memoryFormat });
+  const a = g.layer("a").conv2d(x, "a.weight", "a.bias", { padding: 1, activation: "relu" });
+  g.output("y", g.layer("b").conv2d(a, "b.weight", null, { groups: 3 }));
+  return g;
+}
+
+function reference(image: Float32Array): { y: Ref; tolerance: Float64Array } {
+  const r = (name: keyof typeof WEIGHTS) => ref(WEIGHTS[name].shape, WEIGHTS[name].data as Float32Array);
+  const x = ref(IMAGE, image);
+  const a = conv2d(x, r("a.weight"), r("a.bias"), { padding: [1, 1, 1, 1] });
+  const most = conv2d(abs(x), abs(r("a.weight")), abs(r("a.bias")), { padding: [1, 1, 1, 1] });
+  const y = conv2d(relu(a), r("b.weight"), null, { groups: 3 });
+  // Both layers' roundings on the largest sum of magnitudes; 8: the first layer may run by Winograd.
+  const magnitude = conv2d(most, abs(r("b.weight")), null, { groups: 3 });
+  return { y, tolerance: dotTolerance(27 + 9, magnitude, 8) };
+}
+
+describe.each(BINARIES)("model on $name", (binary) => {
+  let rt: Runtime;
+  const image = fill(IMAGE, "image");
+  beforeAll(async () => {
+    rt = await binary.create();
+  });
+
+  it.each(["contiguous", "channelsLast", undefined] as const)("agrees with the reference, arena %s", (arena) => {
+    const before = rt.report().bytesInUse;
+    const { y, tolerance } = reference(image);
+    using model = createModel(rt, twoLayers(arena), WEIGHTS);
+    using x = rt.tensor(image, IMAGE);
+    using wanted = rt.empty(IMAGE, { memoryFormat: "channelsLast" });
+    wanted.data.set(toChannelsLast(image) as never);
+    for (const tensor of [x, wanted, x]) {
+      const result = model.run({ image: tensor });
+      expectClose(result["y"]?.toArray() as Float32Array, y, tolerance, "y");
+      expect(result["y"]?.memoryFormat).toBe("contiguous");
+    }
+    model.dispose();
+    x.dispose();
+    wanted.dispose();
+    expect(rt.report().bytesInUse).toBe(before);
+  });
+
+  it("takes exactly the bytes it planned and gives them back", () => {
+    const before = rt.report().bytesInUse;
+    const model = createModel(rt, twoLayers(), WEIGHTS);
+    expect(rt.report().bytesInUse - before).toBe(model.plan.totalBytes);
+    expect(model.plan.weightBytes + model.plan.arenaBytes).toBe(model.plan.totalBytes);
+    model.dispose();
+    model.dispose();
+    expect(rt.report().bytesInUse).toBe(before);
+  });
+
+  it("runs 10,000 times in the same memory and with the same bits", () => {
+    using model = createModel(rt, twoLayers(), WEIGHTS);
+    using x = rt.tensor(image, IMAGE);
+    const first = model.run({ image: x })["y"]?.toArray();
+    const before = rt.report();
+    for (let i = 0; i < 10_000; i++) model.run({ image: x });
+    expect(rt.report()).toEqual(before);
+    expect(model.run({ image: x })["y"]?.toArray()).toEqual(first);
+  });
+
+  it("is made and disposed 1,000 times in the same memory", () => {
+    createModel(rt, twoLayers(), WEIGHTS).dispose();
+    const before = rt.report();
+    for (let i = 0; i < 1_000; i++) createModel(rt, twoLayers(), WEIGHTS).dispose();
+    expect(rt.report()).toEqual(before);
+  });
+});
+
+function toChannelsLast(data: Float32Array): Float32Array {
+  const [N, C, H, W] = IMAGE;
+  return Float32Array.from({ length: data.length }, (_, i) => {
+    const c = i % C;
+    const pixel = Math.floor(i / C) % (H * W);
+    const n = Math.floor(i / (C * H * W));
+    return data[(n * C + c) * H * W + pixel] as number;
+  });
+}
+
+describe("model", () => {
+  let rt: Runtime;
+  let model: Model;
+  let x: Tensor;
+  const image = fill(IMAGE, "image");
+  beforeAll(async () => {
+    rt = await createRuntime({ variant: "simd" });
+    model = createModel(rt, twoLayers(), WEIGHTS);
+    x = rt.tensor(image, IMAGE);
+  });
+
+  it("names its inputs and outputs", () => {
+    expect(model.inputs).toEqual([{ name: "image", shape: [2, 3, 11, 13], dtype: "float32", memoryFormat: "channelsLast" }]);
+    expect(model.outputs).toEqual([{ name: "y", shape: [2, 6, 9, 13], dtype: "float32", memoryFormat: "contiguous" }]);
+  });
+
+  it("answers tensors that outlive dispose(), hold until the next run, and end with the model", () => {
+    const local = createModel(rt, twoLayers(), WEIGHTS);
+    const { y } = local.run({ image: x }) as { y: Tensor };
+    const kept = y.toArray();
+    using copy = y.clone();
+    y.dispose();
+    expect(y.disposed).toBe(false);
+    using zeros = rt.zeros(IMAGE);
+    expect(local.run({ image: zeros })["y"]).toBe(y);
+    expect(y.toArray()).not.toEqual(kept);
+    expect(copy.toArray()).toEqual(kept);
+    local.dispose();
+    expect(() => y.data).toThrow(DisposedError);
+    expect(copy.toArray()).toEqual(kept);
+  });
+
+  it("gives its outputs to the runtime's operators and to other models", () => {
+    const { y } = model.run({ image: x }) as { y: Tensor };
+    using weight = rt.tensor(fill([1, 6, 1, 1], "next"), [1, 6, 1, 1]);
+    using next = rt.conv2d(y, weight);
+    expect(next.shape).toEqual([2, 1, 9, 13]);
+    const g = new Graph();
+    g.output("z", g.conv2d(g.input("x", y.shape), "w"));
+    using second = createModel(rt, g, new Map([["w", host([1, 6, 1, 1], "next")]]));
+    expectClose(second.run({ x: y })["z"]?.data as Float32Array, ref(next.shape, next.data as Float32Array), 1e-5, "z");
+  });
+
+  it("shows its slots: written and read without a tensor, also after memory has grown", () => {
+    const { y } = model.run({ image: x }) as { y: Tensor };
+    const expected = y.toArray();
+    using grown = rt.empty([1_000_000]);
+    expect(grown.size).toBe(1_000_000);
+    model.input("image").set(toChannelsLast(image) as never);
+    model.run();
+    expect(model.output("y")).toEqual(expected);
+    expect(() => model.input("y")).toThrow(new ModelError(`"input" expected one of image, got "y"`));
+    expect(() => model.output("image")).toThrow(new ModelError(`"output" expected one of y, got "image"`));
+  });
+
+  it("shares one value between two outputs, and answers an input as it came", () => {
+    const g = new Graph();
+    const input = g.input("x", [1, 2, 3, 5]);
+    const a = g.conv2d(input, "w");
+    g.output("first", a);
+    g.output("second", a, { memoryFormat: "channelsLast" });
+    g.output("same", input);
+    using both = createModel(rt, g, { w: host([3, 2, 1, 1], "w") });
+    const data = fill([1, 2, 3, 5], "x");
+    using tensor = rt.tensor(data, [1, 2, 3, 5]);
+    const { first, second, same } = both.run({ x: tensor }) as Record<"first" | "second" | "same", Tensor>;
+    expect(second.toArray()).toEqual(first.toArray());
+    expect(second.memoryFormat).toBe("channelsLast");
+    expect(same.toArray()).toEqual(data);
+  });
+
+  it("summarises layers, their sums, and the same without a model", () => {
+    const { rows, totals } = model.summary();
+    const named = rows.filter((row) => row.layer !== "");
+    expect(named.map(({ layer, op, outputShape, macs, ungroupedMacs, parameters }) => ({ layer, op, outputShape, macs, ungroupedMacs, parameters }))).toEqual([
+      { layer: "a", op: "conv2d", outputShape: [2, 9, 11, 13], macs: 2 * 9 * 143 * 27, ungroupedMacs: 2 * 9 * 143 * 27, parameters: 252 },
+      { layer: "b", op: "conv2d", outputShape: [2, 6, 9, 13], macs: 2 * 6 * 117 * 9, ungroupedMacs: 2 * 6 * 117 * 27, parameters: 54 },
+    ]);
+    expect(totals).toMatchObject({ ...model.plan, ungroupedMacs: 2 * 9 * 143 * 27 + 2 * 6 * 117 * 27 });
+    expect(summarize(rt, twoLayers(), WEIGHTS)).toMatchObject({ rows, totals });
+    expect(String(model.summary()).split("\n")[0]).toMatch(/^layer +op +algorithm +output +MACs +ungrouped +parameters +bytes$/);
+  });
+
+  it("profiles every layer", () => {
+    const { rows, totals } = model.profile({ image: x }, { runs: 3 });
+    expect(rows.length).toBe(model.summary().rows.length);
+    expect(totals.microseconds).toBeGreaterThan(0);
+    expect(rows[0]?.gflops).toBeGreaterThan(0);
+    expect(() => model.profile({ image: x }, { runs: 0 })).toThrow(RangeError);
+  });
+
+  it("builds the same graph from rows", () => {
+    const g = sequential({ image: IMAGE }, [
+      { op: "conv2d", name: "a", padding: 1, activation: "relu" },
+      { op: "conv2d", name: "b", groups: 3, params: ["weight"] },
+    ]);
+    expect(g.nodes).toEqual(twoLayers().nodes);
+    expect(JSON.parse(JSON.stringify(g)).nodes).toEqual(g.nodes);
+  });
+
+  it("checks what a run is given, and stays usable", async () => {
+    const before = rt.report();
+    const other = await createRuntime({ variant: "simd" });
+    const foreign = other.tensor(image, IMAGE);
+    const gone = rt.tensor(image, IMAGE);
+    gone.dispose();
+    using small = rt.zeros([2, 3, 11, 12]);
+    using bytes = rt.zeros(IMAGE, { dtype: "uint8" });
+    const { y } = model.run({ image: x }) as { y: Tensor };
+    expect(() => model.run({})).toThrow(new ModelError(`"image" expected a tensor for this input, got none`));
+    expect(() => model.run({ image: x, mask: x })).toThrow(new ModelError(`"input" expected one of image, got "mask"`));
+    expect(() => model.run({ image: image as never })).toThrow(new TypeError(`"image" expected a tensor, got Float32Array`));
+    expect(() => model.run(x as never)).toThrow(new TypeError(`"inputs" expected an object of tensors by name, got a tensor`));
+    expect(() => model.run({ image: foreign })).toThrow(new TypeError(`"image" expected a tensor of this runtime, got another runtime's`));
+    expect(() => model.run({ image: gone })).toThrow(DisposedError);
+    expect(() => model.run({ image: small })).toThrow(ShapeError);
+    expect(() => model.run({ image: bytes })).toThrow(ShapeError);
+    expect(() => model.run({ image: y })).toThrow(/^"image" expected float32 \[2, 3, 11, 13\]|"image" expected a tensor that a run does not overwrite/);
+    model.run({ image: x });
+    small.dispose();
+    bytes.dispose();
+    expect(rt.report().bytesInUse).toBe(before.bytesInUse);
+    other.dispose();
+  });
+
+  it("refuses graphs and weights that do not hold together, before it allocates", () => {
+    const before = rt.report();
+    const fails = (make: () => unknown, kind: new (message: string) => Error, message: RegExp) => {
+      expect(make).toThrow(kind);
+      expect(make).toThrow(message);
+    };
+    const without = { ...WEIGHTS, "a.bias": undefined } as never;
+    fails(() => createModel(rt, twoLayers(), without), ModelError, /^"weights" expected a tensor "a.bias", got none$/);
+    fails(() => createModel(rt, twoLayers(), new Map()), ModelError, /"a.weight"/);
+    fails(() => createModel(rt, twoLayers(), null as never), TypeError, /^"weights" expected a map of tensors, got null$/);
+    fails(
+      () => createModel(rt, twoLayers(), { ...WEIGHTS, "b.weight": host([6, 4, 3, 1], "b") }),
+      ShapeError, /^layer "b" \(conv2d\): "weight" expected shape \[M, 3, R, S\]/,
+    );
+    const short = { shape: [9], dtype: "float32", data: new Float32Array(8) } as const;
+    fails(() => createModel(rt, twoLayers(), { ...WEIGHTS, "a.bias": short }), ModelError, /^"a.bias" expected 9 elements for \[9\], got 8$/);
+    const wrong = { shape: [9], dtype: "float32", data: new Int32Array(9) } as const;
+    fails(() => createModel(rt, twoLayers(), { ...WEIGHTS, "a.bias": wrong }), ModelError, /^"a.bias" expected data of its dtype/);
+    const declared = new Graph();
+    declared.output("y", declared.conv2d(declared.input("x", [1, 3, 5, 5]), declared.parameter("a.weight", [9, 3, 5, 5])));
+    fails(() => createModel(rt, declared, WEIGHTS), ModelError, /^"a.weight" expected shape \[9, 3, 5, 5\], got \[9, 3, 3, 3\]$/);
+    const node = { name: "n", op: "conv2d", inputs: ["later"], params: ["a.weight", null], options: {}, outputs: ["n"] } as const;
+    const data = { inputs: [], parameters: [{ name: "a.weight" }], nodes: [node], outputs: [{ name: "y", value: "n", memoryFormat: "contiguous" }] } as const;
+    fails(() => createModel(rt, data, WEIGHTS), ModelError, /^"n" expected a value that comes before it, got "later"$/);
+    fails(() => createModel(rt, { ...data, nodes: [{ ...node, op: "conv9d" as never }] }, WEIGHTS), ModelError, /known operator, got "conv9d"/);
+    fails(() => createModel(rt, { ...data, nodes: [] }, WEIGHTS), ModelError, /^"y" expected a value of the graph, got "n"$/);
+    fails(() => createModel(rt, { ...data, nodes: [], outputs: [] }, WEIGHTS), ModelError, /at least one output/);
+    expect(rt.report()).toEqual(before);
+  });
+
+  it("holds its limits before it allocates", () => {
+    const before = rt.report();
+    const { totalBytes, macs } = model.plan;
+    expect(() => createModel(rt, twoLayers(), WEIGHTS, { maxBytes: totalBytes - 1 })).toThrow(
+      new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${totalBytes - 1}`),
+    );
+    expect(() => createModel(rt, twoLayers(), WEIGHTS, { maxMacs: macs - 1 })).toThrow(
+      new ModelError(`"maxMacs" expected at least ${macs} for this model, got ${macs - 1}`),
+    );
+    expect(() => createModel(rt, twoLayers(), WEIGHTS, { maxBytes: -1 })).toThrow(RangeError);
+    expect(() => createModel(rt, twoLayers(), WEIGHTS, { maxbytes: 1 } as never)).toThrow(TypeError);
+    const huge = new Graph();
+    huge.output("y", huge.conv2d(huge.input("x", [1000, 1, 1000, 1000]), "w", null, { padding: 7 }));
+    expect(() => createModel(rt, huge, { w: host([1, 1, 1, 1], "w") }, { maxBytes: 2 ** 30 })).toThrow(OutOfMemoryError);
+    expect(rt.report()).toEqual(before);
+    createModel(rt, twoLayers(), WEIGHTS, { maxBytes: totalBytes, maxMacs: macs }).dispose();
+  });
+
+  it("gives everything back when memory ends half-way", async () => {
+    const g = new Graph();
+    g.output("y", g.conv2d(g.conv2d(g.input("x", [1, 64, 8, 8]), "w", null, { padding: 1 }), "w", null, { padding: 1 }));
+    const weights = { w: host([64, 64, 3, 3], "w") };
+    let failures = 0;
+    for (let maxBytes = 65536; ; maxBytes += 65536) {
+      const limited = await createRuntime({ variant: "simd", maxBytes });
+      const before = limited.report().bytesInUse;
+      try {
+        createModel(limited, g, weights).dispose();
+        break;
+      } catch (error) {
+        expect(error).toBeInstanceOf(OutOfMemoryError);
+        failures++;
+      } finally {
+        expect(limited.report().bytesInUse).toBe(before);
+        limited.dispose();
+      }
+    }
+    expect(failures).toBeGreaterThan(3);
+  });
+
+  it("ends with dispose() and with its runtime", async () => {
+    const local = await createRuntime({ variant: "simd" });
+    const ended = createModel(local, twoLayers(), WEIGHTS);
+    using tensor = local.tensor(image, IMAGE);
+    ended.dispose();
+    for (const use of [() => ended.run({ image: tensor }), () => ended.run(), () => ended.input("image"), () => ended.output("y")]) {
+      expect(use).toThrow(DisposedError);
+    }
+    const orphan = createModel(local, twoLayers(), WEIGHTS);
+    local.dispose();
+    expect(() => orphan.run()).toThrow(DisposedError);
+    expect(() => createModel(local, twoLayers(), WEIGHTS)).toThrow(DisposedError);
+    orphan.dispose();
+  });
+});
+
+describe("graph", () => {
+  it("refuses names used twice, values of another graph, and unknown rows", () => {
+    const g = new Graph();
+    const x = g.input("x", [1, 1, 4, 4]);
+    const other = new Graph().input("x", [1, 1, 4, 4]);
+    expect(() => g.input("x", [1])).toThrow(new ModelError(`"name" expected one not used before, got "x"`));
+    expect(() => g.input("", [1])).toThrow(TypeError);
+    expect(() => g.input("z", [0])).toThrow(RangeError);
+    expect(() => g.conv2d(other, "w")).toThrow(new TypeError(`"input" expected a value of this graph or a parameter's name, got another graph's`));
+    expect(() => g.conv2d(undefined as never, "w")).toThrow(TypeError);
+    g.layer("a").conv2d(x, "w");
+    expect(() => g.layer("a").conv2d(x, "w")).toThrow(ModelError);
+    expect(g.parameter("w").name).toBe("w");
+    g.output("y", x);
+    expect(() => g.output("y", x)).toThrow(ModelError);
+    expect(() => sequential({ x: [1] }, [{ op: "conv9d" } as never])).toThrow(RangeError);
+    expect(() => sequential({}, [])).toThrow(TypeError);
+    expect(() => sequential({ x: [1, 1, 4, 4] }, [{ op: "conv2d" }])).toThrow(TypeError);
+  });
+
+  it("calls layers without a name by operator and number", () => {
+    const g = new Graph();
+    const x = g.input("conv2d1", [1, 1, 4, 4]);
+    g.conv2d(g.conv2d(x, "w"), "w");
+    expect(g.nodes.map((node) => node.name)).toEqual(["conv2d2", "conv2d3"]);
+  });
+});
