@@ -158,3 +158,13 @@
   kernelHBytes: i32;
   kernelWBytes: i32;
 }
+
+/** y = f(x) by element: see activation.ts. One work item is a chunk of 2048 elements. */
+@unmanaged export class ActivationDesc {
+  xPtr: usize;
+  yPtr: usize; // may be xPtr
+  count: i32; // elements
+  activation: i32;
+  alpha: f32;
+  beta: f32;
+}

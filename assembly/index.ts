@@ -10,3 +10,4 @@ export { im2col_f32 } from "./conv-im2col";
 export { conv2d_implicit_gemm_f32 } from "./conv-implicit-gemm";
 export { conv2d_winograd_f32, winograd_weights_f32 } from "./conv-winograd";
 export { conv2d_depthwise_f32, depthwise_weights_f32 } from "./conv-depthwise";
+export { activation_f32 } from "./activation";

@@ -21,6 +21,7 @@ export const KERNELS = [
   { name: "conv2d_winograd_f32", operator: "conv2d", summary: "F(2,3), F(4,3) and F(6,3), transforms and GEMM fused by blocks of tiles" },
   { name: "depthwise_weights_f32", operator: "conv2d", summary: "depthwise weights to [R][S][M] (plan time)" },
   { name: "conv2d_depthwise_f32", operator: "conv2d", summary: "depthwise, lanes are channels, nothing copied" },
+  { name: "activation_f32", operator: "activation", summary: "an activation by element, in place where wanted" },
 ] as const satisfies readonly KernelRow[];
 
 export type KernelName = (typeof KERNELS)[number]["name"];

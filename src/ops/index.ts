@@ -1,9 +1,10 @@
 // The registry: every operator once. runtime.<name>, runtime.plan.<name> and graph.<name> are made from it.
 import type { PlanArguments } from "./operator.js";
 import type { Plan } from "../plan.js";
+import * as activations from "./activations.js";
 import { conv2d } from "./conv2d.js";
 
-export const OPERATORS = { conv2d } as const;
+export const OPERATORS = { conv2d, ...activations } as const;
 
 export type OperatorName = keyof typeof OPERATORS;
 

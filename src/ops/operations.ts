@@ -1,9 +1,34 @@
 // The operators as a user calls them, documented once: T is Tensor for eager calls on a runtime, Value in a graph.
 // All compute in float32. An output takes its first input's memory format. Bad shapes throw ShapeError, bad options
 // TypeError or RangeError, what an algorithm cannot do UnsupportedError; nothing is allocated then.
+import type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./activations.js";
 import type { Conv2dOptions } from "./conv2d.js";
 
 export interface Operations<T> {
   /** input [N, C, H, W], weight [M, C/groups, R, S], bias [M] → [N, M, P, Q]. Cross-correlation, as all frameworks have it. */
   conv2d(input: T, weight: T, bias?: T | null, options?: Conv2dOptions): T;
+
+  // Activations: any shape, element by element. NaN stays NaN.
+
+  /** max(x, 0) */
+  relu(input: T): T;
+  /** min(max(x, 0), 6) */
+  relu6(input: T): T;
+  /** min(max(x, min), max) */
+  clip(input: T, options?: ClipOptions): T;
+  /** x, or alpha x where x < 0 */
+  leakyRelu(input: T, options?: LeakyReluOptions): T;
+  /** x, or alpha (e^x - 1) where x <= 0 */
+  elu(input: T, options?: EluOptions): T;
+  /** 1 / (1 + e^-x) */
+  sigmoid(input: T): T;
+  /** min(max(alpha x + beta, 0), 1) */
+  hardSigmoid(input: T, options?: HardSigmoidOptions): T;
+  tanh(input: T): T;
+  /** x sigmoid(x), also called swish */
+  silu(input: T): T;
+  /** x min(max(x + 3, 0), 6) / 6 */
+  hardSwish(input: T): T;
+  /** x/2 (1 + erf(x / sqrt 2)), or 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). Hendrycks and Gimpel (2016). */
+  gelu(input: T, options?: GeluOptions): T;
 }

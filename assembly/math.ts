@@ -1,0 +1,174 @@
+// Elementary functions on four floats. Each keeps NaN and takes infinities; the errors stated are the largest found
+// against float64 (test/activation.test.ts), in units in the last place of the result.
+import { madd, maxOf, minOf, nmadd, splat } from "./simd";
+
+const LOG2_E: f32 = 1.44269504;
+// ln 2 in two parts: the first has 9 bits, so that n * LN2_HI is exact.
+const LN2_HI: f32 = 0.693359375;
+const LN2_LO: f32 = -2.12194440e-4;
+// Past these e^x is infinity, and less than half of the smallest float even when multiplied by x.
+const EXP_HIGH: f32 = 89;
+const EXP_LOW: f32 = -125;
+
+@inline function clampExponent(x: v128): v128 {
+  return minOf(maxOf(x, splat(EXP_LOW)), splat(EXP_HIGH));
+}
+
+/** n of x = n ln 2 + r, |r| <= ln(2)/2. */
+@inline function octaves(x: v128): v128 {
+  return f32x4.nearest(f32x4.mul(x, splat(LOG2_E)));
+}
+
+/** r of x = n ln 2 + r. */
+@inline function remainder(x: v128, n: v128): v128 {
+  return nmadd(n, splat(LN2_LO), nmadd(n, splat(LN2_HI), x));
+}
+
+/** e^r - 1 for |r| <= ln(2)/2: r + r^2 P(r), Moshier's coefficients of degree 5 (Cephes, expf). */
+@inline function expm1Near0(r: v128): v128 {
+  let p = madd(splat(1.9875691500e-4), r, splat(1.3981999507e-3));
+  p = madd(p, r, splat(8.3334519073e-3));
+  p = madd(p, r, splat(4.1665795894e-2));
+  p = madd(p, r, splat(1.6666665459e-1));
+  p = madd(p, r, splat(5.0000001201e-1));
+  return madd(p, f32x4.mul(r, r), r);
+}
+
+/** 2^n for a whole n from -126 to 127. */
+@inline function powerOf2(n: v128): v128 {
+  return i32x4.shl(i32x4.add(n, i32x4.splat(127)), 23);
+}
+
+/** m * 2^n in two halves, so that the result may overflow to infinity or fade into the subnormal numbers. */
+@inline function scaled(m: v128, n: v128): v128 {
+  const whole = i32x4.trunc_sat_f32x4_s(n);
+  const half = i32x4.shr_s(whole, 1);
+  return f32x4.mul(f32x4.mul(m, powerOf2(half)), powerOf2(i32x4.sub(whole, half)));
+}
+
+/**
+ * e^x = 2^n e^r: n is x / ln 2 rounded, r what is left, e^r a polynomial.
+ * 1 ulp; subnormal results lose the bits that they do not have. Source: Cody and Waite (1980); Cephes, expf.
+ */
+@inline export function exp(x: v128): v128 {
+  const t = clampExponent(x);
+  const n = octaves(t);
+  return scaled(f32x4.add(expm1Near0(remainder(t, n)), splat(1)), n);
+}
+
+/**
+ * e^x - 1 for x <= 0 (0 for x above): 2^n (e^r - 1) + (2^n - 1), where the second term is exact.
+ * 2 ulp, also next to 0, where e^x - 1 as written would lose every digit.
+ */
+@inline export function expm1Negative(x: v128): v128 {
+  const t = maxOf(minOf(x, splat(0)), splat(-30)); // -1 from -18 on
+  const n = octaves(t);
+  const scale = powerOf2(i32x4.trunc_sat_f32x4_s(n));
+  return madd(expm1Near0(remainder(t, n)), scale, f32x4.sub(scale, splat(1)));
+}
+
+/**
+ * log x = e ln 2 + log(m), m from sqrt(1/2) to sqrt(2), log(1 + f) = f - f^2/2 + f^3 P(f).
+ * 1 ulp; -infinity at 0, NaN below. Source: Moshier's coefficients of degree 8 (Cephes, logf).
+ */
+@inline export function log(x: v128): v128 {
+  const subnormal = f32x4.lt(x, splat(1.17549435e-38));
+  const normal = v128.bitselect(f32x4.mul(x, splat(8388608)), x, subnormal);
+  // Subtracting sqrt(1/2) from the bits puts the step of the exponent at sqrt(1/2) instead of 1.
+  const bits = i32x4.sub(normal, i32x4.splat(0x3f3504f3));
+  const exponent = i32x4.sub(i32x4.shr_s(bits, 23), v128.and(subnormal, i32x4.splat(23)));
+  const mantissa = i32x4.add(v128.and(bits, i32x4.splat(0x007fffff)), i32x4.splat(0x3f3504f3));
+  const e = f32x4.convert_i32x4_s(exponent);
+  const f = f32x4.sub(mantissa, splat(1));
+  const square = f32x4.mul(f, f);
+  let p = madd(splat(7.0376836292e-2), f, splat(-1.1514610310e-1));
+  p = madd(p, f, splat(1.1676998740e-1));
+  p = madd(p, f, splat(-1.2420140846e-1));
+  p = madd(p, f, splat(1.4249322787e-1));
+  p = madd(p, f, splat(-1.6668057665e-1));
+  p = madd(p, f, splat(2.0000714765e-1));
+  p = madd(p, f, splat(-2.4999993993e-1));
+  p = madd(p, f, splat(3.3333331174e-1));
+  p = f32x4.mul(f32x4.mul(p, square), f);
+  p = madd(e, splat(LN2_LO), p);
+  p = nmadd(splat(0.5), square, p);
+  let y = madd(e, splat(LN2_HI), f32x4.add(f, p));
+  y = v128.bitselect(y, x, f32x4.lt(x, splat(Infinity)));
+  y = v128.bitselect(splat(-Infinity), y, f32x4.eq(x, splat(0)));
+  return v128.bitselect(splat(NaN), y, f32x4.lt(x, splat(0)));
+}
+
+/**
+ * Below 0.625 x + x^3 P(x^2), above 1 - 2 / (e^2|x| + 1) with the sign of x.
+ * 2 ulp. Source: Moshier's coefficients of degree 4 (Cephes, tanhf).
+ */
+@inline export function tanh(x: v128): v128 {
+  const a = f32x4.abs(x);
+  const z = f32x4.mul(x, x);
+  let p = madd(splat(-5.70498872745e-3), z, splat(2.06390887954e-2));
+  p = madd(p, z, splat(-5.37397155531e-2));
+  p = madd(p, z, splat(1.33314422036e-1));
+  p = madd(p, z, splat(-3.33332819422e-1));
+  const small = madd(f32x4.mul(p, z), x, x);
+  const large = f32x4.sub(splat(1), f32x4.div(splat(2), f32x4.add(exp(f32x4.add(a, a)), splat(1))));
+  const signed = v128.bitselect(x, large, i32x4.splat(0x80000000));
+  return v128.bitselect(small, signed, f32x4.lt(a, splat(0.625)));
+}
+
+/**
+ * 1 / (1 + e^-x) for x >= 0, e^x / (1 + e^x) below: the exponential never overflows and both tails keep their digits.
+ * 2 ulp.
+ */
+@inline export function sigmoid(x: v128): v128 {
+  const e = exp(f32x4.neg(f32x4.abs(x)));
+  const top = v128.bitselect(e, splat(1), f32x4.lt(x, splat(0)));
+  return f32x4.div(top, f32x4.add(e, splat(1)));
+}
+
+/**
+ * x sigmoid(w), for w of the sign of x: below 0 the product x e^w is scaled last, so that it fades later than e^w does.
+ * 3 ulp in x and w; 0 at x = -infinity.
+ */
+@inline export function timesSigmoid(x: v128, w: v128): v128 {
+  const t = maxOf(f32x4.neg(f32x4.abs(w)), splat(EXP_LOW));
+  const n = octaves(t);
+  const m = f32x4.add(expm1Near0(remainder(t, n)), splat(1));
+  const below = scaled(f32x4.mul(maxOf(x, splat(EXP_LOW)), m), n);
+  const top = v128.bitselect(below, x, f32x4.lt(x, splat(0)));
+  return f32x4.div(top, f32x4.add(scaled(m, n), splat(1)));
+}
+
+/**
+ * x Phi(x) = x - x Q(x) for x >= 0, x Q(|x|) below; Q(a) = erfc(a / sqrt 2) / 2 = e^(-a^2/2) P((a-k)/(a+k)) / (a+k), k = 3.5.
+ * P: a minimax fit of degree 9 for a <= 15, 0.6 u with its rounded coefficients. 4 ulp, also where the result is 1e-38:
+ * a^2 is taken in two parts, since an error of the exponent is one of every digit. Form: Shepherd and Laframboise (1981).
+ */
+@inline export function gelu(x: v128): v128 {
+  const t = minOf(maxOf(x, splat(-15.75)), splat(15.75)); // e^(-15.75^2 / 2) = e^-124
+  const a = f32x4.abs(t);
+  const u = f32x4.div(splat(1), f32x4.add(a, splat(3.5)));
+  const q = f32x4.mul(f32x4.sub(a, splat(3.5)), u);
+  let p = madd(splat(1.0869304242078215e-4), q, splat(4.183225391898304e-4));
+  p = madd(p, q, splat(-4.950392758473754e-4));
+  p = madd(p, q, splat(-3.172827884554863e-3));
+  p = madd(p, q, splat(6.493726745247841e-3));
+  p = madd(p, q, splat(1.740582101047039e-2));
+  p = madd(p, q, splat(-1.1605317145586014e-1));
+  p = madd(p, q, splat(3.154250979423523e-1));
+  p = madd(p, q, splat(-5.655617117881775e-1));
+  p = madd(p, q, splat(7.444160580635071e-1));
+  // The upper 12 bits of a have an exact square; the rest of a^2 is small.
+  const upper = v128.and(a, i32x4.splat(0xfffff000));
+  const hi = f32x4.mul(f32x4.mul(upper, upper), splat(-0.5));
+  const lo = f32x4.mul(f32x4.mul(f32x4.sub(a, upper), f32x4.add(a, upper)), splat(-0.5));
+  const n = octaves(f32x4.add(hi, lo));
+  const m = f32x4.add(expm1Near0(f32x4.add(remainder(hi, n), lo)), splat(1));
+  const tail = scaled(f32x4.mul(f32x4.mul(t, m), f32x4.mul(p, u)), n);
+  return v128.bitselect(tail, f32x4.sub(x, tail), f32x4.lt(x, splat(0)));
+}
+
+/** x sigmoid(2 sqrt(2/pi) (x + 0.044715 x^3)): 0.5 x (1 + tanh(w)) without what cancels in 1 + tanh. */
+@inline export function geluTanh(x: v128): v128 {
+  const inner = madd(f32x4.mul(x, x), splat(0.07135481627159), splat(1.595769121605731));
+  return timesSigmoid(x, f32x4.mul(x, inner));
+}
