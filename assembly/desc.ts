@@ -148,11 +148,12 @@
   dstGroupBytes: i32;
 }
 
-/** Weights [M, 1, R, S] to [R][S][M rounded up to 4]. One work item is one tap r * S + s. */
+/** Weights [M, 1, R, S] to [M / 4][R][S][4], zeros after M. One work item is a block of 4 filters. */
 @unmanaged export class DepthwiseWeightsDesc {
   srcPtr: usize;
   dstPtr: usize;
   filters: i32; // M
+  kernelH: i32; // R
   kernelW: i32; // S
   filterBytes: i32; // source strides
   kernelHBytes: i32;

@@ -85,34 +85,45 @@ ${lines(R.flatMap((r) => [`    storeTail(c, acc${r}0, acc${r}1, cols);`, ...(r <
 `;
 }
 
-/** 4 pixels x 4 channels of a depthwise convolution, taps along s unrolled. */
+/** 4 pixels x all channels of a depthwise convolution, 4 channels at a time, taps along s unrolled. */
 function depthwise(taps, stride) {
   const T = range(taps);
   const P = range(4);
-  const inputs = range(3 * stride + taps);
   // Each input pixel is loaded once and used by every output pixel whose window holds it.
   const uses = (i) => P.filter((p) => i - p * stride >= 0 && i - p * stride < taps);
-  return `/** Depthwise, ${taps} taps a row, stride ${stride}: sums of 4 pixels to \`out\`, from \`rows\` rows. Strides in bytes. */
+  const inputs = range(3 * stride + taps).map((i) =>
+    [
+      ...(i > 0 ? ["      p += xPixel;"] : []),
+      "      v = v128.load(p);",
+      ...uses(i).map((p) => `      acc${p} = madd(v, w${i - p * stride}, acc${p});`),
+    ].join("\n"),
+  );
+  return `/** Depthwise, ${taps} taps a row, stride ${stride}: 4 pixels of \`channels\` channels from \`rows\` >= 1 rows. Strides in bytes. */
 export function depthwise${taps}u${stride}(
-  x: usize, xRow: usize, xPixel: usize, w: usize, wRow: usize, wTap: usize, rows: i32, bias: v128, out: usize,
+  x: usize, xRow: usize, xPixel: usize, w: usize, wBlock: usize, rows: i32, bias: usize, y: usize, yPixel: usize,
+  channels: i32, lo: v128, hi: v128,
 ): void {
-${P.map((p) => `  let acc${p} = bias;`).join("\n")}
   do {
-    let p = x;
-    let v: v128;
-${T.map((t) => `    const w${t} = v128.load(w + ${t} * wTap);`).join("\n")}
-${inputs
-  .filter((i) => uses(i).length > 0)
-  .map((i, at) => [
-    ...(at > 0 ? [`    p += xPixel;`] : []),
-    "    v = v128.load(p);",
-    ...uses(i).map((p) => `    acc${p} = madd(v, w${i - p * stride}, acc${p});`),
-  ].join("\n"))
-  .join("\n")}
-    x += xRow;
-    w += wRow;
-  } while (--rows);
-${P.map((p) => `  v128.store(out, acc${p}, ${16 * p});`).join("\n")}
+${P.map((p) => `    let acc${p} = v128.load(bias);`).join("\n")}
+    let row = x;
+    let weight = w;
+    let r = rows;
+    do {
+      let p = row;
+      let v: v128;
+${T.map((t) => `      const w${t} = v128.load(weight, ${16 * t});`).join("\n")}
+${inputs.join("\n")}
+      row += xRow;
+      weight += ${16 * taps};
+    } while (--r);
+    let out = y;
+${P.map((p) => `    storeLanes(out, minOf(maxOf(acc${p}, lo), hi), channels);${p < 3 ? "\n    out += yPixel;" : ""}`).join("\n")}
+    x += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
+    channels -= 4;
+  } while (channels > 0);
 }
 `;
 }

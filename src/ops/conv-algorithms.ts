@@ -65,7 +65,7 @@ const implicitGemm: Lowering = (b, conv) => {
   y.finish();
 };
 
-/** The tensor itself, weights as [R][S][M]. */
+/** The tensor itself, weights in blocks of 4 filters. */
 const depthwise: Lowering = (b, conv) => {
   const { shape: s } = conv;
   const image = channelsLastImage(b, conv.input, 1, [0, 0, 0, 0]);
@@ -74,8 +74,8 @@ const depthwise: Lowering = (b, conv) => {
   b.prepare(
     "depthwise_weights_f32",
     DepthwiseWeightsDesc,
-    { srcPtr: conv.weight.ref, dstPtr: weights.ref, filters: s.M, kernelW: s.S, filterBytes: sM, kernelHBytes: sR, kernelWBytes: sS },
-    s.R * s.S,
+    { srcPtr: conv.weight.ref, dstPtr: weights.ref, filters: s.M, kernelH: s.R, kernelW: s.S, filterBytes: sM, kernelHBytes: sR, kernelWBytes: sS },
+    Math.ceil(s.M / 4),
   );
   const y = channelsLastOutput(b, conv.output);
   b.step("conv2d_depthwise_f32", ConvDesc, convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, 1), undefined, y.ref), s.N * s.P, 64);
