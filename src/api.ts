@@ -6,6 +6,7 @@ export type { DType, MemoryFormat, TensorData, TensorSpec } from "./spec.js";
 export { Tensor } from "./tensor.js";
 export type { Activation } from "./ops/activation.js";
 export type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./ops/activations.js";
+export type { ArithmeticOptions } from "./ops/arithmetic.js";
 export type { Operations } from "./ops/operations.js";
 export type { Conv2dOptions } from "./ops/conv2d.js";
 export type { ConvAlgorithm } from "./kernels.js";

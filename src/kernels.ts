@@ -22,6 +22,7 @@ export const KERNELS = [
   { name: "depthwise_weights_f32", operator: "conv2d", summary: "depthwise weights in blocks of 4 filters (plan time)" },
   { name: "conv2d_depthwise_f32", operator: "conv2d", summary: "depthwise, lanes are channels, nothing copied" },
   { name: "activation_f32", operator: "activation", summary: "an activation by element, in place where wanted" },
+  { name: "binary_f32", operator: "add", summary: "add, sub, mul, div and prelu by element, broadcast" },
 ] as const satisfies readonly KernelRow[];
 
 export type KernelName = (typeof KERNELS)[number]["name"];

@@ -2,9 +2,10 @@
 import type { PlanArguments } from "./operator.js";
 import type { Plan } from "../plan.js";
 import * as activations from "./activations.js";
+import * as arithmetic from "./arithmetic.js";
 import { conv2d } from "./conv2d.js";
 
-export const OPERATORS = { conv2d, ...activations } as const;
+export const OPERATORS = { conv2d, ...activations, ...arithmetic } as const;
 
 export type OperatorName = keyof typeof OPERATORS;
 

@@ -2,6 +2,7 @@
 // All compute in float32. An output takes its first input's memory format. Bad shapes throw ShapeError, bad options
 // TypeError or RangeError, what an algorithm cannot do UnsupportedError; nothing is allocated then.
 import type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./activations.js";
+import type { ArithmeticOptions } from "./arithmetic.js";
 import type { Conv2dOptions } from "./conv2d.js";
 
 export interface Operations<T> {
@@ -31,4 +32,14 @@ export interface Operations<T> {
   hardSwish(input: T): T;
   /** x/2 (1 + erf(x / sqrt 2)), or 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). Hendrycks and Gimpel (2016). */
   gelu(input: T, options?: GeluOptions): T;
+  /** x, or slope x where x < 0. slope: one value, [C] for x [N, C, ...], or any shape that broadcasts to x's. He et al. (2015). */
+  prelu(input: T, slope: T): T;
+
+  // Arithmetic by element, shapes broadcast as numpy has it (rank <= 8). The output takes the memory format of the first
+  // operand that has the output's shape, else of the first that has its rank.
+
+  add(a: T, b: T, options?: ArithmeticOptions): T;
+  sub(a: T, b: T, options?: ArithmeticOptions): T;
+  mul(a: T, b: T, options?: ArithmeticOptions): T;
+  div(a: T, b: T, options?: ArithmeticOptions): T;
 }

@@ -1,0 +1,86 @@
+// Arithmetic of elements with numpy's broadcasting, and prelu, which is one more of it: one kernel, five codes.
+import { type Broadcast, broadcast } from "../broadcast.js";
+import { sameShape } from "../check.js";
+import { ShapeError, show } from "../errors.js";
+import { BinaryDesc } from "../gen/desc.js";
+import type { Builder, Operand } from "../plan.js";
+import { makeSpec } from "../spec.js";
+import { type Activation, epilogue } from "./activation.js";
+import { defineOperator, requireFloat } from "./operator.js";
+
+/** Codes of assembly/elementwise.ts. */
+const OPERATIONS = { add: 0, sub: 1, mul: 2, div: 3, prelu: 4 } as const;
+/** Longest run of a work item, in elements: 24 KB of both operands and the output. */
+const CHUNK = 2048;
+
+export interface ArithmeticOptions {
+  /** Applied to the result before it is stored; default none. */
+  readonly activation?: Activation;
+}
+
+function lowerBinary(
+  b: Builder,
+  operation: number,
+  [left, right]: readonly [Operand, Operand],
+  { shape, memoryFormat, loops }: Broadcast,
+  activation: Activation | undefined,
+): void {
+  const output = b.output(makeSpec(shape, "float32", memoryFormat, "output"));
+  b.inPlace = true;
+  const inner = loops.at(-1) as (typeof loops)[number];
+  const outer = loops.slice(0, -1);
+  const chunkCols = Math.min(inner.size, CHUNK);
+  const chunks = Math.ceil(inner.size / chunkCols);
+  const values = {
+    aPtr: left.ref, bPtr: right.ref, yPtr: output.ref,
+    loopsPtr: b.table(Int32Array.from([...outer].reverse().flatMap((loop) => [loop.size, loop.aStride * 4, loop.bStride * 4]))),
+    operation, cols: inner.size, aStepBytes: inner.aStride * 4, bStepBytes: inner.bStride * 4, chunks, chunkCols,
+    ...epilogue(activation),
+  };
+  b.step("binary_f32", BinaryDesc, values, outer.reduce((items, loop) => items * loop.size, chunks));
+}
+
+function arithmetic<const Name extends keyof typeof OPERATIONS>(name: Name) {
+  return defineOperator({
+    name,
+    inputs: ["a", "b"],
+    params: [],
+    required: 0,
+    options: ["activation"],
+    lower(b: Builder, options: ArithmeticOptions) {
+      const [left, right] = b.inputs as unknown as readonly [Operand, Operand];
+      requireFloat("a", left.spec);
+      requireFloat("b", right.spec);
+      lowerBinary(b, OPERATIONS[name], [left, right], broadcast(left.spec, right.spec), options.activation);
+    },
+  });
+}
+
+export const add = arithmetic("add");
+export const sub = arithmetic("sub");
+export const mul = arithmetic("mul");
+export const div = arithmetic("div");
+
+export const prelu = defineOperator({
+  name: "prelu",
+  inputs: ["input"],
+  params: ["slope"],
+  required: 1,
+  options: [],
+  lower(b) {
+    const [input] = b.inputs as unknown as readonly [Operand];
+    const [slope] = b.params as unknown as readonly [Operand];
+    requireFloat("input", input.spec);
+    requireFloat("slope", slope.spec);
+    const { shape } = input.spec;
+    const [length = 1, ...more] = slope.spec.shape;
+    const perChannel = more.length === 0 && length > 1 && shape.length > 1;
+    // [C] is [C, 1, ..., 1] against [N, C, ...].
+    const spec = perChannel ? makeSpec([length, ...shape.slice(2).map(() => 1)]) : slope.spec;
+    const plan = broadcast(input.spec, spec);
+    if (!sameShape(plan.shape, shape)) {
+      throw new ShapeError(`"slope" expected a shape that broadcasts to ${show(shape)}, got ${show(slope.spec.shape)}`);
+    }
+    lowerBinary(b, OPERATIONS.prelu, [input, slope], plan, undefined);
+  },
+});
