@@ -188,3 +188,12 @@
   alpha: f32;
   beta: f32;
 }
+
+/** Softmax over the middle axis of [outer, size, inner]: see softmax.ts. */
+@unmanaged export class SoftmaxDesc {
+  xPtr: usize;
+  yPtr: usize; // may be xPtr
+  size: i32;
+  inner: i32;
+  logarithm: i32; // 1: log of the result
+}

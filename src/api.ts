@@ -7,6 +7,7 @@ export { Tensor } from "./tensor.js";
 export type { Activation } from "./ops/activation.js";
 export type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./ops/activations.js";
 export type { ArithmeticOptions } from "./ops/arithmetic.js";
+export type { SoftmaxOptions } from "./ops/softmax.js";
 export type { Operations } from "./ops/operations.js";
 export type { Conv2dOptions } from "./ops/conv2d.js";
 export type { ConvAlgorithm } from "./kernels.js";

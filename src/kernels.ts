@@ -23,6 +23,7 @@ export const KERNELS = [
   { name: "conv2d_depthwise_f32", operator: "conv2d", summary: "depthwise, lanes are channels, nothing copied" },
   { name: "activation_f32", operator: "activation", summary: "an activation by element, in place where wanted" },
   { name: "binary_f32", operator: "add", summary: "add, sub, mul, div and prelu by element, broadcast" },
+  { name: "softmax_f32", operator: "softmax", summary: "softmax or its logarithm, lanes along the axis or across it" },
 ] as const satisfies readonly KernelRow[];
 
 export type KernelName = (typeof KERNELS)[number]["name"];

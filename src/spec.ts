@@ -66,3 +66,17 @@ export function stridesOf(spec: TensorSpec): readonly number[] {
 export function showSpec(spec: TensorSpec): string {
   return `${spec.dtype} ${show(spec.shape)} ${spec.memoryFormat}`;
 }
+
+/** A tensor in memory order, seen along one logical axis: element (o, i, n) is at (o * size + i) * inner + n. */
+export interface AxisView {
+  readonly outer: number;
+  readonly size: number;
+  readonly inner: number;
+}
+
+export function axisView(spec: TensorSpec, axis: number): AxisView {
+  const order = axisOrder(spec.shape.length, spec.memoryFormat);
+  const at = order.indexOf(axis);
+  const product = (axes: readonly number[]) => axes.reduce((p, i) => p * (spec.shape[i] as number), 1);
+  return { outer: product(order.slice(0, at)), size: spec.shape[axis] as number, inner: product(order.slice(at + 1)) };
+}

@@ -4,8 +4,9 @@ import type { Plan } from "../plan.js";
 import * as activations from "./activations.js";
 import * as arithmetic from "./arithmetic.js";
 import { conv2d } from "./conv2d.js";
+import { logSoftmax, softmax } from "./softmax.js";
 
-export const OPERATORS = { conv2d, ...activations, ...arithmetic } as const;
+export const OPERATORS = { conv2d, ...activations, ...arithmetic, logSoftmax, softmax } as const;
 
 export type OperatorName = keyof typeof OPERATORS;
 

@@ -4,6 +4,7 @@
 import type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./activations.js";
 import type { ArithmeticOptions } from "./arithmetic.js";
 import type { Conv2dOptions } from "./conv2d.js";
+import type { SoftmaxOptions } from "./softmax.js";
 
 export interface Operations<T> {
   /** input [N, C, H, W], weight [M, C/groups, R, S], bias [M] → [N, M, P, Q]. Cross-correlation, as all frameworks have it. */
@@ -42,4 +43,11 @@ export interface Operations<T> {
   sub(a: T, b: T, options?: ArithmeticOptions): T;
   mul(a: T, b: T, options?: ArithmeticOptions): T;
   div(a: T, b: T, options?: ArithmeticOptions): T;
+
+  // Normalisation.
+
+  /** e^x over the sum of e^x along an axis; the maximum is taken off first, so nothing overflows. */
+  softmax(input: T, options?: SoftmaxOptions): T;
+  /** log(softmax(x)), exact where the softmax itself is next to 0 or 1. */
+  logSoftmax(input: T, options?: SoftmaxOptions): T;
 }
