@@ -1,12 +1,17 @@
-// Everything that dist/ needs, from source: generated code, the wasm binaries, JavaScript, types. `--binaries`: the wasm only.
+// Everything that dist/ needs, from source: generated code, the wasm binaries, JavaScript, types. `--binaries`: the wasm
+// only. `--quiet`: no table of sizes, but a progress bar.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
+import { progressBar } from "./progress.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+const isQuiet = process.argv.includes("--quiet");
+const bar = isQuiet ? progressBar("building", 5) : () => {};
 await import("./generate.mjs");
-for (const target of ["debug", "simd", "relaxed"]) {
+for (const [i, target] of ["debug", "simd", "relaxed"].entries()) {
+  bar(i);
   const { error, stderr } = await asc.main(["--target", target]);
   if (error) {
     console.error(stderr.toString());
@@ -16,8 +21,10 @@ for (const target of ["debug", "simd", "relaxed"]) {
 if (!process.argv.includes("--binaries")) {
   rmSync("dist", { recursive: true, force: true });
   rmSync("build/js", { recursive: true, force: true });
-  const bin = (name, ...args) => execFileSync(process.execPath, [name, ...args], { stdio: "inherit" });
+  const bin = (name, ...args) => execFileSync(process.execPath, [name, ...args], { stdio: ["ignore", isQuiet ? "ignore" : "inherit", "inherit"] });
+  bar(3);
   bin("node_modules/typescript/bin/tsc", "-p", ".", "--declarationDir", "dist/types");
+  bar(4);
   bin("node_modules/rollup/dist/bin/rollup", "-c", "--silent");
   mkdirSync("dist/wasm");
   for (const name of ["simd", "relaxed"]) cpSync(`build/wasm/${name}.wasm`, `dist/wasm/${name}.wasm`);
@@ -29,3 +36,4 @@ if (!process.argv.includes("--binaries")) {
     writeFileSync(`dist/${entry}.d.ts`, `export * from "./types/${entry}${folder ? "/index" : ""}.js";\n`);
   }
 }
+bar(5);

@@ -87,6 +87,8 @@ export class Builder {
   macs = 0;
   /** The output may be the input's own memory. */
   inPlace = false;
+  /** The output is the input's bytes as they lie: a model takes them as they are and runs no step. */
+  isView = false;
 
   constructor(
     readonly op: string,

@@ -7,7 +7,11 @@ const SLACK = 64;
 /** Blocks alive at a step need at least this much together. */
 function mostAtOnce(blocks: readonly Lifetime[]): number {
   const steps = blocks.flatMap((block) => [block.first, block.last]);
-  return Math.max(...steps.map((step) => blocks.reduce((sum, b) => sum + (b.first <= step && step <= b.last ? b.bytes + SLACK : 0), 0)));
+  return Math.max(
+    ...steps.map((step) =>
+      blocks.reduce((sum, b) => sum + (b.first <= step && step <= b.last ? b.bytes + SLACK : 0), 0),
+    ),
+  );
 }
 
 function overlap(blocks: readonly Lifetime[], offsets: readonly number[]): string | undefined {

@@ -1,12 +1,22 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import {
-  createModel, DisposedError, Graph, type HostTensor, type Model, ModelError, OutOfMemoryError, type Runtime, sequential,
-  ShapeError, summarize, type Tensor,
+  createModel,
+  DisposedError,
+  Graph,
+  type HostTensor,
+  type Model,
+  ModelError,
+  OutOfMemoryError,
+  type Runtime,
+  sequential,
+  ShapeError,
+  summarize,
+  type Tensor,
 } from "../src/api.js";
 import { createRuntime } from "../src/index.js";
 import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
-import { abs, conv2d, type Ref, ref, relu } from "./reference.js";
+import { abs, conv2d, map, type Ref, ref, relu } from "./reference.js";
 import { dotTolerance, expectClose } from "./tolerance.js";
 
 function host(shape: readonly number[], seed: string): HostTensor {
@@ -115,7 +125,9 @@ describe("model", () => {
   });
 
   it("names its inputs and outputs", () => {
-    expect(model.inputs).toEqual([{ name: "image", shape: [2, 3, 11, 13], dtype: "float32", memoryFormat: "channelsLast" }]);
+    expect(model.inputs).toEqual([
+      { name: "image", shape: [2, 3, 11, 13], dtype: "float32", memoryFormat: "channelsLast" },
+    ]);
     expect(model.outputs).toEqual([{ name: "y", shape: [2, 6, 9, 13], dtype: "float32", memoryFormat: "contiguous" }]);
   });
 
@@ -174,16 +186,68 @@ describe("model", () => {
     expect(same.toArray()).toEqual(data);
   });
 
+  it("lets an activation take its input's place, but not an output's or a parameter's", () => {
+    const g = new Graph();
+    const input = g.input("x", [1, 2, 3, 5]);
+    const a = g.layer("a").conv2d(input, "w");
+    const b = g.layer("b").relu(a); // a is an output: b needs memory of its own
+    const c = g.layer("c").sigmoid(b); // in b's place
+    g.output("a", a);
+    g.output("c", c);
+    g.output("p", g.layer("p").relu("v"));
+    const weights = { w: host([8, 2, 1, 1], "w"), v: host([7], "v") };
+    using three = createModel(rt, g, weights);
+    const data = fill([1, 2, 3, 5], "x");
+    using tensor = rt.tensor(data, [1, 2, 3, 5]);
+    for (let i = 0; i < 2; i++) {
+      const out = three.run({ x: tensor }) as Record<"a" | "c" | "p", Tensor>;
+      const expected = conv2d(ref([1, 2, 3, 5], data), ref([8, 2, 1, 1], weights.w.data as Float32Array), null);
+      expectClose(out.a.toArray() as Float32Array, expected, 1e-5, "a");
+      expectClose(
+        out.c.toArray() as Float32Array,
+        map(relu(expected), (value) => 1 / (1 + Math.exp(-value))),
+        1e-5,
+        "c",
+      );
+      expectClose(out.p.toArray() as Float32Array, relu(ref([7], weights.v.data as Float32Array)), 1e-5, "p");
+    }
+  });
+
   it("summarises layers, their sums, and the same without a model", () => {
     const { rows, totals } = model.summary();
     const named = rows.filter((row) => row.layer !== "");
-    expect(named.map(({ layer, op, outputShape, macs, ungroupedMacs, parameters }) => ({ layer, op, outputShape, macs, ungroupedMacs, parameters }))).toEqual([
-      { layer: "a", op: "conv2d", outputShape: [2, 9, 11, 13], macs: 2 * 9 * 143 * 27, ungroupedMacs: 2 * 9 * 143 * 27, parameters: 252 },
-      { layer: "b", op: "conv2d", outputShape: [2, 6, 9, 13], macs: 2 * 6 * 117 * 9, ungroupedMacs: 2 * 6 * 117 * 27, parameters: 54 },
+    expect(
+      named.map(({ layer, op, outputShape, macs, ungroupedMacs, parameters }) => ({
+        layer,
+        op,
+        outputShape,
+        macs,
+        ungroupedMacs,
+        parameters,
+      })),
+    ).toEqual([
+      {
+        layer: "a",
+        op: "conv2d",
+        outputShape: [2, 9, 11, 13],
+        macs: 2 * 9 * 143 * 27,
+        ungroupedMacs: 2 * 9 * 143 * 27,
+        parameters: 252,
+      },
+      {
+        layer: "b",
+        op: "conv2d",
+        outputShape: [2, 6, 9, 13],
+        macs: 2 * 6 * 117 * 9,
+        ungroupedMacs: 2 * 6 * 117 * 27,
+        parameters: 54,
+      },
     ]);
     expect(totals).toMatchObject({ ...model.plan, ungroupedMacs: 2 * 9 * 143 * 27 + 2 * 6 * 117 * 27 });
     expect(summarize(rt, twoLayers(), WEIGHTS)).toMatchObject({ rows, totals });
-    expect(String(model.summary()).split("\n")[0]).toMatch(/^layer +op +algorithm +output +MACs +ungrouped +parameters +bytes$/);
+    expect(String(model.summary()).split("\n")[0]).toMatch(
+      /^layer +op +algorithm +output +MACs +ungrouped +parameters +bytes$/,
+    );
   });
 
   it("profiles every layer", () => {
@@ -214,13 +278,21 @@ describe("model", () => {
     const { y } = model.run({ image: x }) as { y: Tensor };
     expect(() => model.run({})).toThrow(new ModelError(`"image" expected a tensor for this input, got none`));
     expect(() => model.run({ image: x, mask: x })).toThrow(new ModelError(`"input" expected one of image, got "mask"`));
-    expect(() => model.run({ image: image as never })).toThrow(new TypeError(`"image" expected a tensor, got Float32Array`));
-    expect(() => model.run(x as never)).toThrow(new TypeError(`"inputs" expected an object of tensors by name, got a tensor`));
-    expect(() => model.run({ image: foreign })).toThrow(new TypeError(`"image" expected a tensor of this runtime, got another runtime's`));
+    expect(() => model.run({ image: image as never })).toThrow(
+      new TypeError(`"image" expected a tensor, got Float32Array`),
+    );
+    expect(() => model.run(x as never)).toThrow(
+      new TypeError(`"inputs" expected an object of tensors by name, got a tensor`),
+    );
+    expect(() => model.run({ image: foreign })).toThrow(
+      new TypeError(`"image" expected a tensor of this runtime, got another runtime's`),
+    );
     expect(() => model.run({ image: gone })).toThrow(DisposedError);
     expect(() => model.run({ image: small })).toThrow(ShapeError);
     expect(() => model.run({ image: bytes })).toThrow(ShapeError);
-    expect(() => model.run({ image: y })).toThrow(/^"image" expected float32 \[2, 3, 11, 13\]|"image" expected a tensor that a run does not overwrite/);
+    expect(() => model.run({ image: y })).toThrow(
+      /^"image" expected float32 \[2, 3, 11, 13\]|"image" expected a tensor that a run does not overwrite/,
+    );
     model.run({ image: x });
     small.dispose();
     bytes.dispose();
@@ -237,23 +309,63 @@ describe("model", () => {
     const without = { ...WEIGHTS, "a.bias": undefined } as never;
     fails(() => createModel(rt, twoLayers(), without), ModelError, /^"weights" expected a tensor "a.bias", got none$/);
     fails(() => createModel(rt, twoLayers(), new Map()), ModelError, /"a.weight"/);
-    fails(() => createModel(rt, twoLayers(), null as never), TypeError, /^"weights" expected a map of tensors, got null$/);
+    fails(
+      () => createModel(rt, twoLayers(), null as never),
+      TypeError,
+      /^"weights" expected a map of tensors, got null$/,
+    );
     fails(
       () => createModel(rt, twoLayers(), { ...WEIGHTS, "b.weight": host([6, 4, 3, 1], "b") }),
-      ShapeError, /^layer "b" \(conv2d\): "weight" expected shape \[M, 3, R, S\]/,
+      ShapeError,
+      /^layer "b" \(conv2d\): "weight" expected shape \[M, 3, R, S\]/,
     );
     const short = { shape: [9], dtype: "float32", data: new Float32Array(8) } as const;
-    fails(() => createModel(rt, twoLayers(), { ...WEIGHTS, "a.bias": short }), ModelError, /^"a.bias" expected 9 elements for \[9\], got 8$/);
+    fails(
+      () => createModel(rt, twoLayers(), { ...WEIGHTS, "a.bias": short }),
+      ModelError,
+      /^"a.bias" expected 9 elements for \[9\], got 8$/,
+    );
     const wrong = { shape: [9], dtype: "float32", data: new Int32Array(9) } as const;
-    fails(() => createModel(rt, twoLayers(), { ...WEIGHTS, "a.bias": wrong }), ModelError, /^"a.bias" expected data of its dtype/);
+    fails(
+      () => createModel(rt, twoLayers(), { ...WEIGHTS, "a.bias": wrong }),
+      ModelError,
+      /^"a.bias" expected data of its dtype/,
+    );
     const declared = new Graph();
-    declared.output("y", declared.conv2d(declared.input("x", [1, 3, 5, 5]), declared.parameter("a.weight", [9, 3, 5, 5])));
-    fails(() => createModel(rt, declared, WEIGHTS), ModelError, /^"a.weight" expected shape \[9, 3, 5, 5\], got \[9, 3, 3, 3\]$/);
-    const node = { name: "n", op: "conv2d", inputs: ["later"], params: ["a.weight", null], options: {}, outputs: ["n"] } as const;
-    const data = { inputs: [], parameters: [{ name: "a.weight" }], nodes: [node], outputs: [{ name: "y", value: "n", memoryFormat: "contiguous" }] } as const;
+    declared.output(
+      "y",
+      declared.conv2d(declared.input("x", [1, 3, 5, 5]), declared.parameter("a.weight", [9, 3, 5, 5])),
+    );
+    fails(
+      () => createModel(rt, declared, WEIGHTS),
+      ModelError,
+      /^"a.weight" expected shape \[9, 3, 5, 5\], got \[9, 3, 3, 3\]$/,
+    );
+    const node = {
+      name: "n",
+      op: "conv2d",
+      inputs: ["later"],
+      params: ["a.weight", null],
+      options: {},
+      outputs: ["n"],
+    } as const;
+    const data = {
+      inputs: [],
+      parameters: [{ name: "a.weight" }],
+      nodes: [node],
+      outputs: [{ name: "y", value: "n", memoryFormat: "contiguous" }],
+    } as const;
     fails(() => createModel(rt, data, WEIGHTS), ModelError, /^"n" expected a value that comes before it, got "later"$/);
-    fails(() => createModel(rt, { ...data, nodes: [{ ...node, op: "conv9d" as never }] }, WEIGHTS), ModelError, /known operator, got "conv9d"/);
-    fails(() => createModel(rt, { ...data, nodes: [] }, WEIGHTS), ModelError, /^"y" expected a value of the graph, got "n"$/);
+    fails(
+      () => createModel(rt, { ...data, nodes: [{ ...node, op: "conv9d" as never }] }, WEIGHTS),
+      ModelError,
+      /known operator, got "conv9d"/,
+    );
+    fails(
+      () => createModel(rt, { ...data, nodes: [] }, WEIGHTS),
+      ModelError,
+      /^"y" expected a value of the graph, got "n"$/,
+    );
     fails(() => createModel(rt, { ...data, nodes: [], outputs: [] }, WEIGHTS), ModelError, /at least one output/);
     expect(rt.report()).toEqual(before);
   });
@@ -271,14 +383,19 @@ describe("model", () => {
     expect(() => createModel(rt, twoLayers(), WEIGHTS, { maxbytes: 1 } as never)).toThrow(TypeError);
     const huge = new Graph();
     huge.output("y", huge.conv2d(huge.input("x", [1000, 1, 1000, 1000]), "w", null, { padding: 7 }));
-    expect(() => createModel(rt, huge, { w: host([1, 1, 1, 1], "w") }, { maxBytes: 2 ** 30 })).toThrow(OutOfMemoryError);
+    expect(() => createModel(rt, huge, { w: host([1, 1, 1, 1], "w") }, { maxBytes: 2 ** 30 })).toThrow(
+      OutOfMemoryError,
+    );
     expect(rt.report()).toEqual(before);
     createModel(rt, twoLayers(), WEIGHTS, { maxBytes: totalBytes, maxMacs: macs }).dispose();
   });
 
   it("gives everything back when memory ends half-way", async () => {
     const g = new Graph();
-    g.output("y", g.conv2d(g.conv2d(g.input("x", [1, 64, 8, 8]), "w", null, { padding: 1 }), "w", null, { padding: 1 }));
+    g.output(
+      "y",
+      g.conv2d(g.conv2d(g.input("x", [1, 64, 8, 8]), "w", null, { padding: 1 }), "w", null, { padding: 1 }),
+    );
     const weights = { w: host([64, 64, 3, 3], "w") };
     let failures = 0;
     for (let maxBytes = 65536; ; maxBytes += 65536) {
@@ -303,7 +420,12 @@ describe("model", () => {
     const ended = createModel(local, twoLayers(), WEIGHTS);
     using tensor = local.tensor(image, IMAGE);
     ended.dispose();
-    for (const use of [() => ended.run({ image: tensor }), () => ended.run(), () => ended.input("image"), () => ended.output("y")]) {
+    for (const use of [
+      () => ended.run({ image: tensor }),
+      () => ended.run(),
+      () => ended.input("image"),
+      () => ended.output("y"),
+    ]) {
       expect(use).toThrow(DisposedError);
     }
     const orphan = createModel(local, twoLayers(), WEIGHTS);
@@ -322,7 +444,9 @@ describe("graph", () => {
     expect(() => g.input("x", [1])).toThrow(new ModelError(`"name" expected one not used before, got "x"`));
     expect(() => g.input("", [1])).toThrow(TypeError);
     expect(() => g.input("z", [0])).toThrow(RangeError);
-    expect(() => g.conv2d(other, "w")).toThrow(new TypeError(`"input" expected a value of this graph or a parameter's name, got another graph's`));
+    expect(() => g.conv2d(other, "w")).toThrow(
+      new TypeError(`"input" expected a value of this graph or a parameter's name, got another graph's`),
+    );
     expect(() => g.conv2d(undefined as never, "w")).toThrow(TypeError);
     g.layer("a").conv2d(x, "w");
     expect(() => g.layer("a").conv2d(x, "w")).toThrow(ModelError);

@@ -104,7 +104,11 @@ export class Graph implements GraphData {
   readonly #counts = new Map<string, number>();
 
   /** A tensor that every run brings. Images are [N, C, H, W], whatever their memory format. */
-  input(name: string, shape: Shape, options: { readonly memoryFormat?: MemoryFormat; readonly dtype?: DType } = {}): Value {
+  input(
+    name: string,
+    shape: Shape,
+    options: { readonly memoryFormat?: MemoryFormat; readonly dtype?: DType } = {},
+  ): Value {
     const spec = makeSpec(shape, options.dtype, options.memoryFormat, name);
     const value = this.#define(name);
     const memoryFormat = options.memoryFormat && spec.memoryFormat;
@@ -144,7 +148,8 @@ export class Graph implements GraphData {
   apply(operator: Operator, args: readonly unknown[], layer?: string): Value | Record<string, Value> {
     const count = operator.variadic ? 1 : operator.inputs.length;
     const given = operator.variadic ? args[0] : args.slice(0, count);
-    if (!Array.isArray(given)) throw new TypeError(`"${operator.inputs[0]}" expected an array of values, got ${show(given)}`);
+    if (!Array.isArray(given))
+      throw new TypeError(`"${operator.inputs[0]}" expected an array of values, got ${show(given)}`);
     const inputs = given.map((value, i) => this.#nameOf(operator.inputs[i] ?? `${operator.inputs[0]}[${i}]`, value));
     const params = operator.params.map((param, i) => {
       const value = args[count + i];
@@ -157,7 +162,14 @@ export class Graph implements GraphData {
     const outputs = operator.outputs?.map((output) => `${name}:${output}`) ?? [name];
     const values = outputs.map((output) => this.#define(output));
     this.#layers.add(name);
-    this.nodes.push({ name, op: operator.name as OperatorName, inputs, params, options: { ...(options as object) }, outputs });
+    this.nodes.push({
+      name,
+      op: operator.name as OperatorName,
+      inputs,
+      params,
+      options: { ...(options as object) },
+      outputs,
+    });
     if (operator.outputs === undefined) return values[0] as Value;
     return Object.fromEntries(operator.outputs.map((output, i) => [output, values[i] as Value]));
   }
@@ -238,7 +250,8 @@ export function sequential(input: Readonly<Record<string, Shape>>, layers: reado
     }
     const wanted = params ?? operator.params;
     for (const param of wanted) oneOf("params", param, operator.params);
-    if (wanted.length > 0 && name === undefined) throw new TypeError(`"name" expected the name of a layer that has parameters, got undefined`);
+    if (wanted.length > 0 && name === undefined)
+      throw new TypeError(`"name" expected the name of a layer that has parameters, got undefined`);
     const operands = operator.params.map((param) => (wanted.includes(param) ? `${name}.${param}` : null));
     value = graph.apply(operator, [value, ...operands, options], name) as Value;
   }

@@ -8,6 +8,7 @@ import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from ".
 import type { Runtime } from "../lanewise.js";
 import { isChannelsLast } from "../ops/conv-lowering.js";
 import { Program } from "../plan.js";
+import { Allocator, alignUp } from "../runtime/memory.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData } from "../spec.js";
 import { Tensor, type TensorOwner } from "../tensor.js";
 import type { GraphData } from "./graph.js";
@@ -43,7 +44,8 @@ export function createModel(runtime: Runtime, graph: GraphData, weights: Weights
   const plan = planModel(graph, (name) => specOf(weightOf(weights, name), name), runtime.engine.target);
   const { totalBytes, macs } = plan.report;
   if (macs > maxMacs) throw new ModelError(`"maxMacs" expected at least ${macs} for this model, got ${maxMacs}`);
-  if (totalBytes > maxBytes) throw new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${maxBytes}`);
+  if (totalBytes > maxBytes)
+    throw new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${maxBytes}`);
   return new Model(runtime, plan, weights);
 }
 
@@ -77,25 +79,48 @@ export class Model {
     const { allocator } = engine.heap;
     const programs: Program[] = [];
     try {
-      const arena = this.#take(plan.arena.bytes);
-      const resident = new Map([...plan.resident].map((name) => [name, this.#load(weights, name, this.#taken)]));
+      const arena = this.#allocate(plan.arena.bytes, this.#taken);
+      const resident = new Map(
+        [...plan.resident].map((name) => {
+          const ptr = this.#allocate(weightOf(weights, name).data.byteLength, this.#taken);
+          return [name, this.#load(weights, name, ptr)];
+        }),
+      );
       const at = (place: Place) =>
         "param" in place ? (resident.get(place.param) as number) : arena + (plan.arena.offsets[place.block] as number);
 
       // Largest weights first: each later layer then fits into the room that a raw copy left behind.
       const rawBytes = plan.steps.map(({ params }) =>
-        params.reduce((sum, name) => sum + (name === undefined || resident.has(name) ? 0 : weightOf(weights, name).data.byteLength), 0),
+        params.reduce(
+          (sum, name) => sum + (name === undefined || resident.has(name) ? 0 : weightOf(weights, name).data.byteLength),
+          0,
+        ),
       );
-      const order = plan.steps.map((_, i) => i).sort((a, b) => (rawBytes[b] as number) - (rawBytes[a] as number) || a - b);
+      const order = plan.steps
+        .map((_, i) => i)
+        .sort((a, b) => (rawBytes[b] as number) - (rawBytes[a] as number) || a - b);
       const made = new Array<Program>(plan.steps.length);
       for (const index of order) {
         const step = plan.steps[index] as ModelPlan["steps"][number];
+        const run = at({ block: step.run });
         const temporary: number[] = [];
+        // Nothing runs yet, so raw weights wait in the arena, but for the step's own workspace, where they fit there.
+        const gaps = [
+          { from: arena, to: run },
+          { from: alignUp(run + step.builder.runBytes), to: arena + plan.arena.bytes },
+        ];
+        const raw = (name: string): number => {
+          const bytes = Allocator.sizeOf(weightOf(weights, name).data.byteLength);
+          const gap = gaps.find(({ from, to }) => to - from >= bytes);
+          if (gap === undefined) return this.#load(weights, name, this.#allocate(bytes, temporary));
+          gap.from += bytes;
+          return this.#load(weights, name, gap.from - bytes);
+        };
         try {
           const params = step.params.map((name) =>
-            name === undefined ? undefined : (resident.get(name) ?? this.#load(weights, name, temporary)),
+            name === undefined ? undefined : (resident.get(name) ?? raw(name)),
           );
-          const program = new Program(engine, step.builder, params, at({ block: step.run }));
+          const program = new Program(engine, step.builder, params, run);
           programs.push(program);
           program.bind(step.inputs.map(at), step.outputs.map(at));
           made[index] = program;
@@ -152,7 +177,12 @@ export class Model {
 
   /** A view of an output, contiguous unless the graph asked otherwise. Ask anew after anything that may allocate. */
   output(name: string): TensorData {
-    return this.#find(Object.hasOwn(this.#results, name) ? this.#results[name] : undefined, "output", name, this.outputs).data;
+    return this.#find(
+      Object.hasOwn(this.#results, name) ? this.#results[name] : undefined,
+      "output",
+      name,
+      this.outputs,
+    ).data;
   }
 
   /** One row a layer: algorithm, output shape, multiply-accumulates, parameters, bytes; and totals. String() makes a table. */
@@ -174,7 +204,10 @@ export class Model {
         (times[step] as Float64Array)[i] = (performance.now() - start) * 1e3;
       });
     }
-    return profileOf(this.#plan, times.map((step) => step.sort()[runs >> 1] as number));
+    return profileOf(
+      this.#plan,
+      times.map((step) => step.sort()[runs >> 1] as number),
+    );
   }
 
   /** Gives all memory back. Disposing twice is harmless. */
@@ -191,19 +224,17 @@ export class Model {
     this.dispose();
   }
 
-  #take(bytes: number): number {
+  /** Allocates; the address goes to `taken` too. */
+  #allocate(bytes: number, taken: number[]): number {
     const ptr = this.#runtime.engine.heap.allocator.allocate(bytes);
-    this.#taken.push(ptr);
+    taken.push(ptr);
     return ptr;
   }
 
-  /** Copies a weight into linear memory; its address goes to `taken`. */
-  #load(weights: Weights, name: string, taken: number[]): number {
+  /** Copies a weight into linear memory and answers its address. */
+  #load(weights: Weights, name: string, ptr: number): number {
     const { data } = weightOf(weights, name);
-    const { heap } = this.#runtime.engine;
-    const ptr = heap.allocator.allocate(data.byteLength);
-    taken.push(ptr);
-    heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), ptr);
+    this.#runtime.engine.heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), ptr);
     return ptr;
   }
 
@@ -226,7 +257,9 @@ export class Model {
   #find<T>(found: T | undefined, kind: string, name: string, known: readonly ModelTensor[]): T {
     this.#alive();
     if (found !== undefined) return found;
-    throw new ModelError(`"${kind}" expected one of ${known.map((tensor) => tensor.name).join(", ")}, got ${show(name)}`);
+    throw new ModelError(
+      `"${kind}" expected one of ${known.map((tensor) => tensor.name).join(", ")}, got ${show(name)}`,
+    );
   }
 
   /** Checks every tensor, then brings every one into its slot. */
@@ -234,10 +267,13 @@ export class Model {
     this.#alive();
     if (tensors === undefined) return;
     if (typeof tensors !== "object" || tensors === null || tensors instanceof Tensor) {
-      throw new TypeError(`"inputs" expected an object of tensors by name, got ${tensors instanceof Tensor ? "a tensor" : show(tensors)}`);
+      throw new TypeError(
+        `"inputs" expected an object of tensors by name, got ${tensors instanceof Tensor ? "a tensor" : show(tensors)}`,
+      );
     }
     for (const name of Object.keys(tensors)) this.#find(this.#slots.get(name), "input", name, this.inputs);
-    for (const slot of this.#slots.values()) this.#check(slot, Object.hasOwn(tensors, slot.name) ? tensors[slot.name] : undefined);
+    for (const slot of this.#slots.values())
+      this.#check(slot, Object.hasOwn(tensors, slot.name) ? tensors[slot.name] : undefined);
     const { heap } = this.#runtime.engine;
     for (const { name, spec, ptr, program } of this.#slots.values()) {
       const tensor = tensors[name] as Tensor;
@@ -251,14 +287,18 @@ export class Model {
   #check({ name, spec, convert }: Slot, tensor: unknown): void {
     if (tensor === undefined) throw new ModelError(`"${name}" expected a tensor for this input, got none`);
     if (!(tensor instanceof Tensor)) throw new TypeError(`"${name}" expected a tensor, got ${show(tensor)}`);
-    if (tensor.owner.engine !== this.#runtime.engine) throw new TypeError(`"${name}" expected a tensor of this runtime, got another runtime's`);
+    if (tensor.owner.engine !== this.#runtime.engine)
+      throw new TypeError(`"${name}" expected a tensor of this runtime, got another runtime's`);
     tensor.ptr; // throws when disposed
     if (Object.values(this.#results).includes(tensor)) {
-      throw new RangeError(`"${name}" expected a tensor that a run does not overwrite, got an output of this model (clone it)`);
+      throw new RangeError(
+        `"${name}" expected a tensor that a run does not overwrite, got an output of this model (clone it)`,
+      );
     }
     const isSame = sameShape(tensor.shape, spec.shape) && tensor.dtype === spec.dtype;
     const isReadable = tensor.memoryFormat === spec.memoryFormat || convert !== undefined || isAlike(spec);
-    if (!isSame || !isReadable) throw new ShapeError(`"${name}" expected ${showSpec(spec)}, got ${showSpec(tensor.spec)}`);
+    if (!isSame || !isReadable)
+      throw new ShapeError(`"${name}" expected ${showSpec(spec)}, got ${showSpec(tensor.spec)}`);
   }
 }
 

@@ -90,6 +90,8 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
 
   const add = (spec: TensorSpec, param?: string): number => items.push({ spec, root: items.length, param }) - 1;
   const item = (id: number): Item => items[id] as Item;
+  /** The same bytes seen as another tensor. */
+  const share = (id: number, spec: TensorSpec): number => items.push({ ...item(id), spec }) - 1;
   const define = (name: string, id: number): void => {
     if (named.has(name)) throw new ModelError(`"graph" expected each value once, got ${show(name)} twice`);
     named.set(name, id);
@@ -109,17 +111,18 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   const operand = (node: string, name: string): number => {
     const id = named.get(name);
     if (id !== undefined) return id;
-    if (!isParameter.has(name)) throw new ModelError(`"${node}" expected a value that comes before it, got ${show(name)}`);
+    if (!isParameter.has(name))
+      throw new ModelError(`"${node}" expected a value that comes before it, got ${show(name)}`);
     const constant = add(parameter(name), name);
     named.set(name, constant);
     return constant;
   };
   /** The same tensor in another memory format: relabelled where both lie alike, else by a step of its own. */
   const inFormat = (id: number, memoryFormat: MemoryFormat): number => {
-    const { spec, root, param } = item(id);
+    const { spec } = item(id);
     if (spec.memoryFormat === memoryFormat || spec.shape.length < 3) return id;
     const wanted = { ...spec, memoryFormat };
-    if (isChannelsLast(spec) && isChannelsLast(wanted)) return items.push({ spec: wanted, root, param }) - 1;
+    if (isChannelsLast(spec) && isChannelsLast(wanted)) return share(id, wanted);
     const output = add(wanted);
     lowered.push({ node: undefined, builder: formatChange(spec, wanted, target), inputs: [id], outputs: [output] });
     return output;
@@ -136,14 +139,20 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   });
 
   for (const node of graph.nodes) {
-    const operator = (Object.hasOwn(OPERATORS, node.op) ? OPERATORS[node.op] : undefined) as unknown as Operator | undefined;
+    const operator = (Object.hasOwn(OPERATORS, node.op) ? OPERATORS[node.op] : undefined) as unknown as
+      | Operator
+      | undefined;
     if (operator === undefined) throw new ModelError(`"${node.name}" expected a known operator, got ${show(node.op)}`);
     const given = node.inputs.map((name) => operand(node.name, name));
     const channelsLast = given.some((id) => item(id).spec.memoryFormat === "channelsLast");
-    const aligned = given.map((id) => (channelsLast && item(id).spec.shape.length === 4 ? inFormat(id, "channelsLast") : id));
+    const aligned = given.map((id) =>
+      channelsLast && item(id).spec.shape.length === 4 ? inFormat(id, "channelsLast") : id,
+    );
     const params = node.params.map((name) => (name === null ? undefined : weight(node.name, name)));
-    const builder = located(node, () => build(operator, aligned.map((id) => item(id).spec), params, node.options, target));
-    const outputs = builder.outputs.map(({ spec }) => add(spec));
+    const specs = aligned.map((id) => item(id).spec);
+    const full = located(node, () => build(operator, specs, params, node.options, target));
+    const builder = full.isView ? viewOf(full, specs, target) : full;
+    const outputs = builder.outputs.map(({ spec }) => (full.isView ? share(aligned[0] as number, spec) : add(spec)));
     if (outputs.length !== node.outputs.length) {
       throw new ModelError(`"${node.name}" expected ${outputs.length} output names, got ${node.outputs.length}`);
     }
@@ -160,7 +169,8 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   const outputs = graph.outputs.map(({ name, value, memoryFormat }) => {
     const id = named.get(value);
     if (id === undefined) throw new ModelError(`"${name}" expected a value of the graph, got ${show(value)}`);
-    if (item(id).param !== undefined) throw new ModelError(`"${name}" expected a value that a layer computes, got parameter ${show(value)}`);
+    if (item(id).param !== undefined)
+      throw new ModelError(`"${name}" expected a value that a layer computes, got parameter ${show(value)}`);
     return { name, id: inFormat(id, memoryFormat) };
   });
 
@@ -182,13 +192,20 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
 
   const steps = lowered.map(({ node, builder, inputs, outputs }, i): PlannedStep => {
     outputs.forEach((id, o) => {
-      const { spec } = item(id);
+      const { spec, root: own } = item(id);
+      if (own !== id) return; // a view
       const last = lastUse.get(id) ?? i;
-      const donor = o > 0 || !builder.inPlace ? undefined : inputs.find((input) => {
-        const { root, param, spec: from } = item(input);
-        const isAlike = sameShape(from.shape, spec.shape) && from.memoryFormat === spec.memoryFormat && from.dtype === spec.dtype;
-        return param === undefined && lastUse.get(root) === i && isAlike;
-      });
+      const donor =
+        o > 0 || !builder.inPlace
+          ? undefined
+          : inputs.find((input) => {
+              const { root, param, spec: from } = item(input);
+              const isAlike =
+                sameShape(from.shape, spec.shape) &&
+                from.memoryFormat === spec.memoryFormat &&
+                from.dtype === spec.dtype;
+              return param === undefined && lastUse.get(root) === i && isAlike;
+            });
       if (donor === undefined) {
         blockOf.set(id, reserve(bytesOf(spec), i, last));
         return;
@@ -198,7 +215,14 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
       (blocks[block] as { last: number }).last = last;
     });
     const params = node?.params.map((name) => name ?? undefined) ?? [];
-    return { node, builder, inputs: inputs.map(place), outputs: outputs.map(place), params, run: reserve(builder.runBytes, i, i) };
+    return {
+      node,
+      builder,
+      inputs: inputs.map(place),
+      outputs: outputs.map(place),
+      params,
+      run: reserve(builder.runBytes, i, i),
+    };
   });
 
   const resident = new Set<string>();
@@ -244,7 +268,8 @@ function canChange(spec: TensorSpec): boolean {
 
 /** One transposition of [C, spatial] to [spatial, C], or back, for each batch element. */
 function formatChange(from: TensorSpec, to: TensorSpec, target: Target): Builder {
-  if (!canChange(from)) throw new ModelError(`"memoryFormat" expected ${to.memoryFormat} throughout, got ${showSpec(from)}`);
+  if (!canChange(from))
+    throw new ModelError(`"memoryFormat" expected ${to.memoryFormat} throughout, got ${showSpec(from)}`);
   const b = new Builder("memoryFormat", [from], [], target);
   const [N, C, ...spatial] = from.shape as [number, number, ...number[]];
   const pixels = countOf(spatial);
@@ -255,6 +280,14 @@ function formatChange(from: TensorSpec, to: TensorSpec, target: Target): Builder
   b.step("transpose_f32", TransposeDesc, values, N * Math.ceil(rows / 4));
   b.algorithm = `to ${to.memoryFormat}`;
   return b;
+}
+
+/** The same layer without its steps. */
+function viewOf(full: Builder, inputs: readonly TensorSpec[], target: Target): Builder {
+  const view = new Builder(full.op, inputs, [], target);
+  for (const { spec } of full.outputs) view.output(spec);
+  view.algorithm = "view";
+  return view;
 }
 
 /** Puts the layer's name before an error's sentence. */

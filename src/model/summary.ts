@@ -54,7 +54,8 @@ export interface Profile {
 export function summarize(runtime: Runtime, graph: GraphData, weights?: Weights): Summary {
   const declared = (name: string) => {
     const shape = graph.parameters.find((parameter) => parameter.name === name)?.shape;
-    if (shape === undefined) throw new ModelError(`"weights" expected a tensor ${show(name)}, whose shape is not declared, got none`);
+    if (shape === undefined)
+      throw new ModelError(`"weights" expected a tensor ${show(name)}, whose shape is not declared, got none`);
     return makeSpec(shape, "float32", "contiguous", name);
   };
   const lookUp = (name: string) => (weights === undefined ? declared(name) : specOf(weightOf(weights, name), name));
@@ -93,7 +94,17 @@ function rowOf(plan: ModelPlan, { node, builder }: PlannedStep, counted: Set<str
     if (plan.resident.has(name)) bytes += Allocator.sizeOf(bytesOf(spec));
   }
   const groups = (node?.options as { groups?: number } | undefined)?.groups ?? 1;
-  const row = { layer: node?.name ?? "", op: builder.op, algorithm, reason, outputShape: output, macs, ungroupedMacs: macs * groups, parameters, bytes };
+  const row = {
+    layer: node?.name ?? "",
+    op: builder.op,
+    algorithm,
+    reason,
+    outputShape: output,
+    macs,
+    ungroupedMacs: macs * groups,
+    parameters,
+    bytes,
+  };
   return node?.op === ("separableConv2d" as string) ? { ...row, saving: savingOf(builder) } : row;
 }
 
@@ -115,7 +126,16 @@ const integers = new Intl.NumberFormat("en-US");
 function table(rows: readonly (LayerRow | ProfileRow)[], totals: Summary["totals"] & Timed): string {
   const isProfile = totals.microseconds !== undefined;
   const hasGroups = totals.ungroupedMacs !== totals.macs;
-  const head = ["layer", "op", "algorithm", "output", "MACs", ...(hasGroups ? ["ungrouped"] : []), "parameters", "bytes"];
+  const head = [
+    "layer",
+    "op",
+    "algorithm",
+    "output",
+    "MACs",
+    ...(hasGroups ? ["ungrouped"] : []),
+    "parameters",
+    "bytes",
+  ];
   const times = (row: Timed) => (isProfile ? [(row.microseconds ?? 0).toFixed(1), (row.gflops ?? 0).toFixed(2)] : []);
   const numbers = (row: (LayerRow | Summary["totals"]) & Timed, bytes: number) => [
     integers.format(row.macs),
@@ -129,10 +149,14 @@ function table(rows: readonly (LayerRow | ProfileRow)[], totals: Summary["totals
     ...rows.map((row) => [row.layer, row.op, row.algorithm, row.outputShape.join("x"), ...numbers(row, row.bytes)]),
     ["total", "", "", "", ...numbers(totals, totals.weightBytes)],
   ];
-  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => (line[column] as string).length))) as number[];
+  const widths = lines[0]?.map((_, column) =>
+    Math.max(...lines.map((line) => (line[column] as string).length)),
+  ) as number[];
   const isText = (column: number) => column < 4;
   const text = lines.map((line, i) => {
-    const cells = line.map((cell, c) => (isText(c) ? cell.padEnd(widths[c] as number) : cell.padStart(widths[c] as number)));
+    const cells = line.map((cell, c) =>
+      isText(c) ? cell.padEnd(widths[c] as number) : cell.padStart(widths[c] as number),
+    );
     const saving = rows[i - 1]?.saving;
     const detail = saving === undefined ? "" : `  ${(100 * saving).toFixed(1)} % of a full convolution's MACs`;
     return `${cells.join("  ")}${detail}`.trimEnd();

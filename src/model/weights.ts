@@ -16,9 +16,11 @@ export type Weights = WeightMap | Readonly<Record<string, HostTensor>>;
 
 /** The weight of this name, checked. Throws ModelError where there is none, or its data is not of its shape and dtype. */
 export function weightOf(weights: Weights, name: string): HostTensor {
-  if (typeof weights !== "object" || weights === null) throw new TypeError(`"weights" expected a map of tensors, got ${show(weights)}`);
+  if (typeof weights !== "object" || weights === null)
+    throw new TypeError(`"weights" expected a map of tensors, got ${show(weights)}`);
   const record = weights as Readonly<Record<string, HostTensor>>;
-  const tensor = weights instanceof Map ? (weights as WeightMap).get(name) : Object.hasOwn(record, name) ? record[name] : undefined;
+  const tensor =
+    weights instanceof Map ? (weights as WeightMap).get(name) : Object.hasOwn(record, name) ? record[name] : undefined;
   if (tensor === undefined) throw new ModelError(`"weights" expected a tensor ${show(name)}, got none`);
   const type = Object.hasOwn(DTYPES, tensor.dtype) ? DTYPES[tensor.dtype] : undefined;
   if (type === undefined || !(tensor.data instanceof type)) {
@@ -26,7 +28,9 @@ export function weightOf(weights: Weights, name: string): HostTensor {
   }
   const count = elements(name, tensor.shape, type.BYTES_PER_ELEMENT);
   if (tensor.data.length !== count) {
-    throw new ModelError(`${show(name)} expected ${count} elements for ${show(tensor.shape)}, got ${tensor.data.length}`);
+    throw new ModelError(
+      `${show(name)} expected ${count} elements for ${show(tensor.shape)}, got ${tensor.data.length}`,
+    );
   }
   return tensor;
 }
