@@ -197,3 +197,26 @@
   inner: i32;
   logarithm: i32; // 1: log of the result
 }
+
+/** Windows over a channels-last image: see pool.ts. */
+@unmanaged export class PoolDesc {
+  xPtr: usize;
+  yPtr: usize;
+  channels: i32;
+  height: i32;
+  width: i32;
+  outH: i32;
+  outW: i32;
+  kernelH: i32;
+  kernelW: i32;
+  strideH: i32;
+  strideW: i32;
+  dilationH: i32;
+  dilationW: i32;
+  padTop: i32;
+  padLeft: i32;
+  padBottom: i32;
+  padRight: i32;
+  adaptive: i32; // 1: window p is [floor(p*H/P), ceil((p+1)*H/P))
+  countPadding: i32; // 1: the mean divides by the taps inside the padded input
+}

@@ -13,3 +13,4 @@ export { conv2d_depthwise_f32, depthwise_weights_f32 } from "./conv-depthwise";
 export { activation_f32 } from "./activation";
 export { binary_f32 } from "./elementwise";
 export { softmax_f32 } from "./softmax";
+export { avg_pool_f32, max_pool_f32 } from "./pool";

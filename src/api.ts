@@ -17,3 +17,4 @@ export { createModel, Model, type ModelOptions, type ModelTensor } from "./model
 export type { ModelReport } from "./model/planner.js";
 export { type LayerRow, type Profile, type ProfileRow, summarize, type Summary } from "./model/summary.js";
 export type { HostTensor, WeightMap, Weights } from "./model/weights.js";
+export type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions, PoolOptions } from "./ops/pool.js";

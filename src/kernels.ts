@@ -24,6 +24,8 @@ export const KERNELS = [
   { name: "activation_f32", operator: "activation", summary: "an activation by element, in place where wanted" },
   { name: "binary_f32", operator: "add", summary: "add, sub, mul, div and prelu by element, broadcast" },
   { name: "softmax_f32", operator: "softmax", summary: "softmax or its logarithm, lanes along the axis or across it" },
+  { name: "max_pool_f32", operator: "maxPool2d", summary: "maximum over windows, lanes are channels" },
+  { name: "avg_pool_f32", operator: "avgPool2d", summary: "mean over windows, lanes are channels" },
 ] as const satisfies readonly KernelRow[];
 
 export type KernelName = (typeof KERNELS)[number]["name"];

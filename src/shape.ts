@@ -104,3 +104,23 @@ export function convShape(
     Q: outputSize("W", W, left, right, S, strideW, dilationW),
   };
 }
+
+/**
+ * Number of pooling windows along one axis. With ceilMode a last window may stick out at the end, if it starts inside the
+ * input or the padding before it (PyTorch's rule).
+ */
+export function poolSize(
+  axis: string,
+  size: number,
+  before: number,
+  after: number,
+  kernel: number,
+  stride: number,
+  dilation: number,
+  ceilMode: boolean,
+): number {
+  const floor = outputSize(axis, size, before, after, kernel, stride, dilation);
+  if (!ceilMode) return floor;
+  const rest = (size + before + after - extent(kernel, dilation)) % stride;
+  return rest > 0 && floor * stride < size + before ? floor + 1 : floor;
+}

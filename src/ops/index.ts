@@ -4,9 +4,10 @@ import type { Plan } from "../plan.js";
 import * as activations from "./activations.js";
 import * as arithmetic from "./arithmetic.js";
 import { conv2d } from "./conv2d.js";
+import * as pools from "./pool.js";
 import { logSoftmax, softmax } from "./softmax.js";
 
-export const OPERATORS = { conv2d, ...activations, ...arithmetic, logSoftmax, softmax } as const;
+export const OPERATORS = { conv2d, ...pools, ...activations, ...arithmetic, logSoftmax, softmax } as const;
 
 export type OperatorName = keyof typeof OPERATORS;
 

@@ -5,10 +5,22 @@ import type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyRel
 import type { ArithmeticOptions } from "./arithmetic.js";
 import type { Conv2dOptions } from "./conv2d.js";
 import type { SoftmaxOptions } from "./softmax.js";
+import type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions } from "./pool.js";
 
 export interface Operations<T> {
   /** input [N, C, H, W], weight [M, C/groups, R, S], bias [M] → [N, M, P, Q]. Cross-correlation, as all frameworks have it. */
   conv2d(input: T, weight: T, bias?: T | null, options?: Conv2dOptions): T;
+
+  // Pooling: [N, C, H, W] → [N, C, P, Q]. Windows are clipped to the input. The maximum of a window with a NaN is NaN.
+
+  maxPool2d(input: T, options: MaxPoolOptions): T;
+  avgPool2d(input: T, options: AvgPoolOptions): T;
+  /** Window p spans floor(p H / P) to ceil((p + 1) H / P). */
+  adaptiveMaxPool2d(input: T, options: AdaptivePoolOptions): T;
+  adaptiveAvgPool2d(input: T, options: AdaptivePoolOptions): T;
+  /** → [N, C, 1, 1] */
+  globalMaxPool(input: T): T;
+  globalAvgPool(input: T): T;
 
   // Activations: any shape, element by element. NaN stays NaN.
 

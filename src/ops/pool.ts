@@ -1,0 +1,161 @@
+// Pooling: maximum and average over fixed, adaptive and global windows. One kernel each.
+import { boolean, type Pair, pair } from "../check.js";
+import { ShapeError, show } from "../errors.js";
+import { PoolDesc } from "../gen/desc.js";
+import type { Builder } from "../plan.js";
+import { type Padding, paddingSides, poolSize, type Sides } from "../shape.js";
+import { channelsLastImage, channelsLastOutput } from "./conv-lowering.js";
+import { defineOperator, outputSpec, requireRank } from "./operator.js";
+
+export interface PoolOptions {
+  /** Window, in input pixels. */
+  readonly kernel: Pair;
+  /** Step of the window; default the kernel. */
+  readonly stride?: Pair;
+  /** Room around the input; at most half the kernel's extent a side; default 0. */
+  readonly padding?: Padding;
+  /** Lets a last window stick out at the end; default false. */
+  readonly ceilMode?: boolean;
+}
+
+export interface MaxPoolOptions extends PoolOptions {
+  /** Distance between taps; default 1. */
+  readonly dilation?: Pair;
+}
+
+export interface AvgPoolOptions extends PoolOptions {
+  /** Whether the divisor counts padding; default true, as in PyTorch (ONNX's default is false). */
+  readonly countIncludePad?: boolean;
+}
+
+export interface AdaptivePoolOptions {
+  /** Output size. */
+  readonly output: Pair;
+}
+
+interface Windows {
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly padding: Sides;
+  readonly output: readonly [number, number];
+  readonly adaptive: boolean;
+  readonly countPadding: boolean;
+}
+
+const IMAGE = "[N, C, H, W]";
+
+function lowerPool(b: Builder, kernel: "max_pool_f32" | "avg_pool_f32", windows: Windows): void {
+  const [input] = b.inputs as [(typeof b.inputs)[number]];
+  const [N, C, H, W] = input.spec.shape as [number, number, number, number];
+  const [P, Q] = windows.output;
+  const output = b.output(outputSpec([N, C, P, Q], input.spec));
+  const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
+  const y = channelsLastOutput(b, output);
+  const [padTop, padLeft, padBottom, padRight] = windows.padding;
+  b.step(
+    kernel,
+    PoolDesc,
+    {
+      xPtr: image.ref, yPtr: y.ref, channels: C, height: H, width: W, outH: P, outW: Q,
+      kernelH: windows.kernel[0], kernelW: windows.kernel[1], strideH: windows.stride[0], strideW: windows.stride[1],
+      dilationH: windows.dilation[0], dilationW: windows.dilation[1], padTop, padLeft, padBottom, padRight,
+      adaptive: Number(windows.adaptive), countPadding: Number(windows.countPadding),
+    },
+    N * P,
+  );
+  y.finish();
+}
+
+/** Reads the options of fixed windows and works out their number. */
+function fixedWindows(b: Builder, options: MaxPoolOptions & AvgPoolOptions, countPadding: boolean): Windows {
+  const [, , H, W] = requireRank("input", (b.inputs[0] as (typeof b.inputs)[number]).spec, 4, IMAGE) as [number, number, number, number];
+  const kernel = pair("kernel", options.kernel, 1);
+  const stride = pair("stride", options.stride ?? options.kernel, 1);
+  const dilation = pair("dilation", options.dilation ?? 1, 1);
+  const ceilMode = boolean("ceilMode", options.ceilMode ?? false);
+  const padding = paddingSides(options.padding, [H, W], kernel, stride, dilation);
+  const [top, left, bottom, right] = padding;
+  const size = ([0, 1] as const).map((i) => {
+    const [before, after] = i === 0 ? [top, bottom] : [left, right];
+    const span = (kernel[i] - 1) * dilation[i] + 1;
+    // A window of padding only has no maximum and no mean.
+    if (Math.max(before, after) >= span) {
+      throw new ShapeError(`"padding" expected less than the kernel's extent ${span}, got ${show(padding)}`);
+    }
+    return poolSize(i === 0 ? "H" : "W", i === 0 ? H : W, before, after, kernel[i], stride[i], dilation[i], ceilMode);
+  }) as [number, number];
+  return { kernel, stride, dilation, padding, output: size, adaptive: false, countPadding };
+}
+
+function adaptiveWindows(b: Builder, output: readonly [number, number]): Windows {
+  requireRank("input", (b.inputs[0] as (typeof b.inputs)[number]).spec, 4, IMAGE);
+  const one = [1, 1] as const;
+  return { kernel: one, stride: one, dilation: one, padding: [0, 0, 0, 0], output, adaptive: true, countPadding: false };
+}
+
+export const maxPool2d = defineOperator({
+  name: "maxPool2d",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: ["kernel", "stride", "padding", "dilation", "ceilMode"],
+  lower(b, options: MaxPoolOptions) {
+    lowerPool(b, "max_pool_f32", fixedWindows(b, options, false));
+  },
+});
+
+export const avgPool2d = defineOperator({
+  name: "avgPool2d",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: ["kernel", "stride", "padding", "ceilMode", "countIncludePad"],
+  lower(b, options: AvgPoolOptions) {
+    lowerPool(b, "avg_pool_f32", fixedWindows(b, options, boolean("countIncludePad", options.countIncludePad ?? true)));
+  },
+});
+
+export const adaptiveMaxPool2d = defineOperator({
+  name: "adaptiveMaxPool2d",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: ["output"],
+  lower(b, options: AdaptivePoolOptions) {
+    lowerPool(b, "max_pool_f32", adaptiveWindows(b, pair("output", options.output, 1)));
+  },
+});
+
+export const adaptiveAvgPool2d = defineOperator({
+  name: "adaptiveAvgPool2d",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: ["output"],
+  lower(b, options: AdaptivePoolOptions) {
+    lowerPool(b, "avg_pool_f32", adaptiveWindows(b, pair("output", options.output, 1)));
+  },
+});
+
+export const globalMaxPool = defineOperator({
+  name: "globalMaxPool",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: [],
+  lower(b) {
+    lowerPool(b, "max_pool_f32", adaptiveWindows(b, [1, 1]));
+  },
+});
+
+export const globalAvgPool = defineOperator({
+  name: "globalAvgPool",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: [],
+  lower(b) {
+    lowerPool(b, "avg_pool_f32", adaptiveWindows(b, [1, 1]));
+  },
+});
