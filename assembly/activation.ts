@@ -78,11 +78,6 @@ function apply(code: i32, y: usize, x: usize, rows: i32, cols: i32, stride: usiz
   }
 }
 
-/** f(v) for a code known only at run time: a few well-predicted branches a vector. */
-export function activate(code: i32, v: v128, alpha: f32, beta: f32): v128 {
-  return lanes(code, v, splat(alpha), splat(beta));
-}
-
 /** Applies `code` to rows x cols floats at c, in place. */
 export function activateRows(c: usize, rows: i32, cols: i32, stride: usize, code: i32, alpha: f32, beta: f32): void {
   apply(code, c, c, rows, cols, stride, alpha, beta);

@@ -12,7 +12,7 @@
 // looped otherwise. A last vector of fewer than 4 channels is computed whole and stored in part.
 //
 // With a multiplier > 1 the input vector of outputs m..m+3 is gathered from their channels.
-import { activate, activateRows } from "./activation";
+import { activateRows } from "./activation";
 import { ConvDesc, DepthwiseWeightsDesc } from "./desc";
 import { depthwise3u1, depthwise3u2, depthwise5u1, depthwise5u2 } from "./gen/tiles";
 import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
@@ -44,9 +44,8 @@ export function depthwise_weights_f32(desc: usize, begin: i32, end: i32, scratch
 
 @inline function finish(d: ConvDesc, offset: usize, v: v128, lo: v128, hi: v128, count: i32): void {
   if (d.residualPtr) v = f32x4.add(v, v128.load(d.residualPtr + offset));
-  v = minOf(maxOf(v, lo), hi);
-  if (d.activation) v = activate(d.activation, v, d.alpha, d.beta);
-  storeLanes(d.yPtr + offset, v, count);
+  storeLanes(d.yPtr + offset, minOf(maxOf(v, lo), hi), count);
+  if (d.activation) activateRows(d.yPtr + offset, 1, count < 4 ? count : 4, 0, d.activation, d.alpha, d.beta);
 }
 
 /** First k >= 0 with start + k * step >= 0. */

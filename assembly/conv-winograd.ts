@@ -16,7 +16,7 @@
 // Each pos is 64 bytes longer than its rows: T * C * 4 is often a multiple of 4096, and n² rows 4096 bytes apart would
 // share one set of the L1 cache. Lanes are channels (transforms) or output channels (GEMM, output transform): the padded
 // image has its channels rounded up to 4. A 1-D kernel has nh = 1 or nw = 1: that direction's transform is left out.
-import { activate } from "./activation";
+import { activateRows } from "./activation";
 import { ConvDesc, WinogradWeightsDesc } from "./desc";
 import { gemmRows } from "./gemm";
 import { madd, maxOf, minOf, nmadd, splat, storeLanes } from "./simd";
@@ -281,14 +281,17 @@ export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: 
             const b = v128.load(bias + (<usize>(m + c) << 2));
             for (let i = 0; i < rows; i++) {
               outputTransform(mw, mid + (<usize>(i * nw) << 4), 16, line, 16);
-              let to = offset + <usize>i * yRow + (<usize>c << 2);
+              const first = offset + <usize>i * yRow + (<usize>c << 2);
+              let to = first;
               for (let j = 0; j < columns; j++) {
                 let value = f32x4.add(v128.load(line + (<usize>j << 4)), b);
                 if (d.residualPtr) value = f32x4.add(value, v128.load(d.residualPtr + to));
                 value = minOf(maxOf(value, lo), hi);
-                if (d.activation) value = activate(d.activation, value, d.alpha, d.beta);
                 storeLanes(d.yPtr + to, value, cols - c);
                 to += <usize>d.yPixelBytes;
+              }
+              if (d.activation) {
+                activateRows(d.yPtr + first, columns, cols - c < 4 ? cols - c : 4, <usize>d.yPixelBytes, d.activation, d.alpha, d.beta);
               }
             }
           }

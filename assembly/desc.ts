@@ -220,3 +220,59 @@
   adaptive: i32; // 1: window p is [floor(p*H/P), ceil((p+1)*H/P))
   countPadding: i32; // 1: the mean divides by the taps inside the padded input
 }
+
+/** Per-channel numbers of a batch normalisation, made from its parameters: see batch-norm.ts. One work item is 4 channels. */
+@unmanaged export class BatchNormTableDesc {
+  meanPtr: usize;
+  variancePtr: usize;
+  gammaPtr: usize; // or 0
+  betaPtr: usize; // or 0
+  tablePtr: usize;
+  tableBytes: i32; // three times the channels, rounded up to 4
+  epsilon: f32;
+}
+
+/** y = act((x - center) * scale + shift) by channel: see batch-norm.ts. One work item is a row in memory. */
+@unmanaged export class BatchNormDesc {
+  xPtr: usize;
+  yPtr: usize; // may be xPtr
+  tablePtr: usize;
+  tableBytes: i32;
+  channels: i32;
+  inner: i32;
+  lo: f32;
+  hi: f32;
+  activation: i32;
+  alpha: f32;
+  beta: f32;
+}
+
+/** Statistics of a batch: see batch-norm.ts. One work item is 4 channels; each address has a float a channel. */
+@unmanaged export class BatchStatisticsDesc {
+  xPtr: usize;
+  oldMeanPtr: usize; // running statistics before this batch; 0: zeros
+  oldVariancePtr: usize; // 0: ones
+  meanPtr: usize;
+  variancePtr: usize;
+  newMeanPtr: usize; // may be oldMeanPtr
+  newVariancePtr: usize;
+  outer: i32;
+  channels: i32;
+  inner: i32;
+  keep: f32; // 1 - momentum
+  momentum: f32;
+  momentumUnbiased: f32; // momentum * n / (n - 1)
+}
+
+/** See local-response-norm.ts. One work item is a pixel (inner = 1) or a block of 16 neighbours of inner. */
+@unmanaged export class LocalResponseNormDesc {
+  xPtr: usize;
+  yPtr: usize;
+  channels: i32;
+  inner: i32;
+  before: i32; // channels of the window before the one at hand
+  after: i32;
+  scale: f32; // alpha / size
+  beta: f32;
+  bias: f32;
+}

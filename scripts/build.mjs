@@ -23,7 +23,9 @@ if (!process.argv.includes("--binaries")) {
   rmSync("build/js", { recursive: true, force: true });
   const bin = (name, ...args) => execFileSync(process.execPath, [name, ...args], { stdio: ["ignore", isQuiet ? "ignore" : "inherit", "inherit"] });
   bar(3);
-  bin("node_modules/typescript/bin/tsc", "-p", ".", "--declarationDir", "dist/types");
+  // Comments stay in the types, where editors show them; in the code they were a quarter of its gzipped size.
+  bin("node_modules/typescript/bin/tsc", "-p", ".", "--emitDeclarationOnly", "--declarationDir", "dist/types");
+  bin("node_modules/typescript/bin/tsc", "-p", ".", "--declaration", "false", "--declarationDir", "null", "--removeComments");
   bar(4);
   bin("node_modules/rollup/dist/bin/rollup", "-c", "--silent");
   mkdirSync("dist/wasm");

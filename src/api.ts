@@ -8,6 +8,10 @@ export type { Activation } from "./ops/activation.js";
 export type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./ops/activations.js";
 export type { ArithmeticOptions } from "./ops/arithmetic.js";
 export type { SoftmaxOptions } from "./ops/softmax.js";
+export {
+  type BatchNormOptions, type BatchNormParameters, type BatchNormTrainOptions, foldBatchNorm,
+} from "./ops/batch-norm.js";
+export type { LocalResponseNormOptions } from "./ops/local-response-norm.js";
 export type { Operations } from "./ops/operations.js";
 export type { Conv2dOptions } from "./ops/conv2d.js";
 export type { ConvAlgorithm } from "./kernels.js";

@@ -26,6 +26,10 @@ export const KERNELS = [
   { name: "softmax_f32", operator: "softmax", summary: "softmax or its logarithm, lanes along the axis or across it" },
   { name: "max_pool_f32", operator: "maxPool2d", summary: "maximum over windows, lanes are channels" },
   { name: "avg_pool_f32", operator: "avgPool2d", summary: "mean over windows, lanes are channels" },
+  { name: "batch_norm_f32", operator: "batchNorm", summary: "(x - center) * scale + shift by channel" },
+  { name: "batch_norm_table_f32", operator: "batchNorm", summary: "center, scale and shift of every channel (plan time)" },
+  { name: "batch_statistics_f32", operator: "batchNormTrain", summary: "mean and variance of every channel, two passes in float64" },
+  { name: "local_response_norm_f32", operator: "localResponseNorm", summary: "x over a power of its neighbouring channels' squares" },
 ] as const satisfies readonly KernelRow[];
 
 export type KernelName = (typeof KERNELS)[number]["name"];

@@ -3,11 +3,15 @@ import type { PlanArguments } from "./operator.js";
 import type { Plan } from "../plan.js";
 import * as activations from "./activations.js";
 import * as arithmetic from "./arithmetic.js";
+import { batchNorm, batchNormTrain } from "./batch-norm.js";
 import { conv2d } from "./conv2d.js";
+import { localResponseNorm } from "./local-response-norm.js";
 import * as pools from "./pool.js";
 import { logSoftmax, softmax } from "./softmax.js";
 
-export const OPERATORS = { conv2d, ...pools, ...activations, ...arithmetic, logSoftmax, softmax } as const;
+export const OPERATORS = {
+  conv2d, ...pools, ...activations, ...arithmetic, softmax, logSoftmax, batchNorm, batchNormTrain, localResponseNorm,
+} as const;
 
 export type OperatorName = keyof typeof OPERATORS;
 

@@ -3,7 +3,9 @@
 // TypeError or RangeError, what an algorithm cannot do UnsupportedError; nothing is allocated then.
 import type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./activations.js";
 import type { ArithmeticOptions } from "./arithmetic.js";
+import type { BatchNormOptions, BatchNormTrainOptions } from "./batch-norm.js";
 import type { Conv2dOptions } from "./conv2d.js";
+import type { LocalResponseNormOptions } from "./local-response-norm.js";
 import type { SoftmaxOptions } from "./softmax.js";
 import type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions } from "./pool.js";
 
@@ -62,4 +64,19 @@ export interface Operations<T> {
   softmax(input: T, options?: SoftmaxOptions): T;
   /** log(softmax(x)), exact where the softmax itself is next to 0 or 1. */
   logSoftmax(input: T, options?: SoftmaxOptions): T;
+  /** Test phase. input [N, C, ...], all else [C]: (x - mean) / sqrt(variance + epsilon) * gamma + beta. Ioffe and Szegedy (2015). */
+  batchNorm(input: T, mean: T, variance: T, gamma?: T | null, beta?: T | null, options?: BatchNormOptions): T;
+  /**
+   * Training phase: by the batch's own mean and variance (divided by n), which are answered too, with the running statistics
+   * after this batch: (1 - momentum) * running + momentum * batch, the variance divided by n - 1 there, as PyTorch has it.
+   * Without running statistics they start from 0 and 1.
+   */
+  batchNormTrain(
+    input: T, gamma?: T | null, beta?: T | null, runningMean?: T | null, runningVariance?: T | null, options?: BatchNormTrainOptions,
+  ): { output: T; mean: T; variance: T; runningMean: T; runningVariance: T };
+  /**
+   * input [N, C, ...]: x / (bias + alpha / size * sum of x^2 over `size` channels)^beta, floor((size - 1) / 2) of them before
+   * the channel at hand, as ONNX and Caffe have it. Krizhevsky et al. (2012).
+   */
+  localResponseNorm(input: T, options: LocalResponseNormOptions): T;
 }

@@ -1,0 +1,148 @@
+// Batch normalisation over axis 1 of [N, C, ...]: with given statistics (the test phase), with the batch's own (training),
+// and folded into the convolution before it.
+import { finite } from "../check.js";
+import { ShapeError, show } from "../errors.js";
+import { BatchNormDesc, BatchNormTableDesc, BatchStatisticsDesc } from "../gen/desc.js";
+import { type Builder, NONE, type Operand, type Ref } from "../plan.js";
+import { type AxisView, axisView, makeSpec } from "../spec.js";
+import { type Activation, epilogue } from "./activation.js";
+import { defineOperator, outputSpec, requireFloat, requireShape } from "./operator.js";
+
+const EPSILON = 1e-5;
+
+export interface BatchNormOptions {
+  /** Added to the variance; default 1e-5. */
+  readonly epsilon?: number;
+  /** Applied to the result before it is stored; default none. */
+  readonly activation?: Activation;
+}
+
+export interface BatchNormTrainOptions {
+  /** Added to the variance; default 1e-5. */
+  readonly epsilon?: number;
+  /** This batch's share in the running statistics, as in PyTorch (ONNX's is 1 minus this one); default 0.1. */
+  readonly momentum?: number;
+}
+
+/** Checks the operands; the input along its channels. */
+function channelsOf(input: Operand, perChannel: Readonly<Record<string, Operand | undefined>>): AxisView {
+  requireFloat("input", input.spec);
+  const { shape } = input.spec;
+  if (shape.length < 2) throw new ShapeError(`"input" expected rank >= 2 [N, C, ...], got ${show(shape)}`);
+  for (const [name, operand] of Object.entries(perChannel)) if (operand) requireShape(name, operand.spec, [shape[1] as number]);
+  return axisView(input.spec, 1);
+}
+
+function positive(name: string, value: number): number {
+  if (finite(name, value) >= 0) return value;
+  throw new RangeError(`"${name}" expected a number >= 0, got ${value}`);
+}
+
+/** A table of centers, scales and shifts, each rounded up to whole vectors. See assembly/batch-norm.ts. */
+function tableCall(tablePtr: Ref, channels: number, mean: Ref, variance: Ref, gamma: Operand | undefined, beta: Operand | undefined, epsilon: number) {
+  return {
+    meanPtr: mean, variancePtr: variance, gammaPtr: gamma?.ref ?? NONE, betaPtr: beta?.ref ?? NONE,
+    tablePtr, tableBytes: tableBytes(channels), epsilon,
+  };
+}
+
+function tableBytes(channels: number): number {
+  return 3 * 16 * Math.ceil(channels / 4);
+}
+
+function normalise(b: Builder, view: AxisView, input: Operand, output: Operand, tablePtr: Ref, activation: Activation | undefined): void {
+  const { outer, size: channels, inner } = view;
+  const values = {
+    xPtr: input.ref, yPtr: output.ref, tablePtr, tableBytes: tableBytes(channels), channels, inner, ...epilogue(activation),
+  };
+  b.inPlace = true;
+  b.step("batch_norm_f32", BatchNormDesc, values, inner === 1 ? outer : outer * channels);
+}
+
+export const batchNorm = defineOperator({
+  name: "batchNorm",
+  inputs: ["input"],
+  params: ["mean", "variance", "gamma", "beta"],
+  required: 2,
+  options: ["epsilon", "activation"],
+  lower(b, options: BatchNormOptions) {
+    const [input] = b.inputs as unknown as readonly [Operand];
+    const [mean, variance, gamma, beta] = b.params as readonly [Operand, Operand, Operand?, Operand?];
+    const view = channelsOf(input, { mean, variance, gamma, beta });
+    const epsilon = positive("epsilon", options.epsilon ?? EPSILON);
+    const table = b.constant(tableBytes(view.size));
+    const values = tableCall(table, view.size, mean.ref, variance.ref, gamma, beta, epsilon);
+    b.prepare("batch_norm_table_f32", BatchNormTableDesc, values, Math.ceil(view.size / 4));
+    normalise(b, view, input, b.output(outputSpec(input.spec.shape, input.spec)), table, options.activation);
+  },
+});
+
+export const batchNormTrain = defineOperator({
+  name: "batchNormTrain",
+  inputs: ["input"],
+  params: ["gamma", "beta", "runningMean", "runningVariance"],
+  required: 0,
+  options: ["epsilon", "momentum"],
+  outputs: ["output", "mean", "variance", "runningMean", "runningVariance"],
+  lower(b, options: BatchNormTrainOptions) {
+    const [input] = b.inputs as unknown as readonly [Operand];
+    const [gamma, beta, oldMean, oldVariance] = b.params;
+    const view = channelsOf(input, { gamma, beta, runningMean: oldMean, runningVariance: oldVariance });
+    const { outer, size: channels, inner } = view;
+    const n = outer * inner;
+    if (n === 1) throw new ShapeError(`"input" expected more than one value a channel, got ${show(input.spec.shape)}`);
+    const epsilon = positive("epsilon", options.epsilon ?? EPSILON);
+    const momentum = finite("momentum", options.momentum ?? 0.1);
+    const output = b.output(outputSpec(input.spec.shape, input.spec));
+    const [mean, variance, newMean, newVariance] = Array.from({ length: 4 }, () => b.output(makeSpec([channels]))) as
+      [Operand, Operand, Operand, Operand];
+    const statistics = {
+      xPtr: input.ref, oldMeanPtr: oldMean?.ref ?? NONE, oldVariancePtr: oldVariance?.ref ?? NONE,
+      meanPtr: mean.ref, variancePtr: variance.ref, newMeanPtr: newMean.ref, newVariancePtr: newVariance.ref,
+      outer, channels, inner, keep: 1 - momentum, momentum, momentumUnbiased: (momentum * n) / (n - 1),
+    };
+    b.step("batch_statistics_f32", BatchStatisticsDesc, statistics, Math.ceil(channels / 4), 64);
+    const table = b.workspace(tableBytes(channels));
+    const values = tableCall(table, channels, mean.ref, variance.ref, gamma, beta, epsilon);
+    b.step("batch_norm_table_f32", BatchNormTableDesc, values, Math.ceil(channels / 4));
+    normalise(b, view, input, output, table, undefined);
+  },
+});
+
+/** The parameters of a batch normalisation in the test phase, one number a channel. */
+export interface BatchNormParameters {
+  readonly mean: ArrayLike<number>;
+  readonly variance: ArrayLike<number>;
+  /** Default ones. */
+  readonly gamma?: ArrayLike<number> | null;
+  /** Default zeros. */
+  readonly beta?: ArrayLike<number> | null;
+  /** Default 1e-5. */
+  readonly epsilon?: number;
+}
+
+/**
+ * The weights and bias of a convolution that does what convolution, then batch normalisation do: each filter m is scaled by
+ * gamma[m] / sqrt(variance[m] + epsilon). weight: M filters one after the other ([M, C/groups, R, S], contiguous); bias: M
+ * numbers or none. New arrays, computed in float64. Throws ShapeError when the lengths do not fit.
+ */
+export function foldBatchNorm(
+  weight: ArrayLike<number>,
+  bias: ArrayLike<number> | null | undefined,
+  { mean, variance, gamma, beta, epsilon = EPSILON }: BatchNormParameters,
+): { weight: Float32Array; bias: Float32Array } {
+  const M = mean.length;
+  positive("epsilon", epsilon);
+  for (const [name, given] of Object.entries({ bias, variance, gamma, beta })) {
+    if (given && given.length !== M) throw new ShapeError(`"${name}" expected ${M} numbers, as mean has, got ${given.length}`);
+  }
+  if (M === 0 || weight.length % M !== 0) {
+    throw new ShapeError(`"weight" expected a multiple of ${M} numbers, got ${weight.length}`);
+  }
+  const scale = Float64Array.from(variance, (v, m) => (gamma?.[m] ?? 1) / Math.sqrt(v + epsilon));
+  const perFilter = weight.length / M;
+  return {
+    weight: Float32Array.from(weight, (w, i) => w * (scale[Math.floor(i / perFilter)] as number)),
+    bias: Float32Array.from(scale, (s, m) => ((bias?.[m] ?? 0) - (mean[m] as number)) * s + (beta?.[m] ?? 0)),
+  };
+}
