@@ -1,6 +1,7 @@
 // JavaScript to dist/: one chunk a kernel binary, shared code split off, so that every entry has the same classes.
 // Prints raw and gzipped sizes and fails over budget.
 import { gzipSync } from "node:zlib";
+import terser from "@rollup/plugin-terser";
 import { wasm } from "@rollup/plugin-wasm";
 
 /** Bytes. index: the default entry with all that it loads for one binary. */
@@ -61,6 +62,6 @@ export default {
     static: "build/js/static.js",
     "edge-light": "build/js/edge-light.js",
   },
-  plugins: [binaries, measured, inlined, budget],
+  plugins: [binaries, measured, inlined, terser({ module: true }), budget],
   output: { dir: "dist", format: "es", chunkFileNames: "[name].js", entryFileNames: "[name].js", hoistTransitiveImports: false },
 };

@@ -276,3 +276,49 @@
   beta: f32;
   bias: f32;
 }
+
+/** Strided copy: see copy.ts. Dimensions from slowest to fastest, strides in bytes; one work item is a block dim6 x dim7. */
+@unmanaged export class CopyDesc {
+  srcPtr: usize;
+  dstPtr: usize;
+  elementBytes: i32; // 1, 4 or 8
+  dim0: i32;
+  dim1: i32;
+  dim2: i32;
+  dim3: i32;
+  dim4: i32;
+  dim5: i32;
+  dim6: i32;
+  dim7: i32;
+  srcStride0: i32;
+  srcStride1: i32;
+  srcStride2: i32;
+  srcStride3: i32;
+  srcStride4: i32;
+  srcStride5: i32;
+  srcStride6: i32;
+  srcStride7: i32;
+  dstStride0: i32;
+  dstStride1: i32;
+  dstStride2: i32;
+  dstStride3: i32;
+  dstStride4: i32;
+  dstStride5: i32;
+  dstStride6: i32;
+  dstStride7: i32;
+}
+
+/** y = act(x · w^T + bias): see linear.ts. */
+@unmanaged export class LinearDesc {
+  xPtr: usize; // [N, K]
+  wPtr: usize; // [M, K]
+  biasPtr: usize; // M floats
+  yPtr: usize; // [N, M]
+  length: i32; // K
+  filters: i32; // M
+  lo: f32;
+  hi: f32;
+  activation: i32;
+  alpha: f32;
+  beta: f32;
+}

@@ -16,3 +16,5 @@ export { softmax_f32 } from "./softmax";
 export { avg_pool_f32, max_pool_f32 } from "./pool";
 export { batch_norm_f32, batch_norm_table_f32, batch_statistics_f32 } from "./batch-norm";
 export { local_response_norm_f32 } from "./local-response-norm";
+export { copy_nd } from "./copy";
+export { linear_f32 } from "./linear";

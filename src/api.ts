@@ -22,3 +22,7 @@ export type { ModelReport } from "./model/planner.js";
 export { type LayerRow, type Profile, type ProfileRow, summarize, type Summary } from "./model/summary.js";
 export type { HostTensor, WeightMap, Weights } from "./model/weights.js";
 export type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions, PoolOptions } from "./ops/pool.js";
+export type { LinearOptions } from "./ops/linear.js";
+export type {
+  ConcatOptions, FlattenOptions, MemoryFormatOptions, PadOptions, ReshapeOptions, SliceOptions, TransposeOptions,
+} from "./ops/movement.js";

@@ -30,6 +30,8 @@ export const KERNELS = [
   { name: "batch_norm_table_f32", operator: "batchNorm", summary: "center, scale and shift of every channel (plan time)" },
   { name: "batch_statistics_f32", operator: "batchNormTrain", summary: "mean and variance of every channel, two passes in float64" },
   { name: "local_response_norm_f32", operator: "localResponseNorm", summary: "x over a power of its neighbouring channels' squares" },
+  { name: "copy_nd", operator: "concat", summary: "strided copy of up to 8 dimensions, any element size" },
+  { name: "linear_f32", operator: "linear", summary: "fully connected, few rows, weights read in place" },
 ] as const satisfies readonly KernelRow[];
 
 export type KernelName = (typeof KERNELS)[number]["name"];

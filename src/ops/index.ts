@@ -5,12 +5,25 @@ import * as activations from "./activations.js";
 import * as arithmetic from "./arithmetic.js";
 import { batchNorm, batchNormTrain } from "./batch-norm.js";
 import { conv2d } from "./conv2d.js";
+import { linear, matmul } from "./linear.js";
 import { localResponseNorm } from "./local-response-norm.js";
+import * as movement from "./movement.js";
 import * as pools from "./pool.js";
 import { logSoftmax, softmax } from "./softmax.js";
 
 export const OPERATORS = {
-  conv2d, ...pools, ...activations, ...arithmetic, softmax, logSoftmax, batchNorm, batchNormTrain, localResponseNorm,
+  conv2d,
+  linear,
+  matmul,
+  ...pools,
+  ...activations,
+  ...arithmetic,
+  softmax,
+  logSoftmax,
+  batchNorm,
+  batchNormTrain,
+  localResponseNorm,
+  ...movement,
 } as const;
 
 export type OperatorName = keyof typeof OPERATORS;

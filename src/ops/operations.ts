@@ -7,11 +7,33 @@ import type { BatchNormOptions, BatchNormTrainOptions } from "./batch-norm.js";
 import type { Conv2dOptions } from "./conv2d.js";
 import type { LocalResponseNormOptions } from "./local-response-norm.js";
 import type { SoftmaxOptions } from "./softmax.js";
+import type { LinearOptions } from "./linear.js";
+import type {
+  ConcatOptions, FlattenOptions, MemoryFormatOptions, PadOptions, ReshapeOptions, SliceOptions, TransposeOptions,
+} from "./movement.js";
 import type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions } from "./pool.js";
 
 export interface Operations<T> {
   /** input [N, C, H, W], weight [M, C/groups, R, S], bias [M] → [N, M, P, Q]. Cross-correlation, as all frameworks have it. */
   conv2d(input: T, weight: T, bias?: T | null, options?: Conv2dOptions): T;
+
+  /** input [..., K], weight [M, K], bias [M] → [..., M]: y = x w^T + b. */
+  linear(input: T, weight: T, bias?: T | null, options?: LinearOptions): T;
+  /** numpy's matmul: the last two axes are matrices, those before broadcast; a vector is a row (a) or a column (b). */
+  matmul(a: T, b: T, options?: LinearOptions): T;
+
+  // Elements moved, of any dtype. Indices and shapes are logical, whatever the memory format.
+
+  concat(inputs: readonly T[], options?: ConcatOptions): T;
+  /** numpy's x[start:end:step] on some axes. An empty result is refused. */
+  slice(input: T, options: SliceOptions): T;
+  pad(input: T, options: PadOptions): T;
+  transpose(input: T, options?: TransposeOptions): T;
+  reshape(input: T, options: ReshapeOptions): T;
+  /** → [product of axes before, product of the others] */
+  flatten(input: T, options?: FlattenOptions): T;
+  /** A copy that lies in memory otherwise; rank >= 3 for channelsLast. */
+  toMemoryFormat(input: T, options: MemoryFormatOptions): T;
 
   // Pooling: [N, C, H, W] → [N, C, P, Q]. Windows are clipped to the input. The maximum of a window with a NaN is NaN.
 

@@ -1,0 +1,299 @@
+// Operators that only move elements, of any dtype: each is a handful of strided copies.
+import { axisOf, elements, integer, oneOf, sameShape } from "../check.js";
+import { ShapeError, show } from "../errors.js";
+import type { Builder, Operand } from "../plan.js";
+import { bytesOf, DTYPES, makeSpec, MEMORY_FORMATS, type MemoryFormat, stridesOf, type TensorSpec } from "../spec.js";
+import { defineOperator, outputSpec } from "./operator.js";
+import { contiguousInput, contiguousOutput, copyStrided, elementRef } from "./strided.js";
+
+function integers(name: string, value: unknown, min = Number.MIN_SAFE_INTEGER): readonly number[] {
+  if (!Array.isArray(value)) throw new TypeError(`"${name}" expected an array of integers, got ${show(value)}`);
+  return value.map((item, i) => integer(`${name}[${i}]`, item, min));
+}
+
+function only(b: Builder): Operand {
+  return b.inputs[0] as Operand;
+}
+
+/** Copies a box of `shape` elements from one tensor into another: `from`, `to` are the corners, `steps` src's. */
+function copyBox(
+  b: Builder,
+  src: Operand,
+  dst: Operand,
+  shape: readonly number[],
+  from: readonly number[],
+  to: readonly number[],
+  steps?: readonly number[],
+): void {
+  const srcStrides = stridesOf(src.spec);
+  const dstStrides = stridesOf(dst.spec);
+  copyStrided(
+    b,
+    dst.spec.dtype,
+    elementRef(src.ref, src.spec.dtype, srcStrides, from),
+    elementRef(dst.ref, dst.spec.dtype, dstStrides, to),
+    shape.map((size, i) => ({ size, src: (srcStrides[i] as number) * (steps?.[i] ?? 1), dst: dstStrides[i] as number })),
+  );
+}
+
+export interface ConcatOptions {
+  /** Axis along which to join; default 1, the channels. */
+  readonly axis?: number;
+}
+
+export const concat = defineOperator({
+  name: "concat",
+  inputs: ["inputs"],
+  variadic: true,
+  params: [],
+  required: 0,
+  options: ["axis"],
+  lower(b, options: ConcatOptions) {
+    const first = only(b).spec;
+    const axis = axisOf("axis", options.axis ?? 1, first.shape.length);
+    const shape = [...first.shape];
+    shape[axis] = 0;
+    b.inputs.forEach(({ spec }, i) => {
+      const fits = spec.shape.length === shape.length && spec.shape.every((size, a) => a === axis || size === shape[a]);
+      if (!fits || spec.dtype !== first.dtype) {
+        throw new ShapeError(
+          `"inputs[${i}]" expected ${first.dtype} ${show(first.shape)} but for axis ${axis}, got ${spec.dtype} ${show(spec.shape)}`,
+        );
+      }
+      (shape[axis] as number) += spec.shape[axis] as number;
+    });
+    const output = b.output(outputSpec(shape, first));
+    const corner = shape.map(() => 0);
+    for (const input of b.inputs) {
+      copyBox(b, input, output, input.spec.shape, [], corner);
+      (corner[axis] as number) += input.spec.shape[axis] as number;
+    }
+  },
+});
+
+export interface SliceOptions {
+  /** First index along each axis; negative counts from the end. */
+  readonly starts: readonly number[];
+  /** Index to stop before; negative counts from the end, beyond the tensor means its edge. */
+  readonly ends: readonly number[];
+  /** Axes that starts and ends speak of; default the first ones. */
+  readonly axes?: readonly number[];
+  /** Default 1; negative goes backwards. */
+  readonly steps?: readonly number[];
+}
+
+export const slice = defineOperator({
+  name: "slice",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: ["starts", "ends", "axes", "steps"],
+  lower(b, options: SliceOptions) {
+    const input = only(b);
+    const rank = input.spec.shape.length;
+    const starts = integers("starts", options.starts);
+    const ends = integers("ends", options.ends);
+    const axes = integers("axes", options.axes ?? starts.map((_, i) => i)).map((axis, i) => axisOf(`axes[${i}]`, axis, rank));
+    const given = integers("steps", options.steps ?? starts.map(() => 1));
+    if (ends.length !== starts.length || axes.length !== starts.length || given.length !== starts.length) {
+      throw new RangeError(`"starts" expected as many numbers as ends, axes and steps, got ${show(starts)}`);
+    }
+    if (new Set(axes).size !== axes.length) throw new RangeError(`"axes" expected different axes, got ${show(axes)}`);
+    const from = input.spec.shape.map(() => 0);
+    const steps = input.spec.shape.map(() => 1);
+    const shape = [...input.spec.shape];
+    axes.forEach((axis, i) => {
+      const size = input.spec.shape[axis] as number;
+      const step = given[i] as number;
+      if (step === 0) throw new RangeError(`"steps[${i}]" expected a nonzero integer, got 0`);
+      const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
+      const clamp = (at: number) => Math.min(Math.max(at < 0 ? at + size : at, low), high);
+      const start = clamp(starts[i] as number);
+      const count = Math.ceil((clamp(ends[i] as number) - start) / step);
+      if (count < 1) throw new ShapeError(`"ends[${i}]" expected at least one element of axis ${axis}, got none`);
+      from[axis] = start;
+      steps[axis] = step;
+      shape[axis] = count;
+    });
+    copyBox(b, input, b.output(outputSpec(shape, input.spec)), shape, from, [], steps);
+  },
+});
+
+export interface PadOptions {
+  /** Elements to add before each axis, then after each: [begin0, begin1, …, end0, end1, …], as in ONNX. */
+  readonly pads: readonly number[];
+  /** "constant" (default), "reflect" (mirrored about the edge element) or "edge". */
+  readonly mode?: "constant" | "reflect" | "edge";
+  /** Of mode constant; default 0. */
+  readonly value?: number;
+}
+
+export const pad = defineOperator({
+  name: "pad",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: ["pads", "mode", "value"],
+  lower(b, options: PadOptions) {
+    const input = only(b);
+    const { shape: size, dtype } = input.spec;
+    const rank = size.length;
+    const pads = integers("pads", options.pads, 0);
+    if (pads.length !== 2 * rank) throw new RangeError(`"pads" expected ${2 * rank} numbers, got ${show(pads)}`);
+    const mode = oneOf("mode", options.mode ?? "constant", ["constant", "reflect", "edge"]);
+    const value = options.value ?? 0;
+    if (typeof value !== "number") throw new TypeError(`"value" expected a number, got ${show(value)}`);
+    const before = pads.slice(0, rank);
+    const after = pads.slice(rank);
+    const shape = size.map((n, i) => n + (before[i] as number) + (after[i] as number));
+    const output = b.output(outputSpec(shape, input.spec));
+    if (mode === "constant") {
+      const cell = dtype === "float32" ? Float32Array.of(value) : Int32Array.of(value, value < 0 ? -1 : 0);
+      const strides = stridesOf(output.spec);
+      copyStrided(b, dtype, b.table(cell), output.ref, shape.map((n, i) => ({ size: n, src: 0, dst: strides[i] as number })));
+      copyBox(b, input, output, size, [], before);
+      return;
+    }
+    copyBox(b, input, output, size, [], before);
+    // Axis by axis, each from what is there already: later axes copy whole slabs, corners included.
+    for (let axis = 0; axis < rank; axis++) {
+      const n = size[axis] as number;
+      const start = before[axis] as number;
+      const sides: readonly [count: number, to: number, from: number][] = [
+        [start, 0, mode === "edge" ? start : 2 * start],
+        [after[axis] as number, start + n, start + n - (mode === "edge" ? 1 : 2)],
+      ];
+      for (const [count, to, from] of sides) {
+        if (count === 0) continue;
+        if (mode === "reflect" && count >= n) {
+          throw new ShapeError(`"pads" expected less than ${n} on axis ${axis} to reflect, got ${count}`);
+        }
+        const box = shape.map((whole, i) => (i < axis ? whole : i === axis ? count : (size[i] as number)));
+        const corner = (at: number) => shape.map((_, i) => (i < axis ? 0 : i === axis ? at : (before[i] as number)));
+        const steps = shape.map((_, i) => (i !== axis ? 1 : mode === "edge" ? 0 : -1));
+        copyBox(b, output, output, box, corner(from), corner(to), steps);
+      }
+    }
+  },
+});
+
+export interface TransposeOptions {
+  /** Axis i of the output is axis permutation[i] of the input; default reversed. */
+  readonly permutation?: readonly number[];
+}
+
+export const transpose = defineOperator({
+  name: "transpose",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: ["permutation"],
+  lower(b, options: TransposeOptions) {
+    const input = only(b);
+    const { shape } = input.spec;
+    const reversed = shape.map((_, i) => shape.length - 1 - i);
+    const permutation = integers("permutation", options.permutation ?? reversed).map((axis, i) =>
+      axisOf(`permutation[${i}]`, axis, shape.length),
+    );
+    if (permutation.length !== shape.length || new Set(permutation).size !== shape.length) {
+      throw new ShapeError(`"permutation" expected each of ${shape.length} axes once, got ${show(permutation)}`);
+    }
+    const output = b.output(outputSpec(permutation.map((axis) => shape[axis] as number), input.spec));
+    const from = stridesOf(input.spec);
+    const to = stridesOf(output.spec);
+    const loops = permutation.map((axis, i) => ({ size: shape[axis] as number, src: from[axis] as number, dst: to[i] as number }));
+    copyStrided(b, input.spec.dtype, input.ref, output.ref, loops);
+  },
+});
+
+/** The same elements in logical order under another shape. */
+function lowerReshape(b: Builder, shape: readonly number[]): void {
+  const input = only(b);
+  const output = b.output(outputSpec(shape, input.spec));
+  const bytes = bytesOf(input.spec);
+  if (bytesOf(output.spec) !== bytes) {
+    throw new ShapeError(`"shape" expected as many elements as ${show(input.spec.shape)}, got ${show(shape)}`);
+  }
+  b.isView = sameLayout(input.spec, output.spec);
+  const run = [{ size: bytes / DTYPES[input.spec.dtype].BYTES_PER_ELEMENT, src: 1, dst: 1 }];
+  if (b.isView) return copyStrided(b, input.spec.dtype, input.ref, output.ref, run);
+  const y = contiguousOutput(b, output);
+  copyStrided(b, input.spec.dtype, contiguousInput(b, input), y.ref, run);
+  y.finish();
+}
+
+/** Whether logical order is memory order on both sides, or the shapes are the same. */
+function sameLayout(a: TensorSpec, b: TensorSpec): boolean {
+  const inOrder = (spec: TensorSpec) => {
+    const strides = stridesOf({ ...spec, memoryFormat: "contiguous" });
+    return stridesOf(spec).every((stride, i) => stride === strides[i] || spec.shape[i] === 1);
+  };
+  return (inOrder(a) && inOrder(b)) || (sameShape(a.shape, b.shape) && a.memoryFormat === b.memoryFormat);
+}
+
+export interface ReshapeOptions {
+  /** One size may be -1: what is left. */
+  readonly shape: readonly number[];
+}
+
+export const reshape = defineOperator({
+  name: "reshape",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: ["shape"],
+  lower(b, options: ReshapeOptions) {
+    const shape = [...integers("shape", options.shape, -1)];
+    const free = shape.indexOf(-1);
+    if (free !== shape.lastIndexOf(-1)) throw new ShapeError(`"shape" expected at most one -1, got ${show(shape)}`);
+    if (free >= 0) {
+      const total = elements("input", only(b).spec.shape);
+      shape[free] = 1;
+      const known = elements("shape", shape);
+      if (total % known !== 0) {
+        throw new ShapeError(`"shape" expected a divisor of ${total} elements, got ${show(options.shape)}`);
+      }
+      shape[free] = total / known;
+    }
+    lowerReshape(b, shape);
+  },
+});
+
+export interface FlattenOptions {
+  /** Axes before it become one, and the others one; default 1. */
+  readonly axis?: number;
+}
+
+export const flatten = defineOperator({
+  name: "flatten",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: ["axis"],
+  lower(b, options: FlattenOptions) {
+    const { shape } = only(b).spec;
+    const given = integer("axis", options.axis ?? 1, -shape.length, shape.length);
+    const axis = given < 0 ? given + shape.length : given;
+    const product = (sizes: readonly number[]) => sizes.reduce((a, c) => a * c, 1);
+    lowerReshape(b, [product(shape.slice(0, axis)), product(shape.slice(axis))]);
+  },
+});
+
+export interface MemoryFormatOptions {
+  readonly memoryFormat: MemoryFormat;
+}
+
+export const toMemoryFormat = defineOperator({
+  name: "toMemoryFormat",
+  inputs: ["input"],
+  params: [],
+  required: 0,
+  options: ["memoryFormat"],
+  lower(b, options: MemoryFormatOptions) {
+    const input = only(b);
+    const memoryFormat = oneOf("memoryFormat", options.memoryFormat, MEMORY_FORMATS);
+    const output = b.output(makeSpec(input.spec.shape, input.spec.dtype, memoryFormat, "input"));
+    b.isView = sameLayout(input.spec, { ...output.spec, memoryFormat: input.spec.memoryFormat }) && memoryFormat === input.spec.memoryFormat;
+    copyBox(b, input, output, input.spec.shape, [], []);
+  },
+});

@@ -1,0 +1,79 @@
+// linear and matmul on every case, all binaries, against the float64 reference.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Runtime, ShapeError } from "../src/index.js";
+import { BINARIES } from "./binaries.js";
+import { LINEAR_CASES, MATMUL_CASES, showCase } from "./cases.js";
+import { fill } from "./random.js";
+import * as reference from "./reference.js";
+import { FORMATS, refOf, tensorOf } from "./tensors.js";
+import { dotTolerance, expectClose } from "./tolerance.js";
+
+describe.each(BINARIES)("products on the $name binary", ({ create }) => {
+  let rt: Runtime;
+  beforeAll(async () => {
+    rt = await create();
+  });
+  afterAll(() => {
+    expect(rt.report()).toMatchObject({ bytesInUse: 0, liveTensors: 0, livePlans: 0 });
+  });
+
+  const lengths = [1, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 31].map((K) => ({ name: `K = ${K}`, x: [2, K], M: 5, bias: true }));
+  it.each([...LINEAR_CASES, ...lengths].map((c) => [showCase(c), c] as const))("linear %s", (label, c) => {
+    const K = c.x.at(-1) as number;
+    const [x, w, b] = [fill(c.x, `${c.name} x`), fill([c.M, K], `${c.name} w`), c.bias ? fill([c.M], `${c.name} b`) : null];
+    const operands = [refOf(x, c.x), refOf(w, [c.M, K]), b && refOf(b, [c.M])] as const;
+    const expected = reference.linear(...operands);
+    const tolerance = dotTolerance(K, reference.linearMagnitude(...operands));
+    using weight = rt.tensor(w, [c.M, K]);
+    using bias = b ? rt.tensor(b, [c.M]) : null;
+    for (const format of FORMATS.filter((f) => f === "contiguous" || c.x.length >= 3)) {
+      using input = tensorOf(rt, x, c.x, format);
+      using y = rt.linear(input, weight, bias);
+      expect(y.shape).toEqual(expected.shape);
+      expectClose(y.toArray() as Float32Array, expected, tolerance, `${label} ${format}`);
+      using r = rt.linear(input, weight, bias, { activation: "relu" });
+      expectClose(r.toArray() as Float32Array, reference.relu(expected), tolerance, `${label} relu`);
+    }
+  });
+
+  const uneven = { name: "uneven broadcast", a: [2, 3, 1, 4, 5], b: [3, 2, 5, 3] };
+  it.each([...MATMUL_CASES, uneven].map((c) => [showCase(c), c] as const))("matmul %s", (label, c) => {
+    const [a, b] = [fill(c.a, `${c.name} a`), fill(c.b, `${c.name} b`)];
+    const operands = [refOf(a, c.a), refOf(b, c.b)] as const;
+    const expected = reference.matmul(...operands);
+    const tolerance = dotTolerance(c.a.at(-1) as number, reference.matmulMagnitude(...operands));
+    for (const format of FORMATS) {
+      using left = tensorOf(rt, a, c.a, c.a.length >= 3 ? format : "contiguous");
+      using right = tensorOf(rt, b, c.b, c.b.length >= 3 ? format : "contiguous");
+      using y = rt.matmul(left, right);
+      expect(y.shape).toEqual(expected.shape);
+      expectClose(y.toArray() as Float32Array, expected, tolerance, `${label} ${format}`);
+    }
+  });
+
+  it("a plan that reads its weights in place refuses to run once they are disposed", () => {
+    using weight = rt.zeros([8, 16]);
+    using plan = rt.plan.linear({ input: [1, 16], weight });
+    using x = rt.zeros([1, 16]);
+    using y = rt.empty([1, 8]);
+    plan.run(x, y);
+    expect(plan.describe()).toMatchObject({ algorithm: "rows", macs: 128, output: [1, 8] });
+    weight.dispose();
+    expect(() => plan.run(x, y)).toThrow(/disposed/);
+  });
+
+  it("refuses shapes that do not fit, with nothing changed", () => {
+    using x = rt.zeros([2, 5]);
+    using w = rt.zeros([3, 4]);
+    using v = rt.zeros([2, 4, 5]);
+    using u = rt.zeros([3, 5, 4]);
+    using scalar = rt.zeros([]);
+    const before = rt.report();
+    expect(() => rt.linear(x, w)).toThrow(/"input" expected shape \[..., 4\], got \[2, 5\]/);
+    expect(() => rt.linear(x, v)).toThrow(ShapeError);
+    expect(() => rt.matmul(x, w)).toThrow(/"b" expected 5 rows/);
+    expect(() => rt.matmul(v, u)).toThrow(/broadcast/);
+    expect(() => rt.matmul(scalar, x)).toThrow(ShapeError);
+    expect(rt.report()).toMatchObject({ bytesInUse: before.bytesInUse, livePlans: 0 });
+  });
+});
