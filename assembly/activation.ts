@@ -1,6 +1,6 @@
-// Activations: y = f(x), element by element, 4 lanes at a time; a partial vector is computed whole and stored in part. Formulas
-// that need more than a comparison are in math.ts. Used by activation_f32 and, over a tile just stored and still in L1,
-// as the last step of whatever has an `activation` option.
+// Activations: y = f(x), element by element, 4 lanes at a time; a partial vector is computed whole and stored in part.
+// Formulas that need more than a comparison are in math.ts. Used by activation_f32 and, over a tile just stored and
+// still in L1, as the last step of whatever has an `activation` option.
 import { ActivationDesc } from "./desc";
 import { expm1Negative, gelu, geluTanh, sigmoid, tanh, timesSigmoid } from "./math";
 import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
@@ -42,7 +42,9 @@ const CHUNK: i32 = 2048;
   return f32x4.mul(v, f32x4.mul(clamped, splat(1.0 / 6.0)));
 }
 
-@inline function rowsOf(code: i32, y: usize, x: usize, rows: i32, cols: i32, stride: usize, alpha: f32, beta: f32): void {
+@inline function rowsOf(
+  code: i32, y: usize, x: usize, rows: i32, cols: i32, stride: usize, alpha: f32, beta: f32,
+): void {
   const a = splat(alpha);
   const b = splat(beta);
   const whole = <usize>(cols & ~3) << 2;
@@ -60,7 +62,9 @@ const CHUNK: i32 = 2048;
   }
 }
 
-/** y = f(x) over rows x cols floats, both `stride` bytes from row to row; y may be x. One switch, then loops without. */
+/**
+ * y = f(x) over rows x cols floats, both `stride` bytes from row to row; y may be x. One switch, then loops without.
+ */
 function apply(code: i32, y: usize, x: usize, rows: i32, cols: i32, stride: usize, alpha: f32, beta: f32): void {
   switch (code) {
     case RELU: rowsOf(RELU, y, x, rows, cols, stride, alpha, beta); break;

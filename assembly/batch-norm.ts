@@ -1,9 +1,10 @@
-// Batch normalisation: y = act((x - center[c]) * scale[c] + shift[c]), with scale = gamma / sqrt(variance + epsilon) and
-// shift = beta. x - center is taken as it stands in the definition: x * scale + (beta - center * scale) would save a
-// subtraction, which is free beside the loads, and lose digits where the mean is large. Ioffe and Szegedy (2015).
+// Batch normalisation: y = act((x - center[c]) * scale[c] + shift[c]), with scale = gamma / sqrt(variance + epsilon)
+// and shift = beta. x - center is taken as it stands in the definition: x * scale + (beta - center * scale) would save
+// a subtraction, which is free beside the loads, and lose digits where the mean is large. Ioffe and Szegedy (2015).
 //
-// x is [outer, channels, inner] in memory; inner = 1 in channels-last, where lanes are channels; else lanes are neighbours of
-// inner. Tails are computed whole and stored in part. The table has the padded channels' centers, then scales, then shifts:
+// x is [outer, channels, inner] in memory; inner = 1 in channels-last, where lanes are channels; else lanes are
+// neighbours of inner. Tails are computed whole and stored in part. The table has the padded channels' centers, then
+// scales, then shifts:
 //
 //   tablePtr ─▶ | center 0 … C-1, padding to 4 | scale … | shift … |
 import { activateRows } from "./activation";
@@ -144,7 +145,8 @@ function laneStatistics(d: BatchStatisticsDesc, channel: i32, meanPtr: usize, va
 
 /**
  * Mean and (biased) variance of every channel, and the running statistics after this batch, where the variance counts
- * with n / (n - 1). Two passes, summed in float64: exact to float32 for any mean. Work items: 4 channels. Scratch: 64 bytes.
+ * with n / (n - 1). Two passes, summed in float64: exact to float32 for any mean.
+ * Work items: 4 channels. Scratch: 64 bytes.
  */
 export function batch_statistics_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<BatchStatisticsDesc>(desc);

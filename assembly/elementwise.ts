@@ -1,6 +1,6 @@
-// y = act(a op b), where a and b are repeated along axes as numpy has it. Memory order and broadcasting are worked out at
-// plan time (src/broadcast.ts): what is left are a few nested loops, each with one stride an operand, and the innermost
-// runs in one of four ways: both contiguous, one of them a single value, or lane by lane with any stride.
+// y = act(a op b), where a and b are repeated along axes as numpy has it. Memory order and broadcasting are worked out
+// at plan time (src/broadcast.ts): what is left are a few nested loops, each with one stride an operand, and the
+// innermost runs in one of four ways: both contiguous, one of them a single value, or lane by lane with any stride.
 //
 // Tail: a partial vector is computed whole and stored in part; strided operands are never read past their last element.
 import { activateRows } from "./activation";
@@ -32,7 +32,9 @@ const PRELU: i32 = 4; // a, or b*a where a < 0
 }
 
 /** One run with each operand contiguous or a single value, as the two constants say. */
-@inline function run(op: i32, aSingle: bool, bSingle: bool, y: usize, a: usize, b: usize, cols: i32, lo: v128, hi: v128): void {
+@inline function run(
+  op: i32, aSingle: bool, bSingle: bool, y: usize, a: usize, b: usize, cols: i32, lo: v128, hi: v128,
+): void {
   const a0 = v128.load32_splat(a);
   const b0 = v128.load32_splat(b);
   const whole = <usize>(cols & ~3) << 2;

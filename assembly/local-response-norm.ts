@@ -1,5 +1,5 @@
-// Local response normalisation across channels: y = x / (bias + scale * sum of x^2 over a window of channels)^beta, with
-// `before` channels of the window in front of the one at hand and `after` behind it. Krizhevsky et al. (2012), 3.3.
+// Local response normalisation across channels: y = x / (bias + scale * sum of x^2 over a window of channels)^beta,
+// with `before` channels of the window in front of the one at hand and `after` behind it. Krizhevsky et al. (2012).
 //
 // x is [outer, channels, inner] in memory:
 //

@@ -1,8 +1,8 @@
-// y = e^(x - max) / sum of e^(x - max) along an axis, or its logarithm x - max - log(sum). Memory is [outer, size, inner] in
-// the tensor's own order. Three passes: maximum, exponentials and their sum, result.
+// y = e^(x - max) / sum of e^(x - max) along an axis, or its logarithm x - max - log(sum). Memory is [outer, size,
+// inner] in the tensor's own order. Three passes: maximum, exponentials and their sum, result.
 //
-//   inner > 1   lanes are neighbours of inner: 16 of them (one cache line a step of the axis) are a work item, vector by
-//               vector; the last vector is computed whole and stored in part.
+//   inner > 1   lanes are neighbours of inner: 16 of them (one cache line a step of the axis) are a work item, vector
+//               by vector; the last vector is computed whole and stored in part.
 //   inner = 1   lanes are neighbours on the axis, one line a work item; lanes past its end count as -infinity.
 //
 // y may be x: every element is read for the last time before it is written. Source: Milakov and Gimelshein (2018), 2.
@@ -60,7 +60,9 @@ function softmaxAlong(y: usize, x: usize, size: i32, logarithm: i32): void {
   }
 }
 
-/** Work items: lines where inner = 1, else blocks of 16 lines side by side, numbered outer * ceil(inner / 16) + block. */
+/**
+ * Work items: lines where inner = 1, else blocks of 16 lines side by side, numbered outer * ceil(inner / 16) + block.
+ */
 export function softmax_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<SoftmaxDesc>(desc);
   const blocks = (d.inner + 15) >> 4;

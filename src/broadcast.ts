@@ -29,10 +29,14 @@ export function broadcastShape(a: Shape, b: Shape): Shape {
   });
 }
 
-/** The output lies as the first operand that has its shape, or else its rank; a smaller one doesn't set the order of a larger. */
+/**
+ * The output lies as the first operand that has its shape, or else its rank; a smaller one doesn't set the order of a
+ * larger.
+ */
 export function broadcast(a: TensorSpec, b: TensorSpec): Broadcast {
   const shape = broadcastShape(a.shape, b.shape);
-  const isWhole = ({ shape: own }: TensorSpec) => own.length === shape.length && own.every((size, i) => size === shape[i]);
+  const isWhole = ({ shape: own }: TensorSpec) =>
+    own.length === shape.length && own.every((size, i) => size === shape[i]);
   const like = [a, b].find(isWhole) ?? [a, b].find((operand) => operand.shape.length === shape.length);
   const memoryFormat = shape.length < 3 || like === undefined ? "contiguous" : like.memoryFormat;
   const aStrides = stretchedStrides(a, shape.length);

@@ -29,13 +29,38 @@ const [ALPHA, BETA] = [Math.fround(0.3), Math.fround(0.4)];
 const ROWS: readonly Row[] = [
   { name: "relu", limits: [0, Infinity], run: (rt, x) => rt.relu(x), expected: reference.relu, ulps: 0.5 },
   { name: "relu6", limits: [0, 6], run: (rt, x) => rt.relu6(x), expected: reference.relu6, ulps: 0.5 },
-  { name: "clip", limits: [-0.75, 2.5], run: (rt, x) => rt.clip(x, { min: -0.75, max: 2.5 }), expected: (x) => reference.clip(x, -0.75, 2.5), ulps: 0.5 },
-  { name: "clip, min only", limits: [-0.75, Infinity], run: (rt, x) => rt.clip(x, { min: -0.75 }), expected: (x) => reference.clip(x, -0.75), ulps: 0.5 },
-  { name: "leakyRelu", limits: [-Infinity, Infinity], run: (rt, x) => rt.leakyRelu(x, { alpha: ALPHA }), expected: (x) => reference.leakyRelu(x, ALPHA), ulps: 0.5 },
-  { name: "elu", limits: [-ALPHA, Infinity], run: (rt, x) => rt.elu(x, { alpha: ALPHA }), expected: (x) => reference.elu(x, ALPHA), ulps: 2.5 },
+  {
+    name: "clip",
+    limits: [-0.75, 2.5],
+    run: (rt, x) => rt.clip(x, { min: -0.75, max: 2.5 }),
+    expected: (x) => reference.clip(x, -0.75, 2.5),
+    ulps: 0.5,
+  },
+  {
+    name: "clip, min only",
+    limits: [-0.75, Infinity],
+    run: (rt, x) => rt.clip(x, { min: -0.75 }),
+    expected: (x) => reference.clip(x, -0.75),
+    ulps: 0.5,
+  },
+  {
+    name: "leakyRelu",
+    limits: [-Infinity, Infinity],
+    run: (rt, x) => rt.leakyRelu(x, { alpha: ALPHA }),
+    expected: (x) => reference.leakyRelu(x, ALPHA),
+    ulps: 0.5,
+  },
+  {
+    name: "elu",
+    limits: [-ALPHA, Infinity],
+    run: (rt, x) => rt.elu(x, { alpha: ALPHA }),
+    expected: (x) => reference.elu(x, ALPHA),
+    ulps: 2.5,
+  },
   { name: "sigmoid", limits: [0, 1], run: (rt, x) => rt.sigmoid(x), expected: reference.sigmoid, ulps: 2.5 },
   {
-    name: "hardSigmoid", limits: [0, 1],
+    name: "hardSigmoid",
+    limits: [0, 1],
     run: (rt, x) => rt.hardSigmoid(x, { alpha: ALPHA, beta: BETA }),
     expected: (x) => reference.hardSigmoid(x, ALPHA, BETA),
     ulps: 0.5,
@@ -43,13 +68,21 @@ const ROWS: readonly Row[] = [
   },
   { name: "tanh", limits: [-1, 1], run: (rt, x) => rt.tanh(x), expected: reference.tanh, ulps: 2 },
   { name: "silu", limits: [0, Infinity], run: (rt, x) => rt.silu(x), expected: reference.silu, ulps: 3 },
-  { name: "hardSwish", limits: [Number.NaN, Infinity], run: (rt, x) => rt.hardSwish(x), expected: (x) => map(x, (v) => (v * Math.min(Math.max(v + 3, 0), 6)) / 6), ulps: 2.5 },
+  {
+    name: "hardSwish",
+    limits: [Number.NaN, Infinity],
+    run: (rt, x) => rt.hardSwish(x),
+    expected: (x) => map(x, (v) => (v * Math.min(Math.max(v + 3, 0), 6)) / 6),
+    ulps: 2.5,
+  },
   { name: "gelu", limits: [0, Infinity], run: (rt, x) => rt.gelu(x), expected: (x) => reference.gelu(x), ulps: 6 },
   {
-    name: "gelu tanh", limits: [0, Infinity],
+    name: "gelu tanh",
+    limits: [0, Infinity],
     run: (rt, x) => rt.gelu(x, { approximate: "tanh" }),
     expected: (x) => map(x, (v) => v / (1 + Math.exp(-geluTanhExponent(v)))),
-    ulps: (x) => 4 + 2.5 * Math.min(Math.max(-geluTanhExponent(x), 0), 110), // an error of the exponent is one of every digit
+    // An error of the exponent is one of every digit.
+    ulps: (x) => 4 + 2.5 * Math.min(Math.max(-geluTanhExponent(x), 0), 110),
   },
 ];
 
@@ -82,7 +115,18 @@ describe.each(BINARIES)("activations on $name", ({ create }) => {
 
   it.each(ROWS)("$name does every tail and both formats", ({ run, expected, ulps, absolute }) => {
     for (const memoryFormat of FORMATS) {
-      for (const [C, W] of [[1, 1], [1, 2], [3, 1], [5, 1], [2, 3], [7, 1], [3, 3], [11, 5], [41, 53], [64, 64]] as const) {
+      for (const [C, W] of [
+        [1, 1],
+        [1, 2],
+        [3, 1],
+        [5, 1],
+        [2, 3],
+        [7, 1],
+        [3, 3],
+        [11, 5],
+        [41, 53],
+        [64, 64],
+      ] as const) {
         const shape = [1, C, 1, W];
         const data = fill(shape, `${C}x${W}`);
         using x = tensorOf(rt, data, shape, memoryFormat);
@@ -130,7 +174,9 @@ describe.each(BINARIES)("activations on $name", ({ create }) => {
     expect(() => rt.leakyRelu(x, { alpha: Number.NaN })).toThrow('"alpha" expected a finite number, got NaN');
     expect(() => rt.elu(x, { alpha: "1" as never })).toThrow(TypeError);
     expect(() => rt.hardSigmoid(x, { beta: Infinity })).toThrow(RangeError);
-    expect(() => rt.gelu(x, { approximate: "erf" as never })).toThrow('"approximate" expected one of none, tanh, got "erf"');
+    expect(() => rt.gelu(x, { approximate: "erf" as never })).toThrow(
+      '"approximate" expected one of none, tanh, got "erf"',
+    );
     expect(() => rt.clip(x, { min: Number.NaN })).toThrow('"min" expected a number, got NaN');
     expect(() => rt.clip(x, { low: 1 } as never)).toThrow('expected options among min, max, got "low"');
     expect(() => rt.relu(bytes)).toThrow('"input" expected dtype float32, got uint8');
@@ -140,10 +186,16 @@ describe.each(BINARIES)("activations on $name", ({ create }) => {
 });
 
 const FUSED: readonly { readonly activation: Activation; readonly expected: (x: Ref) => Ref }[] = [
-  ...Object.entries(activations).map(([name, expected]) => ({ activation: name as keyof typeof activations, expected })),
+  ...Object.entries(activations).map(([name, expected]) => ({
+    activation: name as keyof typeof activations,
+    expected,
+  })),
   { activation: { type: "leakyRelu", alpha: ALPHA }, expected: (x) => reference.leakyRelu(x, ALPHA) },
   { activation: { type: "elu", alpha: ALPHA }, expected: (x) => reference.elu(x, ALPHA) },
-  { activation: { type: "hardSigmoid", alpha: ALPHA, beta: BETA }, expected: (x) => reference.hardSigmoid(x, ALPHA, BETA) },
+  {
+    activation: { type: "hardSigmoid", alpha: ALPHA, beta: BETA },
+    expected: (x) => reference.hardSigmoid(x, ALPHA, BETA),
+  },
   { activation: { type: "gelu", approximate: "tanh" }, expected: (x) => reference.gelu(x, "tanh") },
   { activation: { type: "clip", min: -0.5, max: 1 }, expected: (x) => reference.clip(x, -0.5, 1) },
 ];
@@ -164,8 +216,14 @@ describe.each(BINARIES)("fused activations on $name", ({ create }) => {
   // 11 filters leave a tail of 3 in the second panel; 12 groups run depthwise where there is such a kernel.
   it.each(FUSED)("conv2d with $activation is conv2d, then the activation, to the bit", ({ activation, expected }) => {
     for (const memoryFormat of FORMATS) {
-      for (const [C, M, groups] of [[5, 11, 1], [6, 6, 6]] as const) {
-        const [xShape, wShape] = [[1, C, 6, 7], [M, C / groups, 3, 3]];
+      for (const [C, M, groups] of [
+        [5, 11, 1],
+        [6, 6, 6],
+      ] as const) {
+        const [xShape, wShape] = [
+          [1, C, 6, 7],
+          [M, C / groups, 3, 3],
+        ];
         const [xData, wData, bData] = [fill(xShape, "x"), fill(wShape, "w"), fill([M], "b")];
         using x = tensorOf(rt, xData, xShape, memoryFormat);
         using w = rt.tensor(wData, wShape);
@@ -177,9 +235,15 @@ describe.each(BINARIES)("fused activations on $name", ({ create }) => {
 
         const operands = [refOf(xData, xShape), refOf(wData, wShape), refOf(bData, [M])] as const;
         const options = { padding: [1, 1, 1, 1], groups } as const;
-        // No activation here is steeper than 1.2; Winograd, where it is chosen, rounds more: its own tests hold it tighter.
+        // No activation here is steeper than 1.2; Winograd, where it is chosen, rounds more: its own tests hold it
+        // tighter.
         const tolerance = dotTolerance((C / groups) * 9, conv2dMagnitude(...operands, options), 20);
-        expectClose(fused.toArray() as Float32Array, expected(conv2d(...operands, options)), tolerance, `${memoryFormat} ${groups}`);
+        expectClose(
+          fused.toArray() as Float32Array,
+          expected(conv2d(...operands, options)),
+          tolerance,
+          `${memoryFormat} ${groups}`,
+        );
       }
     }
   });

@@ -32,13 +32,20 @@ function parameters(C: number) {
 }
 
 /**
- * x - mean, sqrt, two divisions and products are rounded once each, 4 u with the sum variance + epsilon; then the sum with
- * beta. Magnitudes: of what is added up.
+ * x - mean, sqrt, two divisions and products are rounded once each, 4 u with the sum variance + epsilon; then the sum
+ * with beta. Magnitudes: of what is added up.
  */
 function normTolerance(x: Ref, mean: Ref, variance: Ref, gamma: Ref | null, beta: Ref | null): Float64Array {
   const absolute = (r: Ref | null) => r && map(r, Math.abs);
   const scaled = reference.batchNorm(x, mean, variance, gamma, null, EPSILON);
-  const magnitude = reference.batchNorm(map(scaled, Math.abs), map(mean, () => 0), map(variance, () => 1), null, absolute(beta), 0);
+  const magnitude = reference.batchNorm(
+    map(scaled, Math.abs),
+    map(mean, () => 0),
+    map(variance, () => 1),
+    null,
+    absolute(beta),
+    0,
+  );
   return magnitude.data.map((v) => 6 * UNIT_ROUNDOFF * v + 2 ** -148);
 }
 
@@ -55,19 +62,34 @@ describe.each(BINARIES)("batchNorm on $name", ({ create }) => {
     const data = fill(shape, "x");
     for (const format of FORMATS) {
       if (format === "channelsLast" && shape.length < 3) continue;
-      for (const [withGamma, withBeta] of [[true, true], [false, true], [true, false], [false, false]] as const) {
+      for (const [withGamma, withBeta] of [
+        [true, true],
+        [false, true],
+        [true, false],
+        [false, false],
+      ] as const) {
         using x = tensorOf(rt, data, shape, format);
         using mean = rt.tensor(given.mean, [C]);
         using variance = rt.tensor(given.variance, [C]);
         using gamma = rt.tensor(given.gamma, [C]);
         using beta = rt.tensor(given.beta, [C]);
-        using y = rt.batchNorm(x, mean, variance, withGamma ? gamma : null, withBeta ? beta : undefined, { epsilon: EPSILON });
+        using y = rt.batchNorm(x, mean, variance, withGamma ? gamma : null, withBeta ? beta : undefined, {
+          epsilon: EPSILON,
+        });
         const refs = [
-          refOf(data, shape), refOf(given.mean, [C]), refOf(given.variance, [C]),
-          withGamma ? refOf(given.gamma, [C]) : null, withBeta ? refOf(given.beta, [C]) : null,
+          refOf(data, shape),
+          refOf(given.mean, [C]),
+          refOf(given.variance, [C]),
+          withGamma ? refOf(given.gamma, [C]) : null,
+          withBeta ? refOf(given.beta, [C]) : null,
         ] as const;
         expect(y.memoryFormat).toBe(format);
-        expectClose(y.toArray() as Float32Array, reference.batchNorm(...refs, EPSILON), normTolerance(...refs), `${shape} ${format}`);
+        expectClose(
+          y.toArray() as Float32Array,
+          reference.batchNorm(...refs, EPSILON),
+          normTolerance(...refs),
+          `${shape} ${format}`,
+        );
       }
     }
   });
@@ -89,7 +111,9 @@ describe.each(BINARIES)("batchNorm on $name", ({ create }) => {
     const given = parameters(7);
     for (const memoryFormat of FORMATS) {
       using x = tensorOf(rt, fill(shape, "x"), shape, memoryFormat);
-      const [mean, variance, gamma, beta] = [given.mean, given.variance, given.gamma, given.beta].map((v) => rt.tensor(v, [7])) as [Tensor, Tensor, Tensor, Tensor];
+      const [mean, variance, gamma, beta] = [given.mean, given.variance, given.gamma, given.beta].map((v) =>
+        rt.tensor(v, [7]),
+      ) as [Tensor, Tensor, Tensor, Tensor];
       using plain = rt.batchNorm(x, mean, variance, gamma, beta);
       using clamped = rt.batchNorm(x, mean, variance, gamma, beta, { activation: "relu" });
       using clampedAfter = rt.relu(plain);
@@ -127,7 +151,9 @@ describe.each(BINARIES)("batchNorm on $name", ({ create }) => {
     expect(() => rt.batchNorm(x, c, c, wrong)).toThrow('"gamma" expected shape [3], got [2]');
     expect(() => rt.batchNorm(x, c, c, null, int)).toThrow('"beta" expected dtype float32, got int32');
     expect(() => rt.batchNorm(x, c, undefined as never)).toThrow(TypeError);
-    expect(() => rt.batchNorm(x, c, c, null, null, { epsilon: -1 })).toThrow('"epsilon" expected a number >= 0, got -1');
+    expect(() => rt.batchNorm(x, c, c, null, null, { epsilon: -1 })).toThrow(
+      '"epsilon" expected a number >= 0, got -1',
+    );
     expect(() => rt.batchNorm(x, c, c, null, null, { epsilon: Number.NaN })).toThrow(RangeError);
     expect(() => rt.batchNorm(x, c, c, null, null, { momentum: 0.1 } as never)).toThrow(TypeError);
     expect(() => rt.batchNormTrain(flat)).toThrow(ShapeError);
@@ -159,17 +185,40 @@ describe.each(BINARIES)("batchNorm on $name", ({ create }) => {
 
         expect(y.output.memoryFormat).toBe(format);
         // Statistics are summed in float64 and rounded once; a small variance beside epsilon loses nothing more.
-        expectClose(y.mean.data as Float32Array, expected.mean, ulpTolerance(expected.mean, 0.51).map((v) => v + 1e-15), "mean");
-        expectClose(y.variance.data as Float32Array, expected.variance, ulpTolerance(expected.variance, 0.51), "variance");
-        const sizeOf = (a: Ref, b: Ref) => Float64Array.from(a.data, (v, i) => 3 * UNIT_ROUNDOFF * (Math.abs(v) + 2 * Math.abs(b.data[i] as number)));
-        expectClose(y.runningMean.data as Float32Array, expected.runningMean, sizeOf(oldMean, expected.mean), "runningMean");
-        expectClose(y.runningVariance.data as Float32Array, expected.runningVariance, sizeOf(oldVariance, expected.variance), "runningVariance");
+        expectClose(
+          y.mean.data as Float32Array,
+          expected.mean,
+          ulpTolerance(expected.mean, 0.51).map((v) => v + 1e-15),
+          "mean",
+        );
+        expectClose(
+          y.variance.data as Float32Array,
+          expected.variance,
+          ulpTolerance(expected.variance, 0.51),
+          "variance",
+        );
+        const sizeOf = (a: Ref, b: Ref) =>
+          Float64Array.from(a.data, (v, i) => 3 * UNIT_ROUNDOFF * (Math.abs(v) + 2 * Math.abs(b.data[i] as number)));
+        expectClose(
+          y.runningMean.data as Float32Array,
+          expected.runningMean,
+          sizeOf(oldMean, expected.mean),
+          "runningMean",
+        );
+        expectClose(
+          y.runningVariance.data as Float32Array,
+          expected.runningVariance,
+          sizeOf(oldVariance, expected.variance),
+          "runningVariance",
+        );
         // The float32 mean that x is centred with is off by u |mean|: that much of the deviation on top.
-        const tolerance = normTolerance(refOf(data, shape), expected.mean, expected.variance, gamma, beta).map((v, offset) => {
-          const c = Math.floor(offset / shape.slice(2).reduce((a, b) => a * b, 1)) % C;
-          const scale = Math.abs(gamma?.data[c] ?? 1) / Math.sqrt((expected.variance.data[c] as number) + EPSILON);
-          return v + 2 * UNIT_ROUNDOFF * Math.abs(expected.mean.data[c] as number) * scale;
-        });
+        const tolerance = normTolerance(refOf(data, shape), expected.mean, expected.variance, gamma, beta).map(
+          (v, offset) => {
+            const c = Math.floor(offset / shape.slice(2).reduce((a, b) => a * b, 1)) % C;
+            const scale = Math.abs(gamma?.data[c] ?? 1) / Math.sqrt((expected.variance.data[c] as number) + EPSILON);
+            return v + 2 * UNIT_ROUNDOFF * Math.abs(expected.mean.data[c] as number) * scale;
+          },
+        );
         expectClose(y.output.toArray() as Float32Array, expected.y, tolerance, `${shape} ${format}`);
         for (const tensor of [...Object.values(y), ...tensors]) tensor.dispose();
       }
@@ -182,7 +231,14 @@ describe.each(BINARIES)("batchNorm on $name", ({ create }) => {
     for (const format of FORMATS) {
       using x = tensorOf(rt, data, shape, format);
       const y = rt.batchNormTrain(x);
-      const expected = reference.batchNormTrain(refOf(data, shape), null, null, refOf([0, 0, 0, 0, 0], [5]), refOf([1, 1, 1, 1, 1], [5]), { epsilon: 1e-5, momentum: 0.1 });
+      const expected = reference.batchNormTrain(
+        refOf(data, shape),
+        null,
+        null,
+        refOf([0, 0, 0, 0, 0], [5]),
+        refOf([1, 1, 1, 1, 1], [5]),
+        { epsilon: 1e-5, momentum: 0.1 },
+      );
       expectClose(y.variance.data as Float32Array, expected.variance, ulpTolerance(expected.variance, 0.51), format);
       for (const tensor of Object.values(y)) tensor.dispose();
     }
@@ -192,13 +248,19 @@ describe.each(BINARIES)("batchNorm on $name", ({ create }) => {
     const shape = [2, 5, 3, 3];
     using x = tensorOf(rt, fill(shape, "x"), shape);
     using y = rt.empty(shape);
-    const [mean, variance, runningMean, runningVariance] = [0, 0, 0, 1].map((v) => rt.tensor(new Float32Array(5).fill(v), [5])) as [Tensor, Tensor, Tensor, Tensor];
+    const [mean, variance, runningMean, runningVariance] = [0, 0, 0, 1].map((v) =>
+      rt.tensor(new Float32Array(5).fill(v), [5]),
+    ) as [Tensor, Tensor, Tensor, Tensor];
     const before = rt.report();
     const plan = rt.plan.batchNormTrain({ input: shape, runningMean, runningVariance, momentum: 0.5 });
     plan.run(x, y, mean, variance, runningMean, runningVariance);
     plan.run(x, y, mean, variance, runningMean, runningVariance);
     const unbiased = (variance.data as Float32Array).map((v) => (v * 18) / 17);
-    const twice = (old: number, now: Float32Array) => refOf(now.map((v) => 0.25 * old + 0.75 * v), [5]);
+    const twice = (old: number, now: Float32Array) =>
+      refOf(
+        now.map((v) => 0.25 * old + 0.75 * v),
+        [5],
+      );
     expectClose(runningMean.data as Float32Array, twice(0, mean.data as Float32Array), 1e-6, "mean");
     expectClose(runningVariance.data as Float32Array, twice(1, unbiased), 1e-6, "variance");
     plan.dispose();
@@ -211,7 +273,10 @@ describe.each(BINARIES)("batchNorm on $name", ({ create }) => {
     { C: 6, M: 6, groups: 6, bias: false },
     { C: 4, M: 10, groups: 2, bias: true },
   ])("folds into the convolution before it: $C to $M in $groups groups", ({ C, M, groups, bias }) => {
-    const [xShape, wShape] = [[1, C, 6, 5], [M, C / groups, 3, 3]];
+    const [xShape, wShape] = [
+      [1, C, 6, 5],
+      [M, C / groups, 3, 3],
+    ];
     const [xData, wData, bData] = [fill(xShape, "x"), fill(wShape, "w"), fill([M], "b")];
     const given = parameters(M);
     const folded = foldBatchNorm(wData, bias ? bData : null, { ...given, epsilon: EPSILON });
@@ -222,9 +287,21 @@ describe.each(BINARIES)("batchNorm on $name", ({ create }) => {
     const ofChannels = (v: Float32Array) => refOf(v, [M]);
     const options = { groups, padding: [1, 1, 1, 1] } as const;
     const sum = reference.conv2d(refOf(xData, xShape), refOf(wData, wShape), bias ? ofChannels(bData) : null, options);
-    const expected = reference.batchNorm(sum, ofChannels(given.mean), ofChannels(given.variance), ofChannels(given.gamma), ofChannels(given.beta), EPSILON);
+    const expected = reference.batchNorm(
+      sum,
+      ofChannels(given.mean),
+      ofChannels(given.variance),
+      ofChannels(given.gamma),
+      ofChannels(given.beta),
+      EPSILON,
+    );
     // What the folded convolution sums up; folding rounds every weight once more.
-    const magnitude = reference.conv2dMagnitude(refOf(xData, xShape), refOf(folded.weight, wShape), ofChannels(folded.bias), options);
+    const magnitude = reference.conv2dMagnitude(
+      refOf(xData, xShape),
+      refOf(folded.weight, wShape),
+      ofChannels(folded.bias),
+      options,
+    );
     expectClose(y.toArray() as Float32Array, expected, dotTolerance((C / groups) * 9 + 1, magnitude), "folded");
   });
 });

@@ -11,20 +11,31 @@ describe("broadcastShape", () => {
     [[], [], []],
     [[3], [], [3]],
     [[2, 3], [3], [2, 3]],
-    [[2, 1], [1, 3], [2, 3]],
-    [[4, 1, 5], [7, 1], [4, 7, 5]],
+    [
+      [2, 1],
+      [1, 3],
+      [2, 3],
+    ],
+    [
+      [4, 1, 5],
+      [7, 1],
+      [4, 7, 5],
+    ],
   ] as const)("%j and %j give %j", (a, b, expected) => {
     expect(broadcastShape(a, b)).toEqual(expected);
     expect(broadcastShape(b, a)).toEqual(expected);
   });
 
   it("names both shapes when they do not fit", () => {
-    expect(() => broadcastShape([2, 3], [4])).toThrow(new ShapeError('"shapes" expected to broadcast to each other, got [2, 3] and [4]'));
+    expect(() => broadcastShape([2, 3], [4])).toThrow(
+      new ShapeError('"shapes" expected to broadcast to each other, got [2, 3] and [4]'),
+    );
   });
 });
 
 describe("broadcast", () => {
-  const loops = (...all: [number, number, number][]) => all.map(([size, aStride, bStride]) => ({ size, aStride, bStride }));
+  const loops = (...all: [number, number, number][]) =>
+    all.map(([size, aStride, bStride]) => ({ size, aStride, bStride }));
 
   it("takes one loop for alike operands", () => {
     expect(broadcast(nchw(2, 3, 4, 5), nchw(2, 3, 4, 5)).loops).toEqual(loops([120, 1, 1]));

@@ -15,23 +15,65 @@ const SHAPES: readonly (readonly [readonly number[], readonly number[]])[] = [
   [[9], []],
   [[], [4, 3]],
   [[5, 3], [3]],
-  [[5, 1], [1, 6]],
+  [
+    [5, 1],
+    [1, 6],
+  ],
   [[5], [3, 1]],
-  [[3, 1, 5], [4, 1]],
-  [[2, 3, 4, 5], [2, 3, 4, 5]],
-  [[2, 3, 4, 5], [3, 1, 1]],
-  [[2, 7, 3, 3], [2, 7, 1, 1]],
-  [[2, 7, 1, 1], [2, 7, 3, 3]],
+  [
+    [3, 1, 5],
+    [4, 1],
+  ],
+  [
+    [2, 3, 4, 5],
+    [2, 3, 4, 5],
+  ],
+  [
+    [2, 3, 4, 5],
+    [3, 1, 1],
+  ],
+  [
+    [2, 7, 3, 3],
+    [2, 7, 1, 1],
+  ],
+  [
+    [2, 7, 1, 1],
+    [2, 7, 3, 3],
+  ],
   [[1, 6, 5, 7], [7]],
-  [[1, 6, 5, 7], [5, 1]],
-  [[2, 1, 5, 7], [1, 6, 1, 7]],
-  [[1, 13, 1, 1], [1, 1, 1, 1]],
-  [[1, 3, 41, 37], [1, 3, 41, 37]],
-  [[2, 5, 3], [1, 5, 1]],
-  [[2, 3, 2, 1, 3], [3, 1, 4, 1]],
-  [[1, 2, 1, 3, 1, 2, 1, 3], [2, 1, 2, 1, 3, 1, 2, 1]],
+  [
+    [1, 6, 5, 7],
+    [5, 1],
+  ],
+  [
+    [2, 1, 5, 7],
+    [1, 6, 1, 7],
+  ],
+  [
+    [1, 13, 1, 1],
+    [1, 1, 1, 1],
+  ],
+  [
+    [1, 3, 41, 37],
+    [1, 3, 41, 37],
+  ],
+  [
+    [2, 5, 3],
+    [1, 5, 1],
+  ],
+  [
+    [2, 3, 2, 1, 3],
+    [3, 1, 4, 1],
+  ],
+  [
+    [1, 2, 1, 3, 1, 2, 1, 3],
+    [2, 1, 2, 1, 3, 1, 2, 1],
+  ],
   [[4099], [4099]],
-  [[2, 4099], [2, 1]],
+  [
+    [2, 4099],
+    [2, 1],
+  ],
 ];
 
 /** Each result is rounded once, so it is the float32 nearest to the float64 result: division included. */
@@ -51,7 +93,8 @@ describe.each(BINARIES)("arithmetic on $name", ({ create }) => {
       let runs = 0;
       for (const aFormat of FORMATS) {
         for (const bFormat of FORMATS) {
-          if ((aFormat === "channelsLast" && aShape.length < 3) || (bFormat === "channelsLast" && bShape.length < 3)) continue;
+          if ((aFormat === "channelsLast" && aShape.length < 3) || (bFormat === "channelsLast" && bShape.length < 3))
+            continue;
           using a = tensorOf(rt, aData, aShape, aFormat);
           using b = tensorOf(rt, bData, bShape, bFormat);
           using y = rt[operation](a, b);
@@ -130,9 +173,18 @@ describe.each(BINARIES)("arithmetic on $name", ({ create }) => {
     [[2, 7, 3, 5], [7]],
     [[2, 7, 3, 5], [1]],
     [[2, 7, 3, 5], []],
-    [[2, 7, 3, 5], [7, 1, 1]],
-    [[2, 7, 3, 5], [7, 3, 5]],
-    [[2, 7, 3, 5], [2, 7, 3, 5]],
+    [
+      [2, 7, 3, 5],
+      [7, 1, 1],
+    ],
+    [
+      [2, 7, 3, 5],
+      [7, 3, 5],
+    ],
+    [
+      [2, 7, 3, 5],
+      [2, 7, 3, 5],
+    ],
     [[3, 11], [11]],
     [[9], [9]],
     [[2, 3, 13], [3]],
@@ -154,7 +206,9 @@ describe.each(BINARIES)("arithmetic on $name", ({ create }) => {
     using many = rt.tensor(fill([2, 3, 1, 1], "slope"), [2, 3, 1, 1]);
     using wrong = rt.tensor(fill([4], "slope"), [4]);
     const before = rt.report().bytesInUse;
-    expect(() => rt.prelu(x, many)).toThrow('"slope" expected a shape that broadcasts to [1, 3, 2, 2], got [2, 3, 1, 1]');
+    expect(() => rt.prelu(x, many)).toThrow(
+      '"slope" expected a shape that broadcasts to [1, 3, 2, 2], got [2, 3, 1, 1]',
+    );
     expect(() => rt.prelu(x, wrong)).toThrow(ShapeError);
     expect(() => rt.prelu(x, null as never)).toThrow('"slope" expected a tensor, got undefined');
     expect(rt.report().bytesInUse).toBe(before);

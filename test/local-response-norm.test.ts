@@ -35,14 +35,19 @@ describe.each(BINARIES)("localResponseNorm on $name", ({ create }) => {
     for (const shape of SHAPES) {
       const data = fill(shape, `${shape}`);
       const expected = localResponseNorm(refOf(data, shape), options);
-      // A sum of at most `size` positive terms, then bias: (size + 4) u, times beta in the power; e^x and log on top, whose
-      // exponent of at most beta log(1e4) is rounded twice; root, product and division otherwise.
+      // A sum of at most `size` positive terms, then bias: (size + 4) u, times beta in the power; e^x and log on top,
+      // whose exponent of at most beta log(1e4) is rounded twice; root, product and division otherwise.
       const relative = ((options.size + 4) * options.beta + 2 * options.beta * 9 + 6) * UNIT_ROUNDOFF;
       for (const format of FORMATS) {
         using x = tensorOf(rt, data, shape, format);
         using y = rt.localResponseNorm(x, options);
         expect(y.memoryFormat).toBe(format);
-        expectClose(y.toArray() as Float32Array, expected, map(expected, (v) => relative * Math.abs(v)).data, `${shape} ${format}`);
+        expectClose(
+          y.toArray() as Float32Array,
+          expected,
+          map(expected, (v) => relative * Math.abs(v)).data,
+          `${shape} ${format}`,
+        );
       }
     }
   });
@@ -51,7 +56,12 @@ describe.each(BINARIES)("localResponseNorm on $name", ({ create }) => {
     const data = fill([3, 11], "x");
     using x = rt.tensor(data, [3, 11]);
     using y = rt.localResponseNorm(x, { size: 3 });
-    const expected = localResponseNorm(reshape(refOf(data, [3, 11]), [3, 11, 1, 1]), { size: 3, alpha: 1e-4, beta: 0.75, bias: 1 });
+    const expected = localResponseNorm(reshape(refOf(data, [3, 11]), [3, 11, 1, 1]), {
+      size: 3,
+      alpha: 1e-4,
+      beta: 0.75,
+      bias: 1,
+    });
     expectClose(y.data as Float32Array, expected, map(expected, (v) => 8 * UNIT_ROUNDOFF * Math.abs(v)).data, "rank 2");
   });
 
@@ -80,7 +90,9 @@ describe.each(BINARIES)("localResponseNorm on $name", ({ create }) => {
     expect(() => rt.localResponseNorm(x, { size: 0 })).toThrow('"size" expected integer >= 1, got 0');
     expect(() => rt.localResponseNorm(x, undefined as never)).toThrow('"size" expected integer >= 1, got undefined');
     expect(() => rt.localResponseNorm(x, { size: 2.5 })).toThrow(RangeError);
-    expect(() => rt.localResponseNorm(x, { size: 5, alpha: Number.NaN })).toThrow('"alpha" expected a finite number, got NaN');
+    expect(() => rt.localResponseNorm(x, { size: 5, alpha: Number.NaN })).toThrow(
+      '"alpha" expected a finite number, got NaN',
+    );
     expect(() => rt.localResponseNorm(x, { size: 5, beta: Infinity })).toThrow(RangeError);
     expect(() => rt.localResponseNorm(x, { size: 5, bias: "1" as never })).toThrow(TypeError);
     expect(() => rt.localResponseNorm(x, { size: 5, k: 1 } as never)).toThrow(TypeError);

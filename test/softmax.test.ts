@@ -22,8 +22,8 @@ const CASES: readonly { readonly shape: readonly number[]; readonly axis: number
 ];
 
 /**
- * x - max is rounded once (relative to its own size, so absolutely by u|x - max| in the exponent), e^x 2 u, and the sum of K
- * terms (K + 1) u at most, where all are positive: a relative error of the result, absolute for its logarithm.
+ * x - max is rounded once (relative to its own size, so absolutely by u|x - max| in the exponent), e^x 2 u, and the
+ * sum of K terms (K + 1) u at most, where all are positive: a relative error of the result, absolute for its logarithm.
  */
 function softmaxTolerance(x: Ref, expected: Ref, logarithm: boolean, size: number): Float64Array {
   const range = 2 * x.data.reduce((max, v) => Math.max(max, Math.abs(v)), 0);
@@ -48,7 +48,12 @@ describe.each(BINARIES)("softmax on $name", ({ create }) => {
         const expected = reference[name](refOf(data, shape), axis);
         const size = shape.at(axis < 0 ? axis : axis - shape.length) as number;
         expect(y.memoryFormat).toBe(format);
-        expectClose(y.toArray() as Float32Array, expected, softmaxTolerance(refOf(data, shape), expected, name === "logSoftmax", size), format);
+        expectClose(
+          y.toArray() as Float32Array,
+          expected,
+          softmaxTolerance(refOf(data, shape), expected, name === "logSoftmax", size),
+          format,
+        );
 
         const plan = rt.plan[name]({ input: shape, memoryFormat: format, axis });
         plan.run(x, x);
@@ -59,26 +64,38 @@ describe.each(BINARIES)("softmax on $name", ({ create }) => {
 
     it("does not overflow, and keeps tiny shares", () => {
       const data = Float32Array.of(3e38, -3e38, 1000, 999, 912, 1000.5);
-      for (const [shape, axis] of [[[6], 0], [[6, 1], 0]] as const) {
+      for (const [shape, axis] of [
+        [[6], 0],
+        [[6, 1], 0],
+      ] as const) {
         const values = data.map((v, i) => (i < 2 ? v / 1e38 + 1000 : v));
         using x = rt.tensor(values, shape);
         using y = rt[name](x, { axis });
         const expected = reference[name](refOf(values, shape), axis);
-        const near = map(expected, (v) => v).data.map((v) => 200 * UNIT_ROUNDOFF * Math.abs(v) + (name === "softmax" ? 2 ** -148 : 1e-6));
+        const near = map(expected, (v) => v).data.map(
+          (v) => 200 * UNIT_ROUNDOFF * Math.abs(v) + (name === "softmax" ? 2 ** -148 : 1e-6),
+        );
         expectClose(y.data as Float32Array, expected, near, "large");
       }
       using x = rt.tensor([3e38, -3e38, 0], [3]);
       using y = rt[name](x);
-      expect([...(y.data as Float32Array)]).toEqual(name === "softmax" ? [1, 0, 0] : [0, -Infinity, Math.fround(-3e38)]);
+      expect([...(y.data as Float32Array)]).toEqual(
+        name === "softmax" ? [1, 0, 0] : [0, -Infinity, Math.fround(-3e38)],
+      );
     });
 
     it("makes a line with NaN all NaN, and no other", () => {
-      for (const [shape, axis] of [[[2, 5], 1], [[5, 2], 0]] as const) {
+      for (const [shape, axis] of [
+        [[2, 5], 1],
+        [[5, 2], 0],
+      ] as const) {
         const data = fill(shape, "nan");
         data[3] = Number.NaN;
         using x = rt.tensor(data, shape);
         using y = rt[name](x, { axis });
-        const bad = [...(y.data as Float32Array)].map((v, i) => (Number.isNaN(v) ? (axis === 1 ? Math.floor(i / 5) : i % 2) : -1));
+        const bad = [...(y.data as Float32Array)].map((v, i) =>
+          Number.isNaN(v) ? (axis === 1 ? Math.floor(i / 5) : i % 2) : -1,
+        );
         expect(new Set(bad)).toEqual(new Set([axis === 1 ? 0 : 1, -1]));
         expect(bad.filter((line) => line >= 0)).toHaveLength(5);
       }

@@ -1,5 +1,5 @@
-// The `activation` option of an operator: its names and parameters, read to what a kernel applies at its store. The operators
-// of the same names are in activations.ts.
+// The `activation` option of an operator: its names and parameters, read to what a kernel applies at its store. The
+// operators of the same names are in activations.ts.
 import { finite, knownOptions, oneOf } from "../check.js";
 import { show } from "../errors.js";
 
@@ -20,7 +20,17 @@ export const ACTIVATION_CODES = {
 } as const;
 
 export type Activation =
-  | "none" | "relu" | "relu6" | "leakyRelu" | "elu" | "sigmoid" | "hardSigmoid" | "tanh" | "silu" | "hardSwish" | "gelu"
+  | "none"
+  | "relu"
+  | "relu6"
+  | "leakyRelu"
+  | "elu"
+  | "sigmoid"
+  | "hardSigmoid"
+  | "tanh"
+  | "silu"
+  | "hardSwish"
+  | "gelu"
   | { readonly type: "leakyRelu" | "elu"; readonly alpha?: number }
   | { readonly type: "hardSigmoid"; readonly alpha?: number; readonly beta?: number }
   | { readonly type: "gelu"; readonly approximate?: "none" | "tanh" }
@@ -37,8 +47,18 @@ export interface Epilogue {
 
 /** The parameters that each activation takes. */
 const PARAMETERS = {
-  none: [], relu: [], relu6: [], leakyRelu: ["alpha"], elu: ["alpha"], sigmoid: [], hardSigmoid: ["alpha", "beta"], tanh: [],
-  silu: [], hardSwish: [], gelu: ["approximate"], clip: ["min", "max"],
+  none: [],
+  relu: [],
+  relu6: [],
+  leakyRelu: ["alpha"],
+  elu: ["alpha"],
+  sigmoid: [],
+  hardSigmoid: ["alpha", "beta"],
+  tanh: [],
+  silu: [],
+  hardSwish: [],
+  gelu: ["approximate"],
+  clip: ["min", "max"],
 } as const;
 const NAMES = Object.keys(PARAMETERS) as readonly (keyof typeof PARAMETERS)[];
 
@@ -52,7 +72,8 @@ export function epilogue(activation: Activation | undefined, prefix = "activatio
   const given: Record<string, unknown> = typeof activation === "string" ? { type: activation } : { ...activation };
   const type = oneOf("activation", given["type"], NAMES);
   knownOptions("activation", given, ["type", ...PARAMETERS[type]]);
-  const number = (name: string, fallback: number) => (given[name] === undefined ? fallback : finite(prefix + name, given[name]));
+  const number = (name: string, fallback: number) =>
+    given[name] === undefined ? fallback : finite(prefix + name, given[name]);
   switch (type) {
     case "none":
       return linear;
@@ -61,13 +82,22 @@ export function epilogue(activation: Activation | undefined, prefix = "activatio
     case "relu6":
       return { ...linear, lo: 0, hi: 6 };
     case "clip":
-      return { ...linear, lo: bound(`${prefix}min`, given["min"], -Infinity), hi: bound(`${prefix}max`, given["max"], Infinity) };
+      return {
+        ...linear,
+        lo: bound(`${prefix}min`, given["min"], -Infinity),
+        hi: bound(`${prefix}max`, given["max"], Infinity),
+      };
     case "leakyRelu":
       return { ...linear, activation: ACTIVATION_CODES.leakyRelu, alpha: number("alpha", 0.01) };
     case "elu":
       return { ...linear, activation: ACTIVATION_CODES.elu, alpha: number("alpha", 1) };
     case "hardSigmoid":
-      return { ...linear, activation: ACTIVATION_CODES.hardSigmoid, alpha: number("alpha", 1 / 6), beta: number("beta", 0.5) };
+      return {
+        ...linear,
+        activation: ACTIVATION_CODES.hardSigmoid,
+        alpha: number("alpha", 1 / 6),
+        beta: number("beta", 0.5),
+      };
     case "gelu": {
       const approximate = oneOf(`${prefix}approximate`, given["approximate"] ?? "none", ["none", "tanh"]);
       return { ...linear, activation: approximate === "tanh" ? ACTIVATION_CODES.geluTanh : ACTIVATION_CODES.gelu };
@@ -78,8 +108,14 @@ export function epilogue(activation: Activation | undefined, prefix = "activatio
 }
 
 /** The epilogue as one code: a clamp is one too. */
-export function soleCode({ lo, hi, activation, alpha, beta }: Epilogue): { activation: number; alpha: number; beta: number } {
-  return activation === ACTIVATION_CODES.none ? { activation: ACTIVATION_CODES.clip, alpha: lo, beta: hi } : { activation, alpha, beta };
+export function soleCode({ lo, hi, activation, alpha, beta }: Epilogue): {
+  activation: number;
+  alpha: number;
+  beta: number;
+} {
+  return activation === ACTIVATION_CODES.none
+    ? { activation: ACTIVATION_CODES.clip, alpha: lo, beta: hi }
+    : { activation, alpha, beta };
 }
 
 /** A bound of a clamp: any number but NaN. */

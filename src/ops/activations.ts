@@ -1,5 +1,5 @@
-// Activations as operators of their own: one kernel, one code each. Their formulas are in src/ops/operations.ts, how they
-// are computed in assembly/math.ts.
+// Activations as operators of their own: one kernel, one code each. Their formulas are in src/ops/operations.ts, how
+// they are computed in assembly/math.ts.
 import { ActivationDesc } from "../gen/desc.js";
 import type { Builder } from "../plan.js";
 import { type Activation, epilogue, soleCode } from "./activation.js";
@@ -55,7 +55,12 @@ function activation<const Name extends string, Options extends object>(
       const output = b.output(outputSpec(input.spec.shape, input.spec));
       const count = input.spec.shape.reduce((a, c) => a * c, 1);
       b.inPlace = true;
-      b.step("activation_f32", ActivationDesc, { xPtr: input.ref, yPtr: output.ref, count, ...code }, Math.ceil(count / CHUNK));
+      b.step(
+        "activation_f32",
+        ActivationDesc,
+        { xPtr: input.ref, yPtr: output.ref, count, ...code },
+        Math.ceil(count / CHUNK),
+      );
     },
   });
 }
@@ -68,8 +73,14 @@ export const sigmoid = activation<"sigmoid", NoOptions>("sigmoid", [], () => "si
 export const tanh = activation<"tanh", NoOptions>("tanh", [], () => "tanh");
 export const silu = activation<"silu", NoOptions>("silu", [], () => "silu");
 export const hardSwish = activation<"hardSwish", NoOptions>("hardSwish", [], () => "hardSwish");
-export const leakyRelu = activation<"leakyRelu", LeakyReluOptions>("leakyRelu", ["alpha"], (o) => ({ ...o, type: "leakyRelu" }));
+export const leakyRelu = activation<"leakyRelu", LeakyReluOptions>("leakyRelu", ["alpha"], (o) => ({
+  ...o,
+  type: "leakyRelu",
+}));
 export const elu = activation<"elu", EluOptions>("elu", ["alpha"], (o) => ({ ...o, type: "elu" }));
-export const hardSigmoid = activation<"hardSigmoid", HardSigmoidOptions>("hardSigmoid", ["alpha", "beta"], (o) => ({ ...o, type: "hardSigmoid" }));
+export const hardSigmoid = activation<"hardSigmoid", HardSigmoidOptions>("hardSigmoid", ["alpha", "beta"], (o) => ({
+  ...o,
+  type: "hardSigmoid",
+}));
 export const gelu = activation<"gelu", GeluOptions>("gelu", ["approximate"], (o) => ({ ...o, type: "gelu" }));
 export const clip = activation<"clip", ClipOptions>("clip", ["min", "max"], (o) => ({ ...o, type: "clip" }));

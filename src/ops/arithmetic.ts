@@ -32,12 +32,26 @@ function lowerBinary(
   const chunkCols = Math.min(inner.size, CHUNK);
   const chunks = Math.ceil(inner.size / chunkCols);
   const values = {
-    aPtr: left.ref, bPtr: right.ref, yPtr: output.ref,
-    loopsPtr: b.table(Int32Array.from([...outer].reverse().flatMap((loop) => [loop.size, loop.aStride * 4, loop.bStride * 4]))),
-    operation, cols: inner.size, aStepBytes: inner.aStride * 4, bStepBytes: inner.bStride * 4, chunks, chunkCols,
+    aPtr: left.ref,
+    bPtr: right.ref,
+    yPtr: output.ref,
+    loopsPtr: b.table(
+      Int32Array.from([...outer].reverse().flatMap((loop) => [loop.size, loop.aStride * 4, loop.bStride * 4])),
+    ),
+    operation,
+    cols: inner.size,
+    aStepBytes: inner.aStride * 4,
+    bStepBytes: inner.bStride * 4,
+    chunks,
+    chunkCols,
     ...epilogue(activation),
   };
-  b.step("binary_f32", BinaryDesc, values, outer.reduce((items, loop) => items * loop.size, chunks));
+  b.step(
+    "binary_f32",
+    BinaryDesc,
+    values,
+    outer.reduce((items, loop) => items * loop.size, chunks),
+  );
 }
 
 function arithmetic<const Name extends keyof typeof OPERATIONS>(name: Name) {

@@ -1,5 +1,5 @@
-// Batch normalisation over axis 1 of [N, C, ...]: with given statistics (the test phase), with the batch's own (training),
-// and folded into the convolution before it.
+// Batch normalisation over axis 1 of [N, C, ...]: with given statistics (the test phase), with the batch's own
+// (training), and folded into the convolution before it.
 import { finite } from "../check.js";
 import { ShapeError, show } from "../errors.js";
 import { BatchNormDesc, BatchNormTableDesc, BatchStatisticsDesc } from "../gen/desc.js";
@@ -29,7 +29,8 @@ function channelsOf(input: Operand, perChannel: Readonly<Record<string, Operand 
   requireFloat("input", input.spec);
   const { shape } = input.spec;
   if (shape.length < 2) throw new ShapeError(`"input" expected rank >= 2 [N, C, ...], got ${show(shape)}`);
-  for (const [name, operand] of Object.entries(perChannel)) if (operand) requireShape(name, operand.spec, [shape[1] as number]);
+  for (const [name, operand] of Object.entries(perChannel))
+    if (operand) requireShape(name, operand.spec, [shape[1] as number]);
   return axisView(input.spec, 1);
 }
 
@@ -39,10 +40,23 @@ function positive(name: string, value: number): number {
 }
 
 /** A table of centers, scales and shifts, each rounded up to whole vectors. See assembly/batch-norm.ts. */
-function tableCall(tablePtr: Ref, channels: number, mean: Ref, variance: Ref, gamma: Operand | undefined, beta: Operand | undefined, epsilon: number) {
+function tableCall(
+  tablePtr: Ref,
+  channels: number,
+  mean: Ref,
+  variance: Ref,
+  gamma: Operand | undefined,
+  beta: Operand | undefined,
+  epsilon: number,
+) {
   return {
-    meanPtr: mean, variancePtr: variance, gammaPtr: gamma?.ref ?? NONE, betaPtr: beta?.ref ?? NONE,
-    tablePtr, tableBytes: tableBytes(channels), epsilon,
+    meanPtr: mean,
+    variancePtr: variance,
+    gammaPtr: gamma?.ref ?? NONE,
+    betaPtr: beta?.ref ?? NONE,
+    tablePtr,
+    tableBytes: tableBytes(channels),
+    epsilon,
   };
 }
 
@@ -50,10 +64,23 @@ function tableBytes(channels: number): number {
   return 3 * 16 * Math.ceil(channels / 4);
 }
 
-function normalise(b: Builder, view: AxisView, input: Operand, output: Operand, tablePtr: Ref, activation: Activation | undefined): void {
+function normalise(
+  b: Builder,
+  view: AxisView,
+  input: Operand,
+  output: Operand,
+  tablePtr: Ref,
+  activation: Activation | undefined,
+): void {
   const { outer, size: channels, inner } = view;
   const values = {
-    xPtr: input.ref, yPtr: output.ref, tablePtr, tableBytes: tableBytes(channels), channels, inner, ...epilogue(activation),
+    xPtr: input.ref,
+    yPtr: output.ref,
+    tablePtr,
+    tableBytes: tableBytes(channels),
+    channels,
+    inner,
+    ...epilogue(activation),
   };
   b.inPlace = true;
   b.step("batch_norm_f32", BatchNormDesc, values, inner === 1 ? outer : outer * channels);
@@ -94,12 +121,26 @@ export const batchNormTrain = defineOperator({
     const epsilon = positive("epsilon", options.epsilon ?? EPSILON);
     const momentum = finite("momentum", options.momentum ?? 0.1);
     const output = b.output(outputSpec(input.spec.shape, input.spec));
-    const [mean, variance, newMean, newVariance] = Array.from({ length: 4 }, () => b.output(makeSpec([channels]))) as
-      [Operand, Operand, Operand, Operand];
+    const [mean, variance, newMean, newVariance] = Array.from({ length: 4 }, () => b.output(makeSpec([channels]))) as [
+      Operand,
+      Operand,
+      Operand,
+      Operand,
+    ];
     const statistics = {
-      xPtr: input.ref, oldMeanPtr: oldMean?.ref ?? NONE, oldVariancePtr: oldVariance?.ref ?? NONE,
-      meanPtr: mean.ref, variancePtr: variance.ref, newMeanPtr: newMean.ref, newVariancePtr: newVariance.ref,
-      outer, channels, inner, keep: 1 - momentum, momentum, momentumUnbiased: (momentum * n) / (n - 1),
+      xPtr: input.ref,
+      oldMeanPtr: oldMean?.ref ?? NONE,
+      oldVariancePtr: oldVariance?.ref ?? NONE,
+      meanPtr: mean.ref,
+      variancePtr: variance.ref,
+      newMeanPtr: newMean.ref,
+      newVariancePtr: newVariance.ref,
+      outer,
+      channels,
+      inner,
+      keep: 1 - momentum,
+      momentum,
+      momentumUnbiased: (momentum * n) / (n - 1),
     };
     b.step("batch_statistics_f32", BatchStatisticsDesc, statistics, Math.ceil(channels / 4), 64);
     const table = b.workspace(tableBytes(channels));
@@ -122,9 +163,9 @@ export interface BatchNormParameters {
 }
 
 /**
- * The weights and bias of a convolution that does what convolution, then batch normalisation do: each filter m is scaled by
- * gamma[m] / sqrt(variance[m] + epsilon). weight: M filters one after the other ([M, C/groups, R, S], contiguous); bias: M
- * numbers or none. New arrays, computed in float64. Throws ShapeError when the lengths do not fit.
+ * The weights and bias of a convolution that does what convolution, then batch normalisation do: each filter m is
+ * scaled by gamma[m] / sqrt(variance[m] + epsilon). weight: M filters one after the other ([M, C/groups, R, S],
+ * contiguous); bias: M numbers or none. New arrays, computed in float64. Throws ShapeError when the lengths do not fit.
  */
 export function foldBatchNorm(
   weight: ArrayLike<number>,
@@ -134,7 +175,8 @@ export function foldBatchNorm(
   const M = mean.length;
   positive("epsilon", epsilon);
   for (const [name, given] of Object.entries({ bias, variance, gamma, beta })) {
-    if (given && given.length !== M) throw new ShapeError(`"${name}" expected ${M} numbers, as mean has, got ${given.length}`);
+    if (given && given.length !== M)
+      throw new ShapeError(`"${name}" expected ${M} numbers, as mean has, got ${given.length}`);
   }
   if (M === 0 || weight.length % M !== 0) {
     throw new ShapeError(`"weight" expected a multiple of ${M} numbers, got ${weight.length}`);

@@ -36,8 +36,15 @@ export const localResponseNorm = defineOperator({
     const after = Math.min(Math.ceil((size - 1) / 2), channels);
     const output = b.output(outputSpec(shape, input.spec));
     const values = {
-      xPtr: input.ref, yPtr: output.ref, channels, inner, before, after,
-      scale: alpha / size, beta: finite("beta", options.beta ?? 0.75), bias: finite("bias", options.bias ?? 1),
+      xPtr: input.ref,
+      yPtr: output.ref,
+      channels,
+      inner,
+      before,
+      after,
+      scale: alpha / size,
+      beta: finite("beta", options.beta ?? 0.75),
+      bias: finite("bias", options.bias ?? 1),
     };
     const scratchBytes = inner === 1 ? (before + channels + after + 8) * 4 : 0;
     b.step("local_response_norm_f32", LocalResponseNormDesc, values, outer * Math.ceil(inner / 16), scratchBytes);

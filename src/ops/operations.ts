@@ -14,7 +14,10 @@ import type {
 import type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions } from "./pool.js";
 
 export interface Operations<T> {
-  /** input [N, C, H, W], weight [M, C/groups, R, S], bias [M] → [N, M, P, Q]. Cross-correlation, as all frameworks have it. */
+  /**
+   * input [N, C, H, W], weight [M, C/groups, R, S], bias [M] → [N, M, P, Q]. A cross-correlation, as in all
+   * frameworks.
+   */
   conv2d(input: T, weight: T, bias?: T | null, options?: Conv2dOptions): T;
 
   /** input [..., K], weight [M, K], bias [M] → [..., M]: y = x w^T + b. */
@@ -69,11 +72,14 @@ export interface Operations<T> {
   hardSwish(input: T): T;
   /** x/2 (1 + erf(x / sqrt 2)), or 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). Hendrycks and Gimpel (2016). */
   gelu(input: T, options?: GeluOptions): T;
-  /** x, or slope x where x < 0. slope: one value, [C] for x [N, C, ...], or any shape that broadcasts to x's. He et al. (2015). */
+  /**
+   * x, or slope x where x < 0. slope: one value, [C] for x [N, C, ...], or any shape that broadcasts to x's. He et al.
+   * (2015).
+   */
   prelu(input: T, slope: T): T;
 
-  // Arithmetic by element, shapes broadcast as numpy has it (rank <= 8). The output takes the memory format of the first
-  // operand that has the output's shape, else of the first that has its rank.
+  // Arithmetic by element, shapes broadcast as numpy has it (rank <= 8). The output takes the memory format of the
+  // first operand that has the output's shape, else of the first that has its rank.
 
   add(a: T, b: T, options?: ArithmeticOptions): T;
   sub(a: T, b: T, options?: ArithmeticOptions): T;
@@ -86,19 +92,23 @@ export interface Operations<T> {
   softmax(input: T, options?: SoftmaxOptions): T;
   /** log(softmax(x)), exact where the softmax itself is next to 0 or 1. */
   logSoftmax(input: T, options?: SoftmaxOptions): T;
-  /** Test phase. input [N, C, ...], all else [C]: (x - mean) / sqrt(variance + epsilon) * gamma + beta. Ioffe and Szegedy (2015). */
+  /**
+   * Test phase. input [N, C, ...], all else [C]: (x - mean) / sqrt(variance + epsilon) * gamma + beta. Ioffe and
+   * Szegedy (2015).
+   */
   batchNorm(input: T, mean: T, variance: T, gamma?: T | null, beta?: T | null, options?: BatchNormOptions): T;
   /**
-   * Training phase: by the batch's own mean and variance (divided by n), which are answered too, with the running statistics
-   * after this batch: (1 - momentum) * running + momentum * batch, the variance divided by n - 1 there, as PyTorch has it.
-   * Without running statistics they start from 0 and 1.
+   * Training phase: by the batch's own mean and variance (divided by n), which are answered too, with the running
+   * statistics after this batch: (1 - momentum) * running + momentum * batch, the variance divided by n - 1 there, as
+   * PyTorch has it. Without running statistics they start from 0 and 1.
    */
   batchNormTrain(
-    input: T, gamma?: T | null, beta?: T | null, runningMean?: T | null, runningVariance?: T | null, options?: BatchNormTrainOptions,
+    input: T, gamma?: T | null, beta?: T | null, runningMean?: T | null, runningVariance?: T | null,
+    options?: BatchNormTrainOptions,
   ): { output: T; mean: T; variance: T; runningMean: T; runningVariance: T };
   /**
-   * input [N, C, ...]: x / (bias + alpha / size * sum of x^2 over `size` channels)^beta, floor((size - 1) / 2) of them before
-   * the channel at hand, as ONNX and Caffe have it. Krizhevsky et al. (2012).
+   * input [N, C, ...]: x / (bias + alpha / size * sum of x^2 over `size` channels)^beta, floor((size - 1) / 2) of them
+   * before the channel at hand, as ONNX and Caffe have it. Krizhevsky et al. (2012).
    */
   localResponseNorm(input: T, options: LocalResponseNormOptions): T;
 }
