@@ -133,7 +133,7 @@ export class Model {
       const owner = this.#owner();
       for (const input of plan.inputs) {
         const ptr = at(input.place);
-        const program = input.convert && new Program(engine, input.convert, [], arena); // a transposition has no scratch
+        const program = input.convert && new Program(engine, input.convert, [], arena); // a copy needs no scratch
         if (program) programs.push(program);
         this.#slots.set(input.name, { ...input, ptr, program });
         this.#inputTensors.set(input.name, new Tensor(owner, input.spec, ptr));

@@ -2,14 +2,13 @@
 // formats chosen, every byte and every multiply-accumulate counted. Pure.
 import { type Shape, sameShape } from "../check.js";
 import { ModelError, show } from "../errors.js";
-import { TransposeDesc } from "../gen/desc.js";
 import { isChannelsLast } from "../ops/conv-lowering.js";
 import { OPERATORS } from "../ops/index.js";
 import { build, type Operator } from "../ops/operator.js";
 import { Builder } from "../plan.js";
 import type { Target } from "../runtime/instance.js";
 import { Allocator } from "../runtime/memory.js";
-import { bytesOf, DTYPES, makeSpec, type MemoryFormat, showSpec, type TensorSpec } from "../spec.js";
+import { bytesOf, makeSpec, type MemoryFormat, type TensorSpec } from "../spec.js";
 import { type ArenaPlan, type Lifetime, planArena } from "./arena.js";
 import type { GraphData, GraphNode } from "./graph.js";
 
@@ -135,7 +134,7 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
     define(name, id);
     const other: TensorSpec = { ...spec, memoryFormat: format === "contiguous" ? "channelsLast" : "contiguous" };
     const isAlike = shape.length < 3 || (isChannelsLast(spec) && isChannelsLast(other));
-    return { name, id, spec, convert: isAlike || !canChange(spec) ? undefined : formatChange(other, spec, target) };
+    return { name, id, spec, convert: isAlike ? undefined : formatChange(other, spec, target) };
   });
 
   for (const node of graph.nodes) {
@@ -261,25 +260,12 @@ export function countOf(shape: Shape): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-/** The transposition kernel moves 4-byte elements. */
-function canChange(spec: TensorSpec): boolean {
-  return DTYPES[spec.dtype].BYTES_PER_ELEMENT === 4;
-}
-
-/** One transposition of [C, spatial] to [spatial, C], or back, for each batch element. */
+/** The same tensor in another memory format. */
 function formatChange(from: TensorSpec, to: TensorSpec, target: Target): Builder {
-  if (!canChange(from))
-    throw new ModelError(`"memoryFormat" expected ${to.memoryFormat} throughout, got ${showSpec(from)}`);
-  const b = new Builder("memoryFormat", [from], [], target);
-  const [N, C, ...spatial] = from.shape as [number, number, ...number[]];
-  const pixels = countOf(spatial);
-  const [rows, cols] = from.memoryFormat === "contiguous" ? [C, pixels] : [pixels, C];
-  const bytes = C * pixels * 4;
-  const srcPtr = (b.inputs[0] as (typeof b.inputs)[number]).ref;
-  const values = { srcPtr, dstPtr: b.output(to).ref, rows, cols, srcBatchBytes: bytes, dstBatchBytes: bytes };
-  b.step("transpose_f32", TransposeDesc, values, N * Math.ceil(rows / 4));
-  b.algorithm = `to ${to.memoryFormat}`;
-  return b;
+  const { memoryFormat } = to;
+  const builder = build(OPERATORS.toMemoryFormat as unknown as Operator, [from], [], { memoryFormat }, target);
+  builder.algorithm = memoryFormat;
+  return builder;
 }
 
 /** The same layer without its steps. */

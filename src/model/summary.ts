@@ -8,7 +8,7 @@ import { countOf, keptBytes, type ModelPlan, type ModelReport, type PlannedStep,
 import { specOf, type Weights, weightOf } from "./weights.js";
 import { Allocator } from "../runtime/memory.js";
 
-/** One layer. A layer between others that only changes the memory format is called "memoryFormat". */
+/** One layer. A layer between others that only changes the memory format has no name. */
 export interface LayerRow {
   readonly layer: string;
   readonly op: string;
