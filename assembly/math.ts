@@ -140,8 +140,9 @@ const EXP_LOW: f32 = -125;
 
 /**
  * x Phi(x) = x - x Q(x) for x >= 0, x Q(|x|) below; Q(a) = erfc(a / sqrt 2) / 2 = e^(-a^2/2) P((a-k)/(a+k)) / (a+k).
- * P: a minimax fit of degree 9 for a <= 15 and k = 3.5, 0.6 u off with rounded coefficients. Form: Shepherd and Laframboise
- * (1981). 6 ulp, down to results of 1e-38: a^2 is taken in two parts, as an error of the exponent is one of every digit.
+ * P: a minimax fit of degree 9 for a <= 15 and k = 3.5, 0.6 u off with rounded coefficients. 6 ulp, down to results of
+ * 1e-38: a^2 is taken in two parts, as an error of the exponent is one of every digit. Form: Shepherd and Laframboise
+ * (1981).
  */
 @inline export function gelu(x: v128): v128 {
   const t = minOf(maxOf(x, splat(-15.75)), splat(15.75)); // e^(-15.75^2 / 2) = e^-124

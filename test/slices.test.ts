@@ -46,6 +46,16 @@ const CALLS: readonly (readonly [string, (rt: Runtime, x: Tensor) => Tensor | Re
   ["maxPool2d", (rt, x) => rt.maxPool2d(x, { kernel: 3, stride: 2, padding: 1 })],
   ["avgPool2d", (rt, x) => rt.avgPool2d(x, { kernel: 3, stride: 2, padding: 1 })],
   ["globalAvgPool", (rt, x) => rt.globalAvgPool(x)],
+  [
+    "linear",
+    (rt, x) => {
+      using w = rt.tensor(fill([29, 37], "w"), [29, 37]);
+      using one = rt.globalAvgPool(x);
+      using row = rt.flatten(one);
+      return rt.linear(row, w);
+    },
+  ],
+  ["transpose", (rt, x) => rt.transpose(x, { permutation: [3, 1, 0, 2] })],
   ["gelu", (rt, x) => rt.gelu(x)],
   ["add", (rt, x) => rt.add(x, x, { activation: "tanh" })],
   [
