@@ -61,6 +61,7 @@ export default {
     index: "build/js/index.js",
     static: "build/js/static.js",
     "edge-light": "build/js/edge-light.js",
+    datasets: "build/js/datasets/index.js",
   },
   plugins: [binaries, measured, inlined, terser({ module: true }), budget],
   output: { dir: "dist", format: "es", chunkFileNames: "[name].js", entryFileNames: "[name].js", hoistTransitiveImports: false },

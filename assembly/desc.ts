@@ -322,3 +322,28 @@
   alpha: f32;
   beta: f32;
 }
+
+/** Columns of a transposed convolution to its output: see conv-transpose.ts. */
+@unmanaged export class GatherDesc {
+  columnsPtr: usize; // [N, H, W][R, S][M]
+  biasPtr: usize; // M rounded up to 4 floats
+  yPtr: usize; // channels-last
+  height: i32; // of the input
+  width: i32;
+  filters: i32; // M
+  outH: i32;
+  outW: i32;
+  kernelH: i32;
+  kernelW: i32;
+  strideH: i32;
+  strideW: i32;
+  dilationH: i32;
+  dilationW: i32;
+  padTop: i32;
+  padLeft: i32;
+  lo: f32;
+  hi: f32;
+  activation: i32;
+  alpha: f32;
+  beta: f32;
+}

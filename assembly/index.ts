@@ -18,3 +18,4 @@ export { batch_norm_f32, batch_norm_table_f32, batch_statistics_f32 } from "./ba
 export { local_response_norm_f32 } from "./local-response-norm";
 export { copy_nd } from "./copy";
 export { linear_f32 } from "./linear";
+export { conv_transpose_gather_f32 } from "./conv-transpose";

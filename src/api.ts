@@ -27,3 +27,6 @@ export type { LinearOptions } from "./ops/linear.js";
 export type {
   ConcatOptions, FlattenOptions, MemoryFormatOptions, PadOptions, ReshapeOptions, SliceOptions, TransposeOptions,
 } from "./ops/movement.js";
+export type { Conv1dOptions } from "./ops/conv1d.js";
+export type { ConvTranspose2dOptions } from "./ops/conv-transpose2d.js";
+export type { SeparableConv2dOptions } from "./ops/separable-conv2d.js";

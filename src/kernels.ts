@@ -32,6 +32,7 @@ export const KERNELS = [
   { name: "local_response_norm_f32", operator: "localResponseNorm", summary: "x over a power of its neighbouring channels' squares" },
   { name: "copy_nd", operator: "concat", summary: "strided copy of up to 8 dimensions, any element size" },
   { name: "linear_f32", operator: "linear", summary: "fully connected, few rows, weights read in place" },
+  { name: "conv_transpose_gather_f32", operator: "convTranspose2d", summary: "columns of a transposed convolution summed by output" },
 ] as const satisfies readonly KernelRow[];
 
 export type KernelName = (typeof KERNELS)[number]["name"];

@@ -82,7 +82,7 @@ const depthwise: Lowering = (b, conv) => {
   y.finish();
 };
 
-export const LOWERINGS: Partial<Record<ConvAlgorithm, Lowering>> = {
+export const LOWERINGS: Readonly<Record<Exclude<ConvAlgorithm, "fft">, Lowering>> = {
   direct,
   im2col,
   "implicit-gemm": implicitGemm,

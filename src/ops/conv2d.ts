@@ -1,6 +1,7 @@
 // 2-D convolution (cross-correlation, as the field calls it): y[n,m,p,q] = bias[m] + sum x[n,c,pU+r,qU+s] * w[m,c,r,s].
 import { oneOf, type Pair } from "../check.js";
 import { CONV_ROWS, type ConvAlgorithm } from "../kernels.js";
+import type { Builder, Operand } from "../plan.js";
 import { select } from "../select.js";
 import { convMacs, convShape, type Padding } from "../shape.js";
 import { type Activation, epilogue } from "./activation.js";
@@ -24,6 +25,23 @@ export interface Conv2dOptions {
 
 const ALGORITHMS = ["auto", ...CONV_ROWS.map((row) => row.algorithm)] as const;
 
+/** A convolution of rank-4 operands into the operand that `place` makes for [N, M, P, Q]. Answers algorithm, reason, MACs. */
+export function lowerConv(
+  b: Builder,
+  { input, weight, bias }: { readonly input: Operand; readonly weight: Operand; readonly bias: Operand | undefined },
+  options: Conv2dOptions,
+  place: (shape: readonly [number, number, number, number]) => Operand,
+): { readonly algorithm: ConvAlgorithm; readonly reason: string; readonly macs: number; readonly output: Operand } {
+  const shape = convShape(input.spec.shape, weight.spec.shape, options);
+  if (bias) requireShape("bias", bias.spec, [shape.M]);
+  const algorithm = oneOf("algorithm", options.algorithm ?? "auto", ALGORITHMS);
+  const { row, reason } = select(shape, b.target.variant, algorithm);
+  const end = epilogue(options.activation);
+  const output = place([shape.N, shape.M, shape.P, shape.Q]);
+  LOWERINGS[row.algorithm as "direct"](b, { shape, input, weight, bias, output, epilogue: end });
+  return { algorithm: row.algorithm, reason, macs: convMacs(shape), output };
+}
+
 export const conv2d = defineOperator({
   name: "conv2d",
   inputs: ["input"],
@@ -31,20 +49,13 @@ export const conv2d = defineOperator({
   required: 1,
   options: ["stride", "padding", "dilation", "groups", "activation", "algorithm"],
   lower(b, options: Conv2dOptions) {
-    const [input] = b.inputs as [(typeof b.inputs)[number]];
-    const [weight, bias] = b.params as [(typeof b.inputs)[number], (typeof b.inputs)[number] | undefined];
-    const x = requireRank("input", input.spec, 4, "[N, C, H, W]");
-    const w = requireRank("weight", weight.spec, 4, "[M, C/groups, R, S]");
-    const shape = convShape(x, w, options);
-    if (bias) requireShape("bias", bias.spec, [shape.M]);
-    const algorithm = oneOf("algorithm", options.algorithm ?? "auto", ALGORITHMS);
-    const { row, reason } = select(shape, b.target.variant, algorithm);
-    const output = b.output(outputSpec([shape.N, shape.M, shape.P, shape.Q], input.spec));
-    b.algorithm = row.algorithm;
-    b.reason = reason;
-    b.macs = convMacs(shape);
-    const lower = LOWERINGS[row.algorithm];
-    if (!lower) throw new Error(`internal: ${row.algorithm} has no lowering`);
-    lower(b, { shape, input, weight, bias, output, epilogue: epilogue(options.activation) });
+    const [input] = b.inputs as [Operand];
+    const [weight, bias] = b.params as [Operand, Operand | undefined];
+    requireRank("input", input.spec, 4, "[N, C, H, W]");
+    requireRank("weight", weight.spec, 4, "[M, C/groups, R, S]");
+    const done = lowerConv(b, { input, weight, bias }, options, (shape) => b.output(outputSpec(shape, input.spec)));
+    b.algorithm = done.algorithm;
+    b.reason = done.reason;
+    b.macs = done.macs;
   },
 });

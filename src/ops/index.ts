@@ -4,15 +4,21 @@ import type { Plan } from "../plan.js";
 import * as activations from "./activations.js";
 import * as arithmetic from "./arithmetic.js";
 import { batchNorm, batchNormTrain } from "./batch-norm.js";
+import { conv1d } from "./conv1d.js";
 import { conv2d } from "./conv2d.js";
+import { convTranspose2d } from "./conv-transpose2d.js";
 import { linear, matmul } from "./linear.js";
 import { localResponseNorm } from "./local-response-norm.js";
 import * as movement from "./movement.js";
 import * as pools from "./pool.js";
+import { separableConv2d } from "./separable-conv2d.js";
 import { logSoftmax, softmax } from "./softmax.js";
 
 export const OPERATORS = {
   conv2d,
+  conv1d,
+  convTranspose2d,
+  separableConv2d,
   linear,
   matmul,
   ...pools,

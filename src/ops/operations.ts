@@ -4,8 +4,11 @@
 import type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./activations.js";
 import type { ArithmeticOptions } from "./arithmetic.js";
 import type { BatchNormOptions, BatchNormTrainOptions } from "./batch-norm.js";
+import type { Conv1dOptions } from "./conv1d.js";
 import type { Conv2dOptions } from "./conv2d.js";
+import type { ConvTranspose2dOptions } from "./conv-transpose2d.js";
 import type { LocalResponseNormOptions } from "./local-response-norm.js";
+import type { SeparableConv2dOptions } from "./separable-conv2d.js";
 import type { SoftmaxOptions } from "./softmax.js";
 import type { LinearOptions } from "./linear.js";
 import type {
@@ -19,6 +22,22 @@ export interface Operations<T> {
    * frameworks.
    */
   conv2d(input: T, weight: T, bias?: T | null, options?: Conv2dOptions): T;
+  /** input [N, C, L], weight [M, C/groups, K], bias [M] → [N, M, Q]. */
+  conv1d(input: T, weight: T, bias?: T | null, options?: Conv1dOptions): T;
+  /**
+   * input [N, C, H, W], weight [C, M/groups, R, S], bias [M] → [N, M, P, Q] with
+   * P = (H - 1) stride - padding + dilation (R - 1) + outputPadding + 1.
+   */
+  convTranspose2d(input: T, weight: T, bias?: T | null, options?: ConvTranspose2dOptions): T;
+  /** input [N, C, H, W], depthwiseWeight [kC, 1, R, S], pointwiseWeight [M, kC, 1, 1], bias [M], depthwiseBias [kC] → [N, M, P, Q]. */
+  separableConv2d(
+    input: T,
+    depthwiseWeight: T,
+    pointwiseWeight: T,
+    bias?: T | null,
+    depthwiseBias?: T | null,
+    options?: SeparableConv2dOptions,
+  ): T;
 
   /** input [..., K], weight [M, K], bias [M] → [..., M]: y = x w^T + b. */
   linear(input: T, weight: T, bias?: T | null, options?: LinearOptions): T;
