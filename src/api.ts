@@ -21,6 +21,7 @@ export { createModel, Model, type ModelOptions, type ModelTensor } from "./model
 export type { ModelReport } from "./model/planner.js";
 export { type LayerRow, type Profile, type ProfileRow, summarize, type Summary } from "./model/summary.js";
 export { alexnet, alexnetTextbook, lenet5, randomWeights, type TextbookRow, type ZooOptions } from "./model/zoo.js";
+export { readSafetensors, writeSafetensors } from "./model/safetensors.js";
 export type { HostTensor, WeightMap, Weights } from "./model/weights.js";
 export type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions, PoolOptions } from "./ops/pool.js";
 export type { LinearOptions } from "./ops/linear.js";
