@@ -26,7 +26,7 @@ export function compareMethods(rt, title, { input, weight, options }) {
     try {
       plan = rt.plan.conv2d({ input, memoryFormat, weight: w, ...options, algorithm });
     } catch (error) {
-      if (error instanceof UnsupportedError) return `${algorithm.padEnd(14)} does not do this layer: ${error.message}`;
+      if (error instanceof UnsupportedError) return `${algorithm.padEnd(14)}  ${error.message}`;
       throw error;
     }
     const y = rt.empty(plan.outputs[0]);
