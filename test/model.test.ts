@@ -250,6 +250,18 @@ describe("model", () => {
     );
   });
 
+  it("shows what a separable block saves", () => {
+    const g = new Graph();
+    const x = g.input("x", [1, 32, 14, 14]);
+    const [wide, narrow] = [g.parameter("d", [32, 1, 3, 3]), g.parameter("p", [64, 32, 1, 1])];
+    g.output("y", g.layer("block").separableConv2d(x, wide, narrow, null, null, { padding: 1 }));
+    const summary = summarize(rt, g);
+    const [row] = summary.rows;
+    expect(row?.macs).toBe(14 * 14 * 32 * 9 + 14 * 14 * 32 * 64);
+    expect(row?.saving).toBeCloseTo(1 / 64 + 1 / 9, 12);
+    expect(String(summary)).toContain("12.7 % of a full convolution's MACs");
+  });
+
   it("profiles every layer", () => {
     const { rows, totals } = model.profile({ image: x }, { runs: 3 });
     expect(rows.length).toBe(model.summary().rows.length);

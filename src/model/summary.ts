@@ -105,15 +105,14 @@ function rowOf(plan: ModelPlan, { node, builder }: PlannedStep, counted: Set<str
     parameters,
     bytes,
   };
-  return node?.op === ("separableConv2d" as string) ? { ...row, saving: savingOf(builder) } : row;
+  return node?.op === "separableConv2d" ? { ...row, saving: savingOf(builder) } : row;
 }
 
-/** (HWCRS + HWCM) / (HWCMRS) = 1 / M + 1 / (RS), with depthwise weights [C, 1, R, S] and pointwise ones [M, C, 1, 1]. */
-function savingOf(builder: PlannedStep["builder"]): number {
-  const [depthwise, pointwise] = builder.params.filter((param) => param?.spec.shape.length === 4);
-  const [, , R, S] = depthwise?.spec.shape as [number, number, number, number];
-  const M = pointwise?.spec.shape[0] as number;
-  return 1 / M + 1 / (R * S);
+/** (HWCRS + HWCM) / (HWCMRS): what a separable block takes of a full convolution from its input to its output. */
+function savingOf({ inputs, params, outputs, macs }: PlannedStep["builder"]): number {
+  const channels = inputs[0]?.spec.shape[1] as number;
+  const [, , R, S] = params[0]?.spec.shape as [number, number, number, number];
+  return macs / (countOf(outputs[0]?.spec.shape as Shape) * channels * R * S);
 }
 
 interface Timed {
