@@ -121,8 +121,9 @@
   biasGroupBytes: i32;
   tileH: i32; // Winograd: m, 1 where that direction has one tap. FFT: log2 of the transform size
   tileW: i32;
-  tileBlock: i32; // Winograd: tiles a block
-  zerosPtr: usize; // Winograd: 8 zeros at least for every column block
+  tileBlock: i32; // Winograd: tiles a block. FFT: pairs of tiles a block
+  zerosPtr: usize; // Winograd: a column block of zeros. FFT: two rows of Z
+  twiddlesPtr: usize; // FFT: cos, sin of -2πk/L for k < L/2
   tileRows: i32; // most rows of a GEMM micro-tile
   colBlock: i32; // Winograd: output channels a block, a multiple of 8
   lo: f32;
@@ -346,4 +347,23 @@
   activation: i32;
   alpha: f32;
   beta: f32;
+}
+
+/** Weights [M, C/groups, R, S] to spectra: see conv-fft.ts. One work item is 4 filters (of a group). */
+@unmanaged export class FftWeightsDesc {
+  srcPtr: usize;
+  dstPtr: usize;
+  twiddlesPtr: usize;
+  size: i32; // L
+  filters: i32; // M per group; all of them when depthwise
+  channels: i32; // C per group
+  kernelH: i32;
+  kernelW: i32;
+  dilationH: i32;
+  dilationW: i32;
+  filterBytes: i32; // source strides
+  channelBytes: i32;
+  kernelHBytes: i32;
+  kernelWBytes: i32;
+  dstGroupBytes: i32;
 }

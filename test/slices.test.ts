@@ -26,7 +26,7 @@ function slice(rt: Runtime, sliced: Set<string>): void {
 const SHAPE = [2, 37, 11, 13];
 
 const CALLS: readonly (readonly [string, (rt: Runtime, x: Tensor) => Tensor | Record<string, Tensor>])[] = [
-  ...(["auto", "direct", "im2col", "implicit-gemm", "winograd23", "winograd43", "winograd63"] as const).map(
+  ...(["auto", "direct", "im2col", "implicit-gemm", "winograd23", "winograd43", "winograd63", "fft"] as const).map(
     (algorithm) =>
       [
         `conv2d ${algorithm}`,
@@ -41,6 +41,20 @@ const CALLS: readonly (readonly [string, (rt: Runtime, x: Tensor) => Tensor | Re
     (rt, x) => {
       using w = rt.tensor(fill([37, 1, 3, 3], "w"), [37, 1, 3, 3]);
       return rt.conv2d(x, w, null, { padding: 1, groups: 37, activation: "hardSwish" });
+    },
+  ],
+  [
+    "conv2d fft, depthwise",
+    (rt, x) => {
+      using w = rt.tensor(fill([37, 1, 5, 5], "w"), [37, 1, 5, 5]);
+      return rt.conv2d(x, w, null, { padding: 2, groups: 37, algorithm: "fft" });
+    },
+  ],
+  [
+    "convTranspose2d",
+    (rt, x) => {
+      using w = rt.tensor(fill([37, 6, 3, 3], "w"), [37, 6, 3, 3]);
+      return rt.convTranspose2d(x, w, null, { stride: 2 });
     },
   ],
   ["maxPool2d", (rt, x) => rt.maxPool2d(x, { kernel: 3, stride: 2, padding: 1 })],

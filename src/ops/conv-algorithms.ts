@@ -9,6 +9,7 @@ import {
   ROW_TABLE_BYTES, roundUp,
 } from "./conv-lowering.js";
 
+import { lowerFft } from "./conv-fft.js";
 import { lowerWinograd } from "./conv-winograd.js";
 
 type Lowering = (b: Builder, conv: Conv) => void;
@@ -82,11 +83,12 @@ const depthwise: Lowering = (b, conv) => {
   y.finish();
 };
 
-export const LOWERINGS: Readonly<Record<Exclude<ConvAlgorithm, "fft">, Lowering>> = {
+export const LOWERINGS: Readonly<Record<ConvAlgorithm, Lowering>> = {
   direct,
   im2col,
   "implicit-gemm": implicitGemm,
   depthwise,
+  fft: lowerFft,
   winograd23: (b, conv) => lowerWinograd(b, conv, 2),
   winograd43: (b, conv) => lowerWinograd(b, conv, 4),
   winograd63: (b, conv) => lowerWinograd(b, conv, 6),

@@ -192,7 +192,7 @@ export function convValues(
     kernelH: s.R, kernelW: s.S, strideH: s.strideH, strideW: s.strideW, dilationH: s.dilationH, dilationW: s.dilationW,
     padTop: s.padding[0], padLeft: s.padding[1],
     wGroupBytes: weights.groupBytes, biasGroupBytes: bias.groupBytes,
-    tileH: 0, tileW: 0, tileBlock: 0, zerosPtr: NONE, tileRows: b.target.tileRows, colBlock: 0,
+    tileH: 0, tileW: 0, tileBlock: 0, zerosPtr: NONE, twiddlesPtr: NONE, tileRows: b.target.tileRows, colBlock: 0,
     ...epilogue,
   };
 }

@@ -38,7 +38,7 @@ export function lowerConv(
   const { row, reason } = select(shape, b.target.variant, algorithm);
   const end = epilogue(options.activation);
   const output = place([shape.N, shape.M, shape.P, shape.Q]);
-  LOWERINGS[row.algorithm as "direct"](b, { shape, input, weight, bias, output, epilogue: end });
+  LOWERINGS[row.algorithm](b, { shape, input, weight, bias, output, epilogue: end });
   return { algorithm: row.algorithm, reason, macs: convMacs(shape), output };
 }
 
