@@ -379,6 +379,19 @@ describe("model", () => {
       /^"y" expected a value of the graph, got "n"$/,
     );
     fails(() => createModel(rt, { ...data, nodes: [], outputs: [] }, WEIGHTS), ModelError, /at least one output/);
+    const [output] = data.outputs;
+    const input = { name: "later", shape: [1, 3, 5, 5], dtype: "float32" } as const;
+    fails(
+      () => createModel(rt, { ...data, inputs: [input], outputs: [output, output] }, WEIGHTS),
+      ModelError,
+      /"y" twice$/,
+    );
+    fails(() => createModel(rt, { ...data, inputs: [input, input] }, WEIGHTS), ModelError, /"later" twice$/);
+    fails(
+      () => createModel(rt, { ...data, inputs: [{ ...input, name: "a.weight" }] }, WEIGHTS),
+      ModelError,
+      /"a.weight" twice$/,
+    );
     expect(rt.report()).toEqual(before);
   });
 

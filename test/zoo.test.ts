@@ -113,6 +113,7 @@ describe("zoo", () => {
     const data = fill([1, 3, 227, 227], "photo");
     const model = createModel(rt, graph, random);
     expect(rt.report().bytesInUse - before).toBe(model.plan.totalBytes);
+    expect(rt.report().peakBytes - before).toBeLessThan(1.01 * model.plan.totalBytes);
     const image = rt.tensor(data, [1, 3, 227, 227]);
     const probabilities = (model.run({ image })["probabilities"] as Tensor).toArray() as Float32Array;
     model.dispose();

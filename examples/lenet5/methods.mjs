@@ -2,7 +2,7 @@
 import { UnsupportedError } from "lanewise";
 import { progressBar } from "../../scripts/progress.mjs";
 
-const METHODS = ["direct", "im2col", "implicit-gemm", "winograd23", "winograd43", "winograd63"];
+const METHODS = ["direct", "im2col", "implicit-gemm", "winograd23", "winograd43", "winograd63", "fft"];
 const RUNS = 7;
 
 /** Answers a table as text. Median of RUNS runs after one to warm up; channels-last, weights prepared. */

@@ -7,12 +7,12 @@ import { integer, knownOptions, sameShape } from "../check.js";
 import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../errors.js";
 import type { Runtime } from "../lanewise.js";
 import { isChannelsLast } from "../ops/conv-lowering.js";
-import { Program } from "../plan.js";
-import { Allocator, alignUp } from "../runtime/memory.js";
+import type { Program } from "../plan.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData } from "../spec.js";
 import { Tensor, type TensorOwner } from "../tensor.js";
 import type { GraphData } from "./graph.js";
-import { type ModelPlan, type ModelReport, type Place, type PlannedInput, planModel } from "./planner.js";
+import { type Loaded, loadPlan } from "./load.js";
+import { type ModelPlan, type ModelReport, type PlannedInput, planModel } from "./planner.js";
 import { type Profile, profileOf, type Summary, summaryOf } from "./summary.js";
 import { specOf, type Weights, weightOf } from "./weights.js";
 
@@ -66,8 +66,7 @@ export class Model {
   readonly #slots = new Map<string, Slot>();
   readonly #inputTensors = new Map<string, Tensor>();
   readonly #results: Readonly<Record<string, Tensor>>;
-  readonly #programs: readonly Program[];
-  readonly #taken: number[] = []; // the arena and weights read in place
+  readonly #loaded: Loaded;
   #disposed = false;
 
   /** Internal: use createModel(). */
@@ -75,77 +74,19 @@ export class Model {
     this.#runtime = runtime;
     this.#plan = plan;
     this.plan = plan.report;
-    const { engine } = runtime;
-    const { allocator } = engine.heap;
-    const programs: Program[] = [];
-    try {
-      const arena = this.#allocate(plan.arena.bytes, this.#taken);
-      const resident = new Map(
-        [...plan.resident].map((name) => {
-          const ptr = this.#allocate(weightOf(weights, name).data.byteLength, this.#taken);
-          return [name, this.#load(weights, name, ptr)];
-        }),
-      );
-      const at = (place: Place) =>
-        "param" in place ? (resident.get(place.param) as number) : arena + (plan.arena.offsets[place.block] as number);
-
-      // Largest weights first: each later layer then fits into the room that a raw copy left behind.
-      const rawBytes = plan.steps.map(({ params }) =>
-        params.reduce(
-          (sum, name) => sum + (name === undefined || resident.has(name) ? 0 : weightOf(weights, name).data.byteLength),
-          0,
-        ),
-      );
-      const order = plan.steps
-        .map((_, i) => i)
-        .sort((a, b) => (rawBytes[b] as number) - (rawBytes[a] as number) || a - b);
-      const made = new Array<Program>(plan.steps.length);
-      for (const index of order) {
-        const step = plan.steps[index] as ModelPlan["steps"][number];
-        const run = at({ block: step.run });
-        const temporary: number[] = [];
-        // Nothing runs yet, so raw weights wait in the arena, but for the step's own workspace, where they fit there.
-        const gaps = [
-          { from: arena, to: run },
-          { from: alignUp(run + step.builder.runBytes), to: arena + plan.arena.bytes },
-        ];
-        const raw = (name: string): number => {
-          const bytes = Allocator.sizeOf(weightOf(weights, name).data.byteLength);
-          const gap = gaps.find(({ from, to }) => to - from >= bytes);
-          if (gap === undefined) return this.#load(weights, name, this.#allocate(bytes, temporary));
-          gap.from += bytes;
-          return this.#load(weights, name, gap.from - bytes);
-        };
-        try {
-          const params = step.params.map((name) =>
-            name === undefined ? undefined : (resident.get(name) ?? raw(name)),
-          );
-          const program = new Program(engine, step.builder, params, run);
-          programs.push(program);
-          program.bind(step.inputs.map(at), step.outputs.map(at));
-          made[index] = program;
-        } finally {
-          for (const ptr of temporary) allocator.free(ptr);
-        }
-      }
-      this.#programs = made;
-
-      const owner = this.#owner();
-      for (const input of plan.inputs) {
-        const ptr = at(input.place);
-        const program = input.convert && new Program(engine, input.convert, [], arena); // a copy needs no scratch
-        if (program) programs.push(program);
-        this.#slots.set(input.name, { ...input, ptr, program });
-        this.#inputTensors.set(input.name, new Tensor(owner, input.spec, ptr));
-      }
-      this.#results = Object.freeze(
-        Object.fromEntries(plan.outputs.map(({ name, spec, place }) => [name, new Tensor(owner, spec, at(place))])),
-      );
-    } catch (error) {
-      for (const program of programs) program.dispose();
-      for (const ptr of this.#taken) allocator.free(ptr);
-      throw error;
-    }
+    this.#loaded = loadPlan(runtime.engine, plan, weights);
+    const { addressOf, converts } = this.#loaded;
+    const owner = this.#owner();
+    plan.inputs.forEach((input, i) => {
+      const ptr = addressOf(input.place);
+      this.#slots.set(input.name, { ...input, ptr, program: converts[i] });
+      this.#inputTensors.set(input.name, new Tensor(owner, input.spec, ptr));
+    });
+    this.#results = Object.freeze(
+      Object.fromEntries(
+        plan.outputs.map(({ name, spec, place }) => [name, new Tensor(owner, spec, addressOf(place))]),
+      ),
+    );
     const shown = ({ name, spec }: { name: string; spec: Tensor["spec"] }): ModelTensor => ({ name, ...spec });
     this.inputs = plan.inputs.map(shown);
     this.outputs = plan.outputs.map(shown);
@@ -163,7 +104,7 @@ export class Model {
    */
   run(tensors?: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>> {
     this.#accept(tensors);
-    for (const program of this.#programs) program.run();
+    for (const program of this.#loaded.programs) program.run();
     return this.#results;
   }
 
@@ -195,10 +136,10 @@ export class Model {
     knownOptions("profile options", options, ["runs"]);
     const runs = integer("runs", options.runs ?? 5, 1, 10_000);
     this.run(tensors);
-    const times = this.#programs.map(() => new Float64Array(runs));
+    const times = this.#loaded.programs.map(() => new Float64Array(runs));
     for (let i = 0; i < runs; i++) {
       this.#accept(tensors);
-      this.#programs.forEach((program, step) => {
+      this.#loaded.programs.forEach((program, step) => {
         const start = performance.now();
         program.run();
         (times[step] as Float64Array)[i] = (performance.now() - start) * 1e3;
@@ -214,28 +155,11 @@ export class Model {
   dispose(): void {
     if (this.disposed) return;
     this.#disposed = true;
-    const { allocator } = this.#runtime.engine.heap;
-    for (const program of this.#programs) program.dispose();
-    for (const { program } of this.#slots.values()) program?.dispose();
-    for (const ptr of this.#taken) allocator.free(ptr);
+    this.#loaded.free();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-
-  /** Allocates; the address goes to `taken` too. */
-  #allocate(bytes: number, taken: number[]): number {
-    const ptr = this.#runtime.engine.heap.allocator.allocate(bytes);
-    taken.push(ptr);
-    return ptr;
-  }
-
-  /** Copies a weight into linear memory and answers its address. */
-  #load(weights: Weights, name: string, ptr: number): number {
-    const { data } = weightOf(weights, name);
-    this.#runtime.engine.heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), ptr);
-    return ptr;
   }
 
   #owner(): TensorOwner {

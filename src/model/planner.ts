@@ -86,13 +86,15 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   const named = new Map<string, number>();
   const lowered: Lowered[] = [];
   const parameters = new Map<string, TensorSpec>();
+  const isParameter = new Set(graph.parameters.map((entry) => entry.name));
 
   const add = (spec: TensorSpec, param?: string): number => items.push({ spec, root: items.length, param }) - 1;
   const item = (id: number): Item => items[id] as Item;
   /** The same bytes seen as another tensor. */
   const share = (id: number, spec: TensorSpec): number => items.push({ ...item(id), spec }) - 1;
   const define = (name: string, id: number): void => {
-    if (named.has(name)) throw new ModelError(`"graph" expected each value once, got ${show(name)} twice`);
+    if (named.has(name) || isParameter.has(name))
+      throw new ModelError(`"graph" expected each value once, got ${show(name)} twice`);
     named.set(name, id);
   };
   const parameter = (name: string): TensorSpec => {
@@ -106,7 +108,6 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
     parameters.set(name, spec);
     return spec;
   };
-  const isParameter = new Set(graph.parameters.map((entry) => entry.name));
   const operand = (node: string, name: string): number => {
     const id = named.get(name);
     if (id !== undefined) return id;
@@ -165,7 +166,10 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   }
 
   if (graph.outputs.length === 0) throw new ModelError(`"graph" expected at least one output, got none`);
-  const outputs = graph.outputs.map(({ name, value, memoryFormat }) => {
+  const outputs = graph.outputs.map(({ name, value, memoryFormat }, i) => {
+    if (graph.outputs.findIndex((output) => output.name === name) !== i) {
+      throw new ModelError(`"graph" expected each output once, got ${show(name)} twice`);
+    }
     const id = named.get(value);
     if (id === undefined) throw new ModelError(`"${name}" expected a value of the graph, got ${show(value)}`);
     if (item(id).param !== undefined)
