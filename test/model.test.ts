@@ -6,17 +6,20 @@ import {
   type HostTensor,
   type Model,
   ModelError,
+  type Operations,
   OutOfMemoryError,
   type Runtime,
   sequential,
   ShapeError,
   summarize,
   type Tensor,
+  type Value,
 } from "../src/api.js";
 import { createRuntime } from "../src/index.js";
 import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
 import { abs, conv2d, map, type Ref, ref, relu } from "./reference.js";
+import { toChannelsLast } from "./tensors.js";
 import { dotTolerance, expectClose } from "./tolerance.js";
 
 function host(shape: readonly number[], seed: string): HostTensor {
@@ -63,7 +66,7 @@ describe.each(BINARIES)("model on $name", (binary) => {
     using model = createModel(rt, twoLayers(arena), WEIGHTS);
     using x = rt.tensor(image, IMAGE);
     using wanted = rt.empty(IMAGE, { memoryFormat: "channelsLast" });
-    wanted.data.set(toChannelsLast(image) as never);
+    wanted.data.set(toChannelsLast(image, IMAGE) as never);
     for (const tensor of [x, wanted, x]) {
       const result = model.run({ image: tensor });
       expectClose(result["y"]?.toArray() as Float32Array, y, tolerance, "y");
@@ -102,16 +105,6 @@ describe.each(BINARIES)("model on $name", (binary) => {
     expect(rt.report()).toEqual(before);
   });
 });
-
-function toChannelsLast(data: Float32Array): Float32Array {
-  const [N, C, H, W] = IMAGE;
-  return Float32Array.from({ length: data.length }, (_, i) => {
-    const c = i % C;
-    const pixel = Math.floor(i / C) % (H * W);
-    const n = Math.floor(i / (C * H * W));
-    return data[(n * C + c) * H * W + pixel] as number;
-  });
-}
 
 describe("model", () => {
   let rt: Runtime;
@@ -163,7 +156,7 @@ describe("model", () => {
     const expected = y.toArray();
     using grown = rt.empty([1_000_000]);
     expect(grown.size).toBe(1_000_000);
-    model.input("image").set(toChannelsLast(image) as never);
+    model.input("image").set(toChannelsLast(image, IMAGE) as never);
     model.run();
     expect(model.output("y")).toEqual(expected);
     expect(() => model.input("y")).toThrow(new ModelError(`"input" expected one of image, got "y"`));
@@ -211,6 +204,52 @@ describe("model", () => {
       );
       expectClose(out.p.toArray() as Float32Array, relu(ref([7], weights.v.data as Float32Array)), 1e-5, "p");
     }
+  });
+
+  it("runs branches, constants, views and several outputs as single calls do", () => {
+    const shape = [2, 6, 5, 7];
+    const weights = {
+      w: host([6, 6, 3, 3], "w"),
+      shift: host([1, 6, 5, 1], "shift"), // a whole image's axes: another memory format than the activations'
+      scale: host([6, 1, 1], "scale"),
+      mean: host([6], "mean"),
+      variance: { ...host([6], "variance"), data: fill([6], "variance").map((value) => 1 + value * value) },
+      gamma: host([6], "gamma"),
+      beta: host([6], "beta"),
+      fc: host([3, 12], "fc"),
+    };
+    const build = <T>(op: Operations<T>, x: T, p: (name: keyof typeof weights) => T) => {
+      const a = op.conv2d(x, p("w"), null, { padding: 1 });
+      const b = op.add(op.mul(a, p("scale")), p("shift"));
+      const trained = op.batchNormTrain(b, p("gamma"), p("beta"), p("mean"), p("variance"));
+      const c = op.concat([op.relu(trained.output), op.add(x, b)], { axis: 1 });
+      const pooled = op.globalAvgPool(c); // [2, 12, 1, 1]: flatten is a view
+      const y = op.softmax(op.linear(op.flatten(pooled), p("fc")));
+      return { y, mean: trained.mean, wide: op.reshape(c, { shape: [4, 6, 7, 5] }) };
+    };
+    const g = new Graph();
+    const values = build<Value>(g as unknown as Operations<Value>, g.input("x", shape), (name) => g.parameter(name));
+    for (const [name, value] of Object.entries(values)) g.output(name, value);
+    const data = fill(shape, "x");
+    using tensor = rt.tensor(data, shape);
+    const tensors = new Map(Object.entries(weights).map(([name, w]) => [name, rt.tensor(w.data, w.shape)]));
+    const expected = build<Tensor>(rt, tensor, (name) => tensors.get(name) as Tensor);
+    using branches = createModel(rt, g, weights);
+    expect(branches.summary().rows.find((row) => row.op === "flatten")?.algorithm).toBe("view");
+    const before = rt.report();
+    for (let i = 0; i < 2; i++) {
+      const out = branches.run({ x: tensor }) as Record<keyof typeof expected, Tensor>;
+      for (const name of ["y", "mean", "wide"] as const) {
+        expect(out[name].shape).toEqual(expected[name].shape);
+        expectClose(
+          out[name].toArray() as Float32Array,
+          ref(out[name].shape, expected[name].toArray() as Float32Array),
+          2e-5,
+          name,
+        );
+      }
+    }
+    expect(rt.report()).toEqual(before);
   });
 
   it("summarises layers, their sums, and the same without a model", () => {
