@@ -14,7 +14,7 @@ export {
 export type { LocalResponseNormOptions } from "./ops/local-response-norm.js";
 export type { Operations } from "./ops/operations.js";
 export type { Conv2dOptions } from "./ops/conv2d.js";
-export type { ConvAlgorithm } from "./kernels.js";
+export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels.js";
 export type { Padding } from "./shape.js";
 export { Graph, type GraphData, type GraphInput, type GraphNode, type GraphOperations, type GraphOutput, type GraphParameter, Layer, sequential, type SequentialLayer, Value } from "./model/graph.js";
 export { createModel, Model, type ModelOptions, type ModelTensor } from "./model/model.js";

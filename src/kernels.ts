@@ -199,3 +199,6 @@ function winograd(m: 2 | 4 | 6): ConvRow {
     },
   };
 }
+
+/** Names of all convolution algorithms, as the `algorithm` option takes them. */
+export const CONV_ALGORITHMS: readonly ConvAlgorithm[] = CONV_ROWS.map((row) => row.algorithm);

@@ -1,6 +1,6 @@
 // 2-D convolution (cross-correlation, as the field calls it): y[n,m,p,q] = bias[m] + sum x[n,c,pU+r,qU+s] * w[m,c,r,s].
 import { oneOf, type Pair } from "../check.js";
-import { CONV_ROWS, type ConvAlgorithm } from "../kernels.js";
+import { CONV_ALGORITHMS, type ConvAlgorithm } from "../kernels.js";
 import type { Builder, Operand } from "../plan.js";
 import { select } from "../select.js";
 import { convMacs, convShape, type Padding } from "../shape.js";
@@ -23,7 +23,7 @@ export interface Conv2dOptions {
   readonly algorithm?: ConvAlgorithm | "auto";
 }
 
-const ALGORITHMS = ["auto", ...CONV_ROWS.map((row) => row.algorithm)] as const;
+const ALGORITHMS = ["auto", ...CONV_ALGORITHMS] as const;
 
 /** A convolution of rank-4 operands into the operand that `place` makes for [N, M, P, Q]. Answers algorithm, reason, MACs. */
 export function lowerConv(

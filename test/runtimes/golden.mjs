@@ -1,0 +1,108 @@
+// The golden script: the same file in every runtime. Imports the installed package, takes its data as JavaScript, and
+// answers a report that run.mjs checks. Needs no permission, no file, no network.
+import {
+  CONV_ALGORITHMS, createModel, createRuntime, DisposedError, lenet5, readSafetensors, ShapeError, UnsupportedError,
+} from "lanewise";
+import { readIdx } from "lanewise/datasets";
+import { digits, labels, weights } from "./fixtures.mjs";
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+}
+
+/** FNV-1a over the bytes of a float array: equal hashes, equal bits. */
+function hashOf(floats) {
+  let hash = 0x811c9dc5;
+  for (const byte of new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash >>> 0).toString(16);
+}
+
+function assert(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+/** Every algorithm against plain loops. */
+function convolutions(rt) {
+  const done = [];
+  for (const algorithm of CONV_ALGORITHMS) {
+    const groups = algorithm === "depthwise" ? 6 : 1;
+    const [C, M, H, W] = [6, groups === 1 ? 10 : 6, 9, 11];
+    const perGroup = C / groups;
+    const x = Float32Array.from({ length: C * H * W }, (_, i) => Math.sin(i * 0.7));
+    const w = Float32Array.from({ length: M * perGroup * 9 }, (_, i) => Math.cos(i * 1.3));
+    const b = Float32Array.from({ length: M }, (_, i) => i / 10);
+    const input = rt.tensor(x, [1, C, H, W]);
+    const weight = rt.tensor(w, [M, perGroup, 3, 3]);
+    const bias = rt.tensor(b, [M]);
+    const y = rt.conv2d(input, weight, bias, { padding: 1, groups, activation: "relu", algorithm });
+    const got = y.toArray();
+    for (let i = 0; i < got.length; i++) {
+      const [m, p, q] = [Math.floor(i / (H * W)), Math.floor(i / W) % H, i % W];
+      let sum = b[m];
+      for (let c = 0; c < perGroup; c++) {
+        for (let tap = 0; tap < 9; tap++) {
+          const [h, v] = [p + Math.floor(tap / 3) - 1, q + (tap % 3) - 1];
+          if (h < 0 || h >= H || v < 0 || v >= W) continue;
+          const channel = groups === 1 ? c : m;
+          sum += x[(channel * H + h) * W + v] * w[(m * perGroup + c) * 9 + tap];
+        }
+      }
+      assert(Math.abs(got[i] - Math.max(sum, 0)) < 1e-4, `${algorithm}: expected ${Math.max(sum, 0)}, got ${got[i]}`);
+    }
+    for (const tensor of [input, weight, bias, y]) tensor.dispose();
+    done.push(algorithm);
+  }
+  return done;
+}
+
+/** LeNet-5 on ten digits, one at a time. */
+async function reading(rt) {
+  const { data, shape } = await readIdx(bytesOf(digits));
+  const model = createModel(rt, lenet5({ batch: 1 }), readSafetensors(bytesOf(weights)));
+  const logits = new Float32Array(shape[0] * 10);
+  let right = 0;
+  for (let i = 0; i < shape[0]; i++) {
+    const image = rt.tensor(Float32Array.from(data.subarray(i * 784, (i + 1) * 784), (p) => p / 255), [1, 1, 28, 28]);
+    const scores = model.run({ image }).logits.toArray();
+    logits.set(scores, i * 10);
+    if (scores.indexOf(Math.max(...scores)) === labels[i]) right++;
+    image.dispose();
+  }
+  model.dispose();
+  return { right, of: shape[0], hash: hashOf(logits) };
+}
+
+function refusals(rt) {
+  const refuses = (act, type) => {
+    try {
+      act();
+    } catch (error) {
+      return error instanceof type;
+    }
+    return false;
+  };
+  const x = rt.zeros([1, 3, 4, 4]);
+  const w = rt.zeros([2, 3, 3, 3]);
+  assert(refuses(() => rt.conv2d(x, w, null, { groups: 2 }), ShapeError), "groups that do not divide are a ShapeError");
+  assert(refuses(() => rt.conv2d(x, w, null, { stride: 0 }), RangeError), "a zero stride is a RangeError");
+  assert(refuses(() => rt.conv2d(x, w, null, { stride: 2, algorithm: "winograd43" }), UnsupportedError), "Winograd has stride 1");
+  w.dispose();
+  assert(refuses(() => rt.conv2d(x, w), DisposedError), "a disposed tensor is a DisposedError");
+  x.dispose();
+}
+
+/** variants: "auto" always, and by name what this entry of the package has. */
+export async function golden(variants = ["auto", "simd"]) {
+  const results = [];
+  for (const variant of variants) {
+    const rt = await createRuntime({ variant });
+    const algorithms = convolutions(rt);
+    const lenet = await reading(rt);
+    refusals(rt);
+    const report = rt.report();
+    assert(report.bytesInUse === 0 && report.liveTensors === 0 && report.livePlans === 0, `leak: ${JSON.stringify(report)}`);
+    rt.dispose();
+    results.push({ asked: variant, variant: report.variant, reason: report.reason, algorithms, lenet });
+  }
+  return results;
+}

