@@ -33,7 +33,8 @@ const budget = {
       for (const next of byName.get(name).imports) reach(next, seen);
       return seen;
     };
-    for (const chunk of chunks) console.log(`  ${chunk.fileName.padEnd(24)} ${chunk.code.length} B, ${gzip(chunk)} B gzip`);
+    for (const chunk of chunks)
+      console.log(`  ${chunk.fileName.padEnd(24)} ${chunk.code.length} B, ${gzip(chunk)} B gzip`);
     const core = [...reach("index.js")].reduce((sum, name) => sum + gzip(byName.get(name)), 0);
     const binary = Math.max(...chunks.filter((c) => BINARY.test(c.facadeModuleId ?? "")).map(gzip));
     console.log(`  default entry with one binary: ${core + binary} B gzip (budget ${BUDGETS.indexGzip})`);
@@ -64,5 +65,11 @@ export default {
     datasets: "build/js/datasets/index.js",
   },
   plugins: [binaries, measured, inlined, terser({ module: true }), budget],
-  output: { dir: "dist", format: "es", chunkFileNames: "[name].js", entryFileNames: "[name].js", hoistTransitiveImports: false },
+  output: {
+    dir: "dist",
+    format: "es",
+    chunkFileNames: "[name].js",
+    entryFileNames: "[name].js",
+    hoistTransitiveImports: false,
+  },
 };

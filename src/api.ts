@@ -1,33 +1,54 @@
 // The public names of every entry, all but createRuntime, which each entry makes with its own way to load a binary.
 export { DataError, DisposedError, ModelError, OutOfMemoryError, ShapeError, UnsupportedError } from "./errors.js";
+export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels.js";
 export { Runtime, type RuntimeOptions, type RuntimeReport, type TensorOptions } from "./lanewise.js";
-export { Plan, type PlanDescription } from "./plan.js";
-export type { DType, MemoryFormat, TensorData, TensorSpec } from "./spec.js";
-export { Tensor } from "./tensor.js";
+export {
+  Graph,
+  type GraphData,
+  type GraphInput,
+  type GraphNode,
+  type GraphOperations,
+  type GraphOutput,
+  type GraphParameter,
+  Layer,
+  type SequentialLayer,
+  sequential,
+  Value,
+} from "./model/graph.js";
+export { createModel, Model, type ModelOptions, type ModelTensor } from "./model/model.js";
+export type { ModelReport } from "./model/planner.js";
+export { readSafetensors, writeSafetensors } from "./model/safetensors.js";
+export { type LayerRow, type Profile, type ProfileRow, type Summary, summarize } from "./model/summary.js";
+export type { HostTensor, WeightMap, Weights } from "./model/weights.js";
+export { alexnet, alexnetTextbook, lenet5, randomWeights, type TextbookRow, type ZooOptions } from "./model/zoo.js";
 export type { Activation } from "./ops/activation.js";
 export type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./ops/activations.js";
 export type { ArithmeticOptions } from "./ops/arithmetic.js";
-export type { SoftmaxOptions } from "./ops/softmax.js";
 export {
-  type BatchNormOptions, type BatchNormParameters, type BatchNormTrainOptions, foldBatchNorm,
+  type BatchNormOptions,
+  type BatchNormParameters,
+  type BatchNormTrainOptions,
+  foldBatchNorm,
 } from "./ops/batch-norm.js";
-export type { LocalResponseNormOptions } from "./ops/local-response-norm.js";
-export type { Operations } from "./ops/operations.js";
-export type { Conv2dOptions } from "./ops/conv2d.js";
-export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels.js";
-export type { Padding } from "./shape.js";
-export { Graph, type GraphData, type GraphInput, type GraphNode, type GraphOperations, type GraphOutput, type GraphParameter, Layer, sequential, type SequentialLayer, Value } from "./model/graph.js";
-export { createModel, Model, type ModelOptions, type ModelTensor } from "./model/model.js";
-export type { ModelReport } from "./model/planner.js";
-export { type LayerRow, type Profile, type ProfileRow, summarize, type Summary } from "./model/summary.js";
-export { alexnet, alexnetTextbook, lenet5, randomWeights, type TextbookRow, type ZooOptions } from "./model/zoo.js";
-export { readSafetensors, writeSafetensors } from "./model/safetensors.js";
-export type { HostTensor, WeightMap, Weights } from "./model/weights.js";
-export type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions, PoolOptions } from "./ops/pool.js";
-export type { LinearOptions } from "./ops/linear.js";
-export type {
-  ConcatOptions, FlattenOptions, MemoryFormatOptions, PadOptions, ReshapeOptions, SliceOptions, TransposeOptions,
-} from "./ops/movement.js";
-export type { Conv1dOptions } from "./ops/conv1d.js";
 export type { ConvTranspose2dOptions } from "./ops/conv-transpose2d.js";
+export type { Conv1dOptions } from "./ops/conv1d.js";
+export type { Conv2dOptions } from "./ops/conv2d.js";
+export type { LinearOptions } from "./ops/linear.js";
+export type { LocalResponseNormOptions } from "./ops/local-response-norm.js";
+export type {
+  ConcatOptions,
+  FlattenOptions,
+  MemoryFormatOptions,
+  PadOptions,
+  ReshapeOptions,
+  SliceOptions,
+  TransposeOptions,
+} from "./ops/movement.js";
+export type { Operations } from "./ops/operations.js";
+export type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions, PoolOptions } from "./ops/pool.js";
 export type { SeparableConv2dOptions } from "./ops/separable-conv2d.js";
+export type { SoftmaxOptions } from "./ops/softmax.js";
+export { Plan, type PlanDescription } from "./plan.js";
+export type { Padding } from "./shape.js";
+export type { DType, MemoryFormat, TensorData, TensorSpec } from "./spec.js";
+export { Tensor } from "./tensor.js";

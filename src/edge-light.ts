@@ -1,8 +1,9 @@
 // The entry for edge-light (Vercel): `?module` imports arrive compiled. Only the simd binary, since that runtime's host
 // may lack relaxed SIMD and validates static imports at build time.
+
+import simd from "../build/wasm/simd.wasm?module";
 import { UnsupportedError } from "./errors.js";
 import { makeCreateRuntime } from "./lanewise.js";
-import simd from "../build/wasm/simd.wasm?module";
 
 export * from "./api.js";
 

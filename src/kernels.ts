@@ -18,8 +18,16 @@ export const KERNELS = [
   { name: "im2col_f32", operator: "conv2d", summary: "the patch matrix in memory" },
   { name: "conv2d_implicit_gemm_f32", operator: "conv2d", summary: "GEMM over row pointers into the image" },
   { name: "winograd_weights_f32", operator: "conv2d", summary: "weights to Winograd points (plan time)" },
-  { name: "conv2d_winograd_f32", operator: "conv2d", summary: "F(2,3), F(4,3) and F(6,3), transforms and GEMM fused by blocks of tiles" },
-  { name: "depthwise_weights_f32", operator: "conv2d", summary: "depthwise weights in blocks of 4 filters (plan time)" },
+  {
+    name: "conv2d_winograd_f32",
+    operator: "conv2d",
+    summary: "F(2,3), F(4,3) and F(6,3), transforms and GEMM fused by blocks of tiles",
+  },
+  {
+    name: "depthwise_weights_f32",
+    operator: "conv2d",
+    summary: "depthwise weights in blocks of 4 filters (plan time)",
+  },
   { name: "conv2d_depthwise_f32", operator: "conv2d", summary: "depthwise, lanes are channels, nothing copied" },
   { name: "activation_f32", operator: "activation", summary: "an activation by element, in place where wanted" },
   { name: "binary_f32", operator: "add", summary: "add, sub, mul, div and prelu by element, broadcast" },
@@ -27,12 +35,28 @@ export const KERNELS = [
   { name: "max_pool_f32", operator: "maxPool2d", summary: "maximum over windows, lanes are channels" },
   { name: "avg_pool_f32", operator: "avgPool2d", summary: "mean over windows, lanes are channels" },
   { name: "batch_norm_f32", operator: "batchNorm", summary: "(x - center) * scale + shift by channel" },
-  { name: "batch_norm_table_f32", operator: "batchNorm", summary: "center, scale and shift of every channel (plan time)" },
-  { name: "batch_statistics_f32", operator: "batchNormTrain", summary: "mean and variance of every channel, two passes in float64" },
-  { name: "local_response_norm_f32", operator: "localResponseNorm", summary: "x over a power of its neighbouring channels' squares" },
+  {
+    name: "batch_norm_table_f32",
+    operator: "batchNorm",
+    summary: "center, scale and shift of every channel (plan time)",
+  },
+  {
+    name: "batch_statistics_f32",
+    operator: "batchNormTrain",
+    summary: "mean and variance of every channel, two passes in float64",
+  },
+  {
+    name: "local_response_norm_f32",
+    operator: "localResponseNorm",
+    summary: "x over a power of its neighbouring channels' squares",
+  },
   { name: "copy_nd", operator: "concat", summary: "strided copy of up to 8 dimensions, any element size" },
   { name: "linear_f32", operator: "linear", summary: "fully connected, few rows, weights read in place" },
-  { name: "conv_transpose_gather_f32", operator: "convTranspose2d", summary: "columns of a transposed convolution summed by output" },
+  {
+    name: "conv_transpose_gather_f32",
+    operator: "convTranspose2d",
+    summary: "columns of a transposed convolution summed by output",
+  },
   { name: "fft_weights_f32", operator: "conv2d", summary: "weights to spectra (plan time)" },
   { name: "conv2d_fft_f32", operator: "conv2d", summary: "overlap-save FFT, products of spectra by GEMM" },
   { name: "fft_depthwise_weights_f32", operator: "conv2d", summary: "depthwise weights to spectra (plan time)" },
@@ -42,7 +66,14 @@ export const KERNELS = [
 export type KernelName = (typeof KERNELS)[number]["name"];
 
 export type ConvAlgorithm =
-  | "direct" | "im2col" | "implicit-gemm" | "winograd23" | "winograd43" | "winograd63" | "fft" | "depthwise";
+  | "direct"
+  | "im2col"
+  | "implicit-gemm"
+  | "winograd23"
+  | "winograd43"
+  | "winograd63"
+  | "fft"
+  | "depthwise";
 
 /** One way to compute a convolution. */
 export interface ConvRow {
@@ -90,7 +121,12 @@ export const CONV_ROWS: readonly ConvRow[] = [
     accepts: () => true,
     cost(s, rates) {
       const filters = s.groups * roundUp(s.M / s.groups, 8); // a panel is computed whole
-      return gemmCost((convMacs(s) / s.M) * filters, (filters * s.C * s.R * s.S * 4) / s.groups, (s.C / s.groups) * s.R * s.S, rates);
+      return gemmCost(
+        (convMacs(s) / s.M) * filters,
+        (filters * s.C * s.R * s.S * 4) / s.groups,
+        (s.C / s.groups) * s.R * s.S,
+        rates,
+      );
     },
   },
   {
@@ -112,7 +148,9 @@ export const CONV_ROWS: readonly ConvRow[] = [
     accepts(s) {
       if (s.strideH !== 1 || s.strideW !== 1) return `stride 1, got [${s.strideH}, ${s.strideW}]`;
       const [height, width] = [extent(s.R, s.dilationH), extent(s.S, s.dilationW)];
-      return Math.max(height, width) <= MAX_FFT / 2 || `a kernel extent of at most ${MAX_FFT / 2}, got ${height}x${width}`;
+      return (
+        Math.max(height, width) <= MAX_FFT / 2 || `a kernel extent of at most ${MAX_FFT / 2}, got ${height}x${width}`
+      );
     },
     cost(s, rates) {
       const { ms, spectraBytes } = fftTiling(s, rates);
@@ -158,7 +196,8 @@ export function fftTiling(s: ConvShape, rates: Rates): FftTiling {
     const spectraBytes = depthwise ? points * s.M * 8 : s.groups * points * 16 * C * M;
     const ms = depthwise
       ? (pairs * s.M * 2 * transform) / 1e6
-      : (pairs * s.groups * (C + M) * transform) / 1e6 + gemmCost((pairs * spectraBytes) / 4, spectraBytes, 2 * C, rates);
+      : (pairs * s.groups * (C + M) * transform) / 1e6 +
+        gemmCost((pairs * spectraBytes) / 4, spectraBytes, 2 * C, rates);
     if (best !== undefined && spectraBytes > MAX_SPECTRA_BYTES) break;
     if (best === undefined || ms < best.ms) best = { size, pairs, spectraBytes, ms };
   }
@@ -181,7 +220,8 @@ function winograd(m: 2 | 4 | 6): ConvRow {
       const taps = (s.R === 3 || s.R === 1) && (s.S === 3 || s.S === 1) && s.R + s.S > 2;
       if (!taps) return `a 3x3, 1x3 or 3x1 kernel, got ${s.R}x${s.S}`;
       if (s.strideH !== 1 || s.strideW !== 1) return `stride 1, got [${s.strideH}, ${s.strideW}]`;
-      if ((s.R > 1 && s.dilationH !== 1) || (s.S > 1 && s.dilationW !== 1)) return `dilation 1, got [${s.dilationH}, ${s.dilationW}]`;
+      if ((s.R > 1 && s.dilationH !== 1) || (s.S > 1 && s.dilationW !== 1))
+        return `dilation 1, got [${s.dilationH}, ${s.dilationW}]`;
       return true;
     },
     cost(s, rates) {

@@ -1,6 +1,6 @@
 // The runtime as users see it: one instance of a kernel binary, its memory, its tensors and plans.
 import { integer, knownOptions, oneOf } from "./check.js";
-import { DisposedError, UnsupportedError, show } from "./errors.js";
+import { DisposedError, show, UnsupportedError } from "./errors.js";
 import { OPERATORS, type OperatorName, type PlanOperations } from "./ops/index.js";
 import type { Operations } from "./ops/operations.js";
 import { build, type Operator } from "./ops/operator.js";
@@ -10,7 +10,7 @@ import { MAX_MEMORY_BYTES } from "./runtime/heap.js";
 import { Engine, type Variant } from "./runtime/instance.js";
 import { PAGE_BYTES } from "./runtime/memory.js";
 import { selfTest } from "./self-test.js";
-import { bytesOf, type DType, DTYPES, makeSpec, type MemoryFormat, type TensorData, type TensorSpec } from "./spec.js";
+import { bytesOf, DTYPES, type DType, type MemoryFormat, makeSpec, type TensorData, type TensorSpec } from "./spec.js";
 import { Tensor } from "./tensor.js";
 
 export interface RuntimeOptions {
@@ -98,12 +98,17 @@ export class Runtime {
    * A tensor with a copy of `data`, which lies in memory order: N, C, H, W, or N, H, W, C for memoryFormat channelsLast
    * (the order of `tensor.data`). Numbers become float32; a typed array brings its own dtype.
    */
-  tensor(data: TensorData | Uint8ClampedArray | readonly number[], shape: readonly number[], options: TensorOptions = {}): Tensor {
+  tensor(
+    data: TensorData | Uint8ClampedArray | readonly number[],
+    shape: readonly number[],
+    options: TensorOptions = {},
+  ): Tensor {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     const spec = makeSpec(shape, options.dtype ?? dtypeOf(data), options.memoryFormat);
     const size = bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT;
-    if (data.length !== size) throw new RangeError(`"data" expected ${size} elements for ${show(shape)}, got ${data.length}`);
-    if ((spec.dtype === "int64") !== (data instanceof BigInt64Array)) {
+    if (data.length !== size)
+      throw new RangeError(`"data" expected ${size} elements for ${show(shape)}, got ${data.length}`);
+    if ((spec.dtype === "int64") !== data instanceof BigInt64Array) {
       throw new TypeError(`"data" expected ${DTYPES[spec.dtype].name} for dtype ${spec.dtype}, got ${show(data)}`);
     }
     const tensor = this.#allocate(spec);
@@ -123,7 +128,9 @@ export class Runtime {
   empty(shape: readonly number[] | TensorSpec, options: TensorOptions = {}): Tensor {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     return this.#allocate(
-      "dtype" in shape ? makeSpec(shape.shape, shape.dtype, shape.memoryFormat) : makeSpec(shape, options.dtype, options.memoryFormat),
+      "dtype" in shape
+        ? makeSpec(shape.shape, shape.dtype, shape.memoryFormat)
+        : makeSpec(shape, options.dtype, options.memoryFormat),
     );
   }
 
@@ -167,12 +174,25 @@ export class Runtime {
       value.ptr; // throws when disposed
       return value;
     }
-    throw new TypeError(`"${name}" expected a tensor of this runtime, got ${value instanceof Tensor ? "another runtime's" : show(value)}`);
+    throw new TypeError(
+      `"${name}" expected a tensor of this runtime, got ${value instanceof Tensor ? "another runtime's" : show(value)}`,
+    );
   }
 
-  #plan(operator: Operator, inputs: readonly TensorSpec[], params: readonly (Tensor | undefined)[], options: object): Plan {
+  #plan(
+    operator: Operator,
+    inputs: readonly TensorSpec[],
+    params: readonly (Tensor | undefined)[],
+    options: object,
+  ): Plan {
     if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
-    const builder = build(operator, inputs, params.map((tensor) => tensor?.spec), options, this.engine.target);
+    const builder = build(
+      operator,
+      inputs,
+      params.map((tensor) => tensor?.spec),
+      options,
+      this.engine.target,
+    );
     const plan = new Plan(this, builder, params);
     this.#plans.add(plan);
     return plan;
@@ -202,14 +222,20 @@ export class Runtime {
   apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor> {
     const count = operator.variadic ? 1 : operator.inputs.length;
     const given = operator.variadic ? args[0] : args.slice(0, count);
-    if (!Array.isArray(given)) throw new TypeError(`"${operator.inputs[0]}" expected an array of tensors, got ${show(given)}`);
+    if (!Array.isArray(given))
+      throw new TypeError(`"${operator.inputs[0]}" expected an array of tensors, got ${show(given)}`);
     const inputs = given.map((value, i) => this.#own(operator.inputs[i] ?? `${operator.inputs[0]}[${i}]`, value));
     const params = operator.params.map((name, i) => {
       const value = args[count + i];
       return value === undefined || value === null ? undefined : this.#own(name, value);
     });
     const options = args[count + operator.params.length] ?? {};
-    const plan = this.#plan(operator, inputs.map((tensor) => tensor.spec), params, options as object);
+    const plan = this.#plan(
+      operator,
+      inputs.map((tensor) => tensor.spec),
+      params,
+      options as object,
+    );
     const outputs: Tensor[] = [];
     try {
       for (const spec of plan.outputs) outputs.push(this.#allocate(spec));
@@ -248,16 +274,21 @@ async function compile(wasm: NonNullable<RuntimeOptions["wasm"]>): Promise<WebAs
   if (wasm instanceof WebAssembly.Module) return wasm;
   let bytes: unknown = await wasm;
   if (typeof Response === "function" && bytes instanceof Response) {
-    if (!bytes.ok) throw new UnsupportedError(`"wasm" expected a successful response, got status ${bytes.status} from ${bytes.url}`);
+    if (!bytes.ok)
+      throw new UnsupportedError(`"wasm" expected a successful response, got status ${bytes.status} from ${bytes.url}`);
     bytes = await bytes.arrayBuffer();
   }
   if (!(bytes instanceof ArrayBuffer) && !ArrayBuffer.isView(bytes)) {
     throw new TypeError(`"wasm" expected a WebAssembly.Module, bytes or a Response, got ${show(bytes)}`);
   }
-  const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
+  const view = ArrayBuffer.isView(bytes)
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes);
   if (view[0] !== 0 || view[1] !== 0x61 || view[2] !== 0x73 || view[3] !== 0x6d) {
     const start = [...view.slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    throw new UnsupportedError(`"wasm" expected a wasm binary starting 00 61 73 6d, got ${view.length} bytes starting ${start}`);
+    throw new UnsupportedError(
+      `"wasm" expected a wasm binary starting 00 61 73 6d, got ${view.length} bytes starting ${start}`,
+    );
   }
   return WebAssembly.compile(view as Uint8Array<ArrayBuffer>);
 }

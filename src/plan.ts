@@ -5,7 +5,7 @@ import { DisposedError, ShapeError, show } from "./errors.js";
 import type { KernelName } from "./kernels.js";
 import type { Engine, Kernel, Target } from "./runtime/instance.js";
 import { alignUp } from "./runtime/memory.js";
-import { showSpec, type MemoryFormat, type TensorSpec } from "./spec.js";
+import { type MemoryFormat, showSpec, type TensorSpec } from "./spec.js";
 import type { Tensor } from "./tensor.js";
 
 /** An address not known yet: a byte offset into one of the plan's areas. Area "none" is the address 0. */
@@ -135,13 +135,25 @@ export class Builder {
   }
 
   /** A kernel call at plan time, after the copies: packing weights, mostly. */
-  prepare<D extends DescLayout>(kernel: KernelName, layout: D, values: DescValues<D>, items: number, scratchBytes = 0): void {
+  prepare<D extends DescLayout>(
+    kernel: KernelName,
+    layout: D,
+    values: DescValues<D>,
+    items: number,
+    scratchBytes = 0,
+  ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
     this.prepares.push({ kernel, layout, values, items });
   }
 
   /** A kernel call of every run. scratchBytes: what one caller of the kernel needs for itself. */
-  step<D extends DescLayout>(kernel: KernelName, layout: D, values: DescValues<D>, items: number, scratchBytes = 0): void {
+  step<D extends DescLayout>(
+    kernel: KernelName,
+    layout: D,
+    values: DescValues<D>,
+    items: number,
+    scratchBytes = 0,
+  ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
     this.steps.push({ kernel, layout, values, items });
   }
@@ -224,7 +236,8 @@ export class Program {
         if (ref.area === "constant") return constants + ref.offset;
         if (ref.area === "workspace") return workspace + ref.offset;
         const param = params[ref.index];
-        if (ref.area !== "param" || param === undefined) throw new Error(`internal: ${ref.area} is not known at plan time`);
+        if (ref.area !== "param" || param === undefined)
+          throw new Error(`internal: ${ref.area} is not known at plan time`);
         return param + ref.offset;
       };
       const write = (call: Call, desc: number): void => {
@@ -271,12 +284,11 @@ export class Program {
     }
   }
 
-  /** Writes the operands' addresses into the descriptors. */
-  bind(inputs: readonly number[], outputs: readonly number[]): void {
+  /** Writes the operands' addresses into the descriptors: `inputs` inputs, then outputs. */
+  bind(operands: readonly number[], inputs: number): void {
     const { i32 } = this.#engine.heap;
-    for (const patch of this.#patches) {
-      const base = (patch.area === "input" ? inputs : outputs)[patch.index] as number;
-      i32[patch.at] = base + patch.offset;
+    for (const { at, area, index, offset } of this.#patches) {
+      i32[at] = (operands[area === "input" ? index : inputs + index] as number) + offset;
     }
   }
 
@@ -314,6 +326,7 @@ export class Plan {
   readonly #owner: PlanOwner;
   readonly #builder: Builder;
   readonly #program: Program;
+  readonly #pointers: number[] = []; // of the operands of a run: inputs, then outputs
   readonly #resident: Tensor[]; // parameters that a run reads in place
   #disposed = false;
 
@@ -321,7 +334,11 @@ export class Plan {
   constructor(owner: PlanOwner, builder: Builder, params: readonly (Tensor | undefined)[]) {
     this.#owner = owner;
     this.#builder = builder;
-    this.#program = new Program(owner.engine, builder, params.map((tensor) => tensor?.ptr));
+    this.#program = new Program(
+      owner.engine,
+      builder,
+      params.map((tensor) => tensor?.ptr),
+    );
     this.#resident = params.filter((tensor, i): tensor is Tensor => tensor !== undefined && builder.readsParam(i));
   }
 
@@ -340,29 +357,32 @@ export class Plan {
    * Throws ShapeError when a tensor is not as planned, DisposedError when one is gone.
    */
   run(...tensors: Tensor[]): Tensor {
-    if (this.#disposed || this.#owner.disposed) throw new DisposedError(`"plan" expected a live plan, got a disposed one`);
+    if (this.#disposed || this.#owner.disposed)
+      throw new DisposedError(`"plan" expected a live plan, got a disposed one`);
     const { inputs, outputs, inPlace } = this.#builder;
     if (tensors.length !== inputs.length + outputs.length) {
       throw new TypeError(
         `"run" expected ${inputs.length} input and ${outputs.length} output tensors, got ${tensors.length} tensors`,
       );
     }
-    const given = tensors.slice(0, inputs.length);
-    const results = tensors.slice(inputs.length);
-    inputs.forEach((operand, i) => this.#check(`input ${i}`, operand.spec, given[i] as Tensor));
-    outputs.forEach((operand, i) => this.#check(`output ${i}`, operand.spec, results[i] as Tensor));
-    if (!inPlace && results.some((result) => given.includes(result))) {
-      throw new RangeError(`"output" expected a tensor other than the inputs, got an input`);
+    for (let i = 0; i < tensors.length; i++) {
+      const output = i - inputs.length;
+      const { spec } = (output < 0 ? inputs[i] : outputs[output]) as Operand;
+      this.#check(output < 0 ? "input" : "output", output < 0 ? i : output, spec, tensors[i] as Tensor);
+      if (output >= 0 && !inPlace && tensors.indexOf(tensors[i] as Tensor) < inputs.length) {
+        throw new RangeError(`"output" expected a tensor other than the inputs, got an input`);
+      }
     }
     for (const tensor of this.#resident) tensor.ptr; // throws when disposed
-    this.#program.bind(given.map((tensor) => tensor.ptr), results.map((tensor) => tensor.ptr));
+    for (let i = 0; i < tensors.length; i++) this.#pointers[i] = (tensors[i] as Tensor).ptr;
+    this.#program.bind(this.#pointers, inputs.length);
     this.#program.run();
-    return results[0] as Tensor;
+    return tensors[inputs.length] as Tensor;
   }
 
-  #check(name: string, spec: TensorSpec, tensor: Tensor): void {
+  #check(kind: "input" | "output", index: number, spec: TensorSpec, tensor: Tensor): void {
     if (tensor?.owner?.engine !== this.#owner.engine) {
-      throw new TypeError(`"${name}" expected a tensor of this runtime, got ${show(tensor)}`);
+      throw new TypeError(`"${kind} ${index}" expected a tensor of this runtime, got ${show(tensor)}`);
     }
     tensor.ptr; // throws when disposed
     if (
@@ -372,7 +392,7 @@ export class Plan {
     ) {
       return;
     }
-    throw new ShapeError(`"${name}" expected ${showSpec(spec)}, got ${showSpec(tensor.spec)}`);
+    throw new ShapeError(`"${kind} ${index}" expected ${showSpec(spec)}, got ${showSpec(tensor.spec)}`);
   }
 
   /** Gives the memory back. Disposing twice is harmless. */

@@ -1,6 +1,7 @@
 // The choice of a convolution algorithm: pure, from a shape and a binary's fixed rates, so the same everywhere.
-import { CONV_ROWS, type ConvAlgorithm, type ConvRow, RATES } from "./kernels.js";
+
 import { UnsupportedError } from "./errors.js";
+import { CONV_ROWS, type ConvAlgorithm, type ConvRow, RATES } from "./kernels.js";
 import type { ConvShape } from "./shape.js";
 
 export interface Selection {
@@ -9,7 +10,11 @@ export interface Selection {
 }
 
 /** Answers a row of the table and why. Throws UnsupportedError when the named algorithm does not do the shape. */
-export function select(shape: ConvShape, variant: "simd" | "relaxed", algorithm: ConvAlgorithm | "auto" = "auto"): Selection {
+export function select(
+  shape: ConvShape,
+  variant: "simd" | "relaxed",
+  algorithm: ConvAlgorithm | "auto" = "auto",
+): Selection {
   if (algorithm !== "auto") {
     const row = CONV_ROWS.find((candidate) => candidate.algorithm === algorithm) as ConvRow;
     const accepted = row.accepts(shape);

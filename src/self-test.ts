@@ -2,12 +2,12 @@
 // about a millisecond: an engine that computes them wrongly (it has happened: WebKit 16.4) is found before a model runs.
 import { UnsupportedError } from "./errors.js";
 import type { ConvAlgorithm } from "./kernels.js";
-import { build } from "./ops/operator.js";
 import { conv2d } from "./ops/conv2d.js";
+import type { Operator } from "./ops/operator.js";
+import { build } from "./ops/operator.js";
 import { Program } from "./plan.js";
 import type { Engine } from "./runtime/instance.js";
 import { makeSpec } from "./spec.js";
-import type { Operator } from "./ops/operator.js";
 
 interface Case {
   readonly algorithm: ConvAlgorithm;
@@ -36,7 +36,13 @@ function check(engine: Engine, { algorithm, groups, C, M, H, W, slices }: Case):
   const perGroup = C / groups;
   const input = makeSpec([1, C, H, W], "float32", "channelsLast");
   const weight = makeSpec([M, perGroup, 3, 3]);
-  const builder = build(conv2d as unknown as Operator, [input], [weight, undefined], { algorithm, groups }, engine.target);
+  const builder = build(
+    conv2d as unknown as Operator,
+    [input],
+    [weight, undefined],
+    { algorithm, groups },
+    engine.target,
+  );
   const { allocator } = engine.heap;
   const x = Float32Array.from({ length: C * H * W }, (_, i) => ((i * 7) % 11) - 5);
   const w = Float32Array.from({ length: M * perGroup * 9 }, (_, i) => ((i * 5) % 7) - 3);
@@ -53,7 +59,7 @@ function check(engine: Engine, { algorithm, groups, C, M, H, W, slices }: Case):
     engine.heap.f32.set(x, xPtr >>> 2);
     engine.heap.f32.set(w, wPtr >>> 2);
     const program = new Program(engine, builder, [wPtr, undefined]);
-    program.bind([xPtr], [yPtr]);
+    program.bind([xPtr, yPtr], 1);
     if (slices) slices.reduce((begin, size) => program.runSlice(begin, begin + size), 0);
     else program.run();
     program.dispose();

@@ -47,7 +47,15 @@ export function paddingSides(
 }
 
 /** Number of windows along one axis: floor((size + padding - extent) / stride) + 1. Throws ShapeError when there is none. */
-export function outputSize(axis: string, size: number, before: number, after: number, kernel: number, stride: number, dilation: number): number {
+export function outputSize(
+  axis: string,
+  size: number,
+  before: number,
+  after: number,
+  kernel: number,
+  stride: number,
+  dilation: number,
+): number {
   const padded = size + before + after;
   const span = extent(kernel, dilation);
   if (span > padded) {
@@ -94,12 +102,26 @@ export function convShape(
   if (C % groups !== 0) throw new ShapeError(`"groups" expected a divisor of C = ${C}, got ${groups}`);
   if (M % groups !== 0) throw new ShapeError(`"groups" expected a divisor of M = ${M}, got ${groups}`);
   if (perGroup !== C / groups) {
-    throw new ShapeError(`"weight" expected shape [M, ${C / groups}, R, S] for C = ${C} in ${groups} groups, got ${show(weight)}`);
+    throw new ShapeError(
+      `"weight" expected shape [M, ${C / groups}, R, S] for C = ${C} in ${groups} groups, got ${show(weight)}`,
+    );
   }
   const padding = paddingSides(options.padding, [H, W], [R, S], [strideH, strideW], [dilationH, dilationW]);
   const [top, left, bottom, right] = padding;
   return {
-    N, C, H, W, M, R, S, strideH, strideW, dilationH, dilationW, padding, groups,
+    N,
+    C,
+    H,
+    W,
+    M,
+    R,
+    S,
+    strideH,
+    strideW,
+    dilationH,
+    dilationW,
+    padding,
+    groups,
     P: outputSize("H", H, top, bottom, R, strideH, dilationH),
     Q: outputSize("W", W, left, right, S, strideW, dilationW),
   };

@@ -1,7 +1,8 @@
 // The entry for workerd, which forbids compiling bytes: both binaries are static imports that arrive compiled.
-import { makeCreateRuntime } from "./lanewise.js";
+
 import relaxed from "../build/wasm/relaxed.wasm?static";
 import simd from "../build/wasm/simd.wasm?static";
+import { makeCreateRuntime } from "./lanewise.js";
 
 export * from "./api.js";
 

@@ -1,8 +1,9 @@
 // A tensor: a shape over a block of linear memory.
+
+import type { Shape } from "./check.js";
 import { DisposedError } from "./errors.js";
 import type { Engine } from "./runtime/instance.js";
-import { axisOrder, bytesOf, type DType, DTYPES, type MemoryFormat, type TensorData, type TensorSpec } from "./spec.js";
-import type { Shape } from "./check.js";
+import { axisOrder, bytesOf, DTYPES, type DType, type MemoryFormat, type TensorData, type TensorSpec } from "./spec.js";
 
 /** What a tensor needs of the runtime that made it. */
 export interface TensorOwner {

@@ -3,7 +3,7 @@ import type { Activation, Runtime, Tensor } from "../src/index.js";
 import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
 import * as reference from "./reference.js";
-import { activations, conv2d, conv2dMagnitude, map, type Ref, ref } from "./reference.js";
+import { activations, conv2d, conv2dMagnitude, map, type Ref } from "./reference.js";
 import { FORMATS, refOf, tensorOf } from "./tensors.js";
 import { dotTolerance, expectClose, ulpOf, ulpTolerance } from "./tolerance.js";
 

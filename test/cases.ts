@@ -29,8 +29,7 @@ interface Window {
 }
 
 const both = (value: number | Pair): Pair => (typeof value === "number" ? [value, value] : value);
-const around = (value: number | Padding): Padding =>
-  typeof value === "number" ? [value, value, value, value] : value;
+const around = (value: number | Padding): Padding => (typeof value === "number" ? [value, value, value, value] : value);
 
 /** "same" and "valid" in numbers. */
 function sidesOf(padding: Padding, size: Pair, kernel: Pair, stride: Pair, dilation: Pair): Sides {

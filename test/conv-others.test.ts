@@ -19,7 +19,11 @@ describe.each(BINARIES)("other convolutions on the $name binary", ({ create }) =
 
   it.each(CONV_TRANSPOSE_CASES.map((c) => [showCase(c), c] as const))("transposed %s", (label, c) => {
     const shapes = convTransposeShapes(c);
-    const [x, w, b] = [fill(shapes.x, `${c.name} x`), fill(shapes.weight, `${c.name} w`), c.bias ? fill(shapes.bias, `${c.name} b`) : null];
+    const [x, w, b] = [
+      fill(shapes.x, `${c.name} x`),
+      fill(shapes.weight, `${c.name} w`),
+      c.bias ? fill(shapes.bias, `${c.name} b`) : null,
+    ];
     const operands = [refOf(x, shapes.x), refOf(w, shapes.weight), b && refOf(b, shapes.bias), shapes.options] as const;
     const expected = reference.convTranspose2d(...operands);
     const tolerance = dotTolerance(shapes.reduction, reference.convTranspose2dMagnitude(...operands));
@@ -45,7 +49,8 @@ describe.each(BINARIES)("other convolutions on the $name binary", ({ create }) =
     using forward = rt.conv2d(xs, ws, null, options);
     using backward = rt.convTranspose2d(ys, ws, null, options);
     expect(backward.shape).toEqual([1, 6, 9, 11]);
-    const dot = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a).reduce((sum, v, i) => sum + v * (b[i] as number), 0);
+    const dot = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+      Array.from(a).reduce((sum, v, i) => sum + v * (b[i] as number), 0);
     const left = dot(forward.data as Float32Array, y);
     expect(Math.abs(left - dot(x, backward.data as Float32Array))).toBeLessThan(1e-3);
   });
@@ -59,8 +64,20 @@ describe.each(BINARIES)("other convolutions on the $name binary", ({ create }) =
     { x: [3, 4, 6], w: [9, 4, 1], options: {} },
   ] as const;
   it.each(lines)("1-D $x by $w, $options", ({ x, w, options }) => {
-    const given = { stride: 1, dilation: 1, groups: 1, padding: 0, ...options } as { stride: number; dilation: number; groups: number; padding: unknown };
-    const [, pads] = [0, given.padding === "same" ? reference.samePadding(x[2], w[2], given.stride, given.dilation) : Array.isArray(given.padding) ? given.padding : [given.padding, given.padding]];
+    const given = { stride: 1, dilation: 1, groups: 1, padding: 0, ...options } as {
+      stride: number;
+      dilation: number;
+      groups: number;
+      padding: unknown;
+    };
+    const [, pads] = [
+      0,
+      given.padding === "same"
+        ? reference.samePadding(x[2], w[2], given.stride, given.dilation)
+        : Array.isArray(given.padding)
+          ? given.padding
+          : [given.padding, given.padding],
+    ];
     const plain = { ...given, padding: pads as [number, number] };
     const [xd, wd, bd] = [fill(x, 1), fill(w, 2), fill([w[0]], 3)];
     const operands = [refOf(xd, x), refOf(wd, w), refOf(bd, [w[0]]), plain] as const;
@@ -71,19 +88,38 @@ describe.each(BINARIES)("other convolutions on the $name binary", ({ create }) =
       using weight = rt.tensor(wd, w);
       using bias = rt.tensor(bd, [w[0]]);
       // auto may take Winograd: its factor on the largest sum
-      for (const [algorithm, factor] of [["implicit-gemm", 1], ["auto", 8]] as const) {
+      for (const [algorithm, factor] of [
+        ["implicit-gemm", 1],
+        ["auto", 8],
+      ] as const) {
         using y = rt.conv1d(input, weight, bias, { ...options, algorithm });
         expect(y.memoryFormat).toBe(format);
-        expectClose(y.toArray() as Float32Array, expected, dotTolerance(w[1] * w[2], tolerance, factor), `${algorithm} ${format}`);
+        expectClose(
+          y.toArray() as Float32Array,
+          expected,
+          dotTolerance(w[1] * w[2], tolerance, factor),
+          `${algorithm} ${format}`,
+        );
       }
     }
   });
 
   it.each([1, 2, 3])("separable, multiplier %i, is depthwise then pointwise", (k) => {
     const C = 6;
-    const [x, dw, pw, b, db] = [fill([1, C, 10, 9], 1), fill([k * C, 1, 3, 3], 2), fill([7, k * C, 1, 1], 3), fill([7], 4), fill([k * C], 5)];
+    const [x, dw, pw, b, db] = [
+      fill([1, C, 10, 9], 1),
+      fill([k * C, 1, 3, 3], 2),
+      fill([7, k * C, 1, 1], 3),
+      fill([7], 4),
+      fill([k * C], 5),
+    ];
     const padding = [1, 1, 1, 1] as const;
-    const middle = reference.relu6(reference.conv2d(refOf(x, [1, C, 10, 9]), refOf(dw, [k * C, 1, 3, 3]), refOf(db, [k * C]), { padding, groups: C }));
+    const middle = reference.relu6(
+      reference.conv2d(refOf(x, [1, C, 10, 9]), refOf(dw, [k * C, 1, 3, 3]), refOf(db, [k * C]), {
+        padding,
+        groups: C,
+      }),
+    );
     const expected = reference.conv2d(middle, refOf(pw, [7, k * C, 1, 1]), refOf(b, [7]));
     const magnitude = reference.conv2dMagnitude(middle, refOf(pw, [7, k * C, 1, 1]), refOf(b, [7]));
     const [N, M, P, Q] = expected.shape as [number, number, number, number];
@@ -96,7 +132,13 @@ describe.each(BINARIES)("other convolutions on the $name binary", ({ create }) =
       const options = { padding: 1, depthwiseActivation: "relu6" } as const;
       using y = rt.separableConv2d(input, depthwise, pointwise, bias, depthwiseBias, options);
       expectClose(y.toArray() as Float32Array, expected, dotTolerance(k * C + 9, magnitude, 4), format);
-      using plan = rt.plan.separableConv2d({ input: [1, C, 10, 9], memoryFormat: format, depthwiseWeight: depthwise, pointwiseWeight: pointwise, ...options });
+      using plan = rt.plan.separableConv2d({
+        input: [1, C, 10, 9],
+        memoryFormat: format,
+        depthwiseWeight: depthwise,
+        pointwiseWeight: pointwise,
+        ...options,
+      });
       expect(plan.describe()).toMatchObject({ macs: N * P * Q * (k * C * 9 + k * C * M) });
     }
   });
@@ -106,7 +148,9 @@ describe.each(BINARIES)("other convolutions on the $name binary", ({ create }) =
     using w = rt.zeros([4, 3, 3, 3]);
     using line = rt.zeros([1, 4, 6]);
     const before = rt.report();
-    expect(() => rt.convTranspose2d(x, w, null, { outputPadding: 1 })).toThrow(/"outputPadding" expected less than stride or dilation/);
+    expect(() => rt.convTranspose2d(x, w, null, { outputPadding: 1 })).toThrow(
+      /"outputPadding" expected less than stride or dilation/,
+    );
     expect(() => rt.convTranspose2d(x, w, null, { groups: 3 })).toThrow(ShapeError);
     expect(() => rt.convTranspose2d(x, w, null, { padding: 4 })).toThrow(/at least one pixel/);
     expect(() => rt.convTranspose2d(x, w, null, { padding: "same" as never })).toThrow(TypeError);

@@ -1,6 +1,14 @@
 // What must hold of any convolution, whatever the numbers; and what must be refused, with nothing changed.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type ConvAlgorithm, createRuntime, DisposedError, type Runtime, ShapeError, type Tensor, UnsupportedError } from "../src/index.js";
+import {
+  type ConvAlgorithm,
+  createRuntime,
+  DisposedError,
+  type Runtime,
+  ShapeError,
+  type Tensor,
+  UnsupportedError,
+} from "../src/index.js";
 import { CONV_ROWS } from "../src/kernels.js";
 import { convShape } from "../src/shape.js";
 import { BINARIES } from "./binaries.js";
@@ -40,11 +48,20 @@ describe.each(BINARIES)("convolution properties on the $name binary", ({ create 
   it.each(ALGORITHMS)("%s is linear in the input", (algorithm) => {
     const { input, weight } = specOf(algorithm);
     const [x1, x2, w] = [fill(input, 1), fill(input, 2), fill(weight, 3)];
-    const sum = run(algorithm, x1.map((v, i) => 2 * v - (x2[i] as number)), w);
+    const sum = run(
+      algorithm,
+      x1.map((v, i) => 2 * v - (x2[i] as number)),
+      w,
+    );
     const y1 = run(algorithm, x1, w);
     const y2 = run(algorithm, x2, w);
     // 81 products of magnitude 1 in each of three results, rounded at 2^-24 each
-    expect(difference(sum, y1.map((v, i) => 2 * v - (y2[i] as number)))).toBeLessThan(2e-5 * largest(sum));
+    expect(
+      difference(
+        sum,
+        y1.map((v, i) => 2 * v - (y2[i] as number)),
+      ),
+    ).toBeLessThan(2e-5 * largest(sum));
   });
 
   it.each(ALGORITHMS)("%s moves with its input", (algorithm) => {
@@ -139,37 +156,137 @@ describe.each(BINARIES)("convolution properties on the $name binary", ({ create 
       w.dispose();
     });
 
-    const bad: readonly [string, (rt: Runtime, x: Tensor, w: Tensor) => unknown, new (...args: never[]) => Error, RegExp][] = [
-      ["zero stride", (r, a, b) => r.conv2d(a, b, null, { stride: 0 }), RangeError, /"stride" expected integer >= 1, got 0/],
-      ["negative stride", (r, a, b) => r.conv2d(a, b, null, { stride: [1, -1] }), RangeError, /"stride\[1\]" expected integer >= 1, got -1/],
+    const bad: readonly [
+      string,
+      (rt: Runtime, x: Tensor, w: Tensor) => unknown,
+      new (...args: never[]) => Error,
+      RegExp,
+    ][] = [
+      [
+        "zero stride",
+        (r, a, b) => r.conv2d(a, b, null, { stride: 0 }),
+        RangeError,
+        /"stride" expected integer >= 1, got 0/,
+      ],
+      [
+        "negative stride",
+        (r, a, b) => r.conv2d(a, b, null, { stride: [1, -1] }),
+        RangeError,
+        /"stride\[1\]" expected integer >= 1, got -1/,
+      ],
       ["fractional stride", (r, a, b) => r.conv2d(a, b, null, { stride: 1.5 }), RangeError, /got 1.5/],
       ["NaN padding", (r, a, b) => r.conv2d(a, b, null, { padding: NaN }), RangeError, /"padding" .* got NaN/],
       ["negative padding", (r, a, b) => r.conv2d(a, b, null, { padding: [0, -1] }), RangeError, /got -1/],
       ["three paddings", (r, a, b) => r.conv2d(a, b, null, { padding: [1, 1, 1] as never }), RangeError, /"padding"/],
       ["unknown padding", (r, a, b) => r.conv2d(a, b, null, { padding: "full" as never }), RangeError, /"full"/],
-      ["string dilation", (r, a, b) => r.conv2d(a, b, null, { dilation: "2" as never }), TypeError, /"dilation" .* got "2"/],
-      ["groups that don't divide", (r, a, b) => r.conv2d(a, b, null, { groups: 3 }), ShapeError, /"groups" expected a divisor of C = 4, got 3/],
-      ["weights that don't fit the groups", (r, a, b) => r.conv2d(a, b, null, { groups: 2 }), ShapeError, /"weight" expected shape \[M, 2, R, S\]/],
+      [
+        "string dilation",
+        (r, a, b) => r.conv2d(a, b, null, { dilation: "2" as never }),
+        TypeError,
+        /"dilation" .* got "2"/,
+      ],
+      [
+        "groups that don't divide",
+        (r, a, b) => r.conv2d(a, b, null, { groups: 3 }),
+        ShapeError,
+        /"groups" expected a divisor of C = 4, got 3/,
+      ],
+      [
+        "weights that don't fit the groups",
+        (r, a, b) => r.conv2d(a, b, null, { groups: 2 }),
+        ShapeError,
+        /"weight" expected shape \[M, 2, R, S\]/,
+      ],
       ["kernel larger than the input", (r, a, b) => r.conv2d(a, b, null, { dilation: 4 }), ShapeError, /extent/],
-      ["unknown algorithm", (r, a, b) => r.conv2d(a, b, null, { algorithm: "strassen" as never }), RangeError, /"algorithm"/],
-      ["unknown activation", (r, a, b) => r.conv2d(a, b, null, { activation: "softplus" as never }), RangeError, /"activation"/],
+      [
+        "unknown algorithm",
+        (r, a, b) => r.conv2d(a, b, null, { algorithm: "strassen" as never }),
+        RangeError,
+        /"algorithm"/,
+      ],
+      [
+        "unknown activation",
+        (r, a, b) => r.conv2d(a, b, null, { activation: "softplus" as never }),
+        RangeError,
+        /"activation"/,
+      ],
       ["misspelt option", (r, a, b) => r.conv2d(a, b, null, { strides: 2 } as never), TypeError, /"strides"/],
       ["options that are none", (r, a, b) => r.conv2d(a, b, null, 3 as never), TypeError, /options object, got 3/],
-      ["winograd with stride 2", (r, a, b) => r.conv2d(a, b, null, { stride: 2, algorithm: "winograd43" }), UnsupportedError, /stride 1, got \[2, 2\]/],
-      ["depthwise with one group", (r, a, b) => r.conv2d(a, b, null, { algorithm: "depthwise" }), UnsupportedError, /groups = C = 4, got 1/],
-      ["rank 3", (r, _, b) => { using t = r.zeros([4, 8, 8]); r.conv2d(t, b); }, ShapeError, /"input" expected rank 4 \[N, C, H, W\], got \[4, 8, 8\]/],
-      ["int32 input", (r, _, b) => { using t = r.zeros([1, 4, 8, 8], { dtype: "int32" }); r.conv2d(t, b); }, UnsupportedError, /"input" expected dtype float32, got int32/],
-      ["bias of another length", (r, a, b) => { using t = r.zeros([5]); r.conv2d(a, b, t); }, ShapeError, /"bias" expected shape \[6\], got \[5\]/],
+      [
+        "winograd with stride 2",
+        (r, a, b) => r.conv2d(a, b, null, { stride: 2, algorithm: "winograd43" }),
+        UnsupportedError,
+        /stride 1, got \[2, 2\]/,
+      ],
+      [
+        "depthwise with one group",
+        (r, a, b) => r.conv2d(a, b, null, { algorithm: "depthwise" }),
+        UnsupportedError,
+        /groups = C = 4, got 1/,
+      ],
+      [
+        "rank 3",
+        (r, _, b) => {
+          using t = r.zeros([4, 8, 8]);
+          r.conv2d(t, b);
+        },
+        ShapeError,
+        /"input" expected rank 4 \[N, C, H, W\], got \[4, 8, 8\]/,
+      ],
+      [
+        "int32 input",
+        (r, _, b) => {
+          using t = r.zeros([1, 4, 8, 8], { dtype: "int32" });
+          r.conv2d(t, b);
+        },
+        UnsupportedError,
+        /"input" expected dtype float32, got int32/,
+      ],
+      [
+        "bias of another length",
+        (r, a, b) => {
+          using t = r.zeros([5]);
+          r.conv2d(a, b, t);
+        },
+        ShapeError,
+        /"bias" expected shape \[6\], got \[5\]/,
+      ],
       ["no weight", (r, a) => r.conv2d(a, undefined as never), TypeError, /"weight" expected a tensor, got undefined/],
-      ["an array for a tensor", (r, _, b) => r.conv2d([1, 2] as never, b), TypeError, /"input" expected a tensor of this runtime/],
-      ["a disposed tensor", (r, _, b) => { const t = r.zeros([1, 4, 8, 8]); t.dispose(); r.conv2d(t, b); }, DisposedError, /disposed/],
-      ["an output too large", (r, _, b) => { using t = r.zeros([1, 4, 1, 1]); r.conv2d(t, b, null, { padding: 30000 }); }, RangeError, /"output" expected at most 4294967296 bytes/],
+      [
+        "an array for a tensor",
+        (r, _, b) => r.conv2d([1, 2] as never, b),
+        TypeError,
+        /"input" expected a tensor of this runtime/,
+      ],
+      [
+        "a disposed tensor",
+        (r, _, b) => {
+          const t = r.zeros([1, 4, 8, 8]);
+          t.dispose();
+          r.conv2d(t, b);
+        },
+        DisposedError,
+        /disposed/,
+      ],
+      [
+        "an output too large",
+        (r, _, b) => {
+          using t = r.zeros([1, 4, 1, 1]);
+          r.conv2d(t, b, null, { padding: 30000 });
+        },
+        RangeError,
+        /"output" expected at most 4294967296 bytes/,
+      ],
     ];
     it.each(bad)("%s", (_, act, type, message) => {
       const before = rt.report();
       expect(() => act(rt, x, w)).toThrow(type);
       expect(() => act(rt, x, w)).toThrow(message);
-      expect(rt.report()).toMatchObject({ bytesInUse: before.bytesInUse, liveTensors: before.liveTensors, livePlans: before.livePlans });
+      expect(rt.report()).toMatchObject({
+        bytesInUse: before.bytesInUse,
+        liveTensors: before.liveTensors,
+        livePlans: before.livePlans,
+      });
       using y = rt.conv2d(x, w); // and goes on working
       expect(y.shape).toEqual([1, 6, 6, 6]);
     });
@@ -186,7 +303,9 @@ describe.each(BINARIES)("convolution properties on the $name binary", ({ create 
       using wrongShape = rt.empty([1, 4, 8, 9]);
       using wrongFormat = rt.empty([1, 4, 8, 8], { memoryFormat: "channelsLast" });
       expect(() => plan.run(wrongShape, y)).toThrow(ShapeError);
-      expect(() => plan.run(wrongFormat, y)).toThrow(/expected float32 \[1, 4, 8, 8\] contiguous, got float32 \[1, 4, 8, 8\] channelsLast/);
+      expect(() => plan.run(wrongFormat, y)).toThrow(
+        /expected float32 \[1, 4, 8, 8\] contiguous, got float32 \[1, 4, 8, 8\] channelsLast/,
+      );
       expect(() => plan.run(x)).toThrow(TypeError);
       plan.dispose();
       expect(() => plan.run(x, y)).toThrow(DisposedError);

@@ -37,7 +37,9 @@ function prepare(c: ConvCase): Prepared {
   const b = c.bias ? fill(shapes.bias, `${c.name} b`) : null;
   const operands = [refOf(x, shapes.x), refOf(w, shapes.weight), b && refOf(b, shapes.bias), shapes.options] as const;
   const made = {
-    x, w, b,
+    x,
+    w,
+    b,
     expected: activations[c.activation](conv2d(...operands)),
     magnitude: conv2dMagnitude(...operands),
   };
@@ -66,14 +68,24 @@ describe.each(BINARIES)("conv2d on the $name binary", ({ create }) => {
       const { x, w, b, expected, magnitude } = prepare(c);
       const shapes = convShapes(c);
       const factor = TRANSFORM_FACTORS[row.algorithm];
-      const tolerance = (factor === undefined ? dotTolerance(shapes.reduction, magnitude, 1) : normTolerance(shapes.reduction, magnitude, factor))
-        .map((t, i) => SLOPE * t + 4e-7 * Math.abs(expected.data[i] as number));
+      const tolerance = (
+        factor === undefined
+          ? dotTolerance(shapes.reduction, magnitude, 1)
+          : normTolerance(shapes.reduction, magnitude, factor)
+      ).map((t, i) => SLOPE * t + 4e-7 * Math.abs(expected.data[i] as number));
       for (const format of FORMATS) {
         using input = tensorOf(rt, x, shapes.x, format);
         using weight = tensorOf(rt, w, shapes.weight, format);
         using bias = b ? rt.tensor(b, shapes.bias) : null;
         const { stride, padding, dilation, groups, activation } = c;
-        using y = rt.conv2d(input, weight, bias, { stride, padding, dilation, groups, activation, algorithm: row.algorithm });
+        using y = rt.conv2d(input, weight, bias, {
+          stride,
+          padding,
+          dilation,
+          groups,
+          activation,
+          algorithm: row.algorithm,
+        });
         expect(y.shape).toEqual(shapes.y);
         expect(y.memoryFormat).toBe(format);
         expectClose(y.toArray() as Float32Array, expected, tolerance, `${label} ${format}`);

@@ -142,13 +142,7 @@ describe("readIdx", () => {
   });
 
   it.each(["float32", "float64"] as const)("keeps the special values of %s", async (dtype) => {
-    const data = new IDX[dtype].data([
-      Number.NaN,
-      -0,
-      Number.POSITIVE_INFINITY,
-      Number.NEGATIVE_INFINITY,
-      1e-45,
-    ]);
+    const data = new IDX[dtype].data([Number.NaN, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e-45]);
     const file = writeIdx({ dtype, shape: [5], data } as IdxArray);
     expect((await readIdx(file)).data).toStrictEqual(data);
   });
@@ -190,16 +184,8 @@ describe("readIdx", () => {
   const ok = concat(idxHeader(2, 3), new Uint8Array(6));
   const most = 2 ** 32 - 1;
   const malformed: [string, Uint8Array, string][] = [
-    [
-      "no bytes",
-      new Uint8Array(),
-      "the IDX magic 00 00, one of 08, 09, 0b, 0c, 0d, 0e, and the rank, got 0 bytes",
-    ],
-    [
-      "three bytes",
-      ok.slice(0, 3),
-      "the IDX magic 00 00, one of 08, 09, 0b, 0c, 0d, 0e, and the rank, got 3 bytes",
-    ],
+    ["no bytes", new Uint8Array(), "the IDX magic 00 00, one of 08, 09, 0b, 0c, 0d, 0e, and the rank, got 0 bytes"],
+    ["three bytes", ok.slice(0, 3), "the IDX magic 00 00, one of 08, 09, 0b, 0c, 0d, 0e, and the rank, got 3 bytes"],
     [
       "a wrong magic",
       ok.with(0, 1),
@@ -219,11 +205,7 @@ describe("readIdx", () => {
     ["a header alone", ok.slice(0, 12), "18 bytes for uint8 [2, 3], got 12"],
     ["a byte too few", ok.slice(0, -1), "18 bytes for uint8 [2, 3], got 17"],
     ["a byte too many", concat(ok, new Uint8Array(1)), "18 bytes for uint8 [2, 3], got 19"],
-    [
-      "half an element",
-      concat(idxHeader(1).with(2, 0x0e), new Uint8Array(7)),
-      "16 bytes for float64 [1], got 15",
-    ],
+    ["half an element", concat(idxHeader(1).with(2, 0x0e), new Uint8Array(7)), "16 bytes for float64 [1], got 15"],
     ["4 GiB of nothing", idxHeader(most), "4294967303 bytes for uint8 [4294967295], got 8"],
     [
       "a product beyond 2^64",
@@ -271,9 +253,7 @@ describe.each([
   it("refuses options that it cannot follow", async () => {
     const tryOptions = (options: unknown) => expect(read(file, options as object)).rejects;
     await tryOptions(7).toThrow(new TypeError(`"options" expected an options object, got 7`));
-    await tryOptions({ maxByte: 1 }).toThrow(
-      new TypeError(`"options" expected options among maxBytes, got "maxByte"`),
-    );
+    await tryOptions({ maxByte: 1 }).toThrow(new TypeError(`"options" expected options among maxBytes, got "maxByte"`));
     await tryOptions({ maxBytes: "1" }).toThrow(new TypeError(`"maxBytes" expected integer >= 0, got "1"`));
     await tryOptions({ maxBytes: -1 }).toThrow(new RangeError(`"maxBytes" expected integer >= 0, got -1`));
     await tryOptions({ maxBytes: 1.5 }).toThrow(new RangeError(`"maxBytes" expected integer >= 0, got 1.5`));
@@ -281,10 +261,7 @@ describe.each([
 
   it("keeps to maxBytes, and to 1 GiB without it", async () => {
     const { length } = file;
-    for (const [bytes, got] of [
-      [file, length] as const,
-      [gzip, `a gzip trailer that says ${length}`] as const,
-    ]) {
+    for (const [bytes, got] of [[file, length] as const, [gzip, `a gzip trailer that says ${length}`] as const]) {
       await expect(read(bytes, { maxBytes: length })).resolves.toBeTypeOf("object");
       await expect(read(bytes, { maxBytes: length - 1 })).rejects.toThrow(
         new DataError(`"bytes" expected at most ${length - 1} bytes, got ${got}`),
@@ -300,9 +277,7 @@ describe.each([
     for (let length = 0; length < gzip.length; length++) {
       await expect(read(gzip.slice(0, length)), `${length} bytes`).rejects.toThrow(DataError);
     }
-    await expect(read(gzip.slice(0, 19))).rejects.toThrow(
-      `"bytes" expected at least 20 bytes of gzip, got 19`,
-    );
+    await expect(read(gzip.slice(0, 19))).rejects.toThrow(`"bytes" expected at least 20 bytes of gzip, got 19`);
     const cut = claiming(file.length, gzip.slice(0, -4)); // the trailer is right, what it belongs to is not
     await expect(read(cut)).rejects.toThrow(`"bytes" expected intact gzip data, got damage after`);
   });
@@ -311,9 +286,7 @@ describe.each([
     const damage = /^"bytes" expected intact gzip data, got damage after \d+ inflated bytes$/;
     const crcByte = gzip.length - 8;
     await expect(read(gzip.with(2, 7)), "unknown method").rejects.toThrow(damage);
-    await expect(read(gzip.with(crcByte, (gzip[crcByte] as number) ^ 1)), "wrong checksum").rejects.toThrow(
-      damage,
-    );
+    await expect(read(gzip.with(crcByte, (gzip[crcByte] as number) ^ 1)), "wrong checksum").rejects.toThrow(damage);
     await expect(read(gzip.with(10, 7)), "reserved block type").rejects.toThrow(damage);
     await expect(read(gzip.with(2, 7))).rejects.toMatchObject({
       name: "DataError",
@@ -331,9 +304,7 @@ describe.each([
     const { length } = gzip;
     const most = length * 1032;
     await expect(read(claiming(most + 1, gzip))).rejects.toThrow(
-      new DataError(
-        `"bytes" expected whole gzip data, got ${length} bytes with a gzip trailer that says ${most + 1}`,
-      ),
+      new DataError(`"bytes" expected whole gzip data, got ${length} bytes with a gzip trailer that says ${most + 1}`),
     );
     for (const claim of [0, 1, file.length - 1, file.length + 1, most]) {
       await expect(read(claiming(claim, gzip)), `${claim}`).rejects.toThrow(DataError);
@@ -343,9 +314,7 @@ describe.each([
   it("holds engines to the trailer that do not check it themselves", async () => {
     fakeInflater(file.subarray(0, 2000), file.subarray(2000, -1));
     await expect(read(gzip)).rejects.toThrow(
-      new DataError(
-        `"bytes" expected ${file.length} inflated bytes, as its gzip trailer says, got ${file.length - 1}`,
-      ),
+      new DataError(`"bytes" expected ${file.length} inflated bytes, as its gzip trailer says, got ${file.length - 1}`),
     );
     const inflater = fakeInflater(file, new Uint8Array(1), new Uint8Array(1), new Uint8Array(1));
     await expect(read(gzip)).rejects.toThrow(
@@ -384,8 +353,7 @@ describe.each([
     let refused = 0;
     for (let round = 0; round < 600; round++) {
       const bytes = (round % 2 ? gzip : file).slice();
-      for (let n = integer(1, 4); n > 0; n--)
-        bytes[integer(0, Math.min(bytes.length, 40) - 1)] = integer(0, 255);
+      for (let n = integer(1, 4); n > 0; n--) bytes[integer(0, Math.min(bytes.length, 40) - 1)] = integer(0, 255);
       await read(bytes).catch((error: unknown) => {
         expect(error).toBeInstanceOf(DataError);
         refused++;

@@ -17,10 +17,19 @@ describe.each(BINARIES)("products on the $name binary", ({ create }) => {
     expect(rt.report()).toMatchObject({ bytesInUse: 0, liveTensors: 0, livePlans: 0 });
   });
 
-  const lengths = [1, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 31].map((K) => ({ name: `K = ${K}`, x: [2, K], M: 5, bias: true }));
+  const lengths = [1, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 31].map((K) => ({
+    name: `K = ${K}`,
+    x: [2, K],
+    M: 5,
+    bias: true,
+  }));
   it.each([...LINEAR_CASES, ...lengths].map((c) => [showCase(c), c] as const))("linear %s", (label, c) => {
     const K = c.x.at(-1) as number;
-    const [x, w, b] = [fill(c.x, `${c.name} x`), fill([c.M, K], `${c.name} w`), c.bias ? fill([c.M], `${c.name} b`) : null];
+    const [x, w, b] = [
+      fill(c.x, `${c.name} x`),
+      fill([c.M, K], `${c.name} w`),
+      c.bias ? fill([c.M], `${c.name} b`) : null,
+    ];
     const operands = [refOf(x, c.x), refOf(w, [c.M, K]), b && refOf(b, [c.M])] as const;
     const expected = reference.linear(...operands);
     const tolerance = dotTolerance(K, reference.linearMagnitude(...operands));

@@ -17,15 +17,39 @@ function same(y: Tensor, expected: reference.Ref): void {
 
 describe("mergeLoops", () => {
   it("makes one run of a contiguous copy", () => {
-    expect(mergeLoops([{ size: 2, src: 12, dst: 12 }, { size: 3, src: 4, dst: 4 }, { size: 4, src: 1, dst: 1 }])).toEqual([{ size: 24, src: 1, dst: 1 }]);
+    expect(
+      mergeLoops([
+        { size: 2, src: 12, dst: 12 },
+        { size: 3, src: 4, dst: 4 },
+        { size: 4, src: 1, dst: 1 },
+      ]),
+    ).toEqual([{ size: 24, src: 1, dst: 1 }]);
   });
   it("puts the two fastest axes of a transposition innermost", () => {
     // [2, 3, 4, 5] → [2, 4, 5, 3]: one batch loop, then a 2-D block
-    const loops = [{ size: 2, src: 60, dst: 60 }, { size: 3, src: 20, dst: 1 }, { size: 4, src: 5, dst: 15 }, { size: 5, src: 1, dst: 3 }];
-    expect(mergeLoops(loops)).toEqual([{ size: 2, src: 60, dst: 60 }, { size: 20, src: 1, dst: 3 }, { size: 3, src: 20, dst: 1 }]);
+    const loops = [
+      { size: 2, src: 60, dst: 60 },
+      { size: 3, src: 20, dst: 1 },
+      { size: 4, src: 5, dst: 15 },
+      { size: 5, src: 1, dst: 3 },
+    ];
+    expect(mergeLoops(loops)).toEqual([
+      { size: 2, src: 60, dst: 60 },
+      { size: 20, src: 1, dst: 3 },
+      { size: 3, src: 20, dst: 1 },
+    ]);
   });
   it("drops axes of one and keeps gaps", () => {
-    expect(mergeLoops([{ size: 1, src: 9, dst: 9 }, { size: 3, src: 8, dst: 4 }, { size: 4, src: 1, dst: 1 }])).toEqual([{ size: 3, src: 8, dst: 4 }, { size: 4, src: 1, dst: 1 }]);
+    expect(
+      mergeLoops([
+        { size: 1, src: 9, dst: 9 },
+        { size: 3, src: 8, dst: 4 },
+        { size: 4, src: 1, dst: 1 },
+      ]),
+    ).toEqual([
+      { size: 3, src: 8, dst: 4 },
+      { size: 4, src: 1, dst: 1 },
+    ]);
   });
 });
 
@@ -38,7 +62,9 @@ describe.each(BINARIES)("moving elements on the $name binary", ({ create }) => {
     expect(rt.report()).toMatchObject({ bytesInUse: 0, liveTensors: 0, livePlans: 0 });
   });
 
-  const cases = SHAPES.flatMap((shape) => FORMATS.filter((format) => format === "contiguous" || shape.length >= 3).map((format) => [shape, format] as const));
+  const cases = SHAPES.flatMap((shape) =>
+    FORMATS.filter((format) => format === "contiguous" || shape.length >= 3).map((format) => [shape, format] as const),
+  );
 
   it.each(cases)("%j %s: transpose, reshape, flatten, formats", (shape, format) => {
     const data = fill(shape, 1);

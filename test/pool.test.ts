@@ -9,7 +9,8 @@ import { FORMATS, refOf, tensorOf } from "./tensors.js";
 import { expectClose, UNIT_ROUNDOFF } from "./tolerance.js";
 
 /** Sums of K terms and one division, relative to the mean of magnitudes. */
-const meanTolerance = (magnitude: reference.Ref, K: number) => magnitude.data.map((m) => (K + 2) * UNIT_ROUNDOFF * m + 1e-30);
+const meanTolerance = (magnitude: reference.Ref, K: number) =>
+  magnitude.data.map((m) => (K + 2) * UNIT_ROUNDOFF * m + 1e-30);
 
 describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
   let rt: Runtime;
@@ -29,7 +30,12 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
       using max = rt.maxPool2d(input, { kernel, stride, padding, dilation, ceilMode });
       expect(max.shape).toEqual(shapes.y);
       expect(max.memoryFormat).toBe(format);
-      expectClose(max.toArray() as Float32Array, reference.maxPool2d(refOf(x, shapes.x), shapes.options), 1e-30, `${label} max ${format}`);
+      expectClose(
+        max.toArray() as Float32Array,
+        reference.maxPool2d(refOf(x, shapes.x), shapes.options),
+        1e-30,
+        `${label} max ${format}`,
+      );
       if (Math.max(...[dilation ?? 1].flat()) > 1) continue;
       for (const countIncludePad of [true, false]) {
         using mean = rt.avgPool2d(input, { kernel, stride, padding, ceilMode, countIncludePad });
@@ -49,9 +55,19 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
       using input = tensorOf(rt, x, c.x, format);
       using max = rt.adaptiveMaxPool2d(input, { output: c.output });
       using mean = rt.adaptiveAvgPool2d(input, { output: c.output });
-      expectClose(max.toArray() as Float32Array, reference.adaptiveMaxPool2d(refOf(x, c.x), c.output), 1e-30, `${label} max`);
+      expectClose(
+        max.toArray() as Float32Array,
+        reference.adaptiveMaxPool2d(refOf(x, c.x), c.output),
+        1e-30,
+        `${label} max`,
+      );
       const magnitude = reference.adaptiveAvgPool2d(refOf(x.map(Math.abs), c.x), c.output);
-      expectClose(mean.toArray() as Float32Array, reference.adaptiveAvgPool2d(refOf(x, c.x), c.output), meanTolerance(magnitude, K), `${label} mean`);
+      expectClose(
+        mean.toArray() as Float32Array,
+        reference.adaptiveAvgPool2d(refOf(x, c.x), c.output),
+        meanTolerance(magnitude, K),
+        `${label} mean`,
+      );
     }
   });
 
@@ -66,7 +82,12 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
         expect(mean.shape).toEqual([2, C, 1, 1]);
         expectClose(max.toArray() as Float32Array, reference.globalMaxPool(refOf(x, shape)), 1e-30, `max of ${C}`);
         const magnitude = reference.globalAvgPool(refOf(x.map(Math.abs), shape));
-        expectClose(mean.toArray() as Float32Array, reference.globalAvgPool(refOf(x, shape)), meanTolerance(magnitude, 35), `mean of ${C}`);
+        expectClose(
+          mean.toArray() as Float32Array,
+          reference.globalAvgPool(refOf(x, shape)),
+          meanTolerance(magnitude, 35),
+          `mean of ${C}`,
+        );
       }
     }
   });
@@ -76,8 +97,15 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
     x[5 * 6] = NaN;
     x[36 + 7] = Infinity;
     x[36 + 8] = -Infinity;
-    for (const [kernel, stride] of [[3, 1], [2, 2], [[3, 2], 1]] as const) {
-      const options = { kernel: [kernel].flat().length === 2 ? (kernel as [number, number]) : ([kernel, kernel] as [number, number]), stride: [stride, stride] as const };
+    for (const [kernel, stride] of [
+      [3, 1],
+      [2, 2],
+      [[3, 2], 1],
+    ] as const) {
+      const options = {
+        kernel: [kernel].flat().length === 2 ? (kernel as [number, number]) : ([kernel, kernel] as [number, number]),
+        stride: [stride, stride] as const,
+      };
       using input = tensorOf(rt, x, [1, 5, 6, 6], "channelsLast");
       using y = rt.maxPool2d(input, options);
       expectClose(y.toArray() as Float32Array, reference.maxPool2d(refOf(x, [1, 5, 6, 6]), options), 1e-30, "NaN");
@@ -90,7 +118,9 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
     expect(() => rt.maxPool2d(x, { kernel: 0 })).toThrow(/"kernel" expected integer >= 1, got 0/);
     expect(() => rt.maxPool2d(x, {} as never)).toThrow(TypeError);
     expect(() => rt.maxPool2d(x, { kernel: 7 })).toThrow(ShapeError);
-    expect(() => rt.maxPool2d(x, { kernel: 2, padding: 2 })).toThrow(/"padding" expected less than the kernel's extent 2/);
+    expect(() => rt.maxPool2d(x, { kernel: 2, padding: 2 })).toThrow(
+      /"padding" expected less than the kernel's extent 2/,
+    );
     expect(() => rt.avgPool2d(x, { kernel: 2, dilation: 2 } as never)).toThrow(/"dilation"/);
     expect(() => rt.adaptiveAvgPool2d(x, { output: [0, 1] })).toThrow(RangeError);
     expect(rt.report()).toMatchObject({ bytesInUse: before.bytesInUse, livePlans: 0, liveTensors: 1 });

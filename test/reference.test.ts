@@ -92,9 +92,7 @@ describe("conv2d", () => {
   it("refuses shapes that do not fit", () => {
     expect(() => reference.conv2d(range([1, 3, 2, 2]), range([1, 2, 1, 1]), null)).toThrow('"channels"');
     expect(() => reference.conv2d(x, w, vector(1, 2))).toThrow('"bias"');
-    expect(() => reference.conv2d(range([1, 2, 2, 2]), range([3, 1, 1, 1]), null, { groups: 2 })).toThrow(
-      "group",
-    );
+    expect(() => reference.conv2d(range([1, 2, 2, 2]), range([3, 1, 1, 1]), null, { groups: 2 })).toThrow("group");
   });
   it("pads to the same size, with the extra zero after", () => {
     expect(reference.samePadding(5, 3, 1, 1)).toEqual([1, 1]);
@@ -202,8 +200,7 @@ describe("convTranspose2d", () => {
     expectRef(grouped, [1, 4, 1, 1], [2, 20, 300, 3000]);
   });
 
-  const dot = (a: Ref, b: Ref): number =>
-    a.data.reduce((sum, value, i) => sum + value * (b.data[i] as number), 0);
+  const dot = (a: Ref, b: Ref): number => a.data.reduce((sum, value, i) => sum + value * (b.data[i] as number), 0);
 
   // <conv(x), y> = <x, convTranspose(y)>, with the same weights: rows that conv2d skips need the output
   // padding.
@@ -258,25 +255,13 @@ describe("pooling", () => {
     expectRef(reference.avgPool2d(x, two), [1, 1, 2, 2], [3.5, 5.5, 11.5, 13.5]);
   });
   it("keeps images and channels apart", () => {
-    expectRef(
-      reference.maxPool2d(range([2, 2, 1, 2]), { kernel: [1, 2], stride: [1, 1] }),
-      [2, 2, 1, 1],
-      [2, 4, 6, 8],
-    );
+    expectRef(reference.maxPool2d(range([2, 2, 1, 2]), { kernel: [1, 2], stride: [1, 1] }), [2, 2, 1, 1], [2, 4, 6, 8]);
   });
   it("drops what is left, or takes a smaller window with ceilMode", () => {
     const options = { kernel: [1, 2], stride: [1, 2] } as const;
     expectRef(reference.maxPool2d(row(1, 2, 3, 4, 5), options), [1, 1, 1, 2], [2, 4]);
-    expectRef(
-      reference.maxPool2d(row(1, 2, 3, 4, 5), { ...options, ceilMode: true }),
-      [1, 1, 1, 3],
-      [2, 4, 5],
-    );
-    expectRef(
-      reference.avgPool2d(row(1, 2, 3, 4, 5), { ...options, ceilMode: true }),
-      [1, 1, 1, 3],
-      [1.5, 3.5, 5],
-    );
+    expectRef(reference.maxPool2d(row(1, 2, 3, 4, 5), { ...options, ceilMode: true }), [1, 1, 1, 3], [2, 4, 5]);
+    expectRef(reference.avgPool2d(row(1, 2, 3, 4, 5), { ...options, ceilMode: true }), [1, 1, 1, 3], [1.5, 3.5, 5]);
   });
   it("drops a last window that would start behind the image", () => {
     // Padded to 7, stride 2: a fourth window would start at 6, in the padding on the right.
@@ -300,16 +285,8 @@ describe("pooling", () => {
   });
   it("passes NaN on", () => {
     const options = { kernel: [1, 2], stride: [1, 1] } as const;
-    expectRef(
-      reference.maxPool2d(row(1, Number.NaN, 3, 4), options),
-      [1, 1, 1, 3],
-      [Number.NaN, Number.NaN, 4],
-    );
-    expectRef(
-      reference.avgPool2d(row(1, Number.NaN, 3, 4), options),
-      [1, 1, 1, 3],
-      [Number.NaN, Number.NaN, 3.5],
-    );
+    expectRef(reference.maxPool2d(row(1, Number.NaN, 3, 4), options), [1, 1, 1, 3], [Number.NaN, Number.NaN, 4]);
+    expectRef(reference.avgPool2d(row(1, Number.NaN, 3, 4), options), [1, 1, 1, 3], [Number.NaN, Number.NaN, 3.5]);
   });
   it("divides an image into parts that may overlap", () => {
     expectRef(reference.adaptiveAvgPool2d(row(1, 2, 3, 4, 5), [1, 3]), [1, 1, 1, 3], [1.5, 3, 4.5]);
@@ -434,19 +411,11 @@ describe("activations", () => {
   });
   it("curve", () => {
     const sigmoid1 = 0.7310585786300049;
-    expectRef(
-      reference.sigmoid(vector(-inf, -1, 0, 1, inf, nan)),
-      [6],
-      [0, 1 - sigmoid1, 0.5, sigmoid1, 1, nan],
-    );
+    expectRef(reference.sigmoid(vector(-inf, -1, 0, 1, inf, nan)), [6], [0, 1 - sigmoid1, 0.5, sigmoid1, 1, nan]);
     expectRef(reference.tanh(vector(-inf, 0, 1, inf, nan)), [5], [-1, 0, 0.7615941559557649, 1, nan]);
     expectRef(reference.silu(vector(-1, 0, 1, inf, nan)), [5], [sigmoid1 - 1, 0, sigmoid1, inf, nan]);
     expectRef(reference.hardSwish(vector(-8, -1, 0, 1, 3, 8, nan)), [7], [-0, -1 / 3, 0, 2 / 3, 3, 8, nan]);
-    expectRef(
-      reference.gelu(vector(-1, 0, 1, inf, nan)),
-      [5],
-      [-0.15865525393145707, 0, 0.8413447460685429, inf, nan],
-    );
+    expectRef(reference.gelu(vector(-1, 0, 1, inf, nan)), [5], [-0.15865525393145707, 0, 0.8413447460685429, inf, nan]);
     expectRef(reference.gelu(vector(0, 1, nan), "tanh"), [3], [0, 0.8411919906082768, nan]);
   });
   it("have an erf and an erfc that are good to 1e-15", () => {
@@ -519,11 +488,7 @@ describe("shapes", () => {
 
   it("concat puts tensors one after the other", () => {
     expectRef(reference.concat([x, range([1, 3], 7)], 0), [3, 3], [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    expectRef(
-      reference.concat([x, range([2, 1], 7), x], -1),
-      [2, 7],
-      [1, 2, 3, 7, 1, 2, 3, 4, 5, 6, 8, 4, 5, 6],
-    );
+    expectRef(reference.concat([x, range([2, 1], 7), x], -1), [2, 7], [1, 2, 3, 7, 1, 2, 3, 4, 5, 6, 8, 4, 5, 6]);
     expect(() => reference.concat([x, range([2, 2])], 0)).toThrow('"size"');
   });
   it("slice takes ranges as numpy does", () => {
@@ -721,31 +686,28 @@ describe("tolerance", () => {
   });
 
   // A float32 dot product as a kernel would do it, against float64; then with one product lost.
-  it.each([1, 2, 9, 16, 17, 100, 1000, 4680])(
-    "lets float32 sums of %i products pass, and no lost product",
-    (K) => {
-      for (const [kind, sign] of [
-        ["normal", (v: number) => v],
-        ["positive", Math.abs],
-      ] as const) {
-        const x = fill([100, K], `${kind} x`).map(sign);
-        const w = fill([1, K], `${kind} w`).map(sign);
-        const sums = new Float32Array(100);
-        const lost = new Float32Array(100);
-        for (let i = 0; i < 100; i++) {
-          let sum = 0;
-          for (let k = 0; k < K; k++) {
-            if (k === K - 1) lost[i] = sum;
-            sum = Math.fround(sum + Math.fround((x[i * K + k] as number) * (w[k] as number)));
-          }
-          sums[i] = sum;
+  it.each([1, 2, 9, 16, 17, 100, 1000, 4680])("lets float32 sums of %i products pass, and no lost product", (K) => {
+    for (const [kind, sign] of [
+      ["normal", (v: number) => v],
+      ["positive", Math.abs],
+    ] as const) {
+      const x = fill([100, K], `${kind} x`).map(sign);
+      const w = fill([1, K], `${kind} w`).map(sign);
+      const sums = new Float32Array(100);
+      const lost = new Float32Array(100);
+      for (let i = 0; i < 100; i++) {
+        let sum = 0;
+        for (let k = 0; k < K; k++) {
+          if (k === K - 1) lost[i] = sum;
+          sum = Math.fround(sum + Math.fround((x[i * K + k] as number) * (w[k] as number)));
         }
-        const [left, right] = [ref([100, K], x), ref([1, K], w)];
-        const expected = reference.linear(left, right, null);
-        const allowed = dotTolerance(K, reference.linearMagnitude(left, right, null));
-        expectClose(sums, expected, allowed, kind);
-        expect(() => expectClose(lost, expected, allowed, kind)).toThrow(/: (100|9\d) of 100 elements off/);
+        sums[i] = sum;
       }
-    },
-  );
+      const [left, right] = [ref([100, K], x), ref([1, K], w)];
+      const expected = reference.linear(left, right, null);
+      const allowed = dotTolerance(K, reference.linearMagnitude(left, right, null));
+      expectClose(sums, expected, allowed, kind);
+      expect(() => expectClose(lost, expected, allowed, kind)).toThrow(/: (100|9\d) of 100 elements off/);
+    }
+  });
 });

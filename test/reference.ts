@@ -123,12 +123,7 @@ export function convOutputSize(
 }
 
 /** Padding [before, after] for ceil(size / stride) outputs; when it is odd, the extra zero comes after. */
-export function samePadding(
-  size: number,
-  kernel: number,
-  stride: number,
-  dilation: number,
-): [number, number] {
+export function samePadding(size: number, kernel: number, stride: number, dilation: number): [number, number] {
   const span = (kernel - 1) * dilation + 1;
   const total = Math.max((Math.ceil(size / stride) - 1) * stride + span - size, 0);
   const before = Math.floor(total / 2);
@@ -241,19 +236,8 @@ export function convTransposeOutputSize(
  *
  *   y[n, m, h*stride + r*dilation - top, ...] += x[n, c, h, w] * weight[c, m, r, s]
  */
-export function convTranspose2d(
-  x: Ref,
-  weight: Ref,
-  bias: Ref | null,
-  options: ConvTranspose2dOptions = {},
-): Ref {
-  const {
-    stride = [1, 1],
-    padding = [0, 0, 0, 0],
-    dilation = [1, 1],
-    groups = 1,
-    outputPadding = [0, 0],
-  } = options;
+export function convTranspose2d(x: Ref, weight: Ref, bias: Ref | null, options: ConvTranspose2dOptions = {}): Ref {
+  const { stride = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1], groups = 1, outputPadding = [0, 0] } = options;
   const [N, C, H, W] = rank4(x);
   const [weightC, groupM, R, S] = rank4(weight);
   const [top, left, bottom, right] = padding;
@@ -448,14 +432,7 @@ function maxOf(values: ArrayLike<number>): number {
 // ---- normalisation ----
 
 /** x[N, C, ...], all else per channel: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta. */
-export function batchNorm(
-  x: Ref,
-  mean: Ref,
-  variance: Ref,
-  gamma: Ref | null,
-  beta: Ref | null,
-  epsilon: number,
-): Ref {
+export function batchNorm(x: Ref, mean: Ref, variance: Ref, gamma: Ref | null, beta: Ref | null, epsilon: number): Ref {
   for (const parameter of [mean, variance, gamma, beta]) {
     if (parameter) same("parameter", parameter.data.length, x.shape[1] as number);
   }

@@ -8,10 +8,7 @@ import { DTYPES, type DType, type TensorData } from "../src/spec.js";
 import { type Random, random } from "./random.js";
 
 /** A file of a header, given as JSON text, bytes or an object, and data bytes. */
-function file(
-  header: object | string | Uint8Array,
-  data: ArrayBufferView | number[] = [],
-): Uint8Array<ArrayBuffer> {
+function file(header: object | string | Uint8Array, data: ArrayBufferView | number[] = []): Uint8Array<ArrayBuffer> {
   const text = typeof header === "string" ? header : JSON.stringify(header);
   const head = header instanceof Uint8Array ? header : new TextEncoder().encode(text);
   const body = Array.isArray(data)
@@ -32,16 +29,13 @@ const entry = (dtype: unknown, shape: unknown, begin: unknown, end: unknown) => 
 
 /** The data of the only tensor of a file. */
 function readOne(dtype: string, data: TensorData | Uint16Array): HostTensor {
-  return readSafetensors(file({ t: entry(dtype, [data.length], 0, data.byteLength) }, data)).get(
-    "t",
-  ) as HostTensor;
+  return readSafetensors(file({ t: entry(dtype, [data.length], 0, data.byteLength) }, data)).get("t") as HostTensor;
 }
 
 function randomTensor(dtype: DType, shape: readonly number[], { integer, normal }: Random): HostTensor {
   const data = new DTYPES[dtype](shape.reduce((a, b) => a * b, 1));
   for (let i = 0; i < data.length; i++) {
-    if (data instanceof BigInt64Array)
-      data[i] = (BigInt(integer(0, 2 ** 32)) << 31n) - BigInt(integer(0, 2 ** 32));
+    if (data instanceof BigInt64Array) data[i] = (BigInt(integer(0, 2 ** 32)) << 31n) - BigInt(integer(0, 2 ** 32));
     else if (dtype === "bool") data[i] = integer(0, 1);
     else data[i] = dtype === "float32" ? normal() : integer(-(2 ** 31), 2 ** 31 - 1);
   }
@@ -62,10 +56,7 @@ function randomWeights(seed: string): Map<string, HostTensor> {
   const dtypes = Object.keys(DTYPES) as DType[];
   for (let n = chance.integer(0, 12); n > 0; n--) {
     const shape = Array.from({ length: chance.integer(0, 5) }, () => chance.integer(n % 4 ? 1 : 0, 5));
-    weights.set(
-      `${n}.${NAMES[n % NAMES.length]}`,
-      randomTensor(dtypes[chance.integer(0, 5)] as DType, shape, chance),
-    );
+    weights.set(`${n}.${NAMES[n % NAMES.length]}`, randomTensor(dtypes[chance.integer(0, 5)] as DType, shape, chance));
   }
   return weights;
 }
@@ -79,9 +70,7 @@ describe("readSafetensors", () => {
   it("reads a file byte by byte", () => {
     const b = `"b":{"dtype":"I32","shape":[2],"data_offsets":[4,12]}`;
     const a = `"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}`;
-    const weights = readSafetensors(
-      file(`{${b},${a}} `, [0, 0, 0x20, 0xc0, 1, 2, 3, 4, 0xff, 0xff, 0xff, 0xff]),
-    );
+    const weights = readSafetensors(file(`{${b},${a}} `, [0, 0, 0x20, 0xc0, 1, 2, 3, 4, 0xff, 0xff, 0xff, 0xff]));
     expect([...weights]).toStrictEqual([
       ["b", { shape: [2], dtype: "int32", data: new Int32Array([0x04030201, -1]) }],
       ["a", { shape: [], dtype: "float32", data: new Float32Array([-2.5]) }],
@@ -275,11 +264,7 @@ describe("readSafetensors", () => {
     ],
     ["a tensor that is no object", file({ w: 5 }), `"w" expected an object, got 5`],
     ["a tensor that is an array", file({ w: [] }), `"w" expected an object, got []`],
-    [
-      "no dtype",
-      file({ w: { shape: [], data_offsets: [0, 4] } }),
-      `"w" expected the name of a dtype, got undefined`,
-    ],
+    ["no dtype", file({ w: { shape: [], data_offsets: [0, 4] } }), `"w" expected the name of a dtype, got undefined`],
     ["a number for a dtype", one(5, [2], 0, 8), `"w" expected the name of a dtype, got 5`],
     [
       "no shape",
@@ -290,11 +275,7 @@ describe("readSafetensors", () => {
     ["a negative size", one("F32", [-1, -2], 0, 8), `"w" expected a shape of integers >= 0, got [-1, -2]`],
     ["half a size", one("F32", [0.5], 0, 2), `"w" expected a shape of integers >= 0, got [0.5]`],
     ["a string for a size", one("F32", ["2"], 0, 8), `"w" expected a shape of integers >= 0, got ["2"]`],
-    [
-      "an inexact size",
-      one("U8", [2 ** 53], 0, 8),
-      `"w" expected a shape of integers >= 0, got [9007199254740992]`,
-    ],
+    ["an inexact size", one("U8", [2 ** 53], 0, 8), `"w" expected a shape of integers >= 0, got [9007199254740992]`],
     [
       "no offsets",
       file({ w: { dtype: "F32", shape: [] } }),
@@ -310,11 +291,7 @@ describe("readSafetensors", () => {
       file({ w: { dtype: "F32", shape: [], data_offsets: [0, 4, 8] } }),
       `"w" expected two data_offsets, integers >= 0, got [0, 4, 8]`,
     ],
-    [
-      "a negative offset",
-      one("F32", [2], -8, 0),
-      `"w" expected two data_offsets, integers >= 0, got [-8, 0]`,
-    ],
+    ["a negative offset", one("F32", [2], -8, 0), `"w" expected two data_offsets, integers >= 0, got [-8, 0]`],
     [
       "an inexact offset",
       one("F32", [2], 2 ** 53, 2 ** 53 + 8),
@@ -351,63 +328,34 @@ describe("readSafetensors", () => {
       one("U8", [2 ** 53 - 1], 0, 2 ** 53 - 1),
       `"w" expected to end within 8 bytes of data, got 9007199254740991`,
     ],
-    [
-      "a gap at the beginning",
-      one("F32", [1], 4, 8),
-      `"w" expected to begin at 0, where the one before ends, got 4`,
-    ],
-    [
-      "a gap in the middle",
-      two([0, 3], [4, 8]),
-      `"b" expected to begin at 3, where the one before ends, got 4`,
-    ],
+    ["a gap at the beginning", one("F32", [1], 4, 8), `"w" expected to begin at 0, where the one before ends, got 4`],
+    ["a gap in the middle", two([0, 3], [4, 8]), `"b" expected to begin at 3, where the one before ends, got 4`],
     ["a gap at the end", two([4, 7], [0, 4]), `"bytes" expected 7 bytes of data for its tensors, got 8`],
-    [
-      "tensors that overlap",
-      two([0, 5], [4, 8]),
-      `"b" expected to begin at 5, where the one before ends, got 4`,
-    ],
-    [
-      "tensors at the same place",
-      two([0, 8], [0, 8]),
-      `"b" expected to begin at 8, where the one before ends, got 0`,
-    ],
+    ["tensors that overlap", two([0, 5], [4, 8]), `"b" expected to begin at 5, where the one before ends, got 4`],
+    ["tensors at the same place", two([0, 8], [0, 8]), `"b" expected to begin at 8, where the one before ends, got 0`],
     [
       "an empty tensor within another",
       two([0, 8], [4, 4]),
       `"b" expected to begin at 8, where the one before ends, got 4`,
     ],
     ["data without tensors", file("{}", [0]), `"bytes" expected 0 bytes of data for its tensors, got 1`],
-    [
-      "2 for a bool",
-      file({ w: entry("BOOL", [3], 0, 3) }, [0, 1, 2]),
-      `"w" expected 0 or 1 in bool data, got 2`,
-    ],
+    ["2 for a bool", file({ w: entry("BOOL", [3], 0, 3) }, [0, 1, 2]), `"w" expected 0 or 1 in bool data, got 2`],
   ];
 
   it.each(malformed)("refuses %s", (_, bytes, message) => {
     expect(() => readSafetensors(bytes)).toThrow(new ModelError(message));
   });
 
-  it.each(["F64", "I16", "U16", "U32", "U64", "F8_E4M3", "f32", "constructor"])(
-    "does not support %s",
-    (dtype) => {
-      expect(() => readSafetensors(file({ w: entry(dtype, [1], 0, 8) }, new Uint8Array(8)))).toThrow(
-        new UnsupportedError(
-          `"w" expected one of the dtypes F32, F16, BF16, I8, U8, I32, I64, BOOL, got "${dtype}"`,
-        ),
-      );
-    },
-  );
+  it.each(["F64", "I16", "U16", "U32", "U64", "F8_E4M3", "f32", "constructor"])("does not support %s", (dtype) => {
+    expect(() => readSafetensors(file({ w: entry(dtype, [1], 0, 8) }, new Uint8Array(8)))).toThrow(
+      new UnsupportedError(`"w" expected one of the dtypes F32, F16, BF16, I8, U8, I32, I64, BOOL, got "${dtype}"`),
+    );
+  });
 
   it("keeps a cause, and shortens a long name", () => {
-    expect(() => readSafetensors(file("{"))).toThrow(
-      expect.objectContaining({ cause: expect.any(SyntaxError) }),
-    );
+    expect(() => readSafetensors(file("{"))).toThrow(expect.objectContaining({ cause: expect.any(SyntaxError) }));
     const name = "x".repeat(1000);
-    expect(() => readSafetensors(file({ [name]: 1 }))).toThrow(
-      `"${"x".repeat(57)}..." expected an object, got 1`,
-    );
+    expect(() => readSafetensors(file({ [name]: 1 }))).toThrow(`"${"x".repeat(57)}..." expected an object, got 1`);
   });
 
   it.each([
@@ -443,13 +391,10 @@ describe("readSafetensors", () => {
 });
 
 describe("writeSafetensors", () => {
-  it.each(Array.from({ length: 50 }, (_, round) => `round trip ${round}`))(
-    "gives back what it got: %s",
-    (seed) => {
-      const weights = randomWeights(seed);
-      expect(sorted(readSafetensors(writeSafetensors(weights)))).toStrictEqual(sorted(weights));
-    },
-  );
+  it.each(Array.from({ length: 50 }, (_, round) => `round trip ${round}`))("gives back what it got: %s", (seed) => {
+    const weights = randomWeights(seed);
+    expect(sorted(readSafetensors(writeSafetensors(weights)))).toStrictEqual(sorted(weights));
+  });
 
   it("writes a file whose tensors are all views of it", () => {
     const dtypes: DType[] = ["uint8", "float32", "bool", "int64", "int8", "int32"];
@@ -492,9 +437,7 @@ describe("writeSafetensors", () => {
     [
       "an unknown dtype",
       new Map([["w", { shape: [6], dtype: "float64", data: new Float64Array(6) }]]),
-      new UnsupportedError(
-        `"w" expected one of the dtypes float32, int8, uint8, int32, int64, bool, got "float64"`,
-      ),
+      new UnsupportedError(`"w" expected one of the dtypes float32, int8, uint8, int32, int64, bool, got "float64"`),
     ],
     [
       "data of another dtype",
@@ -531,9 +474,7 @@ describe("writeSafetensors", () => {
 
 describe("examples/lenet5/lenet5.safetensors", () => {
   it("holds LeNet-5", () => {
-    const weights = readSafetensors(
-      readFileSync(new URL("../examples/lenet5/lenet5.safetensors", import.meta.url)),
-    );
+    const weights = readSafetensors(readFileSync(new URL("../examples/lenet5/lenet5.safetensors", import.meta.url)));
     const shapes = Object.fromEntries([...weights].map(([name, { shape }]) => [name, shape]));
     expect(shapes).toEqual({
       "conv1.weight": [6, 1, 5, 5],
@@ -549,9 +490,7 @@ describe("examples/lenet5/lenet5.safetensors", () => {
     });
     for (const { dtype, data } of weights.values()) {
       expect(dtype).toBe("float32");
-      expect((data as Float32Array).every((value) => Number.isFinite(value) && Math.abs(value) < 10)).toBe(
-        true,
-      );
+      expect((data as Float32Array).every((value) => Number.isFinite(value) && Math.abs(value) < 10)).toBe(true);
     }
   });
 });

@@ -13,7 +13,14 @@ describe.each(VARIANTS)("select for %s", (variant) => {
   const pick = (...args: Parameters<typeof shape>) => select(shape(...args), variant).row.algorithm;
 
   it("takes Winograd for the 3x3 stride-1 layers of ResNet and VGG", () => {
-    for (const [C, H] of [[64, 56], [128, 28], [256, 14], [512, 7], [64, 224], [256, 56]] as const) {
+    for (const [C, H] of [
+      [64, 56],
+      [128, 28],
+      [256, 14],
+      [512, 7],
+      [64, 224],
+      [256, 56],
+    ] as const) {
       expect(pick(C, H, C, 3)).toMatch(/^winograd[24]3$/);
     }
   });

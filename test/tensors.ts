@@ -18,7 +18,12 @@ export function toChannelsLast<T extends Float32Array>(data: T, shape: readonly 
 }
 
 /** A tensor whose logical elements are `data`. */
-export function tensorOf(rt: Runtime, data: Float32Array, shape: readonly number[], memoryFormat: MemoryFormat = "contiguous"): Tensor {
+export function tensorOf(
+  rt: Runtime,
+  data: Float32Array,
+  shape: readonly number[],
+  memoryFormat: MemoryFormat = "contiguous",
+): Tensor {
   const lying = memoryFormat === "channelsLast" ? toChannelsLast(data, shape) : data;
   return rt.tensor(lying, shape, { memoryFormat });
 }

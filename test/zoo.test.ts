@@ -6,8 +6,8 @@ import {
   Graph,
   lenet5,
   ModelError,
-  randomWeights,
   type Runtime,
+  randomWeights,
   summarize,
   type Tensor,
 } from "../src/api.js";

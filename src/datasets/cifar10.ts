@@ -30,10 +30,7 @@ export interface Cifar10 {
 }
 
 /** Reads one file of CIFAR-10 (data_batch_1.bin to data_batch_5.bin, test_batch.bin), plain or gzipped. */
-export async function readCifar10(
-  bytes: Uint8Array | ArrayBuffer,
-  options: DatasetOptions = {},
-): Promise<Cifar10> {
+export async function readCifar10(bytes: Uint8Array | ArrayBuffer, options: DatasetOptions = {}): Promise<Cifar10> {
   const file = await contents(bytes, options, checkLength);
   const count = file.length / RECORD_BYTES;
   const images = new Uint8Array(count * IMAGE_BYTES);

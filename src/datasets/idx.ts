@@ -35,10 +35,7 @@ interface Header {
 }
 
 /** Reads an IDX file, plain or gzipped. One-byte elements of a plain file are a view of `bytes`, no copy. */
-export async function readIdx(
-  bytes: Uint8Array | ArrayBuffer,
-  options: DatasetOptions = {},
-): Promise<IdxArray> {
+export async function readIdx(bytes: Uint8Array | ArrayBuffer, options: DatasetOptions = {}): Promise<IdxArray> {
   const file = await contents(bytes, options, readHeader);
   const { dtype, shape, headerBytes, count } = readHeader(file, file.length);
   const view = new DataView(file.buffer, file.byteOffset + headerBytes);

@@ -66,7 +66,7 @@ export function loadPlan(engine: Engine, plan: ModelPlan, weights: Weights): Loa
         );
         const program = new Program(engine, step.builder, params as (number | undefined)[], run);
         programs.push(program);
-        program.bind(step.inputs.map(addressOf), step.outputs.map(addressOf));
+        program.bind([...step.inputs, ...step.outputs].map(addressOf), step.inputs.length);
         return program;
       } finally {
         for (const ptr of temporary) heap.allocator.free(ptr);

@@ -202,7 +202,7 @@ export class Model {
     for (const { name, spec, ptr, program } of this.#slots.values()) {
       const tensor = tensors[name] as Tensor;
       if (program !== undefined && tensor.memoryFormat !== spec.memoryFormat) {
-        program.bind([tensor.ptr], [ptr]);
+        program.bind([tensor.ptr, ptr], 1);
         program.run();
       } else if (tensor.ptr !== ptr) heap.u8.copyWithin(ptr, tensor.ptr, tensor.ptr + tensor.bytes);
     }

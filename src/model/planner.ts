@@ -8,7 +8,7 @@ import { build, type Operator } from "../ops/operator.js";
 import { Builder } from "../plan.js";
 import type { Target } from "../runtime/instance.js";
 import { Allocator } from "../runtime/memory.js";
-import { bytesOf, makeSpec, type MemoryFormat, type TensorSpec } from "../spec.js";
+import { bytesOf, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
 import { type ArenaPlan, type Lifetime, planArena } from "./arena.js";
 import type { GraphData, GraphNode } from "./graph.js";
 
@@ -156,7 +156,9 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
     if (outputs.length !== node.outputs.length) {
       throw new ModelError(`"${node.name}" expected ${outputs.length} output names, got ${node.outputs.length}`);
     }
-    node.outputs.forEach((name, i) => define(name, outputs[i] as number));
+    node.outputs.forEach((name, i) => {
+      define(name, outputs[i] as number);
+    });
     lowered.push({ node, builder, inputs: aligned, outputs });
   }
 
@@ -231,7 +233,9 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   const resident = new Set<string>();
   for (const { inputs, builder, params } of steps) {
     for (const input of inputs) if ("param" in input) resident.add(input.param);
-    params.forEach((name, i) => name !== undefined && builder.readsParam(i) && resident.add(name));
+    params.forEach((name, i) => {
+      if (name !== undefined && builder.readsParam(i)) resident.add(name);
+    });
   }
   const arena = planArena(blocks satisfies Lifetime[]);
   const converts = inputs.flatMap(({ convert }) => (convert ? [convert] : []));

@@ -1,12 +1,12 @@
 // What a planned model says of itself: one row a layer, totals, and the same as a text table.
 import type { Shape } from "../check.js";
-import type { Runtime } from "../lanewise.js";
-import { bytesOf, makeSpec } from "../spec.js";
 import { ModelError, show } from "../errors.js";
+import type { Runtime } from "../lanewise.js";
+import { Allocator } from "../runtime/memory.js";
+import { bytesOf, makeSpec } from "../spec.js";
 import type { GraphData } from "./graph.js";
 import { countOf, keptBytes, type ModelPlan, type ModelReport, type PlannedStep, planModel } from "./planner.js";
 import { specOf, type Weights, weightOf } from "./weights.js";
-import { Allocator } from "../runtime/memory.js";
 
 /** One layer. A layer between others that only changes the memory format has no name. */
 export interface LayerRow {
@@ -111,7 +111,7 @@ function rowOf(plan: ModelPlan, { node, builder }: PlannedStep, counted: Set<str
 /** (HWCRS + HWCM) / (HWCMRS): what a separable block takes of a full convolution from its input to its output. */
 function savingOf({ inputs, params, outputs, macs }: PlannedStep["builder"]): number {
   const channels = inputs[0]?.spec.shape[1] as number;
-  const [, , R, S] = params[0]?.spec.shape as [number, number, number, number];
+  const [, , R, S] = (params[0] as (typeof inputs)[number]).spec.shape as [number, number, number, number];
   return macs / (countOf(outputs[0]?.spec.shape as Shape) * channels * R * S);
 }
 

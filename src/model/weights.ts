@@ -1,7 +1,7 @@
 // A model's weights as they lie on the host, by name.
 import { elements } from "../check.js";
 import { ModelError, show } from "../errors.js";
-import { type DType, DTYPES, makeSpec, type TensorData, type TensorSpec } from "../spec.js";
+import { DTYPES, type DType, makeSpec, type TensorData, type TensorSpec } from "../spec.js";
 
 /** A tensor outside of linear memory, contiguous. */
 export interface HostTensor {

@@ -2,8 +2,8 @@
 // them without any.
 import { integer } from "../check.js";
 import { ModelError, show } from "../errors.js";
-import type { LayerRow } from "./summary.js";
 import { Graph, type GraphData, type Value } from "./graph.js";
+import type { LayerRow } from "./summary.js";
 import type { HostTensor } from "./weights.js";
 
 export interface ZooOptions {

@@ -1,15 +1,23 @@
 // The lowerings of the convolution algorithms of src/kernels.ts, by name.
+
+import { ConvDesc, DepthwiseWeightsDesc, GemmDesc } from "../gen/desc.js";
 import type { ConvAlgorithm } from "../kernels.js";
 import type { Builder } from "../plan.js";
-import { ConvDesc, DepthwiseWeightsDesc, GemmDesc } from "../gen/desc.js";
 import { NONE } from "../plan.js";
 import { stridesOf } from "../spec.js";
-import {
-  channelsLastImage, channelsLastOutput, type Conv, convValues, packBias, packWeights, patchSegments, reductionBlocks,
-  ROW_TABLE_BYTES, roundUp,
-} from "./conv-lowering.js";
-
 import { lowerFft } from "./conv-fft.js";
+import {
+  type Conv,
+  channelsLastImage,
+  channelsLastOutput,
+  convValues,
+  packBias,
+  packWeights,
+  patchSegments,
+  ROW_TABLE_BYTES,
+  reductionBlocks,
+  roundUp,
+} from "./conv-lowering.js";
 import { lowerWinograd } from "./conv-winograd.js";
 
 type Lowering = (b: Builder, conv: Conv) => void;
@@ -21,7 +29,15 @@ const direct: Lowering = (b, conv) => {
   const k = (s.C / s.groups) * s.R * s.S;
   const blocks = reductionBlocks(b, [0], k, k);
   const y = channelsLastOutput(b, conv.output);
-  const values = convValues(b, conv, image, packWeights(b, conv.weight, s.groups, blocks), packBias(b, conv.bias, s.M, s.groups), blocks, y.ref);
+  const values = convValues(
+    b,
+    conv,
+    image,
+    packWeights(b, conv.weight, s.groups, blocks),
+    packBias(b, conv.bias, s.M, s.groups),
+    blocks,
+    y.ref,
+  );
   b.step("conv2d_direct_f32", ConvDesc, values, s.N * s.P);
   y.finish();
 };
@@ -38,14 +54,31 @@ const im2col: Lowering = (b, conv) => {
   const weights = packWeights(b, conv.weight, s.groups, blocks);
   const bias = packBias(b, conv.bias, s.M, s.groups);
   const y = channelsLastOutput(b, conv.output);
-  b.step("im2col_f32", ConvDesc, { ...convValues(b, conv, image, weights, bias, blocks, patches), yPixelBytes: rowBytes }, rows);
+  b.step(
+    "im2col_f32",
+    ConvDesc,
+    { ...convValues(b, conv, image, weights, bias, blocks, patches), yPixelBytes: rowBytes },
+    rows,
+  );
   b.step(
     "gemm_f32",
     GemmDesc,
     {
-      aPtr: patches, bPtr: weights.ref, cPtr: y.ref, biasPtr: bias.ref, residualPtr: NONE,
-      blocksPtr: blocks.ref, blockCount: blocks.count, rows, cols: s.M / s.groups, aStrideBytes: rowBytes, cStrideBytes: s.M * 4,
-      aBatchBytes: k * 4, bBatchBytes: weights.groupBytes, biasBatchBytes: bias.groupBytes, cBatchBytes: (s.M / s.groups) * 4,
+      aPtr: patches,
+      bPtr: weights.ref,
+      cPtr: y.ref,
+      biasPtr: bias.ref,
+      residualPtr: NONE,
+      blocksPtr: blocks.ref,
+      blockCount: blocks.count,
+      rows,
+      cols: s.M / s.groups,
+      aStrideBytes: rowBytes,
+      cStrideBytes: s.M * 4,
+      aBatchBytes: k * 4,
+      bBatchBytes: weights.groupBytes,
+      biasBatchBytes: bias.groupBytes,
+      cBatchBytes: (s.M / s.groups) * 4,
       tileRows: b.target.tileRows,
       ...epilogue,
     },
@@ -61,7 +94,15 @@ const implicitGemm: Lowering = (b, conv) => {
   const image = channelsLastImage(b, conv.input, s.groups, s.padding);
   const blocks = patchSegments(b, s, image);
   const y = channelsLastOutput(b, conv.output);
-  const values = convValues(b, conv, image, packWeights(b, conv.weight, s.groups, blocks), packBias(b, conv.bias, s.M, s.groups), blocks, y.ref);
+  const values = convValues(
+    b,
+    conv,
+    image,
+    packWeights(b, conv.weight, s.groups, blocks),
+    packBias(b, conv.bias, s.M, s.groups),
+    blocks,
+    y.ref,
+  );
   b.step("conv2d_implicit_gemm_f32", ConvDesc, values, s.N * s.P * s.Q, ROW_TABLE_BYTES);
   y.finish();
 };
@@ -75,11 +116,26 @@ const depthwise: Lowering = (b, conv) => {
   b.prepare(
     "depthwise_weights_f32",
     DepthwiseWeightsDesc,
-    { srcPtr: conv.weight.ref, dstPtr: weights.ref, filters: s.M, kernelH: s.R, kernelW: s.S, filterBytes: sM, kernelHBytes: sR, kernelWBytes: sS },
+    {
+      srcPtr: conv.weight.ref,
+      dstPtr: weights.ref,
+      filters: s.M,
+      kernelH: s.R,
+      kernelW: s.S,
+      filterBytes: sM,
+      kernelHBytes: sR,
+      kernelWBytes: sS,
+    },
     Math.ceil(s.M / 4),
   );
   const y = channelsLastOutput(b, conv.output);
-  b.step("conv2d_depthwise_f32", ConvDesc, convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, 1), undefined, y.ref), s.N * s.P, 64);
+  b.step(
+    "conv2d_depthwise_f32",
+    ConvDesc,
+    convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, 1), undefined, y.ref),
+    s.N * s.P,
+    64,
+  );
   y.finish();
 };
 

@@ -3,7 +3,15 @@ import { ConvDesc, FftWeightsDesc } from "../gen/desc.js";
 import { fftTiling, RATES } from "../kernels.js";
 import type { Builder, Ref } from "../plan.js";
 import { stridesOf } from "../spec.js";
-import { channelsLastImage, channelsLastOutput, type Conv, convValues, packBias, reductionBlocks, roundUp } from "./conv-lowering.js";
+import {
+  type Conv,
+  channelsLastImage,
+  channelsLastOutput,
+  convValues,
+  packBias,
+  reductionBlocks,
+  roundUp,
+} from "./conv-lowering.js";
 
 /** Scratch for spectra of a block of pairs: as much as an L2 of 1 MB holds, but enough pairs to share the weights' spectra. */
 const SPECTRA_BYTES = 1024 * 1024;
@@ -37,8 +45,20 @@ export function lowerFft(b: Builder, conv: Conv): void {
     depthwise ? "fft_depthwise_weights_f32" : "fft_weights_f32",
     FftWeightsDesc,
     {
-      srcPtr: conv.weight.ref, dstPtr: ref, twiddlesPtr, size, filters, channels, kernelH: s.R, kernelW: s.S,
-      dilationH: s.dilationH, dilationW: s.dilationW, filterBytes: sM, channelBytes: sC, kernelHBytes: sR, kernelWBytes: sS,
+      srcPtr: conv.weight.ref,
+      dstPtr: ref,
+      twiddlesPtr,
+      size,
+      filters,
+      channels,
+      kernelH: s.R,
+      kernelW: s.S,
+      dilationH: s.dilationH,
+      dilationW: s.dilationW,
+      filterBytes: sM,
+      channelBytes: sC,
+      kernelHBytes: sR,
+      kernelWBytes: sS,
       dstGroupBytes: groupBytes,
     },
     (depthwise ? 1 : s.groups) * (M / 4),
@@ -51,7 +71,10 @@ export function lowerFft(b: Builder, conv: Conv): void {
   const block = Math.min(pairs, Math.max(LEAST_PAIRS, Math.min(MOST_PAIRS, fit)));
   const values = {
     ...convValues(b, conv, image, { ref, groupBytes }, bias, blocks, y.ref),
-    tileH: Math.log2(size), tileBlock: block, twiddlesPtr, zerosPtr: b.constant(2 * M * 4),
+    tileH: Math.log2(size),
+    tileBlock: block,
+    twiddlesPtr,
+    zerosPtr: b.constant(2 * M * 4),
   };
   const window = 64 + (points + size) * 32;
   if (depthwise) b.step("conv2d_fft_depthwise_f32", ConvDesc, values, pairs, window);

@@ -1,6 +1,6 @@
 // What every convolution algorithm shares: the operands in view, the padded channels-last image, the reduction blocks and
 // the packed weights. The algorithms themselves are in conv-<algorithm>.ts, one file each.
-import { ConvDesc, PackDesc, PadImageDesc, TransposeDesc } from "../gen/desc.js";
+import { type ConvDesc, PackDesc, PadImageDesc, TransposeDesc } from "../gen/desc.js";
 import { type Builder, type DescValues, NONE, type Operand, type Ref, shift } from "../plan.js";
 import type { ConvShape } from "../shape.js";
 import { stridesOf, type TensorSpec } from "../spec.js";
@@ -52,15 +52,34 @@ export function channelsLastImage(
   const height = H + top + bottom;
   const width = W + left + right;
   const pixelBytes = perGroup * groups * 4;
-  const layout = { height, width, pixelBytes, rowBytes: width * pixelBytes, imageBytes: height * width * pixelBytes, groupBytes: perGroup * 4 };
+  const layout = {
+    height,
+    width,
+    pixelBytes,
+    rowBytes: width * pixelBytes,
+    imageBytes: height * width * pixelBytes,
+    groupBytes: perGroup * 4,
+  };
   const isCopy = height !== H || width !== W || perGroup * groups !== C || !isChannelsLast(input.spec);
   if (!isCopy) return { ref: input.ref, ...layout };
   const ref = b.workspace(N * layout.imageBytes);
   const [sN, sC, sH, sW] = stridesOf(input.spec).map((stride) => stride * 4) as [number, number, number, number];
   const values = {
-    srcPtr: input.ref, dstPtr: ref, channels: C, height: H, width: W,
-    srcImageBytes: sN, srcRowBytes: sH, srcPixelBytes: sW, srcChannelBytes: isChannelsLast(input.spec) ? 4 : sC,
-    dstHeight: height, dstWidth: width, padTop: top, padLeft: left, groups, groupChannelsPadded: perGroup,
+    srcPtr: input.ref,
+    dstPtr: ref,
+    channels: C,
+    height: H,
+    width: W,
+    srcImageBytes: sN,
+    srcRowBytes: sH,
+    srcPixelBytes: sW,
+    srcChannelBytes: isChannelsLast(input.spec) ? 4 : sC,
+    dstHeight: height,
+    dstWidth: width,
+    padTop: top,
+    padLeft: left,
+    groups,
+    groupChannelsPadded: perGroup,
   };
   b.step("pad_image_f32", PadImageDesc, values, N * height);
   return { ref, ...layout };
@@ -97,7 +116,12 @@ export interface ReductionBlocks {
  * Cuts a reduction into blocks of at most BLOCK_K. `segments`: byte offset of each contiguous run in A, all `length`
  * floats long. Layout of the table: assembly/gemm.ts.
  */
-export function reductionBlocks(b: Builder, segments: readonly number[], length: number, blockK = BLOCK_K): ReductionBlocks {
+export function reductionBlocks(
+  b: Builder,
+  segments: readonly number[],
+  length: number,
+  blockK = BLOCK_K,
+): ReductionBlocks {
   const blocks: { offsets: number[]; floats: number }[] = [];
   if (length > blockK) {
     const pieces = Math.ceil(length / blockK);
@@ -111,7 +135,8 @@ export function reductionBlocks(b: Builder, segments: readonly number[], length:
     const perBlock = Math.floor(blockK / length);
     const count = Math.ceil(segments.length / perBlock);
     const even = Math.ceil(segments.length / count);
-    for (let at = 0; at < segments.length; at += even) blocks.push({ offsets: segments.slice(at, at + even), floats: length });
+    for (let at = 0; at < segments.length; at += even)
+      blocks.push({ offsets: segments.slice(at, at + even), floats: length });
   }
   const head = blocks.length * 4;
   const table = new Int32Array(head + blocks.reduce((sum, block) => sum + block.offsets.length, 0));
@@ -132,7 +157,11 @@ export function patchSegments(b: Builder, shape: ConvShape, image: Image): Reduc
     return reductionBlocks(b, rows, shape.S * perGroup);
   }
   const columns = Array.from({ length: shape.S }, (_, s) => s * shape.dilationW * image.pixelBytes);
-  return reductionBlocks(b, rows.flatMap((row) => columns.map((column) => row + column)), perGroup);
+  return reductionBlocks(
+    b,
+    rows.flatMap((row) => columns.map((column) => row + column)),
+    perGroup,
+  );
 }
 
 export interface PackedWeights {
@@ -149,8 +178,19 @@ export function packWeights(b: Builder, weight: Operand, groups: number, blocks:
   const ref = b.constant(groups * groupBytes);
   const [sM, sC, sR, sS] = stridesOf(weight.spec).map((stride) => stride * 4) as [number, number, number, number];
   const values = {
-    srcPtr: weight.ref, dstPtr: ref, blocksPtr: blocks.ref, blockCount: blocks.count, cols, channels: perGroup, kernelW: S,
-    colBytes: sM, channelBytes: sC, kernelHBytes: sR, kernelWBytes: sS, srcGroupBytes: cols * sM, dstGroupBytes: groupBytes,
+    srcPtr: weight.ref,
+    dstPtr: ref,
+    blocksPtr: blocks.ref,
+    blockCount: blocks.count,
+    cols,
+    channels: perGroup,
+    kernelW: S,
+    colBytes: sM,
+    channelBytes: sC,
+    kernelHBytes: sR,
+    kernelWBytes: sS,
+    srcGroupBytes: cols * sM,
+    dstGroupBytes: groupBytes,
   };
   b.prepare("pack_weights_f32", PackDesc, values, groups * panels);
   return { ref, groupBytes };
@@ -184,15 +224,43 @@ export function convValues(
 ): DescValues<typeof ConvDesc> {
   const { shape: s, epilogue } = conv;
   return {
-    xPtr: image.ref, wPtr: weights.ref, biasPtr: bias.ref, residualPtr: NONE, yPtr: y,
-    blocksPtr: blocks?.ref ?? NONE, blockCount: blocks?.count ?? 0,
-    batch: s.N, channels: s.C / s.groups, height: image.height, width: image.width,
-    xPixelBytes: image.pixelBytes, xRowBytes: image.rowBytes, xImageBytes: image.imageBytes, xGroupBytes: image.groupBytes,
-    filters: s.M / s.groups, outH: s.P, outW: s.Q, yPixelBytes: s.M * 4, groups: s.groups,
-    kernelH: s.R, kernelW: s.S, strideH: s.strideH, strideW: s.strideW, dilationH: s.dilationH, dilationW: s.dilationW,
-    padTop: s.padding[0], padLeft: s.padding[1],
-    wGroupBytes: weights.groupBytes, biasGroupBytes: bias.groupBytes,
-    tileH: 0, tileW: 0, tileBlock: 0, zerosPtr: NONE, twiddlesPtr: NONE, tileRows: b.target.tileRows, colBlock: 0,
+    xPtr: image.ref,
+    wPtr: weights.ref,
+    biasPtr: bias.ref,
+    residualPtr: NONE,
+    yPtr: y,
+    blocksPtr: blocks?.ref ?? NONE,
+    blockCount: blocks?.count ?? 0,
+    batch: s.N,
+    channels: s.C / s.groups,
+    height: image.height,
+    width: image.width,
+    xPixelBytes: image.pixelBytes,
+    xRowBytes: image.rowBytes,
+    xImageBytes: image.imageBytes,
+    xGroupBytes: image.groupBytes,
+    filters: s.M / s.groups,
+    outH: s.P,
+    outW: s.Q,
+    yPixelBytes: s.M * 4,
+    groups: s.groups,
+    kernelH: s.R,
+    kernelW: s.S,
+    strideH: s.strideH,
+    strideW: s.strideW,
+    dilationH: s.dilationH,
+    dilationW: s.dilationW,
+    padTop: s.padding[0],
+    padLeft: s.padding[1],
+    wGroupBytes: weights.groupBytes,
+    biasGroupBytes: bias.groupBytes,
+    tileH: 0,
+    tileW: 0,
+    tileBlock: 0,
+    zerosPtr: NONE,
+    twiddlesPtr: NONE,
+    tileRows: b.target.tileRows,
+    colBlock: 0,
     ...epilogue,
   };
 }

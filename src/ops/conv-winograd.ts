@@ -4,7 +4,13 @@ import type { Builder } from "../plan.js";
 import type { ConvShape } from "../shape.js";
 import { stridesOf } from "../spec.js";
 import {
-  channelsLastImage, channelsLastOutput, type Conv, convValues, packBias, reductionBlocks, roundUp,
+  type Conv,
+  channelsLastImage,
+  channelsLastOutput,
+  convValues,
+  packBias,
+  reductionBlocks,
+  roundUp,
 } from "./conv-lowering.js";
 
 /** Cache that a block of tiles may fill: an L2 of 1 MB with room for what streams through it. */
@@ -57,15 +63,29 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
     "winograd_weights_f32",
     WinogradWeightsDesc,
     {
-      srcPtr: conv.weight.ref, dstPtr: weights.ref, filters, channels: perGroup, tileH, tileW, colBlock,
-      filterBytes: sM, channelBytes: sC, kernelHBytes: sR, kernelWBytes: sS, dstGroupBytes: groupBytes,
+      srcPtr: conv.weight.ref,
+      dstPtr: weights.ref,
+      filters,
+      channels: perGroup,
+      tileH,
+      tileW,
+      colBlock,
+      filterBytes: sM,
+      channelBytes: sC,
+      kernelHBytes: sR,
+      kernelWBytes: sS,
+      dstGroupBytes: groupBytes,
     },
     s.groups * Math.ceil(filters / 8),
   );
   const y = channelsLastOutput(b, conv.output);
   const values = {
     ...convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, s.groups), blocks, y.ref),
-    tileH, tileW, tileBlock: block, colBlock, zerosPtr: b.constant(colBlock * 4),
+    tileH,
+    tileW,
+    tileBlock: block,
+    colBlock,
+    zerosPtr: b.constant(colBlock * 4),
   };
   // Row table, one tile between its transforms, V and Z: as assembly/conv-winograd.ts lays them out.
   const vBytes = points * (block * roundUp(perGroup, 4) * 4 + 64);

@@ -56,7 +56,9 @@ export const conv1d = defineOperator({
         stride: [1, integer("stride", options.stride ?? 1, 1)],
         dilation: [1, integer("dilation", options.dilation ?? 1, 1)],
         padding: sides(options.padding),
-        groups, activation, algorithm,
+        groups,
+        activation,
+        algorithm,
       },
       ([N, M, , Q]) => asImage(b.output(outputSpec([N, M, Q], input.spec))),
     );

@@ -4,7 +4,7 @@ import { GemmDesc, LinearDesc, PackDesc } from "../gen/desc.js";
 import { type Builder, NONE, type Operand, type Ref, shift } from "../plan.js";
 import { makeSpec } from "../spec.js";
 import { type Activation, type Epilogue, epilogue } from "./activation.js";
-import { packBias, reductionBlocks, ROW_TABLE_BYTES, roundUp } from "./conv-lowering.js";
+import { packBias, ROW_TABLE_BYTES, reductionBlocks, roundUp } from "./conv-lowering.js";
 import { defineOperator, outputSpec, requireFloat, requireRank, requireShape } from "./operator.js";
 import { contiguousInput, contiguousOutput } from "./strided.js";
 
@@ -37,8 +37,19 @@ function packMatrix(
   const bytes = panels * K * 32;
   const ref = when === "prepare" ? b.constant(count * bytes) : b.workspace(count * bytes);
   const values = {
-    srcPtr: src, dstPtr: ref, blocksPtr: blocks.ref, blockCount: blocks.count, cols, channels: K, kernelW: 1,
-    colBytes: strides.col, channelBytes: strides.k, kernelHBytes: 0, kernelWBytes: 0, srcGroupBytes: K * cols * 4, dstGroupBytes: bytes,
+    srcPtr: src,
+    dstPtr: ref,
+    blocksPtr: blocks.ref,
+    blockCount: blocks.count,
+    cols,
+    channels: K,
+    kernelW: 1,
+    colBytes: strides.col,
+    channelBytes: strides.k,
+    kernelHBytes: 0,
+    kernelWBytes: 0,
+    srcGroupBytes: K * cols * 4,
+    dstGroupBytes: bytes,
   };
   b[when]("pack_weights_f32", PackDesc, values, count * panels);
   return { ref, bytes, blocks };
@@ -60,9 +71,23 @@ function multiply(
     "gemm_f32",
     GemmDesc,
     {
-      aPtr: a, bPtr: packed.ref, cPtr: c, biasPtr: bias, residualPtr: NONE,
-      blocksPtr: packed.blocks.ref, blockCount: packed.blocks.count, rows, cols, aStrideBytes: K * 4, cStrideBytes: cols * 4,
-      aBatchBytes, bBatchBytes, biasBatchBytes: 0, cBatchBytes: rows * cols * 4, tileRows: b.target.tileRows, ...end,
+      aPtr: a,
+      bPtr: packed.ref,
+      cPtr: c,
+      biasPtr: bias,
+      residualPtr: NONE,
+      blocksPtr: packed.blocks.ref,
+      blockCount: packed.blocks.count,
+      rows,
+      cols,
+      aStrideBytes: K * 4,
+      cStrideBytes: cols * 4,
+      aBatchBytes,
+      bBatchBytes,
+      biasBatchBytes: 0,
+      cBatchBytes: rows * cols * 4,
+      tileRows: b.target.tileRows,
+      ...end,
     },
     batches * rows,
     ROW_TABLE_BYTES,
@@ -149,11 +174,16 @@ export const matmul = defineOperator({
     const w = columnVector ? [...right.spec.shape, 1] : right.spec.shape;
     const [rows, K] = a.slice(-2) as [number, number];
     const [inner, cols] = w.slice(-2) as [number, number];
-    if (inner !== K) throw new ShapeError(`"b" expected ${K} rows to go with a of ${show(left.spec.shape)}, got ${show(right.spec.shape)}`);
+    if (inner !== K)
+      throw new ShapeError(
+        `"b" expected ${K} rows to go with a of ${show(left.spec.shape)}, got ${show(right.spec.shape)}`,
+      );
     const { shape: batch, pairs } = batchIndices(a.slice(0, -2), w.slice(0, -2));
     const shape = [...batch, ...(rowVector ? [] : [rows]), ...(columnVector ? [] : [cols])];
     const like = left.spec.shape.length >= right.spec.shape.length ? left.spec : right.spec;
-    const output = b.output(shape.length < 3 ? makeSpec(shape, "float32", "contiguous", "output") : outputSpec(shape, like));
+    const output = b.output(
+      shape.length < 3 ? makeSpec(shape, "float32", "contiguous", "output") : outputSpec(shape, like),
+    );
     b.macs = pairs.length * rows * cols * K;
 
     const x = contiguousInput(b, left);

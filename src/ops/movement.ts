@@ -2,7 +2,7 @@
 import { axisOf, elements, integer, oneOf, sameShape } from "../check.js";
 import { ShapeError, show } from "../errors.js";
 import type { Builder, Operand } from "../plan.js";
-import { bytesOf, DTYPES, makeSpec, MEMORY_FORMATS, type MemoryFormat, stridesOf, type TensorSpec } from "../spec.js";
+import { bytesOf, DTYPES, MEMORY_FORMATS, type MemoryFormat, makeSpec, stridesOf, type TensorSpec } from "../spec.js";
 import { defineOperator, outputSpec } from "./operator.js";
 import { contiguousInput, contiguousOutput, copyStrided, elementRef } from "./strided.js";
 
@@ -32,7 +32,11 @@ function copyBox(
     dst.spec.dtype,
     elementRef(src.ref, src.spec.dtype, srcStrides, from),
     elementRef(dst.ref, dst.spec.dtype, dstStrides, to),
-    shape.map((size, i) => ({ size, src: (srcStrides[i] as number) * (steps?.[i] ?? 1), dst: dstStrides[i] as number })),
+    shape.map((size, i) => ({
+      size,
+      src: (srcStrides[i] as number) * (steps?.[i] ?? 1),
+      dst: dstStrides[i] as number,
+    })),
   );
 }
 
@@ -93,7 +97,9 @@ export const slice = defineOperator({
     const rank = input.spec.shape.length;
     const starts = integers("starts", options.starts);
     const ends = integers("ends", options.ends);
-    const axes = integers("axes", options.axes ?? starts.map((_, i) => i)).map((axis, i) => axisOf(`axes[${i}]`, axis, rank));
+    const axes = integers("axes", options.axes ?? starts.map((_, i) => i)).map((axis, i) =>
+      axisOf(`axes[${i}]`, axis, rank),
+    );
     const given = integers("steps", options.steps ?? starts.map(() => 1));
     if (ends.length !== starts.length || axes.length !== starts.length || given.length !== starts.length) {
       throw new RangeError(`"starts" expected as many numbers as ends, axes and steps, got ${show(starts)}`);
@@ -150,7 +156,13 @@ export const pad = defineOperator({
     if (mode === "constant") {
       const cell = dtype === "float32" ? Float32Array.of(value) : Int32Array.of(value, value < 0 ? -1 : 0);
       const strides = stridesOf(output.spec);
-      copyStrided(b, dtype, b.table(cell), output.ref, shape.map((n, i) => ({ size: n, src: 0, dst: strides[i] as number })));
+      copyStrided(
+        b,
+        dtype,
+        b.table(cell),
+        output.ref,
+        shape.map((n, i) => ({ size: n, src: 0, dst: strides[i] as number })),
+      );
       copyBox(b, input, output, size, [], before);
       return;
     }
@@ -198,10 +210,19 @@ export const transpose = defineOperator({
     if (permutation.length !== shape.length || new Set(permutation).size !== shape.length) {
       throw new ShapeError(`"permutation" expected each of ${shape.length} axes once, got ${show(permutation)}`);
     }
-    const output = b.output(outputSpec(permutation.map((axis) => shape[axis] as number), input.spec));
+    const output = b.output(
+      outputSpec(
+        permutation.map((axis) => shape[axis] as number),
+        input.spec,
+      ),
+    );
     const from = stridesOf(input.spec);
     const to = stridesOf(output.spec);
-    const loops = permutation.map((axis, i) => ({ size: shape[axis] as number, src: from[axis] as number, dst: to[i] as number }));
+    const loops = permutation.map((axis, i) => ({
+      size: shape[axis] as number,
+      src: from[axis] as number,
+      dst: to[i] as number,
+    }));
     copyStrided(b, input.spec.dtype, input.ref, output.ref, loops);
   },
 });
@@ -216,7 +237,10 @@ function lowerReshape(b: Builder, shape: readonly number[]): void {
   }
   b.isView = sameLayout(input.spec, output.spec);
   const run = [{ size: bytes / DTYPES[input.spec.dtype].BYTES_PER_ELEMENT, src: 1, dst: 1 }];
-  if (b.isView) return copyStrided(b, input.spec.dtype, input.ref, output.ref, run);
+  if (b.isView) {
+    copyStrided(b, input.spec.dtype, input.ref, output.ref, run);
+    return;
+  }
   const y = contiguousOutput(b, output);
   copyStrided(b, input.spec.dtype, contiguousInput(b, input), y.ref, run);
   y.finish();
@@ -293,7 +317,9 @@ export const toMemoryFormat = defineOperator({
     const input = only(b);
     const memoryFormat = oneOf("memoryFormat", options.memoryFormat, MEMORY_FORMATS);
     const output = b.output(makeSpec(input.spec.shape, input.spec.dtype, memoryFormat, "input"));
-    b.isView = sameLayout(input.spec, { ...output.spec, memoryFormat: input.spec.memoryFormat }) && memoryFormat === input.spec.memoryFormat;
+    b.isView =
+      sameLayout(input.spec, { ...output.spec, memoryFormat: input.spec.memoryFormat }) &&
+      memoryFormat === input.spec.memoryFormat;
     copyBox(b, input, output, input.spec.shape, [], []);
   },
 });

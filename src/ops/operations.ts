@@ -4,17 +4,23 @@
 import type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./activations.js";
 import type { ArithmeticOptions } from "./arithmetic.js";
 import type { BatchNormOptions, BatchNormTrainOptions } from "./batch-norm.js";
+import type { ConvTranspose2dOptions } from "./conv-transpose2d.js";
 import type { Conv1dOptions } from "./conv1d.js";
 import type { Conv2dOptions } from "./conv2d.js";
-import type { ConvTranspose2dOptions } from "./conv-transpose2d.js";
-import type { LocalResponseNormOptions } from "./local-response-norm.js";
-import type { SeparableConv2dOptions } from "./separable-conv2d.js";
-import type { SoftmaxOptions } from "./softmax.js";
 import type { LinearOptions } from "./linear.js";
+import type { LocalResponseNormOptions } from "./local-response-norm.js";
 import type {
-  ConcatOptions, FlattenOptions, MemoryFormatOptions, PadOptions, ReshapeOptions, SliceOptions, TransposeOptions,
+  ConcatOptions,
+  FlattenOptions,
+  MemoryFormatOptions,
+  PadOptions,
+  ReshapeOptions,
+  SliceOptions,
+  TransposeOptions,
 } from "./movement.js";
 import type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions } from "./pool.js";
+import type { SeparableConv2dOptions } from "./separable-conv2d.js";
+import type { SoftmaxOptions } from "./softmax.js";
 
 export interface Operations<T> {
   /**
@@ -122,7 +128,11 @@ export interface Operations<T> {
    * PyTorch has it. Without running statistics they start from 0 and 1.
    */
   batchNormTrain(
-    input: T, gamma?: T | null, beta?: T | null, runningMean?: T | null, runningVariance?: T | null,
+    input: T,
+    gamma?: T | null,
+    beta?: T | null,
+    runningMean?: T | null,
+    runningVariance?: T | null,
     options?: BatchNormTrainOptions,
   ): { output: T; mean: T; variance: T; runningMean: T; runningVariance: T };
   /**

@@ -1,13 +1,17 @@
 // What an operator is: the names of its operands and options, and how it becomes kernel calls. Eager calls, plans and
 // models all go through `lower`: the one place for validation, shape inference and the choice of algorithm.
 import { knownOptions, type Shape } from "../check.js";
-import { ShapeError, UnsupportedError, show } from "../errors.js";
-import type { Target } from "../runtime/instance.js";
-import { makeSpec, type DType, type MemoryFormat, type TensorSpec } from "../spec.js";
-import type { Tensor } from "../tensor.js";
+import { ShapeError, show, UnsupportedError } from "../errors.js";
 import { Builder } from "../plan.js";
+import type { Target } from "../runtime/instance.js";
+import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
+import type { Tensor } from "../tensor.js";
 
-export interface Operator<Input extends string = string, Param extends string = string, Options extends object = object> {
+export interface Operator<
+  Input extends string = string,
+  Param extends string = string,
+  Options extends object = object,
+> {
   readonly name: string;
   /** Operands that every run brings, in call order. */
   readonly inputs: readonly Input[];

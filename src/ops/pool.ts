@@ -57,10 +57,25 @@ function lowerPool(b: Builder, kernel: "max_pool_f32" | "avg_pool_f32", windows:
     kernel,
     PoolDesc,
     {
-      xPtr: image.ref, yPtr: y.ref, channels: C, height: H, width: W, outH: P, outW: Q,
-      kernelH: windows.kernel[0], kernelW: windows.kernel[1], strideH: windows.stride[0], strideW: windows.stride[1],
-      dilationH: windows.dilation[0], dilationW: windows.dilation[1], padTop, padLeft, padBottom, padRight,
-      adaptive: Number(windows.adaptive), countPadding: Number(windows.countPadding),
+      xPtr: image.ref,
+      yPtr: y.ref,
+      channels: C,
+      height: H,
+      width: W,
+      outH: P,
+      outW: Q,
+      kernelH: windows.kernel[0],
+      kernelW: windows.kernel[1],
+      strideH: windows.stride[0],
+      strideW: windows.stride[1],
+      dilationH: windows.dilation[0],
+      dilationW: windows.dilation[1],
+      padTop,
+      padLeft,
+      padBottom,
+      padRight,
+      adaptive: Number(windows.adaptive),
+      countPadding: Number(windows.countPadding),
     },
     N * P,
   );
@@ -69,7 +84,12 @@ function lowerPool(b: Builder, kernel: "max_pool_f32" | "avg_pool_f32", windows:
 
 /** Reads the options of fixed windows and works out their number. */
 function fixedWindows(b: Builder, options: MaxPoolOptions & AvgPoolOptions, countPadding: boolean): Windows {
-  const [, , H, W] = requireRank("input", (b.inputs[0] as (typeof b.inputs)[number]).spec, 4, IMAGE) as [number, number, number, number];
+  const [, , H, W] = requireRank("input", (b.inputs[0] as (typeof b.inputs)[number]).spec, 4, IMAGE) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const kernel = pair("kernel", options.kernel, 1);
   const stride = pair("stride", options.stride ?? options.kernel, 1);
   const dilation = pair("dilation", options.dilation ?? 1, 1);
@@ -91,7 +111,15 @@ function fixedWindows(b: Builder, options: MaxPoolOptions & AvgPoolOptions, coun
 function adaptiveWindows(b: Builder, output: readonly [number, number]): Windows {
   requireRank("input", (b.inputs[0] as (typeof b.inputs)[number]).spec, 4, IMAGE);
   const one = [1, 1] as const;
-  return { kernel: one, stride: one, dilation: one, padding: [0, 0, 0, 0], output, adaptive: true, countPadding: false };
+  return {
+    kernel: one,
+    stride: one,
+    dilation: one,
+    padding: [0, 0, 0, 0],
+    output,
+    adaptive: true,
+    countPadding: false,
+  };
 }
 
 export const maxPool2d = defineOperator({

@@ -30,7 +30,12 @@ export const separableConv2d = defineOperator({
   options: ["stride", "padding", "dilation", "depthwiseActivation", "activation"],
   lower(b, options: SeparableConv2dOptions) {
     const [input] = b.inputs as [Operand];
-    const [depthwise, pointwise, bias, depthwiseBias] = b.params as [Operand, Operand, Operand | undefined, Operand | undefined];
+    const [depthwise, pointwise, bias, depthwiseBias] = b.params as [
+      Operand,
+      Operand,
+      Operand | undefined,
+      Operand | undefined,
+    ];
     const C = requireRank("input", input.spec, 4, "[N, C, H, W]")[1] as number;
     const [wide, one] = requireRank("depthwiseWeight", depthwise.spec, 4, "[kC, 1, R, S]") as [number, number];
     if (one !== 1 || wide % C !== 0) {

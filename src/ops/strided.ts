@@ -52,7 +52,13 @@ export function contiguousInput(b: Builder, { spec, ref }: Operand): Ref {
   const copy = b.workspace(bytesOf(spec));
   const to = stridesOf({ ...spec, memoryFormat: "contiguous" });
   const from = stridesOf(spec);
-  copyStrided(b, spec.dtype, ref, copy, spec.shape.map((size, i) => ({ size, src: from[i] as number, dst: to[i] as number })));
+  copyStrided(
+    b,
+    spec.dtype,
+    ref,
+    copy,
+    spec.shape.map((size, i) => ({ size, src: from[i] as number, dst: to[i] as number })),
+  );
   return copy;
 }
 

@@ -1,7 +1,8 @@
 // One instance of a kernel binary over one heap.
-import { KERNELS, type KernelName } from "../kernels.js";
+
+import { ModelError, show, UnsupportedError } from "../errors.js";
 import { ABI } from "../gen/desc.js";
-import { ModelError, UnsupportedError, show } from "../errors.js";
+import { KERNELS, type KernelName } from "../kernels.js";
 import { detectFeatures, type Features } from "./features.js";
 import { Heap } from "./heap.js";
 
@@ -39,7 +40,9 @@ export class Engine {
       return value instanceof WebAssembly.Global ? value.value : undefined;
     };
     if (constant("ABI") !== ABI) {
-      throw new ModelError(`"wasm" expected the kernel binary of this version (ABI ${ABI}), got ABI ${show(constant("ABI"))}`);
+      throw new ModelError(
+        `"wasm" expected the kernel binary of this version (ABI ${ABI}), got ABI ${show(constant("ABI"))}`,
+      );
     }
     for (const { name } of KERNELS) {
       if (typeof exports[name] !== "function") {

@@ -1,7 +1,14 @@
 // The golden script: the same file in every runtime. Imports the installed package, takes its data as JavaScript, and
 // answers a report that run.mjs checks. Needs no permission, no file, no network.
 import {
-  CONV_ALGORITHMS, createModel, createRuntime, DisposedError, lenet5, readSafetensors, ShapeError, UnsupportedError,
+  CONV_ALGORITHMS,
+  createModel,
+  createRuntime,
+  DisposedError,
+  lenet5,
+  readSafetensors,
+  ShapeError,
+  UnsupportedError,
 } from "lanewise";
 import { readIdx } from "lanewise/datasets";
 import { digits, labels, weights } from "./fixtures.mjs";
@@ -13,7 +20,8 @@ function bytesOf(base64) {
 /** FNV-1a over the bytes of a float array: equal hashes, equal bits. */
 function hashOf(floats) {
   let hash = 0x811c9dc5;
-  for (const byte of new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)) hash = Math.imul(hash ^ byte, 0x01000193);
+  for (const byte of new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength))
+    hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0).toString(16);
 }
 
@@ -62,7 +70,10 @@ async function reading(rt) {
   const logits = new Float32Array(shape[0] * 10);
   let right = 0;
   for (let i = 0; i < shape[0]; i++) {
-    const image = rt.tensor(Float32Array.from(data.subarray(i * 784, (i + 1) * 784), (p) => p / 255), [1, 1, 28, 28]);
+    const image = rt.tensor(
+      Float32Array.from(data.subarray(i * 784, (i + 1) * 784), (p) => p / 255),
+      [1, 1, 28, 28],
+    );
     const scores = model.run({ image }).logits.toArray();
     logits.set(scores, i * 10);
     if (scores.indexOf(Math.max(...scores)) === labels[i]) right++;
@@ -83,11 +94,23 @@ function refusals(rt) {
   };
   const x = rt.zeros([1, 3, 4, 4]);
   const w = rt.zeros([2, 3, 3, 3]);
-  assert(refuses(() => rt.conv2d(x, w, null, { groups: 2 }), ShapeError), "groups that do not divide are a ShapeError");
-  assert(refuses(() => rt.conv2d(x, w, null, { stride: 0 }), RangeError), "a zero stride is a RangeError");
-  assert(refuses(() => rt.conv2d(x, w, null, { stride: 2, algorithm: "winograd43" }), UnsupportedError), "Winograd has stride 1");
+  assert(
+    refuses(() => rt.conv2d(x, w, null, { groups: 2 }), ShapeError),
+    "groups that do not divide are a ShapeError",
+  );
+  assert(
+    refuses(() => rt.conv2d(x, w, null, { stride: 0 }), RangeError),
+    "a zero stride is a RangeError",
+  );
+  assert(
+    refuses(() => rt.conv2d(x, w, null, { stride: 2, algorithm: "winograd43" }), UnsupportedError),
+    "Winograd has stride 1",
+  );
   w.dispose();
-  assert(refuses(() => rt.conv2d(x, w), DisposedError), "a disposed tensor is a DisposedError");
+  assert(
+    refuses(() => rt.conv2d(x, w), DisposedError),
+    "a disposed tensor is a DisposedError",
+  );
   x.dispose();
 }
 
@@ -100,7 +123,10 @@ export async function golden(variants = ["auto", "simd"]) {
     const lenet = await reading(rt);
     refusals(rt);
     const report = rt.report();
-    assert(report.bytesInUse === 0 && report.liveTensors === 0 && report.livePlans === 0, `leak: ${JSON.stringify(report)}`);
+    assert(
+      report.bytesInUse === 0 && report.liveTensors === 0 && report.livePlans === 0,
+      `leak: ${JSON.stringify(report)}`,
+    );
     rt.dispose();
     results.push({ asked: variant, variant: report.variant, reason: report.reason, algorithms, lenet });
   }

