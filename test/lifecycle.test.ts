@@ -1,0 +1,240 @@
+// Runtimes, tensors and plans from birth to death; one sentence a test.
+import { readFileSync } from "node:fs";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  createRuntime,
+  DisposedError,
+  ModelError,
+  OutOfMemoryError,
+  type Runtime,
+  UnsupportedError,
+} from "../src/index.js";
+import { detectFeatures } from "../src/runtime/features.js";
+import { Engine } from "../src/runtime/instance.js";
+import { selfTest } from "../src/self-test.js";
+import { BINARIES } from "./binaries.js";
+
+const simd = readFileSync(new URL("../build/wasm/simd.wasm", import.meta.url));
+const module = new WebAssembly.Module(simd);
+
+describe("createRuntime", () => {
+  it("picks relaxed where the engine has it, and says why", async () => {
+    using rt = await createRuntime();
+    expect(rt.variant).toBe(detectFeatures().relaxed ? "relaxed" : "simd");
+    expect(rt.report().reason).toMatch(/relaxed SIMD/);
+  });
+
+  it("takes the variant it is told", async () => {
+    using rt = await createRuntime({ variant: "simd" });
+    expect(rt.report()).toMatchObject({
+      variant: "simd",
+      reason: "asked for",
+      threads: 1,
+      bytesInUse: 0,
+      liveTensors: 0,
+      livePlans: 0,
+    });
+  });
+
+  it("takes the binary as a Module, as bytes, as a Response and as a promise of one", async () => {
+    const response = () => new Response(simd, { headers: { "content-type": "application/wasm" } });
+    for (const wasm of [module, simd, new Uint8Array(simd).buffer, response(), Promise.resolve(response())]) {
+      using rt = await createRuntime({ wasm });
+      expect(rt.report()).toMatchObject({ variant: "simd", reason: "binary given by the caller" });
+    }
+  });
+
+  it("refuses what is not the kernel binary, and says what came", async () => {
+    await expect(createRuntime({ wasm: new TextEncoder().encode("<!doctype html>") })).rejects.toThrow(
+      /"wasm" expected a wasm binary starting 00 61 73 6d, got 15 bytes starting 3c 21 64 6f/,
+    );
+    await expect(createRuntime({ wasm: new Response("", { status: 404 }) })).rejects.toThrow(/status 404/);
+    await expect(createRuntime({ wasm: 3 as never })).rejects.toThrow(TypeError);
+    const empty = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+    await expect(createRuntime({ wasm: empty })).rejects.toThrow(ModelError);
+    await expect(createRuntime({ wasm: empty })).rejects.toThrow(/ABI \d+\), got ABI undefined/);
+    await expect(createRuntime({ wasm: module, variant: "relaxed" })).rejects.toThrow(UnsupportedError);
+  });
+
+  it.each([
+    [{ variant: "scalar" }, RangeError, /"variant" expected one of auto, simd, relaxed, got "scalar"/],
+    [{ maxBytes: 1000 }, RangeError, /"maxBytes" expected integer from 65536/],
+    [{ maxBytes: "64M" }, TypeError, /"maxBytes"/],
+    [{ threads: 4 }, RangeError, /"threads"/],
+    [{ treads: 1 }, TypeError, /"treads"/],
+    [null, TypeError, /options object, got null/],
+  ] as const)("refuses %j", async (options, type, message) => {
+    await expect(createRuntime(options as never)).rejects.toThrow(type);
+    await expect(createRuntime(options as never)).rejects.toThrow(message);
+  });
+});
+
+describe("the self-test", () => {
+  it("leaves memory as it was", () => {
+    const engine = new Engine(module, 2 ** 24);
+    selfTest(engine);
+    expect(engine.heap.allocator.bytesInUse).toBe(0);
+  });
+
+  it.each(["conv2d_implicit_gemm_f32", "conv2d_winograd_f32", "conv2d_depthwise_f32", "pad_image_f32"] as const)(
+    "finds a %s that computes nothing",
+    (name) => {
+      const engine = new Engine(module, 2 ** 24);
+      const sabotaged = Object.create(engine, {
+        kernels: { value: { ...engine.kernels, [name]: () => {} } },
+      }) as Engine;
+      Object.defineProperty(sabotaged, "heap", { value: engine.heap });
+      Object.defineProperty(sabotaged, "target", { value: engine.target });
+      Object.defineProperty(sabotaged, "variant", { value: engine.variant });
+      expect(() => selfTest(sabotaged)).toThrow(/start-up self-test of the simd binary/);
+      expect(engine.heap.allocator.bytesInUse).toBe(0);
+    },
+  );
+});
+
+describe.each(BINARIES)("tensors and plans on the $name binary", ({ create }) => {
+  let rt: Runtime;
+  beforeAll(async () => {
+    rt = await create();
+  });
+
+  it("a tensor copies its data in and shows it live", () => {
+    const data = Float32Array.of(1, 2, 3, 4);
+    using x = rt.tensor(data, [2, 2]);
+    data[0] = 9;
+    expect(x.data).toEqual(Float32Array.of(1, 2, 3, 4));
+    x.data[1] = 7;
+    expect(x.toArray()).toEqual(Float32Array.of(1, 7, 3, 4));
+    expect(x).toMatchObject({
+      shape: [2, 2],
+      dtype: "float32",
+      memoryFormat: "contiguous",
+      rank: 2,
+      size: 4,
+      bytes: 16,
+      disposed: false,
+    });
+  });
+
+  it("data lies in memory order; toArray is logical", () => {
+    using x = rt.tensor([1, 10, 2, 20, 3, 30, 4, 40], [1, 2, 2, 2], { memoryFormat: "channelsLast" });
+    expect(Array.from(x.data as Float32Array)).toEqual([1, 10, 2, 20, 3, 30, 4, 40]);
+    expect(Array.from(x.toArray() as Float32Array)).toEqual([1, 2, 3, 4, 10, 20, 30, 40]);
+    using y = x.clone();
+    expect(y.memoryFormat).toBe("channelsLast");
+    expect(y.data).toEqual(x.data);
+  });
+
+  it("every dtype holds its own typed array", () => {
+    for (const data of [
+      new Uint8Array([1, 2]),
+      new Int8Array([-1, 2]),
+      new Int32Array([-1, 2 ** 30]),
+      new BigInt64Array([-1n, 2n ** 60n]),
+    ]) {
+      using x = rt.tensor(data, [2]);
+      expect(x.data).toEqual(data);
+    }
+    using flags = rt.tensor([1, 0], [2], { dtype: "bool" });
+    expect(flags.data).toEqual(Uint8Array.of(1, 0));
+    using pixels = rt.tensor(Uint8ClampedArray.of(3), [1]);
+    expect(pixels.dtype).toBe("uint8");
+    using scalar = rt.tensor([5], []);
+    expect(scalar.toArray()).toEqual(Float32Array.of(5));
+  });
+
+  it("views stay valid when memory grows under them", () => {
+    using x = rt.tensor([1, 2, 3], [3]);
+    const before = rt.report().memoryBytes;
+    using big = rt.zeros([before]);
+    expect(rt.report().memoryBytes).toBeGreaterThan(before);
+    expect(x.data).toEqual(Float32Array.of(1, 2, 3));
+    expect((big.data as Float32Array)[before - 1]).toBe(0);
+  });
+
+  it("disposing twice is harmless, using a disposed tensor is not", () => {
+    const x = rt.zeros([4]);
+    x.dispose();
+    x.dispose();
+    expect(x.disposed).toBe(true);
+    expect(x.shape).toEqual([4]);
+    expect(() => x.data).toThrow(DisposedError);
+    expect(() => x.toArray()).toThrow(DisposedError);
+    expect(() => x.clone()).toThrow(DisposedError);
+    expect(() => rt.relu(x)).toThrow(DisposedError);
+  });
+
+  it.each([
+    [[1, 2, 3], [2, 2], undefined, RangeError, /"data" expected 4 elements for \[2, 2\], got 3/],
+    [[1], [1, 0], undefined, RangeError, /"shape\[1\]" expected integer >= 1, got 0/],
+    [[1], [NaN], undefined, RangeError, /got NaN/],
+    [[1], [1.5], undefined, RangeError, /got 1.5/],
+    [[1], [2 ** 20, 2 ** 20, 2 ** 20], undefined, RangeError, /"shape" expected at most 4294967296 bytes/],
+    [[1], [1, 1, 1, 1, 1, 1, 1, 1, 1], undefined, Error, /rank 0 to 8, got rank 9/],
+    [[1], "1", undefined, TypeError, /"shape" expected an array of dimensions, got "1"/],
+    [[1], [1, 1], { memoryFormat: "channelsLast" }, Error, /rank >= 3 for memoryFormat channelsLast/],
+    [[1], [1], { dtype: "float64" }, RangeError, /"dtype" expected one of float32/],
+    [[1], [1], { dtype: "int64" }, TypeError, /"data" expected BigInt64Array for dtype int64/],
+    [new Float64Array(1), [1], undefined, TypeError, /"data" expected an array or a Float32Array/],
+    [[1], [1], { format: 1 }, TypeError, /"format"/],
+  ] as const)("refuses data %j of shape %j with %j", (data, shape, options, type, message) => {
+    const before = rt.report();
+    const act = () => rt.tensor(data as never, shape as never, options as never);
+    expect(act).toThrow(type);
+    expect(act).toThrow(message);
+    expect(rt.report()).toEqual(before);
+  });
+
+  it("a memory limit is an OutOfMemoryError that leaves everything as it was", async () => {
+    using small = await createRuntime({ wasm: module, maxBytes: 2 ** 20 });
+    using x = small.zeros([1, 8, 32, 32]);
+    using w = small.zeros([64, 8, 3, 3]);
+    const before = small.report();
+    expect(() => small.zeros([2 ** 20])).toThrow(OutOfMemoryError);
+    expect(() => small.conv2d(x, w, null, { padding: 300 })).toThrow(OutOfMemoryError);
+    expect(() => small.plan.conv2d({ input: [8, 8, 256, 256], weight: w })).toThrow(OutOfMemoryError);
+    expect(small.report()).toMatchObject({ bytesInUse: before.bytesInUse, liveTensors: 2, livePlans: 0 });
+    using y = small.conv2d(x, w, null, { padding: 1 });
+    expect(y.shape).toEqual([1, 64, 32, 32]);
+  });
+
+  it("a disposed runtime ends its tensors and plans", async () => {
+    const other = await create();
+    const x = other.zeros([1, 1, 4, 4]);
+    const w = other.zeros([1, 1, 3, 3]);
+    const plan = other.plan.conv2d({ input: [1, 1, 4, 4], weight: w });
+    other.dispose();
+    expect(other.disposed && x.disposed).toBe(true);
+    expect(() => other.zeros([1])).toThrow(DisposedError);
+    expect(() => x.data).toThrow(DisposedError);
+    expect(() => plan.run(x, x)).toThrow(DisposedError);
+    expect(() => other.plan.relu({ input: [1] })).toThrow(DisposedError);
+    x.dispose();
+    plan.dispose();
+    other.dispose();
+  });
+
+  it("10,000 runs of a plan and 1,000 lives of tensors and plans leave memory flat", () => {
+    const before = rt.report();
+    {
+      using w = rt.zeros([8, 4, 3, 3]);
+      using plan = rt.plan.conv2d({ input: [1, 4, 6, 6], weight: w, padding: 1 });
+      using x = rt.zeros([1, 4, 6, 6]);
+      using y = rt.empty(plan.outputs[0] as (typeof plan.outputs)[number]);
+      const during = rt.report();
+      for (let i = 0; i < 10_000; i++) plan.run(x, y);
+      expect(rt.report()).toEqual(during);
+      for (let i = 0; i < 1_000; i++) {
+        using a = rt.conv2d(x, w, null, { padding: 1, activation: "relu" });
+        using b = rt.maxPool2d(a, { kernel: 2 });
+        b.data;
+      }
+      expect(rt.report().memoryBytes).toBe(during.memoryBytes);
+    }
+    expect(rt.report()).toMatchObject({
+      bytesInUse: before.bytesInUse,
+      liveTensors: before.liveTensors,
+      livePlans: before.livePlans,
+    });
+  });
+});
