@@ -1,4 +1,4 @@
-// JavaScript to dist/: one chunk a kernel binary, shared code split off, so that every entry has the same classes.
+// JavaScript to dist/, minified in lines short enough for a stack trace: one chunk a kernel binary, shared code split off, so that every entry has the same classes.
 // Prints raw and gzipped sizes and fails over budget.
 import { gzipSync } from "node:zlib";
 import terser from "@rollup/plugin-terser";
@@ -57,6 +57,14 @@ const measured = {
   },
 };
 
+/** What several entries share: errors and checks for all, everything else for those that compute. */
+function manualChunks(id) {
+  if (!id.includes("/build/js/") || BINARY.test(id)) return undefined;
+  const file = id.split("/build/js/")[1];
+  if (/^(index|static|edge-light|datasets\/.*)\.js$/.test(file)) return undefined;
+  return /^(errors|check)\.js$/.test(file) ? "errors" : "core";
+}
+
 export default {
   input: {
     index: "build/js/index.js",
@@ -64,10 +72,17 @@ export default {
     "edge-light": "build/js/edge-light.js",
     datasets: "build/js/datasets/index.js",
   },
-  plugins: [binaries, measured, inlined, terser({ module: true }), budget],
+  plugins: [
+    binaries,
+    measured,
+    inlined,
+    terser({ module: true, keep_classnames: true, format: { semicolons: false, max_line_len: 160 } }),
+    budget,
+  ],
   output: {
     dir: "dist",
     format: "es",
+    manualChunks,
     chunkFileNames: "[name].js",
     entryFileNames: "[name].js",
     hoistTransitiveImports: false,
