@@ -290,7 +290,12 @@ async function compile(wasm: NonNullable<RuntimeOptions["wasm"]>): Promise<WebAs
       `"wasm" expected a wasm binary starting 00 61 73 6d, got ${view.length} bytes starting ${start}`,
     );
   }
-  return WebAssembly.compile(view as Uint8Array<ArrayBuffer>);
+  try {
+    return await WebAssembly.compile(view as Uint8Array<ArrayBuffer>);
+  } catch (cause) {
+    const message = `"wasm" expected a binary this engine compiles, got ${view.length} bytes: ${(cause as Error).message}`;
+    throw new UnsupportedError(message, { cause });
+  }
 }
 
 /** createRuntime for an entry that loads its binaries with `load`. */

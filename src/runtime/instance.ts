@@ -34,6 +34,10 @@ export class Engine {
 
   constructor(module: WebAssembly.Module, maxBytes: number) {
     this.heap = new Heap(maxBytes);
+    const imports = WebAssembly.Module.imports(module).map((entry) => `${entry.module}.${entry.name}`);
+    if (imports.some((name) => name !== "env.memory")) {
+      throw new UnsupportedError(`"wasm" expected a binary that imports env.memory alone, got ${show(imports)}`);
+    }
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.heap.memory } });
     const constant = (name: string): unknown => {
       const value = exports[name];
