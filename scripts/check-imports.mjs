@@ -1,5 +1,6 @@
 // Who may know whom: holds the imports of src/ to one table, from the bottom layer to the top. A file may import its own
-// layer and those below it, but for what `not` names. Also: the test reference imports nothing, so that it shares no bug.
+// layer and those below it, but for what `not` names. Also: kernels of assembly/ share helpers but never know each other,
+// only simd.ts says `relaxed_`, and the test reference imports nothing, so that it shares no bug.
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,9 +48,22 @@ for (const file of sources) {
     }
   }
 }
+
+/** What several kernels use: instructions, structs, functions of vectors, tiles. Everything else is a kernel of its own. */
+const HELPERS = /^(simd|desc|math|activation|pack|gemm|fft|gen\/\w+)$/;
+const kernels = readdirSync(join(root, "assembly"), { recursive: true }).filter((file) => file.endsWith(".ts"));
+for (const file of kernels.filter((name) => name !== "index.ts")) {
+  const text = readFileSync(join(root, "assembly", file), "utf8");
+  if (file !== "simd.ts" && /\brelaxed_/.test(text)) problems.push(`assembly/${file} says relaxed_`);
+  for (const [, target] of text.matchAll(/from "(\.[^"]*)"/g)) {
+    imports++;
+    const to = join(dirname(file), target);
+    if (/^(simd|desc)\.ts$/.test(file) || !HELPERS.test(to)) problems.push(`assembly/${file} imports assembly/${to}`);
+  }
+}
 if (/\bfrom "|\bimport\(/.test(readFileSync(join(root, "test/reference.ts"), "utf8")))
   problems.push("test/reference.ts imports something");
 if (imports < 50) problems.push(`only ${imports} imports were read`);
 for (const problem of problems) console.error(problem);
-console.log(`${sources.length} files, ${imports} imports, ${problems.length} across layers`);
+console.log(`${sources.length + kernels.length} files, ${imports} imports, ${problems.length} across layers`);
 process.exitCode = problems.length > 0 ? 1 : 0;
