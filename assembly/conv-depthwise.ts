@@ -110,6 +110,7 @@ export function conv2d_depthwise_f32(desc: usize, begin: i32, end: i32, scratch:
   const d = changetype<ConvDesc>(desc);
   const M = d.groups * d.filters;
   const multiplier = d.filters;
+  if (!ASC_NO_ASSERT) assert(d.channels == 1 && multiplier > 0 && begin >= 0 && end <= d.batch * d.outH);
   const lo = splat(d.lo), hi = splat(d.hi);
   const xRow = <usize>d.xRowBytes, xPixel = <usize>d.xPixelBytes;
   const yPixel = <usize>d.yPixelBytes;

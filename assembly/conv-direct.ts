@@ -25,6 +25,8 @@ import { madd, maxOf, minOf, storeLanes } from "./simd";
 /** Work items: output rows, numbered n * P + p. */
 export function conv2d_direct_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<ConvDesc>(desc);
+  if (!ASC_NO_ASSERT) assert((d.outH - 1) * d.strideH + (d.kernelH - 1) * d.dilationH < d.height && begin >= 0);
+  if (!ASC_NO_ASSERT) assert((d.outW - 1) * d.strideW + (d.kernelW - 1) * d.dilationW < d.width && end <= d.batch * d.outH);
   const lo = f32x4.splat(d.lo);
   const hi = f32x4.splat(d.hi);
   const channelBytes = <usize>d.channels << 2;

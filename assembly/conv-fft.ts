@@ -173,6 +173,7 @@ export function conv2d_fft_f32(desc: usize, begin: i32, end: i32, scratch: usize
   const points = size * size;
   const stepH = size - (d.kernelH - 1) * d.dilationH;
   const stepW = size - (d.kernelW - 1) * d.dilationW;
+  if (!ASC_NO_ASSERT) assert(stepH > 0 && stepW > 0 && d.twiddlesPtr != 0 && d.strideH == 1 && d.strideW == 1);
   const tilesH = (d.outH + stepH - 1) / stepH;
   const tilesW = (d.outW + stepW - 1) / stepW;
   const tiles = d.batch * tilesH * tilesW;
@@ -249,6 +250,7 @@ export function conv2d_fft_depthwise_f32(desc: usize, begin: i32, end: i32, scra
   const points = size * size;
   const stepH = size - (d.kernelH - 1) * d.dilationH;
   const stepW = size - (d.kernelW - 1) * d.dilationW;
+  if (!ASC_NO_ASSERT) assert(stepH > 0 && stepW > 0 && d.twiddlesPtr != 0 && d.strideH == 1 && d.strideW == 1);
   const tilesH = (d.outH + stepH - 1) / stepH;
   const tilesW = (d.outW + stepW - 1) / stepW;
   const tiles = d.batch * tilesH * tilesW;

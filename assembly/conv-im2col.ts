@@ -10,6 +10,8 @@ import { copyFloats } from "./pack";
 /** Work items: output pixels. Writes to yPtr, yPixelBytes a row; reads a padded image. */
 export function im2col_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<ConvDesc>(desc);
+  if (!ASC_NO_ASSERT) assert((d.outH - 1) * d.strideH + (d.kernelH - 1) * d.dilationH < d.height && begin >= 0);
+  if (!ASC_NO_ASSERT) assert((d.outW - 1) * d.strideW + (d.kernelW - 1) * d.dilationW < d.width && end <= d.batch * d.outH * d.outW);
   const runBytes = <usize>d.channels << 2;
   const image = d.outH * d.outW;
   for (let pixel = begin; pixel < end; pixel++) {

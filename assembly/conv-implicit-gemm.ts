@@ -36,6 +36,9 @@ export function pixelOffsets(d: ConvDesc, table: usize, pixel: i32, count: i32):
 /** Work items: output pixels, numbered (n * P + p) * Q + q. Scratch: ROW_BLOCK i32. */
 export function conv2d_implicit_gemm_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<ConvDesc>(desc);
+  // The last tap of the last pixel lies inside the (padded) image.
+  if (!ASC_NO_ASSERT) assert((d.outH - 1) * d.strideH + (d.kernelH - 1) * d.dilationH < d.height && begin >= 0);
+  if (!ASC_NO_ASSERT) assert((d.outW - 1) * d.strideW + (d.kernelW - 1) * d.dilationW < d.width && end <= d.batch * d.outH * d.outW);
   const yStride = <usize>d.yPixelBytes;
   // Pixels are spread evenly over the fewest row blocks.
   const blocks = (end - begin + ROW_BLOCK - 1) / ROW_BLOCK;

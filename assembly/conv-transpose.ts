@@ -13,6 +13,7 @@ import { maxOf, minOf, splat, storeLanes } from "./simd";
 /** Work items: output rows, numbered n * P + p. Scratch: M rounded up to 4 floats. */
 export function conv_transpose_gather_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<GatherDesc>(desc);
+  if (!ASC_NO_ASSERT) assert(d.strideH > 0 && d.strideW > 0 && d.columnsPtr != 0 && d.biasPtr != 0);
   const lo = splat(d.lo), hi = splat(d.hi);
   const tapBytes = <usize>d.filters << 2;
   const pixelBytes = <usize>(d.kernelH * d.kernelW) * tapBytes;

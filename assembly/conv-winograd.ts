@@ -201,6 +201,8 @@ export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: 
   const nh = mh > 1 ? mh + 2 : 1;
   const nw = mw > 1 ? mw + 2 : 1;
   const points = nh * nw;
+  if (!ASC_NO_ASSERT) assert((mh == 1 || mh == 2 || mh == 4 || mh == 6) && (mw == 1 || mw == 2 || mw == 4 || mw == 6) && mh * mw > 1);
+  if (!ASC_NO_ASSERT) assert(d.tileBlock > 0 && (d.colBlock & 7) == 0 && (d.xPixelBytes & 15) == 0);
   const tilesW = (d.outW + mw - 1) / mw;
   const tilesH = (d.outH + mh - 1) / mh;
   const perImage = tilesH * tilesW;

@@ -11,6 +11,7 @@ import { copyFloats, transposeBlock } from "./pack";
 export function copy_nd(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<CopyDesc>(desc);
   const size = d.elementBytes;
+  if (!ASC_NO_ASSERT) assert((size == 1 || size == 4 || size == 8) && d.dim6 > 0 && d.dim7 > 0);
   const rows = d.dim6, cols = d.dim7;
   const srcRow = d.srcStride6, srcCol = d.srcStride7;
   const dstRow = d.dstStride6, dstCol = d.dstStride7;

@@ -59,6 +59,7 @@ export function gemmRows(
   rowTable: usize, rows: i32, a: usize, blocks: usize, blockCount: i32, b: usize, cols: i32, c: usize, cStride: usize,
   bias: usize, residual: usize, lo: f32, hi: f32, activation: i32, alpha: f32, beta: f32, tileRows: i32,
 ): void {
+  if (!ASC_NO_ASSERT) assert(rows > 0 && rows <= ROW_BLOCK && cols > 0 && blockCount > 0 && tileRows > 0 && tileRows <= 6);
   // Rows are spread evenly over the fewest tiles: 49 rows are 4 tiles of 6 and 5 of 5, never a tile of 1.
   const tiles = (rows + tileRows - 1) / tileRows;
   const small = rows / tiles;
@@ -69,6 +70,7 @@ export function gemmRows(
     const segEnd = seg + (<usize>load<u32>(block, 4) << 2);
     const segBytes = <usize>load<u32>(block, 8);
     const panelBytes = <usize>load<u32>(block, 12);
+    if (!ASC_NO_ASSERT) assert(seg < segEnd && segBytes > 0 && (segBytes & 3) == 0 && panelBytes == (<usize>(segEnd - seg) >> 2) * segBytes * 8);
     const first = i == 0;
     const last = i == blockCount - 1;
     const low = last ? lo : -Infinity;
@@ -96,6 +98,7 @@ export function gemmRows(
 /** Work items: rows of all batches. Scratch: ROW_BLOCK i32. */
 export function gemm_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<GemmDesc>(desc);
+  if (!ASC_NO_ASSERT) assert(d.aPtr != 0 && d.bPtr != 0 && d.cPtr != 0 && d.biasPtr != 0 && d.rows > 0 && begin >= 0);
   const aStride = d.aStrideBytes;
   const cStride = <usize>d.cStrideBytes;
   for (let i = 0; i < ROW_BLOCK; i++) store<i32>(scratch + (<usize>i << 2), i * aStride);

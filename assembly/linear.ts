@@ -10,6 +10,7 @@ import { hsum, madd } from "./simd";
 /** Work items: blocks of 4 outputs of a row of x, numbered n * ceil(M / 4) + block. */
 export function linear_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<LinearDesc>(desc);
+  if (!ASC_NO_ASSERT) assert(d.length > 0 && d.filters > 0 && d.wPtr != 0 && d.biasPtr != 0);
   const blocks = (d.filters + 3) >> 2;
   const kBytes = <usize>d.length << 2;
   for (let item = begin; item < end; item++) {

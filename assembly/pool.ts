@@ -53,6 +53,7 @@ export function avg_pool_f32(desc: usize, begin: i32, end: i32, scratch: usize):
 
 @inline function pool(d: PoolDesc, begin: i32, end: i32, maximum: bool): void {
   const adaptive = d.adaptive != 0;
+  if (!ASC_NO_ASSERT) assert(d.channels > 0 && d.kernelH > 0 && d.kernelW > 0 && d.dilationH > 0 && d.dilationW > 0);
   const pixel = <usize>d.channels << 2;
   const row = <usize>d.width * pixel;
   const rowStep = <usize>d.dilationH * row;
