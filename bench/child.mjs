@@ -1,0 +1,55 @@
+// Times layers with one binary under the Node that runs this: node bench/child.mjs '<job as JSON>'. The last line of
+// stdout is the result as JSON. Parents: run.mjs, select.mjs.
+import { createRuntime } from "lanewise";
+import { progressBar } from "../scripts/progress.mjs";
+import { candidates, gflops, operands } from "./conv.mjs";
+import { noise, timeInTurns } from "./harness.mjs";
+import { makeLimit } from "./limit.mjs";
+
+const { variant, layers, algorithms, timing } = JSON.parse(process.argv[2]);
+const measureLimit = makeLimit(variant);
+const limits = [measureLimit()];
+const bar = progressBar(`${variant}, Node ${process.versions.node}`, layers.length);
+const rows = [];
+const failures = [];
+for (const [i, layer] of layers.entries()) {
+  bar(i);
+  const rt = await createRuntime({ variant }); // one a layer: wasm memory never shrinks
+  try {
+    const { made, dispose } = candidates(rt, layer, operands(layer), algorithms);
+    const times = await timeInTurns(made, timing);
+    const { algorithm: pick, reason } = auto(rt, layer);
+    rows.push({
+      layer, pick, reason,
+      algorithms: Object.fromEntries(made.map(({ name, error, workspaceBytes }) => {
+        const time = times.get(name);
+        return [name, { ...time, gflops: gflops(layer, time.min), error, workspaceBytes }];
+      })),
+    });
+    dispose();
+  } catch (error) {
+    failures.push(`${layer.name}: ${error.message}`);
+  }
+  rt.dispose();
+  if (i % 8 === 7) limits.push(measureLimit());
+}
+limits.push(measureLimit());
+bar(layers.length);
+const best = (field) => Math.max(...limits.map((limit) => limit[field]));
+console.log(JSON.stringify({
+  variant,
+  node: process.versions.node,
+  limit: { gflops: best("gflops"), l2GBs: best("l2GBs"), readGBs: best("readGBs") },
+  noise: noise(limits.map((limit) => limit.gflops), rows.flatMap((row) => Object.values(row.algorithms))),
+  rows, failures,
+}));
+
+/** What "auto" picks, from a plan that is made and thrown away. */
+function auto(rt, { N, C, H, W, M, R, S, stride, padding, dilation, groups }) {
+  const weight = rt.zeros([M, C / groups, R, S]);
+  const plan = rt.plan.conv2d({ input: [N, C, H, W], memoryFormat: "channelsLast", weight, stride, padding, dilation, groups });
+  weight.dispose();
+  const description = plan.describe();
+  plan.dispose();
+  return description;
+}
