@@ -65,7 +65,7 @@ function print({ variant, node, limit, noise, rows, failures }) {
     ]));
   console.log(table(["layer", "algorithm", "ms min", "median", "GFLOP/s", "of limit", "max error"], lines));
   console.log("* what auto picks. GFLOP/s count the definition's operations, so Winograd and FFT may pass 100 %.");
-  targets(variant, limit, rows);
+  if (!flags.smoke) targets(variant, limit, rows); // one short round says nothing of speed
   for (const failure of failures) console.log(`FAILED ${failure}`);
   if (noise) console.log(`NOISY: ${noise}`);
   console.log();
