@@ -8,13 +8,8 @@ import { CONV_CASES, type ConvCase, convShapes, showCase } from "./cases.js";
 import { fill } from "./random.js";
 import { activations, conv2d, conv2dMagnitude, type Ref } from "./reference.js";
 import { FORMATS, refOf, tensorOf } from "./tensors.js";
-import { dotTolerance, expectClose, normTolerance } from "./tolerance.js";
+import { dotTolerance, expectClose, normTolerance, TRANSFORM_FACTORS } from "./tolerance.js";
 
-/**
- * What a transform multiplies the error of a plain sum by, on the largest sum of the tensor. F(m,3) bounds: the products
- * of the 1-norms of A^T, B^T and G over what they compute; measured errors stay within a tenth of these.
- */
-const TRANSFORM_FACTORS: Readonly<Record<string, number>> = { winograd23: 4, winograd43: 40, winograd63: 150, fft: 16 };
 /** No activation is steeper than hardSwish at 1.5; its own rounding is a few units in the last place. */
 const SLOPE = 1.5;
 
