@@ -313,8 +313,9 @@
 @unmanaged export class LinearDesc {
   xPtr: usize; // [N, K]
   wPtr: usize; // [M, K]
-  biasPtr: usize; // M floats
+  biasPtr: usize; // M rounded up to 8 floats
   yPtr: usize; // [N, M]
+  rows: i32; // N
   length: i32; // K
   filters: i32; // M
   lo: f32;

@@ -45,8 +45,54 @@ describe.each(BINARIES)("products on the $name binary", ({ create }) => {
     }
   });
 
+  it("linear of 1 to 4 rows and 1 to 17 outputs; NaN behind a row stays there", () => {
+    const K = 7;
+    for (let M = 1; M <= 17; M++) {
+      const w = fill([M, K], M);
+      // The last lanes of a row of w are the first of the next row: a NaN there must not reach this one.
+      if (M > 1) w[(M - 1) * K] = NaN;
+      using weight = rt.tensor(w, [M, K]);
+      for (let N = 1; N <= 4; N++) {
+        const x = fill([N, K], 100 * M + N);
+        using input = rt.tensor(x, [N, K]);
+        using y = rt.linear(input, weight, null, { activation: "relu6" });
+        const operands = [refOf(x, [N, K]), refOf(w, [M, K]), null] as const;
+        const expected = reference.relu6(reference.linear(...operands));
+        const tolerance = dotTolerance(K, reference.linearMagnitude(...operands));
+        expectClose(y.toArray() as Float32Array, expected, tolerance, `${N} rows, ${M} outputs`);
+      }
+    }
+  });
+
+  it("plans give the same bits run after run, and give their memory back", () => {
+    using w = rt.tensor(fill([11, 13], "w"), [11, 13]);
+    using x = rt.tensor(fill([2, 13], "x"), [2, 13]);
+    using z = rt.tensor(fill([13, 11], "z"), [13, 11]);
+    using y = rt.empty([2, 11]);
+    const before = rt.report();
+    for (const plan of [rt.plan.linear({ input: [2, 13], weight: w }), rt.plan.matmul({ a: [2, 13], b: [13, 11] })]) {
+      const operands = plan.describe().op === "linear" ? [x] : [x, z];
+      const first = plan.run(...operands, y).toArray();
+      expect(plan.run(...operands, y).toArray()).toEqual(first);
+      plan.dispose();
+    }
+    expect(rt.report()).toMatchObject({ bytesInUse: before.bytesInUse, livePlans: 0 });
+  });
+
+  it("matmul refuses batches too uneven to walk, whatever their number, at once", () => {
+    const before = rt.report();
+    for (const size of [8192, 2 ** 20]) {
+      expect(() => rt.plan.matmul({ a: [size, 1, 1, 1], b: [size, 1, 1] })).toThrow(/"b" expected|"output" expected/);
+    }
+    using plan = rt.plan.matmul({ a: [2, 1, 3, 1, 4, 5], b: [1, 7, 1, 2, 5, 3] });
+    expect(plan.describe().output).toEqual([2, 7, 3, 2, 4, 3]);
+    plan.dispose();
+    expect(rt.report()).toMatchObject({ bytesInUse: before.bytesInUse, livePlans: 0 });
+  });
+
+  const alternating = { name: "batches that broadcast by turns", a: [2, 1, 3, 1, 4, 5], b: [1, 7, 1, 2, 5, 3] };
   const uneven = { name: "uneven broadcast", a: [2, 3, 1, 4, 5], b: [3, 2, 5, 3] };
-  it.each([...MATMUL_CASES, uneven].map((c) => [showCase(c), c] as const))("matmul %s", (label, c) => {
+  it.each([...MATMUL_CASES, uneven, alternating].map((c) => [showCase(c), c] as const))("matmul %s", (label, c) => {
     const [a, b] = [fill(c.a, `${c.name} a`), fill(c.b, `${c.name} b`)];
     const operands = [refOf(a, c.a), refOf(b, c.b)] as const;
     const expected = reference.matmul(...operands);

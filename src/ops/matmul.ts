@@ -1,0 +1,95 @@
+// Matrix products of two run-time operands, batches broadcast. B is packed by a step of every run.
+import { broadcast, type Loop } from "../broadcast.js";
+import { ShapeError, show, UnsupportedError } from "../errors.js";
+import { type Operand, shift } from "../plan.js";
+import { makeSpec } from "../spec.js";
+import { epilogue } from "./activation.js";
+import { roundUp } from "./conv-lowering.js";
+import type { LinearOptions } from "./linear.js";
+import { type Batch, multiply, type Product, packMatrix, sizeOf } from "./matrix-product.js";
+import { defineOperator, outputSpec, requireFloat } from "./operator.js";
+import { contiguousInput, contiguousOutput } from "./strided.js";
+
+/** Kernel calls of one matmul, where no single loop walks its batches: half a megabyte of descriptors. */
+const MOST_CALLS = 4096;
+
+/** The longest loop over batches goes into the kernel; every index of the others is a call of its own. */
+function products(loops: readonly Loop[]): { longest: Batch; calls: readonly Omit<Batch, "size">[] } {
+  let c = sizeOf(loops.map((loop) => loop.size));
+  const batches = loops.map(({ size, aStride, bStride }): Batch => {
+    c /= size;
+    return { size, a: aStride, b: bStride, c };
+  });
+  const longest = batches.reduce((most, batch) => (batch.size > most.size ? batch : most));
+  const others = batches.filter((batch) => batch !== longest);
+  const count = sizeOf(others.map((batch) => batch.size));
+  if (count > MOST_CALLS) {
+    throw new UnsupportedError(`"b" expected batch axes that broadcast in at most ${MOST_CALLS} calls, got ${count}`);
+  }
+  let calls = [{ a: 0, b: 0, c: 0 }];
+  for (const { size, a, b, c } of others) {
+    calls = calls.flatMap((at) =>
+      Array.from({ length: size }, (_, i) => ({ a: at.a + i * a, b: at.b + i * b, c: at.c + i * c })),
+    );
+  }
+  return { longest, calls };
+}
+
+export const matmul = defineOperator({
+  name: "matmul",
+  inputs: ["a", "b"],
+  params: [],
+  required: 0,
+  options: ["activation"],
+  lower(b, options: LinearOptions) {
+    const [left, right] = b.inputs as unknown as readonly [Operand, Operand];
+    requireFloat("a", left.spec);
+    requireFloat("b", right.spec);
+    if (left.spec.shape.length === 0) throw new ShapeError(`"a" expected rank >= 1, got []`);
+    if (right.spec.shape.length === 0) throw new ShapeError(`"b" expected rank >= 1, got []`);
+    // A vector is a row on the left, a column on the right; its axis is taken off the result again.
+    const rowVector = left.spec.shape.length === 1;
+    const columnVector = right.spec.shape.length === 1;
+    const a = rowVector ? [1, ...left.spec.shape] : left.spec.shape;
+    const w = columnVector ? [...right.spec.shape, 1] : right.spec.shape;
+    const [rows, K] = a.slice(-2) as [number, number];
+    const [depth, cols] = w.slice(-2) as [number, number];
+    if (depth !== K)
+      throw new ShapeError(
+        `"b" expected ${K} rows to go with a of ${show(left.spec.shape)}, got ${show(right.spec.shape)}`,
+      );
+    const { shape: batch, loops } = broadcast(makeSpec(a.slice(0, -2)), makeSpec(w.slice(0, -2)));
+    const shape = [...batch, ...(rowVector ? [] : [rows]), ...(columnVector ? [] : [cols])];
+    const like = left.spec.shape.length >= right.spec.shape.length ? left.spec : right.spec;
+    const output = b.output(
+      shape.length < 3 ? makeSpec(shape, "float32", "contiguous", "output") : outputSpec(shape, like),
+    );
+    b.macs = sizeOf(batch) * rows * cols * K;
+
+    const { longest, calls } = products(loops);
+    const x = contiguousInput(b, left);
+    const y = contiguousOutput(b, output);
+    const product: Product = { rows, cols, K, epilogue: epilogue(options.activation) };
+    const packed = packMatrix(
+      b,
+      "step",
+      contiguousInput(b, right),
+      product,
+      { col: 4, k: cols * 4 },
+      sizeOf(w.slice(0, -2)),
+    );
+    const zeros = b.constant(roundUp(cols, 8) * 4);
+    for (const at of calls) {
+      multiply(
+        b,
+        shift(x, at.a * rows * K * 4),
+        { ...packed, ref: shift(packed.ref, at.b * packed.bytes) },
+        zeros,
+        shift(y.ref, at.c * rows * cols * 4),
+        product,
+        longest,
+      );
+    }
+    y.finish();
+  },
+});
