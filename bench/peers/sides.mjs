@@ -1,0 +1,113 @@
+// Who is compared. A side opens a layer on given data and answers { run, isAsync, output, dispose }: output() is the
+// result in channels-last order.
+import { lanewise } from "../side.mjs";
+import { onnxModel } from "./onnx.mjs";
+import { swapped } from "./operators.mjs";
+
+/** The sides of this process, by name. An engine without relaxed SIMD has no lanewise relaxed. */
+export async function openSides() {
+  const sides = { "ort-web": await ortWeb(), "tfjs-wasm": await tfjs(), "ort-native": await ortNative() };
+  for (const variant of ["simd", "relaxed"]) {
+    if (variant === "relaxed" && Number(process.versions.node.split(".")[0]) < 22) continue;
+    sides[`lanewise-${variant}`] = lanewise(variant);
+  }
+  return sides;
+}
+
+/** [top, left, bottom, right] */
+const sides4 = (padding) => [...padding, ...padding];
+
+function model({ operator, N, C, H, W, M, P, Q, R, S, groups, stride, dilation, padding, kernel }, { w, bias }) {
+  const io = { input: [N, C, H, W], output: [N, M, P, Q] };
+  const weights = operator === "linear" || operator === "conv"
+    ? [{ name: "w", shape: operator === "linear" ? [M, C] : [M, C / groups, R, S], data: w }, { name: "b", shape: [M], data: bias }]
+    : [];
+  const pool = { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: padding && sides4(padding) };
+  return onnxModel({
+    conv: {
+      ...io, op: "Conv", weights,
+      attributes: { kernel_shape: [R, S], strides: [stride, stride], dilations: [dilation, dilation], pads: padding && sides4(padding), group: groups },
+    },
+    linear: { input: [N, C], output: [N, M], op: "Gemm", weights, attributes: { transB: 1 } },
+    max: { ...io, op: "MaxPool", attributes: pool },
+    average: { ...io, op: "AveragePool", attributes: { ...pool, count_include_pad: 1 } },
+    global: { ...io, op: "GlobalAveragePool" },
+  }[operator]);
+}
+
+/** onnxruntime computes NCHW; its copies in and out are part of a run, as they are for who uses it. */
+function onnxruntime(ort, options) {
+  return async (layer, data) => {
+    const { operator, N, C, H, W, M, P, Q } = layer;
+    const session = await ort.InferenceSession.create(model(layer, data), options);
+    const shape = operator === "linear" ? [N, C] : [N, C, H, W];
+    const feeds = { x: new ort.Tensor("float32", swapped(data.x, N, H * W, C), shape) };
+    let result;
+    return {
+      isAsync: true,
+      run: async () => {
+        result = await session.run(feeds);
+      },
+      output: () => swapped(result.y.data, N, M, P * Q),
+      dispose: () => session.release(),
+    };
+  };
+}
+
+async function ortWeb() {
+  const ort = await import("onnxruntime-web/wasm");
+  ort.env.wasm.numThreads = 1;
+  ort.env.logLevel = "error";
+  return onnxruntime(ort, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+}
+
+async function ortNative() {
+  const { default: ort } = await import("onnxruntime-node");
+  return onnxruntime(ort, { executionProviders: ["cpu"], intraOpNumThreads: 1, interOpNumThreads: 1, graphOptimizationLevel: "all", logSeverityLevel: 3 });
+}
+
+async function tfjs() {
+  const { default: tf } = await import("@tensorflow/tfjs-core");
+  const { default: backend } = await import("@tensorflow/tfjs-backend-wasm");
+  tf.env().set("IS_TEST", true); // no advertisement for tfjs-node
+  backend.setThreadsCount(1);
+  await tf.setBackend("wasm");
+  if (!(await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT"))) throw new Error("tfjs-backend-wasm runs without SIMD");
+  return async (layer, data) => {
+    const { operator, N, C, H, W, M, R, S, groups, stride: strides, dilation: dilations, padding, kernel } = layer;
+    const kept = [];
+    const keep = (tensor) => {
+      kept.push(tensor);
+      return tensor;
+    };
+    const x = keep(tf.tensor(data.x, operator === "linear" ? [N, C] : [N, H, W, C]));
+    const bias = data.bias && keep(tf.tensor(data.bias, [M]));
+    const pad = padding?.[0];
+    const common = { x, strides, pad, dataFormat: "NHWC", dilations, dimRoundingMode: "floor", bias, activation: "linear" };
+    const call = {
+      conv() {
+        const isDepthwise = groups === C;
+        // [M, C/groups, R, S] to [R, S, C, M], or [R, S, C, 1]
+        const order = isDepthwise ? [2, 3, 0, 1] : [2, 3, 1, 0];
+        const filter = keep(tf.tidy(() => tf.transpose(tf.tensor(data.w, [M, C / groups, R, S]), order)));
+        return isDepthwise ? () => tf.fused.depthwiseConv2d({ ...common, filter }) : () => tf.fused.conv2d({ ...common, filter });
+      },
+      linear() {
+        const b = keep(tf.tidy(() => tf.transpose(tf.tensor(data.w, [M, C])))); // [C, M], as tfjs keeps a dense layer's weights
+        return () => tf.fused.matMul({ a: x, b, bias, activation: "linear" });
+      },
+      max: () => () => tf.maxPool(x, kernel, strides, pad, "floor"),
+      average: () => () => tf.avgPool(x, kernel, strides, pad, "floor"),
+      global: () => () => tf.mean(x, [1, 2]),
+    }[operator]();
+    let y;
+    return {
+      run() {
+        y?.dispose();
+        y = call();
+      },
+      output: () => y.dataSync().slice(),
+      dispose: () => tf.dispose([...kept, y]),
+    };
+  };
+}

@@ -1,0 +1,83 @@
+// npm run bench:report: README's table and chart, from the newest results of bench:peers and bench. --check fails on drift.
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { barChart } from "./chart.mjs";
+import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
+import { markdown, percent } from "./table.mjs";
+
+const README = new URL("../README.md", import.meta.url);
+const RESULTS = new URL("results/", import.meta.url);
+const CHART = new URL("results/peers.svg", import.meta.url);
+const [BEGIN, END] = ["<!-- bench:begin (npm run bench:report) -->", "<!-- bench:end -->"];
+
+const { values: flags } = parseArgs({ options: { check: { type: "boolean", default: false } } });
+
+/** The newest results file of one kind; machines' names come before the date, so sort by what is inside. */
+function newest(what) {
+  const files = readdirSync(RESULTS).filter((file) => file.endsWith(`-${what}.json`));
+  const results = files.map((file) => ({ file, ...JSON.parse(readFileSync(new URL(file, RESULTS), "utf8")) }));
+  const found = results.sort((a, b) => (a.date < b.date ? 1 : -1))[0];
+  if (found === undefined) throw new Error(`bench/results expected a file ending in -${what}.json: run the bench first`);
+  return found;
+}
+
+function section(peers, bench) {
+  const { cpu, cores } = peers.machine;
+  const versions = Object.entries(peers.versions).map(([name, version]) => `${name} ${version}`).join(", ");
+  const limits = bench.runs.map(({ variant, node, limit, rows }) => {
+    const gemm = rows.map(({ layer, algorithms }) => `${layer.name} ${percent(algorithms["implicit-gemm"].gflops / limit.gflops)}`).join(", ");
+    return `- \`${variant}\`, Node ${node.split(".")[0]}, ${limit.gflops.toFixed(1)} GFLOP/s: ${gemm}`;
+  });
+  return [
+    `${cpu}, ${cores} virtual cores, one thread, ${peers.date.slice(0, 10)}; ${versions}. Minimum of alternating runs, weights prepared,`,
+    `channels-last for us and TensorFlow.js, NCHW for onnxruntime; \`simd\` under Node 20, \`relaxed\` under Node 24, each against the best of`,
+    `onnxruntime-web and tfjs-backend-wasm under either Node. Native is onnxruntime-node (AVX-512 where the machine has it).`,
+    "",
+    "![speed against the best web peer, by layer](bench/results/peers.svg)",
+    "",
+    "Times faster, geometric means:",
+    "",
+    markdown(GROUP_HEAD, groups(peers.rows).map(groupCells)),
+    "",
+    "<details><summary>Every layer</summary>",
+    "",
+    markdown(LAYER_HEAD, peers.rows.map(layerCells)),
+    "",
+    "</details>",
+    "",
+    "Implicit GEMM's share of the machine's limit (independent multiply-adds, same run):",
+    "",
+    ...limits,
+    "",
+    `Sizes: simd.wasm ${bench.sizes.simdWasm} B, relaxed.wasm ${bench.sizes.relaxedWasm} B, default entry with one binary ${bench.sizes.entryGzip} B gzip.`,
+    ...(peers.noise ? ["", `That run was noisy: ${peers.noise}.`] : []),
+    "",
+    `Source: [${peers.file}](bench/results/${peers.file}), [${bench.file}](bench/results/${bench.file}).`,
+  ].join("\n");
+}
+
+const peers = newest("peers");
+const bench = newest("bench-foundation");
+const chart = barChart({
+  title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
+  note: `${peers.machine.cpu}, 1 thread, ${peers.date.slice(0, 10)}`,
+  series: ["lanewise simd, Node 20", "lanewise relaxed, Node 24", "native onnxruntime"],
+  rows: peers.rows.map((row) => {
+    const { web, native, simd, relaxed } = figures(row);
+    return { label: row.layer.name, values: [simd?.overWeb, relaxed?.overWeb, native && web.min / native.min] };
+  }),
+});
+
+const readme = readFileSync(README, "utf8");
+const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
+if (begin < 0 || end < begin) throw new Error(`README.md expected the lines "${BEGIN}" and "${END}"`);
+const written = `${readme.slice(0, begin)}${BEGIN}\n${section(peers, bench)}\n${readme.slice(end)}`;
+if (flags.check) {
+  const isSame = written === readme && readFileSync(CHART, "utf8") === chart;
+  console.log(isSame ? "README.md says what bench/results say" : "README.md differs from bench/results: run npm run bench:report");
+  process.exitCode = isSame ? 0 : 1;
+} else {
+  writeFileSync(CHART, chart);
+  writeFileSync(README, written);
+  console.log(`written: README.md and ${CHART.pathname}`);
+}
