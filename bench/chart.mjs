@@ -12,8 +12,11 @@ export function barChart({ title, note, series, rows }) {
   const height = TOP + rows.length * (series.length * BAR + GAP) + 28;
   const out = [];
   const text = (x, y, content, { anchor = "start", size = 11, weight = "normal" } = {}) =>
-    out.push(`<text x="${x}" y="${y}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}">${escape(content)}</text>`);
-  const rect = (x, y, w, h, color) => out.push(`<rect x="${x}" y="${y}" width="${w.toFixed(1)}" height="${h}" fill="${color}"/>`);
+    out.push(
+      `<text x="${x}" y="${y}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}">${escape(content)}</text>`,
+    );
+  const rect = (x, y, w, h, color) =>
+    out.push(`<rect x="${x}" y="${y}" width="${w.toFixed(1)}" height="${h}" fill="${color}"/>`);
 
   text(10, 18, title, { size: 14, weight: "bold" });
   series.forEach((name, i) => {
@@ -22,7 +25,9 @@ export function barChart({ title, note, series, rows }) {
   });
   for (let tick = 0; tick <= most; tick++) {
     const x = LEFT + tick * scale;
-    out.push(`<line x1="${x}" x2="${x}" y1="${TOP - 6}" y2="${height - 26}" stroke="${tick === 1 ? "#b03a2e" : "#e4e4e4"}"/>`);
+    out.push(
+      `<line x1="${x}" x2="${x}" y1="${TOP - 6}" y2="${height - 26}" stroke="${tick === 1 ? "#b03a2e" : "#e4e4e4"}"/>`,
+    );
     text(x, height - 14, String(tick), { anchor: "middle", size: 10 });
   }
   rows.forEach(({ label, values }, row) => {

@@ -20,11 +20,15 @@ for (const [i, layer] of layers.entries()) {
     const times = await timeInTurns(made, timing);
     const { algorithm: pick, reason } = auto(rt, layer);
     rows.push({
-      layer, pick, reason,
-      algorithms: Object.fromEntries(made.map(({ name, error, workspaceBytes }) => {
-        const time = times.get(name);
-        return [name, { ...time, gflops: gflops(layer, time.min), error, workspaceBytes }];
-      })),
+      layer,
+      pick,
+      reason,
+      algorithms: Object.fromEntries(
+        made.map(({ name, error, workspaceBytes }) => {
+          const time = times.get(name);
+          return [name, { ...time, gflops: gflops(layer, time.min), error, workspaceBytes }];
+        }),
+      ),
     });
     dispose();
   } catch (error) {
@@ -36,18 +40,32 @@ for (const [i, layer] of layers.entries()) {
 limits.push(measureLimit());
 bar(layers.length);
 const best = (field) => Math.max(...limits.map((limit) => limit[field]));
-console.log(JSON.stringify({
-  variant,
-  node: process.versions.node,
-  limit: { gflops: best("gflops"), l2GBs: best("l2GBs"), readGBs: best("readGBs") },
-  noise: noise(limits.map((limit) => limit.gflops), rows.flatMap((row) => Object.values(row.algorithms))),
-  rows, failures,
-}));
+console.log(
+  JSON.stringify({
+    variant,
+    node: process.versions.node,
+    limit: { gflops: best("gflops"), l2GBs: best("l2GBs"), readGBs: best("readGBs") },
+    noise: noise(
+      limits.map((limit) => limit.gflops),
+      rows.flatMap((row) => Object.values(row.algorithms)),
+    ),
+    rows,
+    failures,
+  }),
+);
 
 /** What "auto" picks, from a plan that is made and thrown away. */
 function auto(rt, { N, C, H, W, M, R, S, stride, padding, dilation, groups }) {
   const weight = rt.zeros([M, C / groups, R, S]);
-  const plan = rt.plan.conv2d({ input: [N, C, H, W], memoryFormat: "channelsLast", weight, stride, padding, dilation, groups });
+  const plan = rt.plan.conv2d({
+    input: [N, C, H, W],
+    memoryFormat: "channelsLast",
+    weight,
+    stride,
+    padding,
+    dilation,
+    groups,
+  });
   weight.dispose();
   const description = plan.describe();
   plan.dispose();

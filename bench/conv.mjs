@@ -3,7 +3,16 @@ import { UnsupportedError } from "lanewise";
 import { normals } from "./data.mjs";
 import { verify } from "./verify.mjs";
 
-export const ALGORITHMS = ["implicit-gemm", "direct", "im2col", "winograd23", "winograd43", "winograd63", "fft", "depthwise"];
+export const ALGORITHMS = [
+  "implicit-gemm",
+  "direct",
+  "im2col",
+  "winograd23",
+  "winograd43",
+  "winograd63",
+  "fft",
+  "depthwise",
+];
 /** Spectra of weights take size^2 / (R * S) times the weights: dense FFT layers beyond this are left out. */
 const MAX_SPECTRA_BYTES = 128 * 2 ** 20;
 
@@ -27,16 +36,34 @@ export function candidates(rt, layer, data, algorithms = ALGORITHMS) {
   const made = [];
   for (const algorithm of algorithms) {
     if (algorithm === "fft" && spectraBytes(layer) > MAX_SPECTRA_BYTES) continue;
-    const plan = planOf(() => rt.plan.conv2d({
-      input: [N, C, H, W], memoryFormat: "channelsLast", weight: w, bias, stride, padding, dilation, groups, algorithm,
-    }));
+    const plan = planOf(() =>
+      rt.plan.conv2d({
+        input: [N, C, H, W],
+        memoryFormat: "channelsLast",
+        weight: w,
+        bias,
+        stride,
+        padding,
+        dilation,
+        groups,
+        algorithm,
+      }),
+    );
     if (plan === undefined) continue;
     const y = rt.empty(plan.outputs[0]);
     const run = () => plan.run(x, y);
     run();
     const { algorithm: pick, reason, workspaceBytes } = plan.describe();
     const error = verify(layer, data, y.data, pick);
-    made.push({ name: algorithm, run, error, pick, reason, workspaceBytes, dispose: () => [plan, y].forEach((one) => one.dispose()) });
+    made.push({
+      name: algorithm,
+      run,
+      error,
+      pick,
+      reason,
+      workspaceBytes,
+      dispose: () => [plan, y].forEach((one) => one.dispose()),
+    });
   }
   w.dispose();
   bias.dispose();

@@ -11,7 +11,8 @@ export function normals(length, seed) {
     return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
   };
   const data = new Float32Array(length);
-  for (let i = 0; i < length; i += 2) { // Box and Muller: a radius and an angle make two
+  for (let i = 0; i < length; i += 2) {
+    // Box and Muller: a radius and an angle make two
     const radius = Math.sqrt(-2 * Math.log(1 - next()));
     const angle = 2 * Math.PI * next();
     data[i] = radius * Math.cos(angle);

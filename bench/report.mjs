@@ -17,15 +17,20 @@ function newest(what) {
   const files = readdirSync(RESULTS).filter((file) => file.endsWith(`-${what}.json`));
   const results = files.map((file) => ({ file, ...JSON.parse(readFileSync(new URL(file, RESULTS), "utf8")) }));
   const found = results.sort((a, b) => (a.date < b.date ? 1 : -1))[0];
-  if (found === undefined) throw new Error(`bench/results expected a file ending in -${what}.json: run the bench first`);
+  if (found === undefined)
+    throw new Error(`bench/results expected a file ending in -${what}.json: run the bench first`);
   return found;
 }
 
 function section(peers, bench) {
   const { cpu, cores } = peers.machine;
-  const versions = Object.entries(peers.versions).map(([name, version]) => `${name} ${version}`).join(", ");
+  const versions = Object.entries(peers.versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(", ");
   const limits = bench.runs.map(({ variant, node, limit, rows }) => {
-    const gemm = rows.map(({ layer, algorithms }) => `${layer.name} ${percent(algorithms["implicit-gemm"].gflops / limit.gflops)}`).join(", ");
+    const gemm = rows
+      .map(({ layer, algorithms }) => `${layer.name} ${percent(algorithms["implicit-gemm"].gflops / limit.gflops)}`)
+      .join(", ");
     return `- \`${variant}\`, Node ${node.split(".")[0]}, ${limit.gflops.toFixed(1)} GFLOP/s: ${gemm}`;
   });
   return [
@@ -74,7 +79,9 @@ if (begin < 0 || end < begin) throw new Error(`README.md expected the lines "${B
 const written = `${readme.slice(0, begin)}${BEGIN}\n${section(peers, bench)}\n${readme.slice(end)}`;
 if (flags.check) {
   const isSame = written === readme && readFileSync(CHART, "utf8") === chart;
-  console.log(isSame ? "README.md says what bench/results say" : "README.md differs from bench/results: run npm run bench:report");
+  console.log(
+    isSame ? "README.md says what bench/results say" : "README.md differs from bench/results: run npm run bench:report",
+  );
   process.exitCode = isSame ? 0 : 1;
 } else {
   writeFileSync(CHART, chart);

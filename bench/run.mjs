@@ -10,7 +10,14 @@ import { ms, percent, table } from "./table.mjs";
 /** Share of the limit that implicit GEMM is to reach on the foundation set, and F(4,3)'s time over implicit GEMM's. */
 const TARGETS = { simd: 0.85, relaxed: 0.8, winograd43: 0.45 };
 const WINOGRAD_LAYERS = ["3x3 64@56", "3x3 128@28"];
-const SMOKE_LAYERS = ["3x3 64@56", "1x1 1024-256@14", "7x7s2 3-64@224", "dw3x3 32@112 s1", "dw5x5 240@28 s1", "3x3 17@56"];
+const SMOKE_LAYERS = [
+  "3x3 64@56",
+  "1x1 1024-256@14",
+  "7x7s2 3-64@224",
+  "dw3x3 32@112 s1",
+  "dw5x5 240@28 s1",
+  "3x3 17@56",
+];
 
 const { values: flags } = parseArgs({
   options: {
@@ -21,11 +28,13 @@ const { values: flags } = parseArgs({
     json: { type: "string" },
   },
 });
-const sets = flags.set?.includes("all") || flags.layer || flags.smoke ? ["foundation", ...SETS] : (flags.set ?? ["foundation"]);
+const sets =
+  flags.set?.includes("all") || flags.layer || flags.smoke ? ["foundation", ...SETS] : (flags.set ?? ["foundation"]);
 const wanted = flags.smoke ? SMOKE_LAYERS : flags.layer;
 const layers = readSets(sets).filter(({ name }) => wanted === undefined || wanted.includes(name));
 for (const name of wanted ?? []) {
-  if (!layers.some((layer) => layer.name === name)) throw new RangeError(`"layer" expected a name from bench/shapes, got "${name}"`);
+  if (!layers.some((layer) => layer.name === name))
+    throw new RangeError(`"layer" expected a name from bench/shapes, got "${name}"`);
 }
 const algorithms = flags.algorithms?.split(",") ?? ALGORITHMS;
 
@@ -44,7 +53,9 @@ for (const [node, variant] of runs) {
   print(result);
 }
 const size = sizes();
-console.log(`simd.wasm ${size.simdWasm} B, relaxed.wasm ${size.relaxedWasm} B (target 65536); default entry with one binary ${size.entryGzip} B gzip (target 61440)`);
+console.log(
+  `simd.wasm ${size.simdWasm} B, relaxed.wasm ${size.relaxedWasm} B (target 65536); default entry with one binary ${size.entryGzip} B gzip (target 61440)`,
+);
 
 if (flags.smoke) {
   const failed = results.flatMap((result) => result.failures);
@@ -57,12 +68,22 @@ if (flags.smoke) {
 }
 
 function print({ variant, node, limit, noise, rows, failures }) {
-  console.log(`\n${variant}, Node ${node}: limit ${limit.gflops.toFixed(1)} GFLOP/s; reads ${limit.readGBs.toFixed(1)} GB/s (64 MB), ${limit.l2GBs.toFixed(1)} GB/s (L2)`);
+  console.log(
+    `\n${variant}, Node ${node}: limit ${limit.gflops.toFixed(1)} GFLOP/s; reads ${limit.readGBs.toFixed(1)} GB/s (64 MB), ${limit.l2GBs.toFixed(1)} GB/s (L2)`,
+  );
   const lines = rows.flatMap(({ layer, pick, algorithms: times }) =>
-    Object.entries(times).sort(([, a], [, b]) => a.min - b.min).map(([name, time], i) => [
-      i === 0 ? layer.name : "", name === pick ? `${name} *` : name, ms(time.min), ms(time.median), time.gflops.toFixed(1),
-      percent(time.gflops / limit.gflops), time.error.toExponential(1),
-    ]));
+    Object.entries(times)
+      .sort(([, a], [, b]) => a.min - b.min)
+      .map(([name, time], i) => [
+        i === 0 ? layer.name : "",
+        name === pick ? `${name} *` : name,
+        ms(time.min),
+        ms(time.median),
+        time.gflops.toFixed(1),
+        percent(time.gflops / limit.gflops),
+        time.error.toExponential(1),
+      ]),
+  );
   console.log(table(["layer", "algorithm", "ms min", "median", "GFLOP/s", "of limit", "max error"], lines));
   console.log("* what auto picks. GFLOP/s count the definition's operations, so Winograd and FFT may pass 100 %.");
   if (!flags.smoke) targets(variant, limit, rows); // one short round says nothing of speed
@@ -73,13 +94,20 @@ function print({ variant, node, limit, noise, rows, failures }) {
 
 /** The foundation's own targets, on the layers they are stated for. */
 function targets(variant, limit, rows) {
-  for (const { layer, algorithms: { "implicit-gemm": gemm, winograd43 } } of rows) {
+  for (const {
+    layer,
+    algorithms: { "implicit-gemm": gemm, winograd43 },
+  } of rows) {
     if (layer.set !== "foundation" || gemm === undefined) continue;
     const share = gemm.gflops / limit.gflops;
-    console.log(`${layer.name}: implicit GEMM at ${percent(share)} of the limit, target ${percent(TARGETS[variant])}: ${verdict(share >= TARGETS[variant])}`);
+    console.log(
+      `${layer.name}: implicit GEMM at ${percent(share)} of the limit, target ${percent(TARGETS[variant])}: ${verdict(share >= TARGETS[variant])}`,
+    );
     if (winograd43 === undefined || !WINOGRAD_LAYERS.includes(layer.name)) continue;
     const ratio = winograd43.min / gemm.min;
-    console.log(`${layer.name}: F(4,3) takes ${ratio.toFixed(2)} of implicit GEMM's time, target ${TARGETS.winograd43}: ${verdict(ratio <= TARGETS.winograd43)}`);
+    console.log(
+      `${layer.name}: F(4,3) takes ${ratio.toFixed(2)} of implicit GEMM's time, target ${TARGETS.winograd43}: ${verdict(ratio <= TARGETS.winograd43)}`,
+    );
   }
 }
 

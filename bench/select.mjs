@@ -38,12 +38,16 @@ if (flags.replay) {
 } else {
   await buildLimit();
   const newer = node24();
-  const layers = readSets(flags.set ?? SETS).filter(({ name }) => flags.layer === undefined || flags.layer.includes(name));
+  const layers = readSets(flags.set ?? SETS).filter(
+    ({ name }) => flags.layer === undefined || flags.layer.includes(name),
+  );
   const runs = [[process.execPath, "simd"], ...(newer === undefined ? [] : [[newer, "relaxed"]])];
   for (const [node, variant] of runs) {
     const result = await runChild(node, "child.mjs", { variant, layers, algorithms: ALGORITHMS, timing: TIMING });
     print(result);
-    console.log(`written: ${writeResults(`select-${variant}`, result, flags.json && `${flags.json}-${variant}.json`)}\n`);
+    console.log(
+      `written: ${writeResults(`select-${variant}`, result, flags.json && `${flags.json}-${variant}.json`)}\n`,
+    );
   }
 }
 
@@ -56,20 +60,36 @@ function print({ variant, node, noise, rows, failures }) {
   });
   const missed = judged.filter(({ loss }) => loss > WITHIN).sort((a, b) => b.loss - a.loss);
   console.log(`\n${variant}, Node ${node}: picks that cost over ${percent(WITHIN - 1)}, worst first\n`);
-  console.log(table(
-    ["layer", "set", "picked", "fastest", "times slower", "all, ms"],
-    missed.map(({ layer, pick, order, loss }) => [
-      layer.name, layer.set, pick, order[0][0], loss.toFixed(2), order.map(([name, { min }]) => `${name} ${ms(min)}`).join(", "),
-    ]),
-  ));
+  console.log(
+    table(
+      ["layer", "set", "picked", "fastest", "times slower", "all, ms"],
+      missed.map(({ layer, pick, order, loss }) => [
+        layer.name,
+        layer.set,
+        pick,
+        order[0][0],
+        loss.toFixed(2),
+        order.map(([name, { min }]) => `${name} ${ms(min)}`).join(", "),
+      ]),
+    ),
+  );
   const shareOf = (field) => judged.filter((one) => one[field] <= WITHIN).length / judged.length;
   const mean = Math.exp(judged.reduce((sum, { loss }) => sum + Math.log(loss), 0) / judged.length);
-  console.log(`\n${variant}: within ${percent(WITHIN - 1)} of the fastest on ${percent(shareOf("loss"))} of ${judged.length} layers (target ${percent(TARGET)}; with ${NOT_CHOSEN}, which auto leaves out for its error, ${percent(shareOf("lossOfAll"))}); geometric mean of the loss ${mean.toFixed(3)}`);
+  console.log(
+    `\n${variant}: within ${percent(WITHIN - 1)} of the fastest on ${percent(shareOf("loss"))} of ${judged.length} layers (target ${percent(TARGET)}; with ${NOT_CHOSEN}, which auto leaves out for its error, ${percent(shareOf("lossOfAll"))}); geometric mean of the loss ${mean.toFixed(3)}`,
+  );
   for (const failure of failures) console.log(`FAILED ${failure}`);
   if (noise) console.log(`NOISY: ${noise}`);
 }
 
 /** A layer as src/shape.ts has it. */
 function convShape({ stride, padding: [h, w], dilation, ...shape }) {
-  return { ...shape, strideH: stride, strideW: stride, dilationH: dilation, dilationW: dilation, padding: [h, w, h, w] };
+  return {
+    ...shape,
+    strideH: stride,
+    strideW: stride,
+    dilationH: dilation,
+    dilationW: dilation,
+    padding: [h, w, h, w],
+  };
 }

@@ -10,7 +10,10 @@ export function lanewise(variant) {
     const shape = image ? [N, C, H, W] : [N, C];
     const x = rt.empty(shape, image ? { memoryFormat: "channelsLast" } : {});
     x.data.set(data.x);
-    const weights = () => ({ bias: rt.tensor(data.bias, [M]), weight: rt.tensor(data.w, image ? [M, C / groups, R, S] : [M, C]) });
+    const weights = () => ({
+      bias: rt.tensor(data.bias, [M]),
+      weight: rt.tensor(data.w, image ? [M, C / groups, R, S] : [M, C]),
+    });
     const input = { input: shape, memoryFormat: "channelsLast" };
     const plan = {
       conv: () => rt.plan.conv2d({ ...input, ...weights(), stride, padding, dilation, groups }),
@@ -20,6 +23,11 @@ export function lanewise(variant) {
       global: () => rt.plan.globalAvgPool(input),
     }[operator]();
     const y = rt.empty(plan.outputs[0]);
-    return { run: () => plan.run(x, y), output: () => y.data.slice(), note: plan.describe().algorithm, dispose: () => rt.dispose() };
+    return {
+      run: () => plan.run(x, y),
+      output: () => y.data.slice(),
+      note: plan.describe().algorithm,
+      dispose: () => rt.dispose(),
+    };
   };
 }

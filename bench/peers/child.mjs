@@ -49,5 +49,6 @@ function check(values, expected, label) {
     largest = Math.max(largest, Math.abs(expected[i]));
     worst = Math.max(worst, Math.abs(values[i] - expected[i]));
   }
-  if (!(worst <= TOLERANCE * largest)) throw new Error(`${label}: differs by ${worst} where the largest value is ${largest}`);
+  if (!(worst <= TOLERANCE * largest))
+    throw new Error(`${label}: differs by ${worst} where the largest value is ${largest}`);
 }

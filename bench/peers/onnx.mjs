@@ -40,7 +40,10 @@ function tensor({ name, shape, data }) {
 }
 
 function valueInfo(number, name, shape) {
-  const dims = field(2, shape.map((size) => field(1, [field(1, size)])));
+  const dims = field(
+    2,
+    shape.map((size) => field(1, [field(1, size)])),
+  );
   return field(number, [field(1, name), field(2, [field(1, [field(1, FLOAT), dims])])]);
 }
 
@@ -48,9 +51,17 @@ function valueInfo(number, name, shape) {
 export function onnxModel({ op, attributes = {}, input, output, weights = [] }) {
   const node = field(1, [
     ...["x", ...weights.map(({ name }) => name)].map((name) => field(1, name)),
-    field(2, "y"), field(3, op), field(4, op),
+    field(2, "y"),
+    field(3, op),
+    field(4, op),
     ...Object.entries(attributes).map(([name, value]) => attribute(name, value)),
   ]);
-  const graph = [node, field(2, "layer"), ...weights.map(tensor), valueInfo(11, "x", input), valueInfo(12, "y", output)];
+  const graph = [
+    node,
+    field(2, "layer"),
+    ...weights.map(tensor),
+    valueInfo(11, "x", input),
+    valueInfo(12, "y", output),
+  ];
   return concat([field(1, 8), field(7, graph), field(8, [field(1, ""), field(2, 17)])]);
 }

@@ -16,17 +16,29 @@ const PASSES = 2;
 const TIMING = { rounds: 12, turnMs: 4, budgetMs: 700, warmupMs: 60 };
 const PEERS = ["onnxruntime-web", "onnxruntime-node", "@tensorflow/tfjs-backend-wasm"];
 
-const { values: flags } = parseArgs({ options: { layer: { type: "string", multiple: true }, json: { type: "string" } } });
+const { values: flags } = parseArgs({
+  options: { layer: { type: "string", multiple: true }, json: { type: "string" } },
+});
 const layers = readLayers().filter(({ name }) => flags.layer === undefined || flags.layer.includes(name));
-if (layers.length === 0) throw new RangeError(`"layer" expected names from ${readLayers().map(({ name }) => name).join(", ")}, got ${flags.layer}`);
+if (layers.length === 0)
+  throw new RangeError(
+    `"layer" expected names from ${readLayers()
+      .map(({ name }) => name)
+      .join(", ")}, got ${flags.layer}`,
+  );
 
 buildDist();
 await buildLimit();
 if (!existsSync(`${HERE}node_modules`)) {
   console.error("installing the peers into bench/peers (500 MB) ...");
-  execFileSync("npm", ["i", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: HERE, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync("npm", ["i", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: HERE,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
 }
-const versions = Object.fromEntries(PEERS.map((name) => [name, JSON.parse(readFileSync(`${HERE}node_modules/${name}/package.json`, "utf8")).version]));
+const versions = Object.fromEntries(
+  PEERS.map((name) => [name, JSON.parse(readFileSync(`${HERE}node_modules/${name}/package.json`, "utf8")).version]),
+);
 
 const nodes = [process.execPath, node24()].filter((path, i, all) => path !== undefined && all.indexOf(path) === i);
 const children = await Promise.all(nodes.map(open));
@@ -55,7 +67,10 @@ const most = (field, node) => Math.max(...limits.filter((limit) => limit.node ==
 const results = {
   versions,
   limits: children.map(({ node }) => ({ node, gflops: most("gflops", node), readGBs: most("readGBs", node) })),
-  noise: noise(limits.map(({ gflops }) => gflops), all.flatMap(({ times }) => Object.values(times))),
+  noise: noise(
+    limits.map(({ gflops }) => gflops),
+    all.flatMap(({ times }) => Object.values(times)),
+  ),
   rows: all,
   failures: [...failures],
 };
@@ -68,9 +83,12 @@ process.exitCode = failures.size > 0 ? 1 : 0;
 /** A process under `execPath`, answering one message at a time. */
 async function open(execPath) {
   const child = fork(`${HERE}child.mjs`, [], { execPath });
-  const next = () => new Promise((resolve, reject) => {
-    child.once("message", resolve).once("exit", (code) => reject(new Error(`a bench process under ${execPath} ended with code ${code}`)));
-  });
+  const next = () =>
+    new Promise((resolve, reject) => {
+      child
+        .once("message", resolve)
+        .once("exit", (code) => reject(new Error(`a bench process under ${execPath} ended with code ${code}`)));
+    });
   const { node } = await next();
   return {
     node: node.split(".")[0],

@@ -19,20 +19,34 @@ const sides4 = (padding) => [...padding, ...padding];
 
 function model({ operator, N, C, H, W, M, P, Q, R, S, groups, stride, dilation, padding, kernel }, { w, bias }) {
   const io = { input: [N, C, H, W], output: [N, M, P, Q] };
-  const weights = operator === "linear" || operator === "conv"
-    ? [{ name: "w", shape: operator === "linear" ? [M, C] : [M, C / groups, R, S], data: w }, { name: "b", shape: [M], data: bias }]
-    : [];
+  const weights =
+    operator === "linear" || operator === "conv"
+      ? [
+          { name: "w", shape: operator === "linear" ? [M, C] : [M, C / groups, R, S], data: w },
+          { name: "b", shape: [M], data: bias },
+        ]
+      : [];
   const pool = { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: padding && sides4(padding) };
-  return onnxModel({
-    conv: {
-      ...io, op: "Conv", weights,
-      attributes: { kernel_shape: [R, S], strides: [stride, stride], dilations: [dilation, dilation], pads: padding && sides4(padding), group: groups },
-    },
-    linear: { input: [N, C], output: [N, M], op: "Gemm", weights, attributes: { transB: 1 } },
-    max: { ...io, op: "MaxPool", attributes: pool },
-    average: { ...io, op: "AveragePool", attributes: { ...pool, count_include_pad: 1 } },
-    global: { ...io, op: "GlobalAveragePool" },
-  }[operator]);
+  return onnxModel(
+    {
+      conv: {
+        ...io,
+        op: "Conv",
+        weights,
+        attributes: {
+          kernel_shape: [R, S],
+          strides: [stride, stride],
+          dilations: [dilation, dilation],
+          pads: padding && sides4(padding),
+          group: groups,
+        },
+      },
+      linear: { input: [N, C], output: [N, M], op: "Gemm", weights, attributes: { transB: 1 } },
+      max: { ...io, op: "MaxPool", attributes: pool },
+      average: { ...io, op: "AveragePool", attributes: { ...pool, count_include_pad: 1 } },
+      global: { ...io, op: "GlobalAveragePool" },
+    }[operator],
+  );
 }
 
 /** onnxruntime computes NCHW; its copies in and out are part of a run, as they are for who uses it. */
@@ -63,7 +77,13 @@ async function ortWeb() {
 
 async function ortNative() {
   const { default: ort } = await import("onnxruntime-node");
-  return onnxruntime(ort, { executionProviders: ["cpu"], intraOpNumThreads: 1, interOpNumThreads: 1, graphOptimizationLevel: "all", logSeverityLevel: 3 });
+  return onnxruntime(ort, {
+    executionProviders: ["cpu"],
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 3,
+  });
 }
 
 async function tfjs() {
@@ -83,14 +103,25 @@ async function tfjs() {
     const x = keep(tf.tensor(data.x, operator === "linear" ? [N, C] : [N, H, W, C]));
     const bias = data.bias && keep(tf.tensor(data.bias, [M]));
     const pad = padding?.[0];
-    const common = { x, strides, pad, dataFormat: "NHWC", dilations, dimRoundingMode: "floor", bias, activation: "linear" };
+    const common = {
+      x,
+      strides,
+      pad,
+      dataFormat: "NHWC",
+      dilations,
+      dimRoundingMode: "floor",
+      bias,
+      activation: "linear",
+    };
     const call = {
       conv() {
         const isDepthwise = groups === C;
         // [M, C/groups, R, S] to [R, S, C, M], or [R, S, C, 1]
         const order = isDepthwise ? [2, 3, 0, 1] : [2, 3, 1, 0];
         const filter = keep(tf.tidy(() => tf.transpose(tf.tensor(data.w, [M, C / groups, R, S]), order)));
-        return isDepthwise ? () => tf.fused.depthwiseConv2d({ ...common, filter }) : () => tf.fused.conv2d({ ...common, filter });
+        return isDepthwise
+          ? () => tf.fused.depthwiseConv2d({ ...common, filter })
+          : () => tf.fused.conv2d({ ...common, filter });
       },
       linear() {
         const b = keep(tf.tidy(() => tf.transpose(tf.tensor(data.w, [M, C])))); // [C, M], as tfjs keeps a dense layer's weights

@@ -2,20 +2,41 @@
 import { ms, table } from "../table.mjs";
 
 const ours = { simd: "lanewise-simd n20", relaxed: "lanewise-relaxed n24" };
-const isConv = (test) => ({ layer }) => layer.operator === "conv" && test(layer);
+const isConv =
+  (test) =>
+  ({ layer }) =>
+    layer.operator === "conv" && test(layer);
 const isDepthwise = ({ groups, C }) => groups === C;
 
 /** The groups that targets are stated for; times faster than the best web peer, and than native onnxruntime. */
 const GROUPS = [
-  { name: "3x3 stride 1", has: isConv((l) => l.R === 3 && l.stride === 1 && !isDepthwise(l)), simd: 3.4, relaxed: 5.5, native: 1 },
-  { name: "1x1, strided, 5x5", has: isConv((l) => !(l.R === 3 && l.stride === 1) && !isDepthwise(l)), simd: 1.25, relaxed: 2.4 },
+  {
+    name: "3x3 stride 1",
+    has: isConv((l) => l.R === 3 && l.stride === 1 && !isDepthwise(l)),
+    simd: 3.4,
+    relaxed: 5.5,
+    native: 1,
+  },
+  {
+    name: "1x1, strided, 5x5",
+    has: isConv((l) => !(l.R === 3 && l.stride === 1) && !isDepthwise(l)),
+    simd: 1.25,
+    relaxed: 2.4,
+  },
   { name: "depthwise", has: isConv(isDepthwise), simd: 1.9, relaxed: 2.4 },
-  { name: "pooling", has: ({ layer }) => ["max", "average", "global"].includes(layer.operator), simd: 1.5, relaxed: 1.5 },
+  {
+    name: "pooling",
+    has: ({ layer }) => ["max", "average", "global"].includes(layer.operator),
+    simd: 1.5,
+    relaxed: 1.5,
+  },
   { name: "fully connected", has: ({ layer }) => layer.operator === "linear" },
 ];
 
 function least(times, side) {
-  const found = Object.entries(times).filter(([key]) => key.startsWith(side)).sort(([, a], [, b]) => a.min - b.min)[0];
+  const found = Object.entries(times)
+    .filter(([key]) => key.startsWith(side))
+    .sort(([, a], [, b]) => a.min - b.min)[0];
   return found && { min: found[1].min, key: found[0] };
 }
 
@@ -28,7 +49,14 @@ export function figures({ layer, times }) {
   const native = least(times, "ort-native");
   const of = (variant) => {
     const time = times[ours[variant]];
-    return time && { ...time, gflops: (2 * layer.macs) / time.min / 1e6, overWeb: web.min / time.min, overNative: native && native.min / time.min };
+    return (
+      time && {
+        ...time,
+        gflops: (2 * layer.macs) / time.min / 1e6,
+        overWeb: web.min / time.min,
+        overNative: native && native.min / time.min,
+      }
+    );
   };
   return { web, native, simd: of("simd"), relaxed: of("relaxed") };
 }
@@ -46,17 +74,32 @@ export function groups(rows) {
       if (found.length === 0) return [];
       const over = found.map(({ overWeb }) => overWeb);
       const native = found.map(({ overNative }) => overNative).filter(Boolean);
-      return [{
-        name: group.name, variant, mean: geometricMean(over), least: Math.min(...over), target: group[variant],
-        native: native.length > 0 ? geometricMean(native) : undefined,
-      }];
+      return [
+        {
+          name: group.name,
+          variant,
+          mean: geometricMean(over),
+          least: Math.min(...over),
+          target: group[variant],
+          native: native.length > 0 ? geometricMean(native) : undefined,
+        },
+      ];
     });
   });
 }
 
 export const LAYER_HEAD = [
-  "layer", "simd, ms", "GFLOP/s", "relaxed, ms", "GFLOP/s", "ort-web, ms", "tfjs-wasm, ms", "native, ms",
-  "simd / web", "relaxed / web", "relaxed / native",
+  "layer",
+  "simd, ms",
+  "GFLOP/s",
+  "relaxed, ms",
+  "GFLOP/s",
+  "ort-web, ms",
+  "tfjs-wasm, ms",
+  "native, ms",
+  "simd / web",
+  "relaxed / web",
+  "relaxed / native",
 ];
 
 export function layerCells(row) {
@@ -64,8 +107,17 @@ export function layerCells(row) {
   const times = (value) => value?.toFixed(2);
   const rate = (side) => (row.layer.operator === "conv" ? side?.gflops.toFixed(1) : "");
   return [
-    row.layer.name, ms(simd?.min), rate(simd), ms(relaxed?.min), rate(relaxed), ms(least(row.times, "ort-web")?.min),
-    ms(least(row.times, "tfjs-wasm")?.min), ms(native?.min), times(simd?.overWeb), times(relaxed?.overWeb), times(relaxed?.overNative),
+    row.layer.name,
+    ms(simd?.min),
+    rate(simd),
+    ms(relaxed?.min),
+    rate(relaxed),
+    ms(least(row.times, "ort-web")?.min),
+    ms(least(row.times, "tfjs-wasm")?.min),
+    ms(native?.min),
+    times(simd?.overWeb),
+    times(relaxed?.overWeb),
+    times(relaxed?.overNative),
   ];
 }
 
@@ -76,13 +128,23 @@ export function groupCells({ name, variant, mean, least: worst, target, native }
 }
 
 export function peersTables({ rows, limits }) {
-  const detail = rows.flatMap(({ layer, times }) => Object.entries(times).sort(([, a], [, b]) => a.min - b.min)
-    .map(([side, time], i) => [i === 0 ? layer.name : "", side, ms(time.min), ms(time.median), time.note ?? ""]));
-  const bandwidth = rows.filter(({ layer }) => layer.operator === "linear").flatMap(({ layer, times }) => limits.flatMap(({ node, readGBs }) =>
-    Object.entries(times).filter(([side]) => side.startsWith("lanewise") && side.endsWith(`n${node}`)).map(([side, { min }]) => {
-      const rate = (layer.C * layer.M * 4) / min / 1e6;
-      return `${layer.name}: ${side} reads its weights at ${rate.toFixed(1)} GB/s, ${((100 * rate) / readGBs).toFixed(0)} % of ${readGBs.toFixed(1)} GB/s`;
-    })));
+  const detail = rows.flatMap(({ layer, times }) =>
+    Object.entries(times)
+      .sort(([, a], [, b]) => a.min - b.min)
+      .map(([side, time], i) => [i === 0 ? layer.name : "", side, ms(time.min), ms(time.median), time.note ?? ""]),
+  );
+  const bandwidth = rows
+    .filter(({ layer }) => layer.operator === "linear")
+    .flatMap(({ layer, times }) =>
+      limits.flatMap(({ node, readGBs }) =>
+        Object.entries(times)
+          .filter(([side]) => side.startsWith("lanewise") && side.endsWith(`n${node}`))
+          .map(([side, { min }]) => {
+            const rate = (layer.C * layer.M * 4) / min / 1e6;
+            return `${layer.name}: ${side} reads its weights at ${rate.toFixed(1)} GB/s, ${((100 * rate) / readGBs).toFixed(0)} % of ${readGBs.toFixed(1)} GB/s`;
+          }),
+      ),
+    );
   return [
     table(["layer", "side", "ms min", "median", "algorithm"], detail),
     table(LAYER_HEAD, rows.map(layerCells)),

