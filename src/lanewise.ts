@@ -128,7 +128,7 @@ export class Runtime {
   empty(shape: readonly number[] | TensorSpec, options: TensorOptions = {}): Tensor {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     return this.#allocate(
-      "dtype" in shape
+      typeof shape === "object" && shape !== null && "dtype" in shape
         ? makeSpec(shape.shape, shape.dtype, shape.memoryFormat)
         : makeSpec(shape, options.dtype, options.memoryFormat),
     );
@@ -258,6 +258,12 @@ for (const name of Object.keys(OPERATORS) as OperatorName[]) {
       return this.apply(operator, args);
     },
   });
+}
+
+/** Throws TypeError for what is no runtime, DisposedError for one that is gone. */
+export function requireRuntime(value: unknown): asserts value is Runtime {
+  if (!(value instanceof Runtime)) throw new TypeError(`"runtime" expected a runtime, got ${show(value)}`);
+  if (value.disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
 }
 
 function dtypeOf(data: unknown): DType {

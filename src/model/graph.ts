@@ -236,6 +236,10 @@ export type SequentialLayer = {
  * The output's name is "output".
  */
 export function sequential(input: Readonly<Record<string, Shape>>, layers: readonly SequentialLayer[]): Graph {
+  if (typeof input !== "object" || input === null) {
+    throw new TypeError(`"input" expected one name with its shape, got ${show(input)}`);
+  }
+  if (!Array.isArray(layers)) throw new TypeError(`"layers" expected an array of layers, got ${show(layers)}`);
   const entries = Object.entries(input);
   const [first] = entries;
   if (first === undefined || entries.length !== 1) {

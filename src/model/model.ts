@@ -5,7 +5,7 @@
 // Everything is allocated when the model is made; a run allocates nothing.
 import { integer, knownOptions, sameShape } from "../check.js";
 import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../errors.js";
-import type { Runtime } from "../lanewise.js";
+import { type Runtime, requireRuntime } from "../lanewise.js";
 import { isChannelsLast } from "../ops/conv-lowering.js";
 import type { Program } from "../plan.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData } from "../spec.js";
@@ -40,7 +40,7 @@ export function createModel(runtime: Runtime, graph: GraphData, weights: Weights
   knownOptions("model options", options, ["maxBytes", "maxMacs"]);
   const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
-  if (runtime.disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
+  requireRuntime(runtime);
   const plan = planModel(graph, (name) => specOf(weightOf(weights, name), name), runtime.engine.target);
   const { totalBytes, macs } = plan.report;
   if (macs > maxMacs) throw new ModelError(`"maxMacs" expected at least ${macs} for this model, got ${maxMacs}`);

@@ -10,6 +10,7 @@ import type { Target } from "../runtime/instance.js";
 import { Allocator } from "../runtime/memory.js";
 import { bytesOf, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
 import { type ArenaPlan, type Lifetime, planArena } from "./arena.js";
+import { checkGraph } from "./check-graph.js";
 import type { GraphData, GraphNode } from "./graph.js";
 
 /** Where a value lies: in a block of the arena, or in a parameter that stays in memory as it is. */
@@ -82,6 +83,7 @@ interface Lowered {
 
 /** Plans a graph. specOf answers a weight's spec, or throws. Throws ModelError for a graph that does not hold together. */
 export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec, target: Target): ModelPlan {
+  checkGraph(graph);
   const items: Item[] = [];
   const named = new Map<string, number>();
   const lowered: Lowered[] = [];
@@ -139,10 +141,7 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   });
 
   for (const node of graph.nodes) {
-    const operator = (Object.hasOwn(OPERATORS, node.op) ? OPERATORS[node.op] : undefined) as unknown as
-      | Operator
-      | undefined;
-    if (operator === undefined) throw new ModelError(`"${node.name}" expected a known operator, got ${show(node.op)}`);
+    const operator = OPERATORS[node.op] as unknown as Operator;
     const given = node.inputs.map((name) => operand(node.name, name));
     const channelsLast = given.some((id) => item(id).spec.memoryFormat === "channelsLast");
     const aligned = given.map((id) =>
@@ -153,9 +152,6 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
     const full = located(node, () => build(operator, specs, params, node.options, target));
     const builder = full.isView ? viewOf(full, specs, target) : full;
     const outputs = builder.outputs.map(({ spec }) => (full.isView ? share(aligned[0] as number, spec) : add(spec)));
-    if (outputs.length !== node.outputs.length) {
-      throw new ModelError(`"${node.name}" expected ${outputs.length} output names, got ${node.outputs.length}`);
-    }
     node.outputs.forEach((name, i) => {
       define(name, outputs[i] as number);
     });

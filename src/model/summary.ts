@@ -1,7 +1,7 @@
 // What a planned model says of itself: one row a layer, totals, and the same as a text table.
 import type { Shape } from "../check.js";
 import { ModelError, show } from "../errors.js";
-import type { Runtime } from "../lanewise.js";
+import { type Runtime, requireRuntime } from "../lanewise.js";
 import { Allocator } from "../runtime/memory.js";
 import { bytesOf, makeSpec } from "../spec.js";
 import type { GraphData } from "./graph.js";
@@ -52,6 +52,7 @@ export interface Profile {
  * declared with its shape.
  */
 export function summarize(runtime: Runtime, graph: GraphData, weights?: Weights): Summary {
+  requireRuntime(runtime);
   const declared = (name: string) => {
     const shape = graph.parameters.find((parameter) => parameter.name === name)?.shape;
     if (shape === undefined)

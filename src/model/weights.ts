@@ -22,6 +22,9 @@ export function weightOf(weights: Weights, name: string): HostTensor {
   const tensor =
     weights instanceof Map ? (weights as WeightMap).get(name) : Object.hasOwn(record, name) ? record[name] : undefined;
   if (tensor === undefined) throw new ModelError(`"weights" expected a tensor ${show(name)}, got none`);
+  if (typeof tensor !== "object" || tensor === null) {
+    throw new ModelError(`${show(name)} expected a tensor with shape, dtype and data, got ${show(tensor)}`);
+  }
   const type = Object.hasOwn(DTYPES, tensor.dtype) ? DTYPES[tensor.dtype] : undefined;
   if (type === undefined || !(tensor.data instanceof type)) {
     throw new ModelError(`${show(name)} expected data of its dtype ${show(tensor.dtype)}, got ${show(tensor.data)}`);

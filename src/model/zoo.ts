@@ -1,6 +1,6 @@
 // Classic networks as graphs, with the parameter names their weights usually come under, and seeded random weights to try
 // them without any.
-import { integer } from "../check.js";
+import { integer, knownOptions } from "../check.js";
 import { ModelError, show } from "../errors.js";
 import { Graph, type GraphData, type Value } from "./graph.js";
 import type { LayerRow } from "./summary.js";
@@ -9,6 +9,11 @@ import type { HostTensor } from "./weights.js";
 export interface ZooOptions {
   /** Images a run; default 1. */
   readonly batch?: number;
+}
+
+function batchOf(options: ZooOptions): number {
+  knownOptions("options", options, ["batch"]);
+  return integer("batch", options.batch ?? 1, 1);
 }
 
 /** "<layer>.weight" and "<layer>.bias" of these shapes. */
@@ -21,10 +26,11 @@ function weights(g: Graph, layer: string, shape: readonly [number, ...number[]])
  * LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition", with relu for the
  * squashing functions, max pooling for the trained subsampling, and every map of C3 connected to all of S2.
  */
-export function lenet5({ batch = 1 }: ZooOptions = {}): Graph {
+export function lenet5(options: ZooOptions = {}): Graph {
+  const batch = batchOf(options);
   const g = new Graph();
   const relu = { activation: "relu" } as const;
-  let x = g.input("image", [integer("batch", batch, 1), 1, 28, 28]);
+  let x = g.input("image", [batch, 1, 28, 28]);
   x = g.layer("conv1").conv2d(x, ...weights(g, "conv1", [6, 1, 5, 5]), { padding: 2, ...relu });
   x = g.layer("pool1").maxPool2d(x, { kernel: 2 });
   x = g.layer("conv2").conv2d(x, ...weights(g, "conv2", [16, 6, 5, 5]), relu);
@@ -42,12 +48,13 @@ export function lenet5({ batch = 1 }: ZooOptions = {}): Graph {
  * Krizhevsky, Sutskever, Hinton 2012, "ImageNet classification with deep convolutional neural networks", in the order of
  * Caffe's reference: relu, local response normalisation (which divides alpha by the window), pooling.
  */
-export function alexnet({ batch = 1 }: ZooOptions = {}): Graph {
+export function alexnet(options: ZooOptions = {}): Graph {
+  const batch = batchOf(options);
   const g = new Graph();
   const relu = { activation: "relu" } as const;
   const lrn = { size: 5, alpha: 1e-4, beta: 0.75, bias: 1 };
   const pool = { kernel: 3, stride: 2 };
-  let x = g.input("image", [integer("batch", batch, 1), 3, 227, 227]);
+  let x = g.input("image", [batch, 3, 227, 227]);
   x = g.layer("conv1").conv2d(x, ...weights(g, "conv1", [96, 3, 11, 11]), { stride: 4, ...relu });
   x = g.layer("norm1").localResponseNorm(x, lrn);
   x = g.layer("pool1").maxPool2d(x, pool);

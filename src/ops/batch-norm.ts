@@ -1,6 +1,6 @@
 // Batch normalisation over axis 1 of [N, C, ...]: with given statistics (the test phase), with the batch's own
 // (training), and folded into the convolution before it.
-import { finite } from "../check.js";
+import { finite, knownOptions } from "../check.js";
 import { ShapeError, show } from "../errors.js";
 import { BatchNormDesc, BatchNormTableDesc, BatchStatisticsDesc } from "../gen/desc.js";
 import { type Builder, NONE, type Operand, type Ref } from "../plan.js";
@@ -170,8 +170,15 @@ export interface BatchNormParameters {
 export function foldBatchNorm(
   weight: ArrayLike<number>,
   bias: ArrayLike<number> | null | undefined,
-  { mean, variance, gamma, beta, epsilon = EPSILON }: BatchNormParameters,
+  parameters: BatchNormParameters,
 ): { weight: Float32Array; bias: Float32Array } {
+  knownOptions("parameters", parameters, ["mean", "variance", "gamma", "beta", "epsilon"]);
+  const { mean, variance, gamma, beta, epsilon = EPSILON } = parameters;
+  for (const [name, given] of Object.entries({ weight, mean, variance })) {
+    if (typeof given !== "object" || given === null || !("length" in given)) {
+      throw new TypeError(`"${name}" expected an array of numbers, got ${show(given)}`);
+    }
+  }
   const M = mean.length;
   positive("epsilon", epsilon);
   for (const [name, given] of Object.entries({ bias, variance, gamma, beta })) {
