@@ -3,7 +3,7 @@
 const COLORS = ["#9db8d9", "#2b5d9b", "#c9c3b8"];
 const [BAR, GAP, LEFT, WIDTH, TOP] = [7, 8, 150, 760, 56];
 
-const escape = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 
 /** series: names of the bars; rows: [{ label, values }], values in the series' order, undefined for none. */
 export function barChart({ title, note, series, rows }) {
@@ -13,7 +13,7 @@ export function barChart({ title, note, series, rows }) {
   const out = [];
   const text = (x, y, content, { anchor = "start", size = 11, weight = "normal" } = {}) =>
     out.push(
-      `<text x="${x}" y="${y}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}">${escape(content)}</text>`,
+      `<text x="${x}" y="${y}" text-anchor="${anchor}" font-size="${size}" font-weight="${weight}">${escaped(content)}</text>`,
     );
   const rect = (x, y, w, h, color) =>
     out.push(`<rect x="${x}" y="${y}" width="${w.toFixed(1)}" height="${h}" fill="${color}"/>`);

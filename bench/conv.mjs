@@ -62,12 +62,12 @@ export function candidates(rt, layer, data, algorithms = ALGORITHMS) {
       pick,
       reason,
       workspaceBytes,
-      dispose: () => [plan, y].forEach((one) => one.dispose()),
+      dispose: () => [plan, y].forEach((one) => void one.dispose()),
     });
   }
   w.dispose();
   bias.dispose();
-  return { made, dispose: () => [...made, x].forEach((one) => one.dispose()) };
+  return { made, dispose: () => [...made, x].forEach((one) => void one.dispose()) };
 }
 
 function planOf(make) {
