@@ -1,12 +1,21 @@
 // Times layers with one binary under the Node that runs this: node bench/child.mjs '<job as JSON>'. The last line of
 // stdout is the result as JSON. Parents: run.mjs, select.mjs.
+import { readFileSync } from "node:fs";
 import { createRuntime } from "lanewise";
 import { progressBar } from "../scripts/progress.mjs";
 import { candidates, gflops, operands } from "./conv.mjs";
 import { noise, timeInTurns } from "./harness.mjs";
 import { makeLimit } from "./limit.mjs";
 
-const { variant, layers, algorithms, timing } = JSON.parse(process.argv[2]);
+/** Until V8's optimised code has replaced its first code of a kernel, measured with the process pinned to one core. */
+const FIRST_WARMUP_MS = 300;
+/** Never chosen by "auto", so a job may leave them out of layers of more than `plainFlops`. */
+const PLAIN = ["direct", "im2col"];
+
+const { variant, layers, algorithms, timing, plainFlops = Infinity } = JSON.parse(process.argv[2]);
+// One module for all layers, because optimised code stays with its module.
+const wasm = new WebAssembly.Module(readFileSync(new URL(`../dist/wasm/${variant}.wasm`, import.meta.url)));
+const warm = new Set();
 const measureLimit = makeLimit(variant);
 const limits = [measureLimit()];
 const bar = progressBar(`${variant}, Node ${process.versions.node}`, layers.length);
@@ -14,10 +23,15 @@ const rows = [];
 const failures = [];
 for (const [i, layer] of layers.entries()) {
   bar(i);
-  const rt = await createRuntime({ variant }); // one a layer: wasm memory never shrinks
+  const rt = await createRuntime({ variant, wasm }); // one a layer: wasm memory never shrinks
   try {
-    const { made, dispose } = candidates(rt, layer, operands(layer), algorithms);
-    const times = await timeInTurns(made, timing);
+    const tried = algorithms.filter((name) => !PLAIN.includes(name) || 2 * layer.macs <= plainFlops);
+    const { made, dispose } = candidates(rt, layer, operands(layer), tried);
+    const times = await timeInTurns(
+      made.map((one) => (warm.has(one.name) ? one : { ...one, warmupMs: timing.firstWarmupMs ?? FIRST_WARMUP_MS })),
+      timing,
+    );
+    for (const { name } of made) warm.add(name);
     const { algorithm: pick, reason } = auto(rt, layer);
     rows.push({
       layer,

@@ -2,15 +2,15 @@
 import { Bench } from "tinybench";
 
 /**
- * Times candidates { name, run, isAsync? }. Answers name -> { min, median, runs } in milliseconds. Every candidate is
+ * Times candidates { name, run, isAsync?, warmupMs? }. Answers name -> { min, median, runs } in milliseconds. Each is
  * warmed up, then gets up to `rounds` turns of about `turnMs`, fewer (at least 3) where that would take over `budgetMs`.
  */
 export async function timeInTurns(candidates, { rounds = 20, turnMs = 3, budgetMs = 800, warmupMs = 40 } = {}) {
   const entries = [];
-  for (const { name, run, isAsync = false } of candidates) {
+  for (const { name, run, isAsync = false, warmupMs: ownWarmupMs = warmupMs } of candidates) {
     const start = performance.now();
     let once = Infinity;
-    for (let i = 0; i < 2 || performance.now() - start < warmupMs; i++) {
+    for (let i = 0; i < 2 || performance.now() - start < ownWarmupMs; i++) {
       const from = performance.now();
       if (isAsync) await run();
       else run();

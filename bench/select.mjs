@@ -13,6 +13,8 @@ const WITHIN = 1.1;
 const TARGET = 0.95;
 /** Offered, never chosen: its error is 4 to 7 times that of F(4,3). */
 const NOT_CHOSEN = "winograd63";
+/** Direct and im2col are left out of layers above this. */
+const PLAIN_FLOPS = 5e8;
 const TIMING = { rounds: 9, turnMs: 2, budgetMs: 150, warmupMs: 15 };
 
 const { values: flags } = parseArgs({
@@ -43,7 +45,13 @@ if (flags.replay) {
   );
   const runs = [[process.execPath, "simd"], ...(newer === undefined ? [] : [[newer, "relaxed"]])];
   for (const [node, variant] of runs) {
-    const result = await runChild(node, "child.mjs", { variant, layers, algorithms: ALGORITHMS, timing: TIMING });
+    const result = await runChild(node, "child.mjs", {
+      variant,
+      layers,
+      algorithms: ALGORITHMS,
+      timing: TIMING,
+      plainFlops: PLAIN_FLOPS,
+    });
     print(result);
     console.log(
       `written: ${writeResults(`select-${variant}`, result, flags.json && `${flags.json}-${variant}.json`)}\n`,
