@@ -8,7 +8,7 @@ import { markdown, percent } from "./table.mjs";
 const README = new URL("../README.md", import.meta.url);
 const RESULTS = new URL("results/", import.meta.url);
 const CHART = new URL("results/peers.svg", import.meta.url);
-const [BEGIN, END] = ["<!-- bench:begin (npm run bench:report) -->", "<!-- bench:end -->"];
+const [BEGIN, END] = ["<!-- bench -->", "<!-- /bench -->"];
 
 const { values: flags } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 

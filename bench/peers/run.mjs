@@ -83,11 +83,12 @@ process.exitCode = failures.size > 0 ? 1 : 0;
 /** A process under `execPath`, answering one message at a time. */
 async function open(execPath) {
   const child = fork(`${HERE}child.mjs`, [], { execPath });
+  let settle;
+  child.on("message", (message) => settle.resolve(message));
+  child.on("exit", (code) => settle.reject(new Error(`a bench process under ${execPath} ended with code ${code}`)));
   const next = () =>
     new Promise((resolve, reject) => {
-      child
-        .once("message", resolve)
-        .once("exit", (code) => reject(new Error(`a bench process under ${execPath} ended with code ${code}`)));
+      settle = { resolve, reject };
     });
   const { node } = await next();
   return {
