@@ -17,28 +17,30 @@ function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 }
 
-/** FNV-1a over the bytes of a float array: equal hashes, equal bits. */
-function hashOf(floats) {
-  let hash = 0x811c9dc5;
+/** FNV-1a over the bytes of a float array, going on from `hash`: equal hashes, equal bits. */
+function hashOf(floats, hash = 0x811c9dc5) {
   for (const byte of new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength))
     hash = Math.imul(hash ^ byte, 0x01000193);
-  return (hash >>> 0).toString(16);
+  return hash >>> 0;
 }
 
 function assert(condition, message) {
   if (!condition) throw new Error(message);
 }
 
-/** Every algorithm against plain loops. */
+/** From -0.5 to 0.5, a full mantissa, the same everywhere: Math.sin differs by engine. */
+const noise = (i) => (Math.imul(i + 1, 0x9e3779b1) >>> 0) / 2 ** 32 - 0.5;
+
+/** Every algorithm against plain loops; answers a hash of each one's output. */
 function convolutions(rt) {
-  const done = [];
+  const hashes = {};
   for (const algorithm of CONV_ALGORITHMS) {
     const groups = algorithm === "depthwise" ? 6 : 1;
     const [C, M, H, W] = [6, groups === 1 ? 10 : 6, 9, 11];
     const perGroup = C / groups;
-    const x = Float32Array.from({ length: C * H * W }, (_, i) => Math.sin(i * 0.7));
-    const w = Float32Array.from({ length: M * perGroup * 9 }, (_, i) => Math.cos(i * 1.3));
-    const b = Float32Array.from({ length: M }, (_, i) => i / 10);
+    const x = Float32Array.from({ length: C * H * W }, (_, i) => noise(i));
+    const w = Float32Array.from({ length: M * perGroup * 9 }, (_, i) => noise(i + 5000));
+    const b = Float32Array.from({ length: M }, (_, i) => i / 8);
     const input = rt.tensor(x, [1, C, H, W]);
     const weight = rt.tensor(w, [M, perGroup, 3, 3]);
     const bias = rt.tensor(b, [M]);
@@ -58,9 +60,9 @@ function convolutions(rt) {
       assert(Math.abs(got[i] - Math.max(sum, 0)) < 1e-4, `${algorithm}: expected ${Math.max(sum, 0)}, got ${got[i]}`);
     }
     for (const tensor of [input, weight, bias, y]) tensor.dispose();
-    done.push(algorithm);
+    hashes[algorithm] = hashOf(got);
   }
-  return done;
+  return hashes;
 }
 
 /** LeNet-5 on ten digits, one at a time. */
@@ -119,16 +121,20 @@ export async function golden(variants = ["auto", "simd"]) {
   const results = [];
   for (const variant of variants) {
     const rt = await createRuntime({ variant });
-    const algorithms = convolutions(rt);
+    const hashes = convolutions(rt);
     const lenet = await reading(rt);
+    const { memoryBytes } = rt.report();
+    for (let i = 0; i < 20; i++) convolutions(rt);
+    await reading(rt);
     refusals(rt);
     const report = rt.report();
+    assert(report.memoryBytes === memoryBytes, `memory grew from ${memoryBytes}: ${JSON.stringify(report)}`);
     assert(
       report.bytesInUse === 0 && report.liveTensors === 0 && report.livePlans === 0,
       `leak: ${JSON.stringify(report)}`,
     );
     rt.dispose();
-    results.push({ asked: variant, variant: report.variant, reason: report.reason, algorithms, lenet });
+    results.push({ report, hashes: { ...hashes, lenet5: lenet.hash }, lenet });
   }
   return results;
 }

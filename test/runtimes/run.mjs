@@ -1,5 +1,6 @@
 // npm run test:runtimes: packs the project, installs the tarball into a bare project, and runs golden.mjs there in every
-// runtime that can be had. Runtimes are installed under .rt (git-ignored); one that can't be is skipped, visibly.
+// runtime that can be had. Runtimes are installed under .rt (git-ignored); one that can't be is skipped, visibly. The simd
+// binary must give the same bits in all of them.
 import { execFileSync, spawn } from "node:child_process";
 import {
   cpSync,
@@ -30,13 +31,26 @@ function run(command, args, options = {}) {
   });
 }
 
+/** A runtime that can't be had here. */
+class Skip extends Error {}
+
+/** run(), to install something: its failure is a Skip. */
+function install(command, args, options) {
+  try {
+    run(command, args, options);
+  } catch (error) {
+    const line = /^(npm error code|E:|Error:) .*$/m.exec(error.stderr ?? "")?.[0] ?? error.message.split("\n")[0];
+    throw new Skip(`${command} ${args.join(" ")}: ${line}`);
+  }
+}
+
 /** Installs an npm package under .rt once; answers its folder. */
 function installed(name, version = "latest", prefixName = name) {
   const prefix = join(root, ".rt", prefixName);
   const folder = join(prefix, "node_modules", name);
   if (!existsSync(folder)) {
     mkdirSync(prefix, { recursive: true });
-    run("npm", ["install", "--no-save", "--ignore-scripts", "--prefix", prefix, `${name}@${version}`], {
+    install("npm", ["install", "--no-save", "--ignore-scripts", "--prefix", prefix, `${name}@${version}`], {
       timeout: 300_000,
     });
   }
@@ -75,10 +89,13 @@ writeFileSync(join(project, "fixtures.mjs"), exportsOf(fixtures));
 cpSync(join(root, "test/runtimes/golden.mjs"), join(project, "golden.mjs"));
 const main = join(project, "main.mjs");
 writeFileSync(main, `import { golden } from "./golden.mjs";\nconsole.log(JSON.stringify(await golden()));\n`);
+const required = join(project, "main.cjs");
+writeFileSync(
+  required,
+  `require("lanewise");\nrequire("./golden.mjs").golden().then((results) => console.log(JSON.stringify(results)));\n`,
+);
 
-// --- the runtimes: each answers golden()'s results; "skip" errors are shown ---
-
-class Skip extends Error {}
+// --- the runtimes: each answers golden()'s results ---
 
 const script = (command, args) => JSON.parse(run(command, args, { cwd: project }).trim().split("\n").at(-1));
 
@@ -96,8 +113,8 @@ function serve() {
 async function chromium() {
   if (!existsSync("/usr/bin/chromium")) {
     if (process.getuid?.() !== 0) throw new Skip("no /usr/bin/chromium, and not root to install it");
-    run("apt-get", ["update"], { timeout: 300_000 });
-    run("apt-get", ["install", "-y", "chromium"], {
+    install("apt-get", ["update"], { timeout: 300_000 });
+    install("apt-get", ["install", "-y", "chromium"], {
       timeout: 600_000,
       env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
     });
@@ -208,11 +225,13 @@ const worker :Workerd.Worker = (
   }
 }
 
+const ownVariant = process.versions.node.startsWith("20.") ? "simd" : "relaxed";
 const RUNTIMES = [
+  { name: `Node ${process.versions.node}`, variant: ownVariant, run: () => script(process.execPath, [main]) },
   {
-    name: `Node ${process.versions.node}`,
-    variant: process.versions.node.startsWith("20.") ? "simd" : "relaxed",
-    run: () => script(process.execPath, [main]),
+    name: `Node ${process.versions.node}, require()`,
+    variant: ownVariant,
+    run: () => script(process.execPath, [required]),
   },
   {
     name: "Node 24",
@@ -243,17 +262,14 @@ const RUNTIMES = [
 
 let passed = 0;
 let failed = 0;
-let bits; // hash of LeNet-5's logits from the simd binary: the same in every runtime
+let bits; // hashes of what the simd binary computes: the same in every runtime
 for (const runtime of RUNTIMES) {
   let results;
   try {
     results = await runtime.run();
   } catch (error) {
-    if (
-      error instanceof Skip ||
-      /ENOTFOUND|E404|EAI_AGAIN|Unable to locate package/.test(`${error.stderr ?? ""}${error.message}`)
-    ) {
-      console.log(`SKIP ${runtime.name}: ${error.message.split("\n")[0]}`);
+    if (error instanceof Skip) {
+      console.log(`SKIP ${runtime.name}: ${error.message}`);
       continue;
     }
     failed++;
@@ -261,17 +277,21 @@ for (const runtime of RUNTIMES) {
     continue;
   }
   const [auto, simd] = results;
+  const { variant, reason, peakBytes, memoryBytes } = auto.report;
   const problems = [];
-  if (auto.variant !== runtime.variant)
-    problems.push(`expected the ${runtime.variant} binary, got ${auto.variant} (${auto.reason})`);
+  if (variant !== runtime.variant) problems.push(`expected the ${runtime.variant} binary, got ${variant} (${reason})`);
   for (const { lenet } of results)
     if (lenet.right < 9) problems.push(`LeNet-5 read ${lenet.right} of ${lenet.of} digits`);
-  bits ??= simd.lenet.hash;
-  if (simd.lenet.hash !== bits) problems.push(`simd logits ${simd.lenet.hash}, not ${bits} as elsewhere`);
+  bits ??= simd.hashes;
+  for (const [what, hash] of Object.entries(bits))
+    if (simd.hashes[what] !== hash) problems.push(`simd: ${what} has other bits than in ${RUNTIMES[0].name}`);
   if (problems.length > 0) failed++;
   else passed++;
-  const what = `${auto.variant}, ${auto.algorithms.length} algorithms, ${auto.lenet.right} of ${auto.lenet.of} digits, simd bits ${simd.lenet.hash}`;
-  console.log(problems.length > 0 ? `FAIL ${runtime.name}: ${problems.join("; ")}` : `ok ${runtime.name}: ${what}`);
+  console.log(
+    problems.length > 0
+      ? `FAIL ${runtime.name}: ${problems.join("; ")}`
+      : `ok ${runtime.name}: ${variant} (${reason}), ${Object.keys(auto.hashes).length - 1} algorithms, ${auto.lenet.right} of ${auto.lenet.of} digits, peak ${peakBytes} of ${memoryBytes} B, same simd bits`,
+  );
 }
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
