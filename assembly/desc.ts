@@ -222,6 +222,14 @@
   countPadding: i32; // 1: the mean divides by the taps inside the padded input
 }
 
+/** Rows of a contiguous image to one number each: see pool.ts. */
+@unmanaged export class GlobalPoolDesc {
+  xPtr: usize;
+  yPtr: usize;
+  length: i32; // H * W
+  maximum: i32; // 0: the mean
+}
+
 /** Per-channel numbers of a batch normalisation, made from its parameters: see batch-norm.ts. One work item is 4 channels. */
 @unmanaged export class BatchNormTableDesc {
   meanPtr: usize;

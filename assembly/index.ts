@@ -13,7 +13,7 @@ export { conv2d_depthwise_f32, depthwise_weights_f32 } from "./conv-depthwise";
 export { activation_f32 } from "./activation";
 export { binary_f32 } from "./elementwise";
 export { softmax_f32 } from "./softmax";
-export { avg_pool_f32, max_pool_f32 } from "./pool";
+export { avg_pool_f32, global_pool_f32, max_pool_f32 } from "./pool";
 export { batch_norm_f32, batch_norm_table_f32, batch_statistics_f32 } from "./batch-norm";
 export { local_response_norm_f32 } from "./local-response-norm";
 export { copy_nd } from "./copy";

@@ -34,6 +34,7 @@ export const KERNELS = [
   { name: "softmax_f32", operator: "softmax", summary: "softmax or its logarithm, lanes along the axis or across it" },
   { name: "max_pool_f32", operator: "maxPool2d", summary: "maximum over windows, lanes are channels" },
   { name: "avg_pool_f32", operator: "avgPool2d", summary: "mean over windows, lanes are channels" },
+  { name: "global_pool_f32", operator: "globalAvgPool", summary: "maximum or mean of contiguous channels" },
   { name: "batch_norm_f32", operator: "batchNorm", summary: "(x - center) * scale + shift by channel" },
   {
     name: "batch_norm_table_f32",

@@ -1,6 +1,6 @@
 // Pooling on every case, both memory formats, all binaries, against the float64 reference.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Runtime, ShapeError } from "../src/index.js";
+import { type Runtime, ShapeError, type TensorSpec, UnsupportedError } from "../src/index.js";
 import { BINARIES } from "./binaries.js";
 import { ADAPTIVE_POOL_CASES, POOL_CASES, poolShapes, showCase } from "./cases.js";
 import { fill } from "./random.js";
@@ -112,6 +112,82 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
     }
   });
 
+  it("global pooling of every length, with NaN and infinities in every lane", () => {
+    for (let length = 1; length <= 37; length++) {
+      const shape = [1, 2 * length, 1, length];
+      const x = fill(shape, length);
+      for (let i = 0; i < length; i++) {
+        x[i * length + i] = NaN;
+        x[(length + i) * length + i] = Infinity;
+        if (i % 2 === 1) x[(length + i) * length] = -Infinity;
+      }
+      using input = tensorOf(rt, x, shape);
+      using max = rt.globalMaxPool(input);
+      using mean = rt.globalAvgPool(input);
+      expectClose(max.toArray() as Float32Array, reference.globalMaxPool(refOf(x, shape)), 1e-30, `max of ${length}`);
+      expectClose(mean.toArray() as Float32Array, reference.globalAvgPool(refOf(x, shape)), 1e-30, `mean of ${length}`);
+    }
+  });
+
+  it("every number of channels, NaN in any of them, both windows and formats", () => {
+    for (let C = 1; C <= 37; C += C < 20 ? 1 : 4) {
+      const shape = [1, C, 4, 5];
+      const x = fill(shape, C);
+      x[20 * (C - 1) + 7] = NaN;
+      x[20 * (C >> 1) + 11] = NaN;
+      for (const format of FORMATS) {
+        using input = tensorOf(rt, x, shape, format);
+        using max = rt.maxPool2d(input, { kernel: 3, stride: 1, padding: 1 });
+        using mean = rt.avgPool2d(input, { kernel: 3, stride: 1, padding: 1 });
+        const options = { kernel: [3, 3], stride: [1, 1], padding: [1, 1, 1, 1], countIncludePad: true } as const;
+        expectClose(max.toArray() as Float32Array, reference.maxPool2d(refOf(x, shape), options), 1e-30, `max of ${C}`);
+        const magnitude = reference.avgPool2d(refOf(x.map(Math.abs), shape), options);
+        const expected = reference.avgPool2d(refOf(x, shape), options);
+        expectClose(mean.toArray() as Float32Array, expected, meanTolerance(magnitude, 9), `mean of ${C}`);
+      }
+    }
+  });
+
+  it("windows far larger than the input, and adaptive ones far more than 2^31 / size", () => {
+    using one = rt.tensor([3], [1, 1, 1, 1]);
+    const far = 2 ** 17;
+    using mean = rt.avgPool2d(one, { kernel: far, stride: far, padding: [far - 1, far - 1, 0, 0] });
+    expect(mean.toArray()[0]).toBe(3 / far ** 2);
+    using max = rt.maxPool2d(one, { kernel: 1, dilation: 2 ** 40, stride: 2 ** 40 });
+    expect(max.toArray()[0]).toBe(3);
+    const W = 2 ** 17;
+    using row = rt.tensor(
+      Float32Array.from({ length: W }, (_, i) => i),
+      [1, 1, 1, W],
+    );
+    using same = rt.adaptiveMaxPool2d(row, { output: [1, W] });
+    expect((same.data as Float32Array).every((value, i) => value === i)).toBe(true);
+  });
+
+  it("plans give the same bits run after run, and give their memory back", () => {
+    const shape = [2, 19, 5, 7];
+    for (const memoryFormat of FORMATS) {
+      using x = tensorOf(rt, fill(shape, "plan"), shape, memoryFormat);
+      const before = rt.report();
+      const input = { input: shape, memoryFormat };
+      const plans = [
+        rt.plan.maxPool2d({ ...input, kernel: 3, stride: 2 }),
+        rt.plan.avgPool2d({ ...input, kernel: 2 }),
+        rt.plan.adaptiveAvgPool2d({ ...input, output: [3, 2] }),
+        rt.plan.adaptiveMaxPool2d({ ...input, output: [2, 3] }),
+        rt.plan.globalAvgPool(input),
+        rt.plan.globalMaxPool(input),
+      ];
+      for (const plan of plans) {
+        using y = rt.empty(plan.outputs[0] as TensorSpec);
+        const first = plan.run(x, y).toArray();
+        expect(plan.run(x, y).toArray()).toEqual(first);
+        plan.dispose();
+      }
+      expect(rt.report()).toMatchObject({ bytesInUse: before.bytesInUse, livePlans: 0 });
+    }
+  });
+
   it("refuses bad windows, with nothing changed", () => {
     using x = rt.zeros([1, 3, 5, 5]);
     const before = rt.report();
@@ -122,7 +198,18 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
       /"padding" expected less than the kernel's extent 2/,
     );
     expect(() => rt.avgPool2d(x, { kernel: 2, dilation: 2 } as never)).toThrow(/"dilation"/);
+    expect(() => rt.maxPool2d(x, { kernel: 2, ceilMode: 1 } as never)).toThrow(/"ceilMode" expected true or false/);
+    expect(() => rt.avgPool2d(x, { kernel: 2, countIncludePad: "no" } as never)).toThrow(/"countIncludePad"/);
+    expect(() => rt.maxPool2d(x, { kernel: 2 ** 33, stride: 1, padding: "same" })).toThrow(
+      /"padding" expected at most/,
+    );
     expect(() => rt.adaptiveAvgPool2d(x, { output: [0, 1] })).toThrow(RangeError);
+    using flat = rt.zeros([3, 5, 5]);
+    using bytes = rt.zeros([1, 3, 5, 5], { dtype: "uint8" });
+    expect(() => rt.globalMaxPool(flat)).toThrow(/"input" expected rank 4 \[N, C, H, W\], got \[3, 5, 5\]/);
+    expect(() => rt.globalAvgPool(bytes)).toThrow(UnsupportedError);
+    flat.dispose();
+    bytes.dispose();
     expect(rt.report()).toMatchObject({ bytesInUse: before.bytesInUse, livePlans: 0, liveTensors: 1 });
   });
 });

@@ -1,10 +1,10 @@
 // Pooling: maximum and average over fixed, adaptive and global windows. One kernel each.
 import { boolean, type Pair, pair } from "../check.js";
 import { ShapeError, show } from "../errors.js";
-import { PoolDesc } from "../gen/desc.js";
+import { GlobalPoolDesc, PoolDesc } from "../gen/desc.js";
 import type { Builder } from "../plan.js";
 import { type Padding, paddingSides, poolSize, type Sides } from "../shape.js";
-import { channelsLastImage, channelsLastOutput } from "./conv-lowering.js";
+import { channelsLastImage, channelsLastOutput, isChannelsLast } from "./conv-lowering.js";
 import { defineOperator, outputSpec, requireRank } from "./operator.js";
 
 export interface PoolOptions {
@@ -12,7 +12,7 @@ export interface PoolOptions {
   readonly kernel: Pair;
   /** Step of the window; default the kernel. */
   readonly stride?: Pair;
-  /** Room around the input; at most half the kernel's extent a side; default 0. */
+  /** Room around the input; less than the kernel's extent a side; default 0. */
   readonly padding?: Padding;
   /** Lets a last window stick out at the end; default false. */
   readonly ceilMode?: boolean;
@@ -44,12 +44,19 @@ interface Windows {
 }
 
 const IMAGE = "[N, C, H, W]";
+/** Longest padded side: kernels add an extent to a position in 32 bits. */
+const MOST_PIXELS = 2 ** 29;
 
 function lowerPool(b: Builder, kernel: "max_pool_f32" | "avg_pool_f32", windows: Windows): void {
   const [input] = b.inputs as [(typeof b.inputs)[number]];
   const [N, C, H, W] = input.spec.shape as [number, number, number, number];
   const [P, Q] = windows.output;
   const output = b.output(outputSpec([N, C, P, Q], input.spec));
+  if (windows.adaptive && P === 1 && Q === 1 && !isChannelsLast(input.spec)) {
+    const maximum = Number(kernel === "max_pool_f32");
+    b.step("global_pool_f32", GlobalPoolDesc, { xPtr: input.ref, yPtr: output.ref, length: H * W, maximum }, N * C);
+    return;
+  }
   const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
   const y = channelsLastOutput(b, output);
   const [padTop, padLeft, padBottom, padRight] = windows.padding;
@@ -92,13 +99,17 @@ function fixedWindows(b: Builder, options: MaxPoolOptions & AvgPoolOptions, coun
   ];
   const kernel = pair("kernel", options.kernel, 1);
   const stride = pair("stride", options.stride ?? options.kernel, 1);
-  const dilation = pair("dilation", options.dilation ?? 1, 1);
+  const given = pair("dilation", options.dilation ?? 1, 1);
+  const dilation = [kernel[0] === 1 ? 1 : given[0], kernel[1] === 1 ? 1 : given[1]] as const; // one tap is 0 apart
   const ceilMode = boolean("ceilMode", options.ceilMode ?? false);
   const padding = paddingSides(options.padding, [H, W], kernel, stride, dilation);
   const [top, left, bottom, right] = padding;
   const size = ([0, 1] as const).map((i) => {
     const [before, after] = i === 0 ? [top, bottom] : [left, right];
     const span = (kernel[i] - 1) * dilation[i] + 1;
+    if ((i === 0 ? H : W) + before + after > MOST_PIXELS) {
+      throw new RangeError(`"padding" expected at most ${MOST_PIXELS} pixels with the input, got ${show(padding)}`);
+    }
     // A window of padding only has no maximum and no mean.
     if (Math.max(before, after) >= span) {
       throw new ShapeError(`"padding" expected less than the kernel's extent ${span}, got ${show(padding)}`);
