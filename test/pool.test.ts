@@ -188,6 +188,16 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
     }
   });
 
+  it("a window whose taps all miss the input has the maximum of nothing", () => {
+    const options = { kernel: [2, 2], stride: [1, 1], padding: [1, 1, 1, 1], dilation: [2, 2] } as const;
+    for (const C of [1, 5, 8]) {
+      const x = fill([1, C, 1, 1], C);
+      using input = tensorOf(rt, x, [1, C, 1, 1], "channelsLast");
+      using y = rt.maxPool2d(input, options);
+      expectClose(y.toArray() as Float32Array, reference.maxPool2d(refOf(x, [1, C, 1, 1]), options), 1e-30, "missed");
+    }
+  });
+
   it("refuses bad windows, with nothing changed", () => {
     using x = rt.zeros([1, 3, 5, 5]);
     const before = rt.report();
