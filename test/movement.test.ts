@@ -1,6 +1,6 @@
 // Operators that move elements: every dtype size, both memory formats, against the reference; and how copies are merged.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Runtime, ShapeError, type Tensor } from "../src/index.js";
+import { type Runtime, ShapeError, type Tensor, type TensorSpec } from "../src/index.js";
 import { mergeLoops } from "../src/ops/strided.js";
 import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
@@ -151,6 +151,81 @@ describe.each(BINARIES)("moving elements on the $name binary", ({ create }) => {
     expect(tl.data).toEqual(BigInt64Array.from(Array.from(expected.data, (v) => BigInt(v / 2) * -(2n ** 40n))));
     using pl = rt.pad(l, { pads: [0, 0, 0, 1, 0, 0, 0, 0], value: -1 });
     expect((pl.data as BigInt64Array)[0]).toBe(-1n);
+  });
+
+  it("transpositions around the size of a tile, of every dtype", () => {
+    for (const shape of [
+      [63, 65],
+      [64, 128],
+      [67, 130],
+      [2, 65, 3, 66],
+    ]) {
+      // 127 is prime: neighbours along every axis differ, and every dtype holds the values.
+      const data = Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => i % 127);
+      const expected = Array.from(reference.transpose(refOf(data, shape)).data);
+      for (const dtype of ["float32", "uint8", "int8", "int32", "int64", "bool"] as const) {
+        using x = rt.tensor(dtype === "int64" ? BigInt64Array.from(data, BigInt) : data, shape, { dtype });
+        using y = rt.transpose(x);
+        expect(y.dtype).toBe(dtype);
+        expect(Array.from(y.toArray() as ArrayLike<number | bigint>, Number)).toEqual(expected);
+      }
+    }
+  });
+
+  it("pads every dtype with the least and the largest value it holds", () => {
+    const ends = {
+      uint8: [0, 255],
+      int8: [-128, 127],
+      int32: [-(2 ** 31), 2 ** 31 - 1],
+      int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+      bool: [0, 1],
+      float32: [-Infinity, NaN],
+    } as const;
+    for (const dtype of Object.keys(ends) as (keyof typeof ends)[]) {
+      for (const memoryFormat of FORMATS) {
+        using x = rt.zeros([1, 2, 3, 1], { dtype, memoryFormat });
+        for (const value of ends[dtype]) {
+          using y = rt.pad(x, { pads: [0, 1, 2, 0, 1, 0, 0, 3], value });
+          const expected = reference.pad(
+            refOf(new Float32Array(6), [1, 2, 3, 1]),
+            [0, 1, 2, 0],
+            [1, 0, 0, 3],
+            "constant",
+            value,
+          );
+          expect(Array.from(y.toArray() as ArrayLike<number | bigint>, Number)).toEqual(Array.from(expected.data));
+        }
+        if (dtype === "float32") continue;
+        const before = rt.report();
+        for (const value of [ends[dtype][0] - 1, ends[dtype][1] + 1, 0.5, NaN]) {
+          expect(() => rt.pad(x, { pads: [0, 0, 0, 0, 0, 0, 0, 1], value })).toThrow(/"value" expected integer/);
+        }
+        expect(rt.report()).toMatchObject({ bytesInUse: before.bytesInUse, livePlans: 0 });
+      }
+    }
+  });
+
+  it("plans give the same bits run after run, and give their memory back", () => {
+    const shape = [2, 5, 4, 7];
+    for (const memoryFormat of FORMATS) {
+      using x = tensorOf(rt, fill(shape, 6), shape, memoryFormat);
+      const before = rt.report();
+      const input = { input: shape, memoryFormat };
+      const plans = [
+        rt.plan.transpose({ ...input, permutation: [1, 0, 3, 2] }),
+        rt.plan.reshape({ ...input, shape: [10, 2, -1] }),
+        rt.plan.flatten(input),
+        rt.plan.slice({ ...input, starts: [-1], ends: [-100], axes: [3], steps: [-2] }),
+        rt.plan.pad({ ...input, pads: [0, 1, 1, 1, 0, 1, 2, 3], mode: "reflect" }),
+      ];
+      for (const plan of plans) {
+        using y = rt.empty(plan.outputs[0] as TensorSpec);
+        const first = plan.run(x, y).toArray();
+        expect(plan.run(x, y).toArray()).toEqual(first);
+        plan.dispose();
+      }
+      expect(rt.report()).toMatchObject({ bytesInUse: before.bytesInUse, livePlans: 0 });
+    }
   });
 
   it("refuses what does not fit, with nothing changed", () => {

@@ -2,7 +2,16 @@
 import { axisOf, elements, integer, oneOf, sameShape } from "../check.js";
 import { ShapeError, show } from "../errors.js";
 import type { Builder, Operand } from "../plan.js";
-import { bytesOf, DTYPES, MEMORY_FORMATS, type MemoryFormat, makeSpec, stridesOf, type TensorSpec } from "../spec.js";
+import {
+  bytesOf,
+  DTYPES,
+  type DType,
+  MEMORY_FORMATS,
+  type MemoryFormat,
+  makeSpec,
+  stridesOf,
+  type TensorSpec,
+} from "../spec.js";
 import { defineOperator, outputSpec } from "./operator.js";
 import { contiguousInput, contiguousOutput, copyStrided, elementRef } from "./strided.js";
 
@@ -130,8 +139,26 @@ export interface PadOptions {
   readonly pads: readonly number[];
   /** "constant" (default), "reflect" (mirrored about the edge element) or "edge". */
   readonly mode?: "constant" | "reflect" | "edge";
-  /** Of mode constant; default 0. */
+  /** Of mode constant; default 0. A number that the dtype can hold. */
   readonly value?: number;
+}
+
+const RANGES = {
+  uint8: [0, 255],
+  int8: [-128, 127],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  bool: [0, 1],
+} as const;
+
+/** `value` as one element of dtype; a shorter one is its first bytes. */
+function cellOf(dtype: DType, value: unknown): Int32Array | Float32Array {
+  if (dtype !== "float32") {
+    const [least, most] = RANGES[dtype];
+    return new Int32Array(BigInt64Array.of(BigInt(integer("value", value, least, most))).buffer);
+  }
+  if (typeof value === "number") return Float32Array.of(value);
+  throw new TypeError(`"value" expected a number, got ${show(value)}`);
 }
 
 export const pad = defineOperator({
@@ -147,27 +174,15 @@ export const pad = defineOperator({
     const pads = integers("pads", options.pads, 0);
     if (pads.length !== 2 * rank) throw new RangeError(`"pads" expected ${2 * rank} numbers, got ${show(pads)}`);
     const mode = oneOf("mode", options.mode ?? "constant", ["constant", "reflect", "edge"]);
-    const value = options.value ?? 0;
-    if (typeof value !== "number") throw new TypeError(`"value" expected a number, got ${show(value)}`);
+    const fill = cellOf(dtype, options.value ?? 0);
     const before = pads.slice(0, rank);
     const after = pads.slice(rank);
     const shape = size.map((n, i) => n + (before[i] as number) + (after[i] as number));
     const output = b.output(outputSpec(shape, input.spec));
-    if (mode === "constant") {
-      const cell = dtype === "float32" ? Float32Array.of(value) : Int32Array.of(value, value < 0 ? -1 : 0);
-      const strides = stridesOf(output.spec);
-      copyStrided(
-        b,
-        dtype,
-        b.table(cell),
-        output.ref,
-        shape.map((n, i) => ({ size: n, src: 0, dst: strides[i] as number })),
-      );
-      copyBox(b, input, output, size, [], before);
-      return;
-    }
+    const outputStrides = stridesOf(output.spec);
+    const cell = mode === "constant" ? b.table(fill) : undefined;
     copyBox(b, input, output, size, [], before);
-    // Axis by axis, each from what is there already: later axes copy whole slabs, corners included.
+    // The border, axis by axis, each from what is there already: later axes take whole slabs, corners included.
     for (let axis = 0; axis < rank; axis++) {
       const n = size[axis] as number;
       const start = before[axis] as number;
@@ -182,6 +197,12 @@ export const pad = defineOperator({
         }
         const box = shape.map((whole, i) => (i < axis ? whole : i === axis ? count : (size[i] as number)));
         const corner = (at: number) => shape.map((_, i) => (i < axis ? 0 : i === axis ? at : (before[i] as number)));
+        if (cell !== undefined) {
+          const at = elementRef(output.ref, dtype, outputStrides, corner(to));
+          const loops = box.map((n, i) => ({ size: n, src: 0, dst: outputStrides[i] as number }));
+          copyStrided(b, dtype, cell, at, loops);
+          continue;
+        }
         const steps = shape.map((_, i) => (i !== axis ? 1 : mode === "edge" ? 0 : -1));
         copyBox(b, output, output, box, corner(from), corner(to), steps);
       }
