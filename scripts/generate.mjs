@@ -173,7 +173,7 @@ export const ABI = ${abi};
 ${rows
   .map(({ name, fields }) => {
     const list = fields.map(([field, type], i) => `    ${field}: [${4 * i}, "${type}"],`).join("\n");
-    return `export const ${name} = {\n  name: "${name}",\n  bytes: ${4 * fields.length},\n  fields: {\n${list}\n  },\n} as const;`;
+    return `export const ${name} = {\n  bytes: ${4 * fields.length},\n  fields: {\n${list}\n  },\n} as const;`;
   })
   .join("\n")}
 `;

@@ -5,63 +5,62 @@ import { convMacs, extent } from "./shape.js";
 export interface KernelRow {
   /** Name of the wasm export: operator, algorithm, dtype. */
   readonly name: string;
-  readonly operator: string;
   readonly summary: string;
 }
 
 export const KERNELS = [
-  { name: "gemm_f32", operator: "matmul", summary: "batched matrix product, B in packed panels" },
-  { name: "pack_weights_f32", operator: "conv2d", summary: "weights to panels of 8 filters (plan time)" },
-  { name: "pad_image_f32", operator: "conv2d", summary: "any image to padded channels-last" },
-  { name: "transpose_f32", operator: "transpose", summary: "contiguous to channels-last and back" },
-  { name: "conv2d_direct_f32", operator: "conv2d", summary: "seven nested loops, 4 pixels x 8 filters in registers" },
-  { name: "im2col_f32", operator: "conv2d", summary: "the patch matrix in memory" },
-  { name: "conv2d_implicit_gemm_f32", operator: "conv2d", summary: "GEMM over row pointers into the image" },
-  { name: "winograd_weights_f32", operator: "conv2d", summary: "weights to Winograd points (plan time)" },
+  { name: "gemm_f32", summary: "batched matrix product, B in packed panels" },
+  { name: "pack_weights_f32", summary: "weights to panels of 8 filters (plan time)" },
+  { name: "pad_image_f32", summary: "any image to padded channels-last" },
+  { name: "transpose_f32", summary: "contiguous to channels-last and back" },
+  { name: "conv2d_direct_f32", summary: "seven nested loops, 4 pixels x 8 filters in registers" },
+  { name: "im2col_f32", summary: "the patch matrix in memory" },
+  { name: "conv2d_implicit_gemm_f32", summary: "GEMM over row pointers into the image" },
+  { name: "winograd_weights_f32", summary: "weights to Winograd points (plan time)" },
   {
     name: "conv2d_winograd_f32",
-    operator: "conv2d",
+
     summary: "F(2,3), F(4,3) and F(6,3), transforms and GEMM fused by blocks of tiles",
   },
   {
     name: "depthwise_weights_f32",
-    operator: "conv2d",
+
     summary: "depthwise weights in blocks of 4 filters (plan time)",
   },
-  { name: "conv2d_depthwise_f32", operator: "conv2d", summary: "depthwise, lanes are channels, nothing copied" },
-  { name: "activation_f32", operator: "activation", summary: "an activation by element, in place where wanted" },
-  { name: "binary_f32", operator: "add", summary: "add, sub, mul, div and prelu by element, broadcast" },
-  { name: "softmax_f32", operator: "softmax", summary: "softmax or its logarithm, lanes along the axis or across it" },
-  { name: "max_pool_f32", operator: "maxPool2d", summary: "maximum over windows, lanes are channels" },
-  { name: "avg_pool_f32", operator: "avgPool2d", summary: "mean over windows, lanes are channels" },
-  { name: "global_pool_f32", operator: "globalAvgPool", summary: "maximum or mean of contiguous channels" },
-  { name: "batch_norm_f32", operator: "batchNorm", summary: "(x - center) * scale + shift by channel" },
+  { name: "conv2d_depthwise_f32", summary: "depthwise, lanes are channels, nothing copied" },
+  { name: "activation_f32", summary: "an activation by element, in place where wanted" },
+  { name: "binary_f32", summary: "add, sub, mul, div and prelu by element, broadcast" },
+  { name: "softmax_f32", summary: "softmax or its logarithm, lanes along the axis or across it" },
+  { name: "max_pool_f32", summary: "maximum over windows, lanes are channels" },
+  { name: "avg_pool_f32", summary: "mean over windows, lanes are channels" },
+  { name: "global_pool_f32", summary: "maximum or mean of contiguous channels" },
+  { name: "batch_norm_f32", summary: "(x - center) * scale + shift by channel" },
   {
     name: "batch_norm_table_f32",
-    operator: "batchNorm",
+
     summary: "center, scale and shift of every channel (plan time)",
   },
   {
     name: "batch_statistics_f32",
-    operator: "batchNormTrain",
+
     summary: "mean and variance of every channel, two passes in float64",
   },
   {
     name: "local_response_norm_f32",
-    operator: "localResponseNorm",
+
     summary: "x over a power of its neighbouring channels' squares",
   },
-  { name: "copy_nd", operator: "concat", summary: "strided copy of up to 8 dimensions, any element size" },
-  { name: "linear_f32", operator: "linear", summary: "fully connected, few rows, weights read in place" },
+  { name: "copy_nd", summary: "strided copy of up to 8 dimensions, any element size" },
+  { name: "linear_f32", summary: "fully connected, few rows, weights read in place" },
   {
     name: "conv_transpose_gather_f32",
-    operator: "convTranspose2d",
+
     summary: "columns of a transposed convolution summed by output",
   },
-  { name: "fft_weights_f32", operator: "conv2d", summary: "weights to spectra (plan time)" },
-  { name: "conv2d_fft_f32", operator: "conv2d", summary: "overlap-save FFT, products of spectra by GEMM" },
-  { name: "fft_depthwise_weights_f32", operator: "conv2d", summary: "depthwise weights to spectra (plan time)" },
-  { name: "conv2d_fft_depthwise_f32", operator: "conv2d", summary: "overlap-save FFT by channel" },
+  { name: "fft_weights_f32", summary: "weights to spectra (plan time)" },
+  { name: "conv2d_fft_f32", summary: "overlap-save FFT, products of spectra by GEMM" },
+  { name: "fft_depthwise_weights_f32", summary: "depthwise weights to spectra (plan time)" },
+  { name: "conv2d_fft_depthwise_f32", summary: "overlap-save FFT by channel" },
 ] as const satisfies readonly KernelRow[];
 
 export type KernelName = (typeof KERNELS)[number]["name"];

@@ -200,6 +200,9 @@ export class Runtime {
 
   #planByName(operator: Operator, args: Record<string, unknown>): Plan {
     const { memoryFormat, dtype, ...rest } = args ?? {};
+    // toMemoryFormat has an option of that name: it is planned for inputs of the other format.
+    const converts = (operator.options as readonly string[]).includes("memoryFormat");
+    const other = memoryFormat === "channelsLast" ? "contiguous" : "channelsLast";
     const take = (name: string): unknown => {
       const value = rest[name];
       delete rest[name];
@@ -208,14 +211,14 @@ export class Runtime {
     const shapes = operator.variadic ? take("inputs") : operator.inputs.map(take);
     if (!Array.isArray(shapes)) throw new TypeError(`"inputs" expected an array of shapes, got ${show(shapes)}`);
     const inputs = shapes.map((shape, i) => {
-      const format = Array.isArray(shape) && shape.length < 3 ? "contiguous" : memoryFormat;
+      const format = Array.isArray(shape) && shape.length < 3 ? "contiguous" : converts ? other : memoryFormat;
       return makeSpec(shape, dtype, format, operator.inputs[i] ?? `inputs[${i}]`);
     });
     const params = operator.params.map((name) => {
       const value = take(name);
       return value === undefined || value === null ? undefined : this.#own(name, value);
     });
-    return this.#plan(operator, inputs, params, rest);
+    return this.#plan(operator, inputs, params, converts ? { ...rest, memoryFormat } : rest);
   }
 
   /** Internal: an eager call is "plan, run, dispose the plan". */

@@ -24,7 +24,6 @@ export function shift(ref: Ref, bytes: number): Ref {
 
 /** The layout of a descriptor struct, from src/gen/desc.ts. */
 export interface DescLayout {
-  readonly name: string;
   readonly bytes: number;
   readonly fields: Readonly<Record<string, readonly [offset: number, type: "ptr" | "i32" | "f32"]>>;
 }
@@ -246,7 +245,7 @@ export class Program {
           const value = call.values[field];
           const at = (desc + offset) >>> 2;
           if (typeof value === "number") (type === "f32" ? f32 : i32)[at] = value;
-          else if (value === undefined) throw new Error(`internal: ${call.layout.name}.${field} is missing`);
+          else if (value === undefined) throw new Error(`internal: ${call.kernel}: ${field} is missing`);
           else if (value.area === "input" || value.area === "output") {
             this.#patches.push({ at, area: value.area, index: value.index, offset: value.offset });
           } else i32[at] = resolve(value);

@@ -137,6 +137,19 @@ describe.each(BINARIES)("moving elements on the $name binary", ({ create }) => {
     }
   });
 
+  it("a change of format can be planned", () => {
+    const data = fill([2, 3, 4, 5], 6);
+    for (const memoryFormat of FORMATS) {
+      const other = memoryFormat === "contiguous" ? "channelsLast" : "contiguous";
+      using plan = rt.plan.toMemoryFormat({ input: [2, 3, 4, 5], memoryFormat });
+      using input = tensorOf(rt, data, [2, 3, 4, 5], other);
+      using y = rt.empty(plan.outputs[0] as (typeof plan.outputs)[number]);
+      plan.run(input, y);
+      expect(y.memoryFormat).toBe(memoryFormat);
+      expect(y.toArray()).toEqual(data);
+    }
+  });
+
   it("one- and eight-byte elements", () => {
     const shape = [2, 3, 4, 5];
     const bytes = Uint8Array.from({ length: 120 }, (_, i) => i * 2);
