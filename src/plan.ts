@@ -368,8 +368,11 @@ export class Plan {
       const output = i - inputs.length;
       const { spec } = (output < 0 ? inputs[i] : outputs[output]) as Operand;
       this.#check(output < 0 ? "input" : "output", output < 0 ? i : output, spec, tensors[i] as Tensor);
-      if (output >= 0 && !inPlace && tensors.indexOf(tensors[i] as Tensor) < inputs.length) {
-        throw new RangeError(`"output" expected a tensor other than the inputs, got an input`);
+      if (output < 0) continue;
+      const first = tensors.indexOf(tensors[i] as Tensor);
+      if (first < i && (first >= inputs.length || !inPlace)) {
+        const taken = first < inputs.length ? "an input" : "another output";
+        throw new RangeError(`"output ${output}" expected a tensor of its own, got ${taken}`);
       }
     }
     for (const tensor of this.#resident) tensor.ptr; // throws when disposed

@@ -185,6 +185,22 @@ describe.each(BINARIES)("tensors and plans on the $name binary", ({ create }) =>
     expect(rt.report()).toEqual(before);
   });
 
+  it("the outputs of a run are tensors of their own", () => {
+    using plan = rt.plan.batchNormTrain({ input: [2, 3, 4, 4] });
+    using x = rt.zeros([2, 3, 4, 4]);
+    const made = plan.outputs.map((spec) => rt.empty(spec));
+    const [y, mean, ...rest] = made as [(typeof made)[number], (typeof made)[number], ...typeof made];
+    plan.run(x, y, mean, ...rest);
+    expect(() => plan.run(x, y, mean, mean, ...rest.slice(1))).toThrow(
+      /"output 2" expected a tensor of its own, got another output/,
+    );
+    using w = rt.zeros([1, 1, 3, 3]);
+    using conv = rt.plan.conv2d({ input: [1, 1, 4, 4], weight: w, padding: 1 });
+    using image = rt.zeros([1, 1, 4, 4]);
+    expect(() => conv.run(image, image)).toThrow(/"output 0" expected a tensor of its own, got an input/);
+    for (const tensor of made) tensor.dispose();
+  });
+
   it("a memory limit is an OutOfMemoryError that leaves everything as it was", async () => {
     using small = await createRuntime({ wasm: module, maxBytes: 2 ** 20 });
     using x = small.zeros([1, 8, 32, 32]);
