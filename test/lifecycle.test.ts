@@ -69,6 +69,22 @@ describe("createRuntime", () => {
   });
 });
 
+it("1,000 runtimes, one after the other, leave no memory behind", async () => {
+  const memories: WeakRef<WebAssembly.Memory>[] = [];
+  const live = async () => {
+    using rt = await createRuntime({ wasm: module });
+    using w = rt.zeros([4, 4, 3, 3]);
+    rt.plan.conv2d({ input: [1, 4, 6, 6], weight: w }); // not disposed: dropping the runtime is enough
+    memories.push(new WeakRef(rt.engine.heap.memory));
+  };
+  for (let i = 0; i < 1_000; i++) await live();
+  await new Promise((done) => setTimeout(done)); // a WeakRef holds its target until the task ends
+  if (!globalThis.gc) throw new Error("run with --expose-gc");
+  globalThis.gc();
+  expect(memories.length).toBe(1_000);
+  expect(memories.filter((memory) => memory.deref()).length).toBeLessThanOrEqual(1);
+});
+
 describe("the self-test", () => {
   it("leaves memory as it was", () => {
     const engine = new Engine(module, 2 ** 24);
