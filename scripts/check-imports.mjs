@@ -7,6 +7,9 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
+/** `import … from "x"`, `export … from "x"`, `import "x"` and `import("x")`, of files of our own. */
+const IMPORT = /\b(?:from|import)\s*\(?\s*"(\.[^"]*)"/g;
+
 /** First match decides. */
 const LAYERS = [
   { name: "basis", files: /^(errors|check|spec|shape|broadcast|gen\/\w+)\.ts$/ },
@@ -36,7 +39,7 @@ for (const file of sources) {
   const from = layerOf(file);
   if (from < 0) problems.push(`src/${file} belongs to no layer`);
   const text = readFileSync(join(root, "src", file), "utf8");
-  for (const [, target] of text.matchAll(/from "(\.[^"]*)"/g)) {
+  for (const [, target] of text.matchAll(IMPORT)) {
     if (!target.endsWith(".js")) continue; // a .wasm binary
     imports++;
     const to = relative(root, join(root, dirname(join("src", file)), target))
@@ -55,7 +58,7 @@ const kernels = readdirSync(join(root, "assembly"), { recursive: true }).filter(
 for (const file of kernels.filter((name) => name !== "index.ts")) {
   const text = readFileSync(join(root, "assembly", file), "utf8");
   if (file !== "simd.ts" && /\brelaxed_/.test(text)) problems.push(`assembly/${file} says relaxed_`);
-  for (const [, target] of text.matchAll(/from "(\.[^"]*)"/g)) {
+  for (const [, target] of text.matchAll(IMPORT)) {
     imports++;
     const to = join(dirname(file), target);
     if (/^(simd|desc)\.ts$/.test(file) || !HELPERS.test(to)) problems.push(`assembly/${file} imports assembly/${to}`);

@@ -12,7 +12,7 @@ const scratch = mkdtempSync(join(tmpdir(), "lanewise-ci-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 const MINUTE = 60_000;
 
-/** Runs a shell command, shows what it prints, answers { ok, output }. */
+/** Runs a shell command, shows what it prints, indented so that only our last line is a count; answers { ok, output }. */
 function sh(command, { minutes = 10, cwd = root } = {}) {
   console.log(`\n$ ${command}`);
   const { status, stdout, stderr, error } = spawnSync("bash", ["-c", command], {
@@ -22,8 +22,8 @@ function sh(command, { minutes = 10, cwd = root } = {}) {
     timeout: minutes * MINUTE,
     maxBuffer: 2 ** 28,
   });
-  process.stdout.write(stdout ?? "");
-  process.stderr.write(stderr ?? "");
+  process.stdout.write((stdout ?? "").replace(/^(?=.)/gm, "  "));
+  process.stderr.write((stderr ?? "").replace(/^(?=.)/gm, "  "));
   if (error) console.error(String(error));
   return { ok: status === 0, output: stdout ?? "" };
 }
@@ -93,7 +93,6 @@ const STEPS = [
   ["npm ci", () => one(sh("npm ci").ok)],
   ["npm test", unitTests],
   ["lint", () => one(sh("npm run lint").ok)],
-  ["types", () => one(sh("npm run types").ok)],
   ["packaging", packaging],
   ["runtimes", () => counted(sh("npm run test:runtimes", { minutes: 20 }))],
   ["demo", demo],

@@ -69,6 +69,22 @@ describe("createRuntime", () => {
   });
 });
 
+it("1,000 runtimes, one after the other, leave no memory behind", async () => {
+  const memories: WeakRef<WebAssembly.Memory>[] = [];
+  const live = async () => {
+    using rt = await createRuntime({ wasm: module });
+    using w = rt.zeros([4, 4, 3, 3]);
+    rt.plan.conv2d({ input: [1, 4, 6, 6], weight: w }); // not disposed: dropping the runtime is enough
+    memories.push(new WeakRef(rt.engine.heap.memory));
+  };
+  for (let i = 0; i < 1_000; i++) await live();
+  await new Promise((done) => setTimeout(done)); // a WeakRef holds its target until the task ends
+  if (!globalThis.gc) throw new Error("run with --expose-gc");
+  globalThis.gc();
+  expect(memories.length).toBe(1_000);
+  expect(memories.filter((memory) => memory.deref()).length).toBeLessThanOrEqual(1);
+});
+
 describe("the self-test", () => {
   it("leaves memory as it was", () => {
     const engine = new Engine(module, 2 ** 24);
@@ -212,6 +228,31 @@ describe.each(BINARIES)("tensors and plans on the $name binary", ({ create }) =>
     expect(small.report()).toMatchObject({ bytesInUse: before.bytesInUse, liveTensors: 2, livePlans: 0 });
     using y = small.conv2d(x, w, null, { padding: 1 });
     expect(y.shape).toEqual([1, 64, 32, 32]);
+  });
+
+  it("a plan refuses foreign, disposed and aliased tensors, and its own use after dispose", async () => {
+    const before = rt.report();
+    {
+      using other = await create();
+      using w = rt.tensor([0, 0, 0, 0, 2, 0, 0, 0, 0], [1, 1, 3, 3]);
+      using x = rt.tensor([1, 2, 3, 4], [1, 1, 2, 2]);
+      using y = rt.zeros([1, 1, 2, 2]);
+      const gone = rt.zeros([1, 1, 2, 2]);
+      gone.dispose();
+      const plan = rt.plan.conv2d({ input: [1, 1, 2, 2], weight: w, padding: 1, algorithm: "direct" });
+      expect(() => plan.run(other.zeros([1, 1, 2, 2]), y)).toThrow(/"input 0" expected a tensor of this runtime/);
+      expect(() => plan.run(x, undefined as never)).toThrow(TypeError);
+      expect(() => plan.run(gone, y)).toThrow(DisposedError);
+      expect(() => plan.run(x, x)).toThrow(/"output" expected a tensor other than the inputs/);
+      expect(x.toArray()).toEqual(Float32Array.of(1, 2, 3, 4));
+      expect(plan.run(x, y)).toBe(y); // and goes on working
+      expect(y.toArray()).toEqual(Float32Array.of(2, 4, 6, 8));
+      plan.dispose();
+      plan.dispose();
+      expect(() => plan.run(x, y)).toThrow(DisposedError);
+    }
+    const { bytesInUse, liveTensors, livePlans } = before;
+    expect(rt.report()).toMatchObject({ bytesInUse, liveTensors, livePlans });
   });
 
   it("a disposed runtime ends its tensors and plans", async () => {

@@ -7,7 +7,7 @@
 //     local.get 1  local.get 2
 //     f32x4.relaxed_nmadd ... ))
 //
-// test/features.test.ts disassembles the built binaries and checks that RELAXED_OPCODES lists what they use.
+// test/kernels.test.ts disassembles the built binaries and checks that RELAXED_OPCODES lists what they use.
 
 /** Opcodes (after the 0xfd prefix, LEB128) of the relaxed binary: f32x4.relaxed_madd, f32x4.relaxed_nmadd. */
 export const RELAXED_OPCODES: readonly number[] = [0x105, 0x106];
