@@ -77,3 +77,10 @@ export function axisOf(name: string, value: unknown, rank: number): number {
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((size, i) => size === b[i]);
 }
+
+/** Plain Uint8Array even for a Node Buffer, whose slice() means something else. */
+export function asBytes(bytes: unknown): Uint8Array {
+  if (bytes instanceof Uint8Array) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
+  throw new TypeError(`"bytes" expected a Uint8Array or an ArrayBuffer, got ${show(bytes)}`);
+}

@@ -1,6 +1,6 @@
 // The bytes of a data set file, inflated if need be. Not trusted: they may be cut, damaged or a gzip bomb.
-import { integer, knownOptions } from "../check.js";
-import { DataError, show, UnsupportedError } from "../errors.js";
+import { asBytes, integer, knownOptions } from "../check.js";
+import { DataError, UnsupportedError } from "../errors.js";
 
 export interface DatasetOptions {
   /** Largest file read, in bytes after inflating. Default: 1 GiB. */
@@ -35,13 +35,6 @@ export async function contents(bytes: unknown, options: DatasetOptions, check: C
   const data = gzipped ? await gunzip(file, maxBytes, check) : file;
   check(data, data.length);
   return data;
-}
-
-/** Plain Uint8Array even for a Node Buffer, whose slice() means something else. */
-function asBytes(bytes: unknown): Uint8Array {
-  if (bytes instanceof Uint8Array) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
-  throw new TypeError(`"bytes" expected a Uint8Array or an ArrayBuffer, got ${show(bytes)}`);
 }
 
 /**

@@ -6,7 +6,7 @@
 //
 // Numbers are little-endian, as in the memory of every machine we run on. Offsets count from the end of the
 // header. "__metadata__" is no tensor but an object of strings.
-import type { Shape } from "../check.js";
+import { asBytes, type Shape } from "../check.js";
 import { ModelError, ShapeError, show, UnsupportedError } from "../errors.js";
 import { DTYPES, type DType, type TensorData } from "../spec.js";
 import type { HostTensor, WeightMap } from "./weights.js";
@@ -101,13 +101,6 @@ export function writeSafetensors(weights: WeightMap): Uint8Array<ArrayBuffer> {
     at += data.byteLength;
   }
   return file;
-}
-
-/** Plain Uint8Array even for a Node Buffer, whose slice() means something else. */
-function asBytes(bytes: unknown): Uint8Array {
-  if (bytes instanceof Uint8Array) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
-  throw new TypeError(`"bytes" expected a Uint8Array or an ArrayBuffer, got ${show(bytes)}`);
 }
 
 function malformed(name: string, expected: string, got: string): ModelError {
