@@ -7,6 +7,7 @@ import { wasm } from "@rollup/plugin-wasm";
 /** Bytes. index: the default entry with all that it loads for one binary. */
 const BUDGETS = { wasmRaw: 64 * 1024, indexGzip: 60 * 1024 };
 
+const INLINE = new URL("build/js/runtime/inline.js", import.meta.url);
 const BINARY = /wasm\/(simd|relaxed)\.wasm(\?\w+)?$/;
 
 /** src imports ../build/wasm/<binary>.wasm: inlined as it stands, left external with ?static and ?module. */
@@ -44,6 +45,20 @@ const budget = {
 
 const inlined = wasm({ targetEnv: "browser", maxFileSize: 2 ** 31 });
 
+/** Writes what @rollup/plugin-wasm inlines as base64 in the denser text of src/runtime/inline.ts. */
+const dense = {
+  name: "dense",
+  async transform(code, id) {
+    const base64 = BINARY.test(id) && /'([A-Za-z0-9+/]{100,}=*)'/.exec(code)?.[1];
+    if (!base64) return null;
+    const { inlineText } = await import(INLINE);
+    const text = JSON.stringify(inlineText(Buffer.from(base64, "base64")));
+    const source = `import { inlinedBytes } from ${JSON.stringify(INLINE.pathname)};
+export default () => WebAssembly.compile(inlinedBytes(${text}));`;
+    return { code: source, map: null };
+  },
+};
+
 /** Binaries as they are loaded, checked for size. */
 const measured = {
   name: "measured",
@@ -76,6 +91,7 @@ export default {
     binaries,
     measured,
     inlined,
+    dense,
     terser({ module: true, keep_classnames: true, format: { semicolons: false, max_line_len: 160 } }),
     budget,
   ],
