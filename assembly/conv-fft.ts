@@ -1,288 +1,380 @@
-// FFT convolution, stride 1, by overlap-save: the output is cut into tiles of (L - R' + 1) x (L - S' + 1), R' and S' the
-// dilated kernel's extent; the L x L input window of a tile is transformed, multiplied by the kernel's spectrum, and
-// transformed back. Source: Mathieu, Henaff, LeCun, Fast Training of Convolutional Networks through FFTs (2013).
+// FFT convolution, stride 1, by overlap-save: a tile of nh x nw inputs gives (nh - extentR + 1) x (nw - extentS + 1) outputs,
 //
-// Real input: two tiles travel as one complex signal, a + ib. The kernel w is real, so correlating the pair gives
-// a ⋆ w + i (b ⋆ w), and nothing has to be taken apart. Correlation means the conjugate spectrum, X · conj(W); the 1/L² of
-// the inverse is in W. Work items are pairs of tiles; lanes are channels. Taps outside the input are zeros of the window.
+//   y = F^-1 [ sum over c of F x_c ⊙ conj(F w_c) ]     extent: of the dilated kernel, whose gaps are zeros
 //
-// Dense layers sum over channels at every point k of the spectrum, which is a real matrix product for gemm.ts:
+// the rest of the circular correlation wraps around and is not stored. The kernel is real, so two tiles a and b go as one
+// complex tile a + ib and come back as real and imaginary part. Tiles are numbered (n * tilesH + i) * tilesW + j; a pair
+// is 2k and 2k + 1. Lanes are 4 channels; transforms leave digit-reversed order (fft.ts), the same everywhere.
 //
-//   [Zre | Zim] = [Vre | Vim] · |  Wre  -Wim |      V (scratch) [point][pair][2C]     Z (scratch) [point][pair][2M]
-//                               |  Wim   Wre |      W (plan time) [point][panel][2C][8]
+//   tile (scratch)  [i][j] | re 4 | im 4 |, rows 64 bytes longer: a power of two would fall into one set of the L1 cache
 //
-// with C, M the group's channels rounded up to 4. Depthwise layers multiply point by point; W is [M / 4][point][re, im].
+// Depthwise (C/groups = 1): 4 output channels at a time; with a multiplier > 1 their input channels are gathered. Rows go
+// forward as they are read; then, by 8 columns that stay in L1: forward, times w, inverse; then rows inverse and stored.
+//
+//   w (plan time)   [M / 4][i][j] | re 4 | im 4 |      conj(F w) / (nh nw)
+//
+// Dense: the sum over c is a complex matrix product at every frequency, [tiles x C] by [C x M]. F w is that of a real
+// signal, w[-f] = conj w[f], so only half of the frequencies ("points") are kept: x[f] and conj x[-f] are two rows
+// of one product, whose second result is conj y[-f]. points table: the places of f and of -f in the tile, in bytes.
+//
+//   w (plan time)   [group][point][M / 8][c] | re 4 | im 4 | re 4 | im 4 |      8 filters
+//   v (scratch)     [point][pair][f, -f][c] | re | im |, c rounded up to 4      each point 64 bytes longer, as above
+//   z (scratch)     [point][pair][f, -f][M / 8] | re 4 | im 4 | re 4 | im 4 |
+//
+// Product tile: 2 rows x 8 filters = 8 accumulators + 4 weights + 2 splats = 14 of 16 registers. Weights are read once a
+// block of pairs; a pair's sums do not depend on the block. Nothing is padded: tiles are clipped to the image as they are
+// read and to the output as they are stored. A NaN or infinity of the input spreads over its pair of tiles.
+// Source: Mathieu, Henaff and LeCun, Fast Training of Convolutional Networks through FFTs (2013); Vasilache et al. (2014).
 import { activateRows } from "./activation";
 import { ConvDesc, FftWeightsDesc } from "./desc";
-import { forward2d, inverse2d } from "./fft";
-import { gemmRows } from "./gemm";
+import { fftForward, fftInverse, timesIm, timesRe } from "./fft";
 import { madd, maxOf, minOf, nmadd, splat, storeLanes } from "./simd";
 
-/** Keeps n² points of a power of two from falling into one set of the L1 cache. */
 const PAD: usize = 64;
+const POINT: usize = 32;
+/** Rows and columns transformed together. 8 columns of 64 points are 16 KB. */
+const ROWS: i32 = 4;
+const COLUMNS: i32 = 8;
 
-/** Spectra of 4 filters m..m+3 for channel c to `buffer`: taps in the real part of a zeroed window, transformed. */
-function filterSpectrum(d: FftWeightsDesc, group: i32, m: i32, c: i32, buffer: usize): void {
-  const size = d.size;
-  memory.fill(buffer, 0, <usize>(size * size) << 5);
-  const lanes = d.filters - m < 4 ? d.filters - m : 4;
-  const src = d.srcPtr + <usize>(group * d.filters + m) * <usize>d.filterBytes + <usize>c * <usize>d.channelBytes;
-  for (let r = 0; r < d.kernelH; r++) {
-    for (let s = 0; s < d.kernelW; s++) {
-      const to = buffer + (<usize>(r * d.dilationH * size + s * d.dilationW) << 5);
-      const from = src + <usize>(r * d.kernelHBytes + s * d.kernelWBytes);
-      for (let lane = 0; lane < lanes; lane++) {
-        f32.store(to + (<usize>lane << 2), f32.load(from + <usize>lane * <usize>d.filterBytes));
-      }
-    }
-  }
-  forward2d(buffer, size, (d.kernelH - 1) * d.dilationH + 1, d.twiddlesPtr);
+@inline function rowBytesOf(logW: i32): usize {
+  return (POINT << logW) + PAD;
 }
 
-/** Plan time, dense. Work items: 4 filters of a group, numbered group * ceil(M / 4) + block. Scratch: one window and a row of it. */
-export function fft_weights_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  const d = changetype<FftWeightsDesc>(desc);
-  const blocks = (d.filters + 3) >> 2;
-  const points = d.size * d.size;
-  const K = (d.channels + 3 & ~3) << 1;
-  const M = blocks << 2;
-  const panelBytes = <usize>K << 5;
-  const pointBytes = <usize>(M >> 2) * panelBytes;
-  const scale = splat(1 / <f32>points);
-  for (let item = begin; item < end; item++) {
-    const group = item / blocks;
-    const m = (item - group * blocks) << 2;
-    for (let c = 0; c < d.channels; c++) {
-      filterSpectrum(d, group, m, c, scratch);
-      // column j of 2M lies in panel j / 8, at k * 8 + j % 8
-      let re = d.dstPtr + <usize>group * <usize>d.dstGroupBytes + <usize>(m >> 3) * panelBytes + (<usize>(m & 7) << 2) + (<usize>c << 5);
-      let im = d.dstPtr + <usize>group * <usize>d.dstGroupBytes + <usize>((M + m) >> 3) * panelBytes + (<usize>((M + m) & 7) << 2) + (<usize>c << 5);
-      const below = <usize>K << 4; // from row c to row C + c
-      for (let k = 0; k < points; k++) {
-        const wr = f32x4.mul(v128.load(scratch + (<usize>k << 5)), scale);
-        const wi = f32x4.mul(v128.load(scratch + (<usize>k << 5), 16), scale);
-        v128.store(re, wr);
-        v128.store(re + below, wi);
-        v128.store(im, f32x4.neg(wi));
-        v128.store(im + below, wr);
-        re += pointBytes;
-        im += pointBytes;
-      }
-    }
+@inline function smaller(a: i32, b: i32): i32 {
+  return a < b ? a : b;
+}
+
+function clear(dst: usize, count: i32): void {
+  for (; count > 0; count--) {
+    v128.store(dst, splat(0));
+    dst += POINT;
   }
 }
 
-/** Plan time, depthwise. Work items: 4 filters. Scratch: one window and a row of it. */
-export function fft_depthwise_weights_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  const d = changetype<FftWeightsDesc>(desc);
-  const points = d.size * d.size;
-  const scale = splat(1 / <f32>points);
-  for (let item = begin; item < end; item++) {
-    filterSpectrum(d, 0, item << 2, 0, scratch);
-    let to = d.dstPtr + (<usize>(item * points) << 5);
-    for (let k: usize = 0; k < <usize>points << 5; k += 16) v128.store(to + k, f32x4.mul(v128.load(scratch + k), scale));
+/** Outputs of a tile along h and w. */
+@inline function outputsH(d: ConvDesc): i32 {
+  return (1 << d.tileH) - (d.kernelH - 1) * d.dilationH;
+}
+
+@inline function outputsW(d: ConvDesc): i32 {
+  return (1 << d.tileW) - (d.kernelW - 1) * d.dilationW;
+}
+
+/**
+ * `count` points of row h of an image, from column `left` on, to real (dst) or imaginary (dst + 16) parts, zeros outside.
+ * Lane l is channel (c + l) / multiplier. Answers whether any of them lies inside.
+ */
+function loadRow(d: ConvDesc, dst: usize, image: usize, h: i32, left: i32, count: i32, c: i32, multiplier: i32): bool {
+  const first = left < 0 ? -left : 0;
+  const last = smaller(count, d.width - left);
+  if (h < 0 || h >= d.height || first >= last) {
+    clear(dst, count);
+    return false;
+  }
+  clear(dst, first);
+  clear(dst + <usize>last * POINT, count - last);
+  const pixelBytes = <usize>d.xPixelBytes;
+  const lane0 = <usize>(c / multiplier) << 2;
+  const lane1 = <usize>((c + 1) / multiplier) << 2;
+  const lane2 = <usize>((c + 2) / multiplier) << 2;
+  const lane3 = <usize>((c + 3) / multiplier) << 2;
+  let x = image + <usize>h * <usize>d.xRowBytes + <usize>(left + first) * pixelBytes;
+  dst += <usize>first * POINT;
+  for (let j = first; j < last; j++) {
+    let v = v128.load(x + lane0);
+    if (multiplier > 1) {
+      v = f32x4.replace_lane(v, 1, f32.load(x + lane1));
+      v = f32x4.replace_lane(v, 2, f32.load(x + lane2));
+      v = f32x4.replace_lane(v, 3, f32.load(x + lane3));
+    }
+    v128.store(dst, v);
+    dst += POINT;
+    x += pixelBytes;
+  }
+  return true;
+}
+
+/** Reads a pair of tiles and transforms its rows. */
+function loadPair(d: ConvDesc, tile: usize, tableLog: i32, pair: i32, c: i32, multiplier: i32): void {
+  const sizeH = 1 << d.tileH, sizeW = 1 << d.tileW;
+  const outH = outputsH(d), outW = outputsW(d);
+  const tilesH = (d.outH + outH - 1) / outH, tilesW = (d.outW + outW - 1) / outW;
+  const rowBytes = rowBytesOf(d.tileW);
+  const rowA = (pair << 1) / tilesW, rowB = ((pair << 1) + 1) / tilesW;
+  const nA = rowA / tilesH, nB = rowB / tilesH;
+  const leftA = ((pair << 1) - rowA * tilesW) * outW - d.padLeft;
+  const leftB = ((pair << 1) + 1 - rowB * tilesW) * outW - d.padLeft;
+  const topA = (rowA - nA * tilesH) * outH - d.padTop;
+  const topB = nB < d.batch ? (rowB - nB * tilesH) * outH - d.padTop : d.height; // no tile b: zeros, as below the image
+  const imageA = d.xPtr + <usize>nA * <usize>d.xImageBytes;
+  const imageB = d.xPtr + <usize>nB * <usize>d.xImageBytes;
+  for (let i = 0; i < sizeH; i += ROWS) {
+    const count = smaller(ROWS, sizeH - i);
+    let row = tile;
+    let some = false;
+    for (let k = i; k < i + count; k++) {
+      if (loadRow(d, row, imageA, topA + k, leftA, sizeW, c, multiplier)) some = true;
+      if (loadRow(d, row + 16, imageB, topB + k, leftB, sizeW, c, multiplier)) some = true;
+      row += rowBytes;
+    }
+    if (some) fftForward(tile, d.tileW, POINT, count, rowBytes, d.twiddlesPtr, tableLog);
+    tile = row;
   }
 }
 
-/** First output pixel of a tile: n in bits nobody needs, so three loads from a small record. */
-@unmanaged class Tile {
-  image: i32;
-  p: i32;
-  q: i32;
-}
-
-@inline function locate(tile: usize, index: i32, tilesH: i32, tilesW: i32, stepH: i32, stepW: i32): void {
-  const t = changetype<Tile>(tile);
-  const row = index / tilesW;
-  t.image = row / tilesH;
-  t.p = (row - t.image * tilesH) * stepH;
-  t.q = (index - row * tilesW) * stepW;
-}
-
-/** One tile's window to the real (part 0) or imaginary (part 16) half of the buffer; 4 channels at xOffset, `multiplier` outputs each. */
-function loadWindow(d: ConvDesc, tile: usize, buffer: usize, part: usize, size: i32, xOffset: usize, m: i32, multiplier: i32): void {
-  const t = changetype<Tile>(tile);
-  const image = d.xPtr + <usize>t.image * <usize>d.xImageBytes + xOffset;
-  const pixel = <usize>d.xPixelBytes;
-  for (let i = 0; i < size; i++) {
-    const h = t.p - d.padTop + i;
-    let to = buffer + (<usize>(i * size) << 5) + part;
-    if (h < 0 || h >= d.height) {
-      for (let j = 0; j < size; j++) {
-        v128.store(to, splat(0));
-        to += 32;
-      }
-      continue;
-    }
-    const row = image + <usize>h * <usize>d.xRowBytes;
-    for (let j = 0; j < size; j++) {
-      const w = t.q - d.padLeft + j;
-      let v = splat(0);
-      if (w >= 0 && w < d.width) {
-        const x = row + <usize>w * pixel;
-        if (multiplier == 1) v = v128.load(x);
-        else {
-          v = v128.load32_splat(x + (<usize>(m / multiplier) << 2));
-          v = f32x4.replace_lane(v, 1, f32.load(x + (<usize>((m + 1) / multiplier) << 2)));
-          v = f32x4.replace_lane(v, 2, f32.load(x + (<usize>((m + 2) / multiplier) << 2)));
-          v = f32x4.replace_lane(v, 3, f32.load(x + (<usize>((m + 3) / multiplier) << 2)));
-        }
-      }
-      v128.store(to, v);
-      to += 32;
-    }
-  }
-}
-
-function clearHalf(buffer: usize, part: usize, size: i32): void {
-  const end = buffer + (<usize>(size * size) << 5);
-  for (let p = buffer + part; p < end; p += 32) v128.store(p, splat(0));
-}
-
-/** The valid outputs of one tile from the buffer's half to y, 4 channels at yOffset. */
-function storeTile(d: ConvDesc, tile: usize, buffer: usize, part: usize, size: i32, stepH: i32, stepW: i32, yOffset: usize, bias: v128, count: i32): void {
-  const t = changetype<Tile>(tile);
-  const rows = d.outH - t.p < stepH ? d.outH - t.p : stepH;
-  const columns = d.outW - t.q < stepW ? d.outW - t.q : stepW;
+/** bias, clamp, activation and store of one row of a tile: `cols` pixels of `count` channels from m on. */
+function storeRow(d: ConvDesc, src: usize, row: i32, q: i32, cols: i32, bias: v128, m: i32, count: i32): void {
   const lo = splat(d.lo), hi = splat(d.hi);
-  const pixel = <usize>d.yPixelBytes;
-  for (let i = 0; i < rows; i++) {
-    const offset = <usize>((t.image * d.outH + t.p + i) * d.outW + t.q) * pixel + yOffset;
-    const first = d.yPtr + offset;
-    let from = buffer + (<usize>(i * size) << 5) + part;
-    let y = first;
-    let residual = d.residualPtr ? d.residualPtr + offset : 0;
-    for (let j = 0; j < columns; j++) {
-      let v = f32x4.add(v128.load(from), bias);
-      if (residual) {
-        v = f32x4.add(v, v128.load(residual));
-        residual += pixel;
-      }
-      storeLanes(y, minOf(maxOf(v, lo), hi), count);
-      from += 32;
-      y += pixel;
+  const yPixel = <usize>d.yPixelBytes;
+  let offset = <usize>(row * d.outW + q) * yPixel + (<usize>m << 2);
+  const y = d.yPtr + offset;
+  for (let j = 0; j < cols; j++) {
+    let v = f32x4.add(v128.load(src), bias);
+    if (d.residualPtr) v = f32x4.add(v, v128.load(d.residualPtr + offset));
+    storeLanes(d.yPtr + offset, minOf(maxOf(v, lo), hi), count);
+    src += POINT;
+    offset += yPixel;
+  }
+  if (d.activation) activateRows(y, cols, smaller(4, count), yPixel, d.activation, d.alpha, d.beta);
+}
+
+/** Rows inverse, and both tiles of a pair stored: output channels m to m + count, 4 at most. */
+function storePair(d: ConvDesc, tile: usize, tableLog: i32, pair: i32, bias: usize, m: i32, count: i32): void {
+  const outH = outputsH(d), outW = outputsW(d);
+  const tilesH = (d.outH + outH - 1) / outH, tilesW = (d.outW + outW - 1) / outW;
+  const rowBytes = rowBytesOf(d.tileW);
+  const start = v128.load(bias);
+  const rowA = (pair << 1) / tilesW, rowB = ((pair << 1) + 1) / tilesW;
+  const nA = rowA / tilesH, nB = rowB / tilesH;
+  const qA = ((pair << 1) - rowA * tilesW) * outW, qB = ((pair << 1) + 1 - rowB * tilesW) * outW;
+  const pA = (rowA - nA * tilesH) * outH, pB = (rowB - nB * tilesH) * outH;
+  const colsA = smaller(outW, d.outW - qA), colsB = smaller(outW, d.outW - qB);
+  const rowsA = smaller(outH, d.outH - pA), rowsB = nB < d.batch ? smaller(outH, d.outH - pB) : 0;
+  const rows = rowsA > rowsB ? rowsA : rowsB;
+  for (let i = 0; i < rows; i += ROWS) {
+    const lines = smaller(ROWS, rows - i);
+    fftInverse(tile, d.tileW, POINT, lines, rowBytes, d.twiddlesPtr, tableLog);
+    for (let k = i; k < i + lines; k++) {
+      if (k < rowsA) storeRow(d, tile, nA * d.outH + pA + k, qA, colsA, start, m, count);
+      if (k < rowsB) storeRow(d, tile + 16, nB * d.outH + pB + k, qB, colsB, start, m, count);
+      tile += rowBytes;
     }
-    if (d.activation) activateRows(first, columns, count < 4 ? count : 4, pixel, d.activation, d.alpha, d.beta);
   }
 }
 
-/** Dense. Work items: pairs of tiles. Scratch: two tile records, row table, one window and a row, V, Z (src/ops/conv-fft.ts). */
+/** Columns forward, times w, columns inverse, 8 columns at a time. */
+function filterColumns(d: ConvDesc, tile: usize, tableLog: i32, w: usize): void {
+  const sizeH = 1 << d.tileH, sizeW = 1 << d.tileW;
+  const rowBytes = rowBytesOf(d.tileW);
+  const count = smaller(COLUMNS, sizeW);
+  for (let j = 0; j < sizeW; j += COLUMNS) {
+    fftForward(tile, d.tileH, rowBytes, count, POINT, d.twiddlesPtr, tableLog);
+    let row = tile;
+    let factor = w;
+    for (let i = 0; i < sizeH; i++) {
+      for (let k: usize = 0; k < <usize>count * POINT; k += POINT) {
+        const re = v128.load(row + k), im = v128.load(row + k, 16);
+        const wRe = v128.load(factor + k), wIm = v128.load(factor + k, 16);
+        v128.store(row + k, timesRe(re, im, wRe, wIm));
+        v128.store(row + k, timesIm(re, im, wRe, wIm), 16);
+      }
+      row += rowBytes;
+      factor += POINT << d.tileW;
+    }
+    fftInverse(tile, d.tileH, rowBytes, count, POINT, d.twiddlesPtr, tableLog);
+    tile += <usize>count * POINT;
+    w += <usize>count * POINT;
+  }
+}
+
+function depthwise(d: ConvDesc, begin: i32, end: i32, tile: usize, tableLog: i32): void {
+  const M = d.groups * d.filters;
+  const wBytes = POINT << (d.tileH + d.tileW);
+  for (let m = 0; m < M; m += 4) {
+    const w = d.wPtr + <usize>(m >> 2) * wBytes;
+    for (let pair = begin; pair < end; pair++) {
+      loadPair(d, tile, tableLog, pair, m, d.filters);
+      filterColumns(d, tile, tableLog, w);
+      storePair(d, tile, tableLog, pair, d.biasPtr + (<usize>m << 2), m, M - m);
+    }
+  }
+}
+
+/** All columns of a tile, forward or inverse. */
+function transformColumns(forward: bool, tile: usize, logH: i32, logW: i32, table: usize, tableLog: i32): void {
+  const count = smaller(COLUMNS, 1 << logW);
+  for (let j = 0; j < 1 << logW; j += COLUMNS) {
+    if (forward) fftForward(tile, logH, rowBytesOf(logW), count, POINT, table, tableLog);
+    else fftInverse(tile, logH, rowBytesOf(logW), count, POINT, table, tableLog);
+    tile += <usize>count * POINT;
+  }
+}
+
+/** A transformed pair of tiles, 4 channels, to rows f and -f of v. */
+function scatter(d: ConvDesc, tile: usize, v: usize, rowBytes: usize, pointBytes: usize): void {
+  let point = d.pointsPtr;
+  for (let i = 0; i < d.points; i++) {
+    const p = tile + <usize>load<u32>(point), q = tile + <usize>load<u32>(point, 4);
+    let re = v128.load(p), im = v128.load(p, 16);
+    v128.store(v, i32x4.shuffle(re, im, 0, 4, 1, 5));
+    v128.store(v, i32x4.shuffle(re, im, 2, 6, 3, 7), 16);
+    re = v128.load(q);
+    im = f32x4.neg(v128.load(q, 16));
+    v128.store(v + rowBytes, i32x4.shuffle(re, im, 0, 4, 1, 5));
+    v128.store(v + rowBytes, i32x4.shuffle(re, im, 2, 6, 3, 7), 16);
+    v += pointBytes;
+    point += 8;
+  }
+}
+
+/** Rows f and -f of z to a tile. Where f = -f both are the same. */
+function gather(d: ConvDesc, tile: usize, z: usize, rowBytes: usize, pointBytes: usize): void {
+  let point = d.pointsPtr;
+  for (let i = 0; i < d.points; i++) {
+    const p = tile + <usize>load<u32>(point), q = tile + <usize>load<u32>(point, 4);
+    v128.store(q, v128.load(z + rowBytes));
+    v128.store(q, f32x4.neg(v128.load(z + rowBytes, 16)), 16);
+    v128.store(p, v128.load(z));
+    v128.store(p, v128.load(z, 16), 16);
+    z += pointBytes;
+    point += 8;
+  }
+}
+
+/** 2 rows x 8 filters of the complex product, summed over `channels`. */
+function product(x: usize, rowBytes: usize, channels: i32, w: usize, z: usize, zRowBytes: usize): void {
+  let re00 = splat(0), im00 = splat(0), re01 = splat(0), im01 = splat(0);
+  let re10 = splat(0), im10 = splat(0), re11 = splat(0), im11 = splat(0);
+  let x1 = x + rowBytes;
+  do {
+    const wRe0 = v128.load(w), wIm0 = v128.load(w, 16), wRe1 = v128.load(w, 32), wIm1 = v128.load(w, 48);
+    let s = v128.load32_splat(x);
+    let t = v128.load32_splat(x1);
+    re00 = madd(s, wRe0, re00);
+    im00 = madd(s, wIm0, im00);
+    re01 = madd(s, wRe1, re01);
+    im01 = madd(s, wIm1, im01);
+    re10 = madd(t, wRe0, re10);
+    im10 = madd(t, wIm0, im10);
+    re11 = madd(t, wRe1, re11);
+    im11 = madd(t, wIm1, im11);
+    if (!w) break; // never taken: keeps Binaryen from nesting the updates
+    s = v128.load32_splat(x, 4);
+    t = v128.load32_splat(x1, 4);
+    re00 = nmadd(s, wIm0, re00);
+    im00 = madd(s, wRe0, im00);
+    re01 = nmadd(s, wIm1, re01);
+    im01 = madd(s, wRe1, im01);
+    re10 = nmadd(t, wIm0, re10);
+    im10 = madd(t, wRe0, im10);
+    re11 = nmadd(t, wIm1, re11);
+    im11 = madd(t, wRe1, im11);
+    x += 8;
+    x1 += 8;
+    w += 64;
+  } while (--channels);
+  v128.store(z, re00);
+  v128.store(z, im00, 16);
+  v128.store(z, re01, 32);
+  v128.store(z, im01, 48);
+  v128.store(z + zRowBytes, re10);
+  v128.store(z + zRowBytes, im10, 16);
+  v128.store(z + zRowBytes, re11, 32);
+  v128.store(z + zRowBytes, im11, 48);
+}
+
+/** One block of pairs, at most d.tileBlock, of one group. */
+function denseBlock(d: ConvDesc, group: i32, begin: i32, count: i32, tile: usize, tableLog: i32): void {
+  const panels = (d.filters + 7) >> 3;
+  const vRow = <usize>((d.channels + 3) & ~3) << 3;
+  const zRow = <usize>panels << 6;
+  const vPair = vRow << 1, zPair = zRow << 1;
+  const vPoint = <usize>d.tileBlock * vPair + PAD, zPoint = <usize>d.tileBlock * zPair + PAD;
+  const v = tile + (rowBytesOf(d.tileW) << d.tileH);
+  const z = v + <usize>d.points * vPoint;
+  const panelBytes = <usize>d.channels << 6;
+  for (let k = 0; k < count; k++) {
+    for (let c = 0; c < d.channels; c += 4) {
+      loadPair(d, tile, tableLog, begin + k, group * d.channels + c, 1);
+      transformColumns(true, tile, d.tileH, d.tileW, d.twiddlesPtr, tableLog);
+      scatter(d, tile, v + <usize>k * vPair + (<usize>c << 3), vRow, vPoint);
+    }
+  }
+  let w = d.wPtr + <usize>group * <usize>d.wGroupBytes;
+  for (let i = 0; i < d.points; i++) {
+    const x = v + <usize>i * vPoint;
+    const out = z + <usize>i * zPoint;
+    for (let panel = 0; panel < panels; panel++) {
+      for (let k = 0; k < count; k++) {
+        product(x + <usize>k * vPair, vRow, d.channels, w, out + <usize>k * zPair + (<usize>panel << 6), zRow);
+      }
+      w += panelBytes;
+    }
+  }
+  const bias = d.biasPtr + <usize>group * <usize>d.biasGroupBytes;
+  for (let k = 0; k < count; k++) {
+    for (let m = 0; m < d.filters; m += 4) {
+      gather(d, tile, z + <usize>k * zPair + (<usize>m << 3), zRow, zPoint);
+      transformColumns(false, tile, d.tileH, d.tileW, d.twiddlesPtr, tableLog);
+      storePair(d, tile, tableLog, begin + k, bias + (<usize>m << 2), group * d.filters + m, d.filters - m);
+    }
+  }
+}
+
+/** Work items: pairs of tiles. Scratch: a tile, and for C/groups > 1 v and z. */
 export function conv2d_fft_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<ConvDesc>(desc);
-  const size = 1 << d.tileH;
-  const points = size * size;
-  const stepH = size - (d.kernelH - 1) * d.dilationH;
-  const stepW = size - (d.kernelW - 1) * d.dilationW;
-  if (!ASC_NO_ASSERT) assert(stepH > 0 && stepW > 0 && d.twiddlesPtr != 0 && d.strideH == 1 && d.strideW == 1);
-  const tilesH = (d.outH + stepH - 1) / stepH;
-  const tilesW = (d.outW + stepW - 1) / stepW;
-  const tiles = d.batch * tilesH * tilesW;
-  const C = d.channels + 3 & ~3;
-  const M = d.filters + 3 & ~3;
-  const block = d.tileBlock;
-  const vRow = <usize>C << 3, vPos = <usize>block * vRow + PAD;
-  const zRow = <usize>M << 3, zPos = <usize>block * zRow + PAD;
-  const pointBytes = <usize>(M >> 2) * (<usize>C << 6);
-
-  const one = scratch, two = scratch + 16;
-  const table = scratch + 64;
-  const buffer = table + (<usize>(block << 2) + 63 & ~63);
-  const v = buffer + (<usize>(points + size) << 5);
-  const z = v + <usize>points * vPos;
-  for (let t = 0; t < block; t++) store<i32>(table + (<usize>t << 2), t * <i32>vRow);
-
+  const tableLog = d.tileH > d.tileW ? d.tileH : d.tileW;
+  if (!ASC_NO_ASSERT) assert(outputsH(d) > 0 && outputsW(d) > 0 && d.strideH == 1 && d.strideW == 1 && begin >= 0);
+  if (d.channels == 1) {
+    depthwise(d, begin, end, scratch, tableLog);
+    return;
+  }
+  if (!ASC_NO_ASSERT) assert(d.tileBlock > 0 && d.points > 0 && d.pointsPtr != 0);
   while (begin < end) {
-    const count = end - begin < block ? end - begin : block;
-    for (let g = 0; g < d.groups; g++) {
-      for (let t = 0; t < count; t++) {
-        const index = begin + t << 1;
-        locate(one, index, tilesH, tilesW, stepH, stepW);
-        locate(two, index + 1, tilesH, tilesW, stepH, stepW);
-        for (let c = 0; c < C; c += 4) {
-          const xOffset = <usize>g * <usize>d.xGroupBytes + (<usize>c << 2);
-          loadWindow(d, one, buffer, 0, size, xOffset, 0, 1);
-          if (index + 1 < tiles) loadWindow(d, two, buffer, 16, size, xOffset, 0, 1);
-          else clearHalf(buffer, 16, size);
-          forward2d(buffer, size, size, d.twiddlesPtr);
-          let to = v + <usize>t * vRow + (<usize>c << 2);
-          for (let k = 0; k < points; k++) {
-            v128.store(to, v128.load(buffer + (<usize>k << 5)));
-            v128.store(to + (<usize>C << 2), v128.load(buffer + (<usize>k << 5), 16));
-            to += vPos;
-          }
-        }
-      }
-      const w = d.wPtr + <usize>g * <usize>d.wGroupBytes;
-      for (let k = 0; k < points; k++) {
-        gemmRows(
-          table, count, v + <usize>k * vPos, d.blocksPtr, d.blockCount, w + <usize>k * pointBytes, M << 1, z + <usize>k * zPos, zRow,
-          d.zerosPtr, 0, -Infinity, Infinity, 0, 0, 0, d.tileRows,
-        );
-      }
-      const bias = d.biasPtr + <usize>g * <usize>d.biasGroupBytes;
-      for (let t = 0; t < count; t++) {
-        const index = begin + t << 1;
-        locate(one, index, tilesH, tilesW, stepH, stepW);
-        locate(two, index + 1, tilesH, tilesW, stepH, stepW);
-        for (let m = 0; m < d.filters; m += 4) {
-          let from = z + <usize>t * zRow + (<usize>m << 2);
-          for (let k = 0; k < points; k++) {
-            v128.store(buffer + (<usize>k << 5), v128.load(from));
-            v128.store(buffer + (<usize>k << 5), v128.load(from + (<usize>M << 2)), 16);
-            from += zPos;
-          }
-          inverse2d(buffer, size, stepH, d.twiddlesPtr);
-          const b = v128.load(bias + (<usize>m << 2));
-          const yOffset = <usize>(g * d.filters + m) << 2;
-          storeTile(d, one, buffer, 0, size, stepH, stepW, yOffset, b, d.filters - m);
-          if (index + 1 < tiles) storeTile(d, two, buffer, 16, size, stepH, stepW, yOffset, b, d.filters - m);
-        }
-      }
-    }
+    const count = smaller(d.tileBlock, end - begin);
+    for (let g = 0; g < d.groups; g++) denseBlock(d, g, begin, count, scratch, tableLog);
     begin += count;
   }
 }
 
-/** Depthwise. Work items: pairs of tiles. Scratch: two tile records, one window and a row of it. */
-export function conv2d_fft_depthwise_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  const d = changetype<ConvDesc>(desc);
-  const size = 1 << d.tileH;
-  const points = size * size;
-  const stepH = size - (d.kernelH - 1) * d.dilationH;
-  const stepW = size - (d.kernelW - 1) * d.dilationW;
-  if (!ASC_NO_ASSERT) assert(stepH > 0 && stepW > 0 && d.twiddlesPtr != 0 && d.strideH == 1 && d.strideW == 1);
-  const tilesH = (d.outH + stepH - 1) / stepH;
-  const tilesW = (d.outW + stepW - 1) / stepW;
-  const tiles = d.batch * tilesH * tilesW;
-  const multiplier = d.filters;
-  const M = d.groups * multiplier;
-  const one = scratch, two = scratch + 16;
-  const buffer = scratch + 64;
+/** Plan time, from weights [M, C/groups, R, S]. Work items: blocks of 4 filters of each group. Scratch: a tile. */
+export function fft_weights_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<FftWeightsDesc>(desc);
+  const tableLog = d.tileH > d.tileW ? d.tileH : d.tileW;
+  const rowBytes = rowBytesOf(d.tileW);
+  const tileBytes = rowBytes << d.tileH;
+  const blocks = (d.filters + 3) >> 2;
+  const scale = splat(d.scale);
   for (let item = begin; item < end; item++) {
-    const pair = (item << 1) + 1 < tiles;
-    locate(one, item << 1, tilesH, tilesW, stepH, stepW);
-    locate(two, (item << 1) + 1, tilesH, tilesW, stepH, stepW);
-    for (let m = 0; m < M; m += 4) {
-      const offset = <usize>m << 2;
-      const xOffset = multiplier == 1 ? offset : 0;
-      loadWindow(d, one, buffer, 0, size, xOffset, m, multiplier);
-      if (pair) loadWindow(d, two, buffer, 16, size, xOffset, m, multiplier);
-      else clearHalf(buffer, 16, size);
-      forward2d(buffer, size, size, d.twiddlesPtr);
-      let w = d.wPtr + (<usize>(m >> 2) * <usize>points << 5);
-      let p = buffer;
-      const pEnd = buffer + (<usize>points << 5);
-      do {
-        const xr = v128.load(p), xi = v128.load(p, 16), wr = v128.load(w), wi = v128.load(w, 16);
-        v128.store(p, madd(xi, wi, f32x4.mul(xr, wr))); // times the conjugate
-        v128.store(p, nmadd(xr, wi, f32x4.mul(xi, wr)), 16);
-        p += 32;
-        w += 32;
-      } while (p < pEnd);
-      inverse2d(buffer, size, stepH, d.twiddlesPtr);
-      const bias = v128.load(d.biasPtr + offset);
-      storeTile(d, one, buffer, 0, size, stepH, stepW, offset, bias, M - m);
-      if (pair) storeTile(d, two, buffer, 16, size, stepH, stepW, offset, bias, M - m);
+    const group = item / blocks;
+    const block = item - group * blocks;
+    const lanes = smaller(4, d.filters - (block << 2));
+    for (let c = 0; c < d.channels; c++) {
+      const src = d.srcPtr + <usize>(group * d.filters + (block << 2)) * <usize>d.filterBytes + <usize>c * <usize>d.channelBytes;
+      memory.fill(scratch, 0, tileBytes);
+      for (let r = 0; r < d.kernelH; r++) {
+        const row = scratch + <usize>(r * d.dilationH) * rowBytes;
+        for (let s = 0; s < d.kernelW; s++) {
+          let from = src + <usize>r * <usize>d.kernelHBytes + <usize>s * <usize>d.kernelWBytes;
+          let to = row + <usize>(s * d.dilationW) * POINT;
+          for (let lane = 0; lane < lanes; lane++) {
+            f32.store(to, f32.load(from));
+            from += <usize>d.filterBytes;
+            to += 4;
+          }
+        }
+        fftForward(row, d.tileW, POINT, 1, rowBytes, d.twiddlesPtr, tableLog);
+      }
+      transformColumns(true, scratch, d.tileH, d.tileW, d.twiddlesPtr, tableLog);
+      let dst = d.dstPtr + <usize>group * <usize>d.dstGroupBytes + <usize>(block >> 1) * <usize>d.dstPairBytes +
+        <usize>(block & 1) * <usize>d.dstHalfBytes + <usize>c * <usize>d.dstChannelBytes;
+      for (let i = 0; i < d.points; i++) {
+        const p = scratch + <usize>load<u32>(d.pointsPtr + (<usize>i << 3));
+        v128.store(dst, f32x4.mul(v128.load(p), scale));
+        v128.store(dst, f32x4.neg(f32x4.mul(v128.load(p, 16), scale)), 16);
+        dst += <usize>d.dstPointBytes;
+      }
     }
   }
 }

@@ -122,8 +122,10 @@
   tileH: i32; // Winograd: m, 1 where that direction has one tap. FFT: log2 of the transform size
   tileW: i32;
   tileBlock: i32; // Winograd: tiles a block. FFT: pairs of tiles a block
-  zerosPtr: usize; // Winograd: a column block of zeros. FFT: two rows of Z
-  twiddlesPtr: usize; // FFT: cos, sin of -2πk/L for k < L/2
+  zerosPtr: usize; // Winograd: a column block of zeros
+  twiddlesPtr: usize; // FFT: cos, sin of 2πk/n for k < n, the larger of both sizes
+  pointsPtr: usize; // FFT: see conv-fft.ts
+  points: i32;
   tileRows: i32; // most rows of a GEMM micro-tile
   colBlock: i32; // Winograd: output channels a block, a multiple of 8
   lo: f32;
@@ -358,21 +360,29 @@
   beta: f32;
 }
 
-/** Weights [M, C/groups, R, S] to spectra: see conv-fft.ts. One work item is 4 filters (of a group). */
+/** Weights [M, C/groups, R, S] to spectra: see conv-fft.ts. One work item is a block of 4 filters of a group. */
 @unmanaged export class FftWeightsDesc {
   srcPtr: usize;
   dstPtr: usize;
   twiddlesPtr: usize;
-  size: i32; // L
+  pointsPtr: usize; // 8 bytes a point, whose place in the tile is the first i32
+  points: i32;
   filters: i32; // M per group; all of them when depthwise
   channels: i32; // C per group
-  kernelH: i32;
-  kernelW: i32;
+  kernelH: i32; // R
+  kernelW: i32; // S
   dilationH: i32;
   dilationW: i32;
+  tileH: i32; // log2 of the transform size
+  tileW: i32;
   filterBytes: i32; // source strides
   channelBytes: i32;
   kernelHBytes: i32;
   kernelWBytes: i32;
   dstGroupBytes: i32;
+  dstPairBytes: i32; // from a block of 8 filters to the next
+  dstHalfBytes: i32; // from its first 4 filters to the others
+  dstChannelBytes: i32;
+  dstPointBytes: i32;
+  scale: f32; // 1 / points of a tile: neither transform divides
 }

@@ -19,4 +19,4 @@ export { local_response_norm_f32 } from "./local-response-norm";
 export { copy_nd } from "./copy";
 export { linear_f32 } from "./linear";
 export { conv_transpose_gather_f32 } from "./conv-transpose";
-export { conv2d_fft_depthwise_f32, conv2d_fft_f32, fft_depthwise_weights_f32, fft_weights_f32 } from "./conv-fft";
+export { conv2d_fft_f32, fft_weights_f32 } from "./conv-fft";

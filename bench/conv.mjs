@@ -13,7 +13,7 @@ export const ALGORITHMS = [
   "fft",
   "depthwise",
 ];
-/** Spectra of weights take size^2 / (R * S) times the weights: dense FFT layers beyond this are left out. */
+/** Spectra of weights take up to size^2 / (R * S) times the weights: dense FFT layers beyond this are left out. */
 const MAX_SPECTRA_BYTES = 128 * 2 ** 20;
 
 /** Operands of a layer, channels-last: x [N, H, W, C], w [M, C/groups, R, S], bias [M]. */
@@ -81,8 +81,8 @@ function planOf(make) {
 
 function spectraBytes({ C, M, R, S, dilation, groups }) {
   if (groups === C) return 0;
-  const size = 2 ** Math.ceil(Math.log2(2 * ((Math.max(R, S) - 1) * dilation + 1)));
-  return size * size * 16 * C * (M / groups);
+  const size = (taps) => (taps === 1 ? 1 : 2 ** Math.ceil(Math.log2(2 * ((taps - 1) * dilation + 1))));
+  return size(R) * size(S) * 4 * C * (M / groups);
 }
 
 export function gflops(layer, ms) {

@@ -12,7 +12,7 @@ const IMPORT = /\b(?:from|import)\s*\(?\s*"(\.[^"]*)"/g;
 
 /** First match decides. */
 const LAYERS = [
-  { name: "basis", files: /^(errors|check|spec|shape|broadcast|gen\/\w+)\.ts$/ },
+  { name: "basis", files: /^(errors|check|spec|shape|broadcast|fft-tiling|gen\/\w+)\.ts$/ },
   { name: "table", files: /^(kernels|select)\.ts$/ },
   { name: "runtime", files: /^runtime\// },
   { name: "tensor", files: /^tensor\.ts$/, not: ["table"] },

@@ -1,6 +1,6 @@
 // The one table of kernels: every wasm export has one row here, every row one export (test/kernels.test.ts).
-import type { ConvShape } from "./shape.js";
-import { convMacs, extent } from "./shape.js";
+import { fftTiling, MAX_EXTENT, MAX_SPECTRA_BYTES } from "./fft-tiling.js";
+import { type ConvShape, convMacs, extent } from "./shape.js";
 
 export interface KernelRow {
   /** Name of the wasm export: operator, algorithm, dtype. */
@@ -17,16 +17,8 @@ export const KERNELS = [
   { name: "im2col_f32", summary: "the patch matrix in memory" },
   { name: "conv2d_implicit_gemm_f32", summary: "GEMM over row pointers into the image" },
   { name: "winograd_weights_f32", summary: "weights to Winograd points (plan time)" },
-  {
-    name: "conv2d_winograd_f32",
-
-    summary: "F(2,3), F(4,3) and F(6,3), transforms and GEMM fused by blocks of tiles",
-  },
-  {
-    name: "depthwise_weights_f32",
-
-    summary: "depthwise weights in blocks of 4 filters (plan time)",
-  },
+  { name: "conv2d_winograd_f32", summary: "F(2,3), F(4,3) and F(6,3), transforms and GEMM fused by blocks of tiles" },
+  { name: "depthwise_weights_f32", summary: "depthwise weights in blocks of 4 filters (plan time)" },
   { name: "conv2d_depthwise_f32", summary: "depthwise, lanes are channels, nothing copied" },
   { name: "activation_f32", summary: "an activation by element, in place where wanted" },
   { name: "binary_f32", summary: "add, sub, mul, div and prelu by element, broadcast" },
@@ -35,32 +27,14 @@ export const KERNELS = [
   { name: "avg_pool_f32", summary: "mean over windows, lanes are channels" },
   { name: "global_pool_f32", summary: "maximum or mean of contiguous channels" },
   { name: "batch_norm_f32", summary: "(x - center) * scale + shift by channel" },
-  {
-    name: "batch_norm_table_f32",
-
-    summary: "center, scale and shift of every channel (plan time)",
-  },
-  {
-    name: "batch_statistics_f32",
-
-    summary: "mean and variance of every channel, two passes in float64",
-  },
-  {
-    name: "local_response_norm_f32",
-
-    summary: "x over a power of its neighbouring channels' squares",
-  },
+  { name: "batch_norm_table_f32", summary: "center, scale and shift of every channel (plan time)" },
+  { name: "batch_statistics_f32", summary: "mean and variance of every channel, two passes in float64" },
+  { name: "local_response_norm_f32", summary: "x over a power of its neighbouring channels' squares" },
   { name: "copy_nd", summary: "strided copy of up to 8 dimensions, any element size" },
   { name: "linear_f32", summary: "fully connected, few rows, weights read in place" },
-  {
-    name: "conv_transpose_gather_f32",
-
-    summary: "columns of a transposed convolution summed by output",
-  },
+  { name: "conv_transpose_gather_f32", summary: "columns of a transposed convolution summed by output" },
   { name: "fft_weights_f32", summary: "weights to spectra (plan time)" },
-  { name: "conv2d_fft_f32", summary: "overlap-save FFT, products of spectra by GEMM" },
-  { name: "fft_depthwise_weights_f32", summary: "depthwise weights to spectra (plan time)" },
-  { name: "conv2d_fft_depthwise_f32", summary: "overlap-save FFT by channel" },
+  { name: "conv2d_fft_f32", summary: "overlap-save FFT, two tiles as one complex tile" },
 ] as const satisfies readonly KernelRow[];
 
 export type KernelName = (typeof KERNELS)[number]["name"];
@@ -146,15 +120,13 @@ export const CONV_ROWS: readonly ConvRow[] = [
     algorithm: "fft",
     summary: "overlap-save FFT: work grows with the logarithm of the kernel",
     accepts(s) {
+      const [h, w] = [extent(s.R, s.dilationH), extent(s.S, s.dilationW)];
       if (s.strideH !== 1 || s.strideW !== 1) return `stride 1, got [${s.strideH}, ${s.strideW}]`;
-      const [height, width] = [extent(s.R, s.dilationH), extent(s.S, s.dilationW)];
-      return (
-        Math.max(height, width) <= MAX_FFT / 2 || `a kernel extent of at most ${MAX_FFT / 2}, got ${height}x${width}`
-      );
+      return Math.max(h, w) <= MAX_EXTENT || `a kernel extent of at most ${MAX_EXTENT}, got ${h}x${w}`;
     },
     cost(s, rates) {
-      const { ms, spectraBytes } = fftTiling(s, rates);
-      return spectraBytes > MAX_SPECTRA_BYTES ? undefined : ms;
+      const { ms, weightBytes } = fftTiling(s, rates);
+      return weightBytes > MAX_SPECTRA_BYTES ? undefined : ms;
     },
   },
   {
@@ -166,47 +138,6 @@ export const CONV_ROWS: readonly ConvRow[] = [
     cost: (s) => (((2 * convMacs(s)) / s.M) * roundUp(s.M, 4)) / (s.M === s.C ? 22 : 3.5) / 1e6,
   },
 ];
-
-/** Largest window of the FFT; it has to hold the dilated kernel and at least as much output again. */
-const MAX_FFT = 128;
-/** Spectra of weights take size² / (R*S) times the weights: beyond this the choice table leaves FFT to who asks for it. */
-const MAX_SPECTRA_BYTES = 8 * 1024 * 1024;
-
-export interface FftTiling {
-  readonly size: number;
-  /** Pairs of tiles. */
-  readonly pairs: number;
-  readonly spectraBytes: number;
-  readonly ms: number;
-}
-
-/** The window size of least estimated work for a convolution, and that work. */
-export function fftTiling(s: ConvShape, rates: Rates): FftTiling {
-  const height = extent(s.R, s.dilationH);
-  const width = extent(s.S, s.dilationW);
-  const depthwise = s.groups === s.C;
-  let best: FftTiling | undefined;
-  for (let size = 8; size <= MAX_FFT; size *= 2) {
-    const [stepH, stepW] = [size - height + 1, size - width + 1];
-    if (stepH < 1 || stepW < 1) continue;
-    const pairs = Math.ceil((s.N * Math.ceil(s.P / stepH) * Math.ceil(s.Q / stepW)) / 2);
-    const points = size * size;
-    const transform = points * (FFT_NS.move + FFT_NS.butterfly * Math.log2(size)); // ns, one channel of a pair, one way
-    const [C, M] = [roundUp(s.C / s.groups, 4), roundUp(s.M / s.groups, 4)];
-    const spectraBytes = depthwise ? points * s.M * 8 : s.groups * points * 16 * C * M;
-    const ms = depthwise
-      ? (pairs * s.M * 2 * transform) / 1e6
-      : (pairs * s.groups * (C + M) * transform) / 1e6 +
-        gemmCost((pairs * spectraBytes) / 4, spectraBytes, 2 * C, rates);
-    if (best !== undefined && spectraBytes > MAX_SPECTRA_BYTES) break;
-    if (best === undefined || ms < best.ms) best = { size, pairs, spectraBytes, ms };
-  }
-  if (best === undefined) throw new Error("internal: no FFT size holds the kernel");
-  return best;
-}
-
-/** Nanoseconds a complex point of one channel takes: to load, multiply and store it, and for each of log2(L) stages both ways. */
-const FFT_NS = { move: 1.4, butterfly: 0.33 };
 
 /** Nanoseconds an element of the input and of the output transform takes on the reference machine. */
 const TRANSFORM_NS = { 2: [0.9, 0.3], 4: [0.95, 0.25] } as const;

@@ -1,54 +1,80 @@
-// The lowering of FFT convolution, dense and depthwise: assembly/conv-fft.ts.
+// The lowering of FFT convolution: assembly/conv-fft.ts.
+import { type FftTiling, fftTiling } from "../fft-tiling.js";
 import { ConvDesc, FftWeightsDesc } from "../gen/desc.js";
-import { fftTiling, RATES } from "../kernels.js";
-import type { Builder, Ref } from "../plan.js";
+import { RATES } from "../kernels.js";
+import type { Builder } from "../plan.js";
 import { stridesOf } from "../spec.js";
-import {
-  type Conv,
-  channelsLastImage,
-  channelsLastOutput,
-  convValues,
-  packBias,
-  reductionBlocks,
-  roundUp,
-} from "./conv-lowering.js";
+import { type Conv, channelsLastImage, channelsLastOutput, convValues, packBias, roundUp } from "./conv-lowering.js";
 
-/** Scratch for spectra of a block of pairs: as much as an L2 of 1 MB holds, but enough pairs to share the weights' spectra. */
-const SPECTRA_BYTES = 1024 * 1024;
-const LEAST_PAIRS = 4;
-const MOST_PAIRS = 48;
+/** Where frequency f of n lies after a forward transform: assembly/fft.ts. */
+function place(f: number, n: number): number {
+  if (n === 1) return 0;
+  const radix = n === 2 ? 2 : 4;
+  return ((f % radix) * n) / radix + place(Math.floor(f / radix), n / radix);
+}
 
-/** cos and sin of -2πk/L for k < L/2. */
-function twiddles(b: Builder, size: number): Ref {
-  const table = new Float32Array(size);
-  for (let k = 0; k < size / 2; k++) {
-    table[2 * k] = Math.cos((2 * Math.PI * k) / size);
-    table[2 * k + 1] = -Math.sin((2 * Math.PI * k) / size);
+/** cos, sin of 2 pi k / size, computed in float64. */
+function twiddles(size: number): Float32Array {
+  return Float32Array.from({ length: 2 * size }, (_, i) =>
+    (i % 2 ? Math.sin : Math.cos)((2 * Math.PI * (i >> 1)) / size),
+  );
+}
+
+/** Bytes from row to row of a tile. */
+function rowBytes(logW: number): number {
+  return 2 ** logW * 32 + 64;
+}
+
+/** Places of f and -f in a tile, of one of each mirrored pair; where all points are kept, every place as they lie. */
+function pointTable({ logH, logW, points }: FftTiling): Int32Array {
+  const [H, W] = [2 ** logH, 2 ** logW];
+  const table: number[] = [];
+  for (let h = 0; h < H; h++) {
+    for (let w = 0; w < W; w++) {
+      const [h2, w2] = [(H - h) % H, (W - w) % W];
+      if (points === H * W) table.push(h * rowBytes(logW) + w * 32, 0);
+      else if (h * W + w <= h2 * W + w2) {
+        for (const [i, j] of [
+          [h, w],
+          [h2, w2],
+        ] as const)
+          table.push(place(i, H) * rowBytes(logW) + place(j, W) * 32);
+      }
+    }
   }
-  return b.table(table);
+  return Int32Array.from(table);
 }
 
 export function lowerFft(b: Builder, conv: Conv): void {
   const { shape: s } = conv;
-  const { size, pairs } = fftTiling(s, RATES[b.target.variant]);
-  const points = size * size;
-  const depthwise = s.groups === s.C;
-  const image = channelsLastImage(b, conv.input, depthwise ? 1 : s.groups, [0, 0, 0, 0], depthwise ? 1 : 4);
-  const filters = depthwise ? s.M : s.M / s.groups;
+  const tiling = fftTiling(s, RATES[b.target.variant]);
+  const { logH, logW, pairs, points, block, weightBytes } = tiling;
+  const size = 2 ** (logH + logW);
+  const isDepthwise = s.groups === s.C;
+  const groups = isDepthwise ? 1 : s.groups;
   const channels = s.C / s.groups;
-  const [C, M] = [roundUp(channels, 4), roundUp(filters, 4)];
-  const twiddlesPtr = twiddles(b, size);
-  const groupBytes = depthwise ? 0 : points * 4 * C * M * 4;
-  const ref = b.constant(depthwise ? points * M * 8 : s.groups * groupBytes);
+  const filters = s.M / groups;
+  const panels = Math.ceil(filters / 8);
+  const image = channelsLastImage(b, conv.input, 1, [0, 0, 0, 0]);
+  const tables = {
+    twiddlesPtr: b.table(twiddles(2 ** Math.max(logH, logW))),
+    pointsPtr: b.table(pointTable(tiling)),
+    points,
+    tileH: logH,
+    tileW: logW,
+  };
+  const weights = { ref: b.constant(weightBytes), groupBytes: weightBytes / groups };
+  const layout = isDepthwise
+    ? { dstPairBytes: size * 64, dstHalfBytes: size * 32, dstChannelBytes: 0, dstPointBytes: 32 }
+    : { dstPairBytes: channels * 64, dstHalfBytes: 32, dstChannelBytes: 64, dstPointBytes: panels * channels * 64 };
+  const tileBytes = 2 ** logH * rowBytes(logW);
   const [sM, sC, sR, sS] = stridesOf(conv.weight.spec).map((stride) => stride * 4) as [number, number, number, number];
   b.prepare(
-    depthwise ? "fft_depthwise_weights_f32" : "fft_weights_f32",
+    "fft_weights_f32",
     FftWeightsDesc,
     {
       srcPtr: conv.weight.ref,
-      dstPtr: ref,
-      twiddlesPtr,
-      size,
+      dstPtr: weights.ref,
       filters,
       channels,
       kernelH: s.R,
@@ -59,28 +85,25 @@ export function lowerFft(b: Builder, conv: Conv): void {
       channelBytes: sC,
       kernelHBytes: sR,
       kernelWBytes: sS,
-      dstGroupBytes: groupBytes,
+      dstGroupBytes: weights.groupBytes,
+      ...layout,
+      ...tables,
+      scale: 1 / size,
     },
-    (depthwise ? 1 : s.groups) * (M / 4),
-    (points + size) * 32,
+    groups * Math.ceil(filters / 4),
+    tileBytes,
   );
   const y = channelsLastOutput(b, conv.output);
-  const blocks = reductionBlocks(b, [0], 2 * C, 2 * C);
-  const bias = packBias(b, conv.bias, s.M, depthwise ? 1 : s.groups);
-  const fit = Math.floor(SPECTRA_BYTES / (points * 8 * (C + M)));
-  const block = Math.min(pairs, Math.max(LEAST_PAIRS, Math.min(MOST_PAIRS, fit)));
-  const values = {
-    ...convValues(b, conv, image, { ref, groupBytes }, bias, blocks, y.ref),
-    tileH: Math.log2(size),
-    tileBlock: block,
-    twiddlesPtr,
-    zerosPtr: b.constant(2 * M * 4),
-  };
-  const window = 64 + (points + size) * 32;
-  if (depthwise) b.step("conv2d_fft_depthwise_f32", ConvDesc, values, pairs, window);
-  else {
-    const spectra = points * (block * 8 * (C + M) + 2 * 64);
-    b.step("conv2d_fft_f32", ConvDesc, values, pairs, window + roundUp(block * 4, 64) + spectra);
-  }
+  const values = convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, groups), undefined, y.ref);
+  // v and z, as assembly/conv-fft.ts lays them out
+  const vBytes = points * (block * roundUp(channels, 4) * 16 + 64);
+  const zBytes = points * (block * panels * 128 + 64);
+  b.step(
+    "conv2d_fft_f32",
+    ConvDesc,
+    { ...values, ...tables, tileBlock: block },
+    pairs,
+    tileBytes + (isDepthwise ? 0 : vBytes + zBytes),
+  );
   y.finish();
 }

@@ -259,6 +259,8 @@ export function convValues(
     tileBlock: 0,
     zerosPtr: NONE,
     twiddlesPtr: NONE,
+    pointsPtr: NONE,
+    points: 0,
     tileRows: b.target.tileRows,
     colBlock: 0,
     ...epilogue,
