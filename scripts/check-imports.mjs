@@ -18,7 +18,7 @@ const LAYERS = [
   { name: "tensor", files: /^tensor\.ts$/, not: ["table"] },
   { name: "plan", files: /^plan\.ts$/ },
   { name: "operators", files: /^ops\// },
-  { name: "facade", files: /^(lanewise|self-test)\.ts$/ },
+  { name: "facade", files: /^(lanewise|self-test|tune)\.ts$/ },
   { name: "model", files: /^model\// },
   {
     name: "datasets",

@@ -49,6 +49,7 @@ export type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions, PoolOptions }
 export type { SeparableConv2dOptions } from "./ops/separable-conv2d.js";
 export type { SoftmaxOptions } from "./ops/softmax.js";
 export { Plan, type PlanDescription } from "./plan.js";
+export type { Precision } from "./select.js";
 export type { Padding } from "./shape.js";
 export type { DType, MemoryFormat, TensorData, TensorSpec } from "./spec.js";
 export { Tensor } from "./tensor.js";

@@ -55,9 +55,22 @@ export interface ConvRow {
   readonly summary: string;
   /** True, or what the algorithm expects of a shape that it does not get. */
   accepts(shape: ConvShape): true | string;
+  /**
+   * Largest error on random normal data, as a share of the largest output: both binaries, 3x3 layers of 64 to 512 channels
+   * (depthwise: 3x3 to 11x11), rounded up. It grows with the square root of the terms of a sum. test/precision.test.ts holds
+   * it, and README's table, to this.
+   */
+  readonly error: number;
   /** Estimated milliseconds on the reference machine; undefined: never chosen by itself. */
   cost(shape: ConvShape, rates: Rates): number | undefined;
+  /** Chosen by itself only where it was measured to be the fastest. */
+  readonly tunedOnly?: boolean;
 }
+
+/** The error of a plain sum of float32 products: all algorithms that are the matrix product in another order of loops. */
+const SUM_ERROR = 3.5e-6;
+/** Of F(m,3). */
+const WINOGRAD_ERROR = { 2: 1.2e-6, 4: 5.5e-6, 6: 3.1e-5 } as const;
 
 /**
  * What the reference machine does (AMD EPYC, Zen 4; simd on Node 20, relaxed on Node 24): GFLOP/s of the GEMM tile, GB/s of
@@ -92,6 +105,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
   {
     algorithm: "implicit-gemm",
     summary: "GEMM over row pointers into the image, nothing copied but the padding",
+    error: SUM_ERROR,
     accepts: () => true,
     cost(s, rates) {
       const filters = s.groups * roundUp(s.M / s.groups, 8); // a panel is computed whole
@@ -106,12 +120,14 @@ export const CONV_ROWS: readonly ConvRow[] = [
   {
     algorithm: "direct",
     summary: "the seven nested loops, tiled by registers",
+    error: SUM_ERROR,
     accepts: () => true,
     cost: () => undefined,
   },
   {
     algorithm: "im2col",
     summary: "patch matrix in memory, then one matrix product",
+    error: SUM_ERROR,
     accepts: () => true,
     cost: () => undefined,
   },
@@ -119,6 +135,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
   {
     algorithm: "fft",
     summary: "overlap-save FFT: work grows with the logarithm of the kernel",
+    error: 7e-7,
     accepts(s) {
       const [h, w] = [extent(s.R, s.dilationH), extent(s.S, s.dilationW)];
       if (s.strideH !== 1 || s.strideW !== 1) return `stride 1, got [${s.strideH}, ${s.strideW}]`;
@@ -132,6 +149,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
   {
     algorithm: "depthwise",
     summary: "one group a channel: lanes are channels, nothing copied",
+    error: 5e-7,
     accepts: (s) => s.groups === s.C || `groups = C = ${s.C}, got ${s.groups}`,
     // Bound by loads, not by arithmetic: 20 to 30 GFLOP/s with and without FMA; with a multiplier, which gathers each
     // vector of channels, 3 to 4. Lanes are computed whole.
@@ -140,13 +158,16 @@ export const CONV_ROWS: readonly ConvRow[] = [
 ];
 
 /** Nanoseconds an element of the input and of the output transform takes on the reference machine. */
-const TRANSFORM_NS = { 2: [0.9, 0.3], 4: [0.95, 0.25] } as const;
+const TRANSFORM_NS = { 2: [0.9, 0.3], 4: [0.95, 0.25], 6: [0.95, 0.25] } as const;
 
 function winograd(m: 2 | 4 | 6): ConvRow {
   const n = m + 2;
   return {
     algorithm: `winograd${m}3`,
     summary: `F(${m}x${m}, 3x3), and F(${m}, 3) for 1x3 and 3x1`,
+    error: WINOGRAD_ERROR[m],
+    // Six times the error of F(4,3), and seldom much faster.
+    tunedOnly: m === 6,
     accepts(s) {
       const taps = (s.R === 3 || s.R === 1) && (s.S === 3 || s.S === 1) && s.R + s.S > 2;
       if (!taps) return `a 3x3, 1x3 or 3x1 kernel, got ${s.R}x${s.S}`;
@@ -156,8 +177,6 @@ function winograd(m: 2 | 4 | 6): ConvRow {
       return true;
     },
     cost(s, rates) {
-      // F(6,3) has 4 to 7 times the error of F(4,3) and is seldom much faster: offered, never chosen.
-      if (m === 6) return undefined;
       const [mh, mw] = [s.R === 3 ? m : 1, s.S === 3 ? m : 1];
       const points = (s.R === 3 ? n : 1) * (s.S === 3 ? n : 1);
       const tiles = s.N * Math.ceil(s.P / mh) * Math.ceil(s.Q / mw);

@@ -1,17 +1,20 @@
 // The runtime as users see it: one instance of a kernel binary, its memory, its tensors and plans.
-import { integer, knownOptions, oneOf } from "./check.js";
+import { boolean, integer, knownOptions, oneOf } from "./check.js";
 import { DisposedError, show, UnsupportedError } from "./errors.js";
+import { PRECISION_NAMES } from "./ops/conv2d.js";
 import { OPERATORS, type OperatorName, type PlanOperations } from "./ops/index.js";
 import type { Operations } from "./ops/operations.js";
 import { build, type Operator } from "./ops/operator.js";
-import { Plan } from "./plan.js";
+import { type Measure, Plan, type Planning } from "./plan.js";
 import { detectFeatures } from "./runtime/features.js";
 import { MAX_MEMORY_BYTES } from "./runtime/heap.js";
 import { Engine, type Variant } from "./runtime/instance.js";
 import { PAGE_BYTES } from "./runtime/memory.js";
+import type { Precision } from "./select.js";
 import { selfTest } from "./self-test.js";
 import { bytesOf, DTYPES, type DType, type MemoryFormat, makeSpec, type TensorData, type TensorSpec } from "./spec.js";
 import { Tensor } from "./tensor.js";
+import { tuner } from "./tune.js";
 
 export interface RuntimeOptions {
   /** Which binary: "auto" (default) takes relaxed where the engine has its instructions, "simd" gives the same bits everywhere. */
@@ -22,7 +25,14 @@ export interface RuntimeOptions {
   readonly maxBytes?: number;
   /** Threads; only 1 for now. */
   readonly threads?: number;
+  /** Of every convolution that says nothing itself: "high" keeps `algorithm: "auto"` to a documented error of at most 4e-6. */
+  readonly precision?: Precision;
+  /** Of every convolution that says nothing itself: true times algorithms on this machine; default false, a fixed table. */
+  readonly tune?: boolean;
 }
+
+/** What convolutions are chosen by when they say nothing themselves. */
+export type ChoiceDefaults = Pick<RuntimeOptions, "precision" | "tune">;
 
 export interface TensorOptions {
   readonly dtype?: DType;
@@ -55,15 +65,25 @@ export class Runtime {
   readonly plan: PlanOperations;
   readonly #reason: string;
   readonly #maxBytes: number;
+  readonly #defaults: ChoiceDefaults;
+  readonly #measures: () => Measure;
   readonly #plans = new Set<Plan>();
   readonly #tensors = new Set<Tensor>();
   #disposed = false;
 
   /** Internal: use createRuntime(). */
-  constructor(engine: Engine, reason: string, maxBytes: number) {
+  constructor(
+    engine: Engine,
+    reason: string,
+    maxBytes: number,
+    defaults: ChoiceDefaults = {},
+    measures = tuner(engine, maxBytes),
+  ) {
     this.engine = engine;
     this.#reason = reason;
     this.#maxBytes = maxBytes;
+    this.#defaults = defaults;
+    this.#measures = measures;
     const planners = Object.values(OPERATORS).map((operator) => [
       operator.name,
       (args: Record<string, unknown>) => this.#planByName(operator as unknown as Operator, args),
@@ -152,6 +172,11 @@ export class Runtime {
     this.dispose();
   }
 
+  /** Internal: what one plan, or one model with defaults of its own, is planned by. */
+  planning(own: ChoiceDefaults = {}): Planning {
+    return { ...this.engine.target, ...choiceDefaults(own, this.#defaults), measure: this.#measures() };
+  }
+
   /** Internal: tensors and plans report their end here. */
   release(tensor: Tensor): boolean {
     this.engine.heap.allocator.free(tensor.ptr);
@@ -191,7 +216,7 @@ export class Runtime {
       inputs,
       params.map((tensor) => tensor?.spec),
       options,
-      this.engine.target,
+      this.planning(),
     );
     const plan = new Plan(this, builder, params);
     this.#plans.add(plan);
@@ -269,6 +294,14 @@ export function requireRuntime(value: unknown): asserts value is Runtime {
   if (value.disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
 }
 
+/** Checked; what is not given, from `otherwise`. */
+function choiceDefaults(given: ChoiceDefaults, otherwise: ChoiceDefaults = {}): Required<ChoiceDefaults> {
+  return {
+    precision: oneOf("precision", given.precision ?? otherwise.precision ?? "default", PRECISION_NAMES),
+    tune: boolean("tune", given.tune ?? otherwise.tune ?? false),
+  };
+}
+
 function dtypeOf(data: unknown): DType {
   if (Array.isArray(data)) return "float32";
   const found = (Object.keys(DTYPES) as DType[]).find((dtype) => data instanceof DTYPES[dtype]);
@@ -310,10 +343,11 @@ async function compile(wasm: NonNullable<RuntimeOptions["wasm"]>): Promise<WebAs
 /** createRuntime for an entry that loads its binaries with `load`. */
 export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => Promise<Runtime> {
   return async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
-    knownOptions("runtime options", options, ["variant", "wasm", "maxBytes", "threads"]);
+    knownOptions("runtime options", options, ["variant", "wasm", "maxBytes", "threads", "precision", "tune"]);
     const asked = oneOf("variant", options.variant ?? "auto", ["auto", "simd", "relaxed"]);
     const maxBytes = integer("maxBytes", options.maxBytes ?? MAX_MEMORY_BYTES, PAGE_BYTES, MAX_MEMORY_BYTES);
     integer("threads", options.threads ?? 1, 1, 1);
+    const defaults = choiceDefaults(options);
     const features = detectFeatures();
     if (!features.simd) throw new UnsupportedError(`"engine" expected WebAssembly SIMD, got an engine without it`);
 
@@ -323,7 +357,7 @@ export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => P
         throw new UnsupportedError(`"wasm" expected the ${asked} binary, got ${engine.variant}`);
       }
       selfTest(engine);
-      return new Runtime(engine, "binary given by the caller", maxBytes);
+      return new Runtime(engine, "binary given by the caller", maxBytes, defaults);
     }
     if (asked === "relaxed" && !features.relaxed) {
       throw new UnsupportedError(`"variant" expected an engine with relaxed SIMD, got one without it`);
@@ -332,16 +366,16 @@ export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => P
       const engine = new Engine(await load("relaxed"), maxBytes);
       try {
         selfTest(engine);
-        return new Runtime(engine, asked === "auto" ? "the engine has relaxed SIMD" : "asked for", maxBytes);
+        return new Runtime(engine, asked === "auto" ? "the engine has relaxed SIMD" : "asked for", maxBytes, defaults);
       } catch (error) {
         if (asked !== "auto") throw error;
         const simd = new Engine(await load("simd"), maxBytes);
         selfTest(simd);
-        return new Runtime(simd, `fell back from relaxed: ${(error as Error).message}`, maxBytes);
+        return new Runtime(simd, `fell back from relaxed: ${(error as Error).message}`, maxBytes, defaults);
       }
     }
     const engine = new Engine(await load("simd"), maxBytes);
     selfTest(engine);
-    return new Runtime(engine, asked === "simd" ? "asked for" : "the engine has no relaxed SIMD", maxBytes);
+    return new Runtime(engine, asked === "simd" ? "asked for" : "the engine has no relaxed SIMD", maxBytes, defaults);
   };
 }

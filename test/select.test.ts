@@ -39,14 +39,14 @@ describe.each(VARIANTS)("select for %s", (variant) => {
 
   it("says why", () => {
     expect(select(shape(64, 56, 64, 3), variant).reason).toMatch(/least estimated cost: .* ms against .* ms for /);
-    expect(select(shape(64, 56, 64, 3), variant, "direct").reason).toBe("asked for");
+    expect(select(shape(64, 56, 64, 3), variant, { algorithm: "direct" }).reason).toBe("asked for");
   });
 
   it("answers every row that accepts a shape, and refuses the others", () => {
     const s = shape(64, 56, 64, 5, { stride: 2 });
     for (const row of CONV_ROWS) {
-      if (row.accepts(s) === true) expect(select(s, variant, row.algorithm).row).toBe(row);
-      else expect(() => select(s, variant, row.algorithm)).toThrow(UnsupportedError);
+      if (row.accepts(s) === true) expect(select(s, variant, { algorithm: row.algorithm }).row).toBe(row);
+      else expect(() => select(s, variant, { algorithm: row.algorithm })).toThrow(UnsupportedError);
     }
   });
 });

@@ -7,7 +7,8 @@ import { integer, knownOptions, sameShape } from "../check.js";
 import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../errors.js";
 import { type Runtime, requireRuntime } from "../lanewise.js";
 import { isChannelsLast } from "../ops/conv-lowering.js";
-import type { Program } from "../plan.js";
+import type { Planning, Program } from "../plan.js";
+import type { Precision } from "../select.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData } from "../spec.js";
 import { Tensor, type TensorOwner } from "../tensor.js";
 import type { GraphData } from "./graph.js";
@@ -21,6 +22,13 @@ export interface ModelOptions {
   readonly maxBytes?: number;
   /** Most multiply-accumulates of one run. Default: any number. */
   readonly maxMacs?: number;
+  /** Of its convolutions that say nothing themselves; default: the runtime's. */
+  readonly precision?: Precision;
+  /**
+   * Of its convolutions that say nothing themselves; default: the runtime's. Where the fastest need more memory than there
+   * is, all are chosen as if it were false.
+   */
+  readonly tune?: boolean;
 }
 
 /** An input or output of a model; memoryFormat is how it lies in the arena, which model.input() and output() show. */
@@ -37,13 +45,25 @@ export interface ModelTensor {
  * maxBytes, and the operators' own errors with the layer's name in front; nothing stays allocated then.
  */
 export function createModel(runtime: Runtime, graph: GraphData, weights: Weights, options: ModelOptions = {}): Model {
-  knownOptions("model options", options, ["maxBytes", "maxMacs"]);
+  knownOptions("model options", options, ["maxBytes", "maxMacs", "precision", "tune"]);
   const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);
-  const plan = planModel(graph, (name) => specOf(weightOf(weights, name), name), runtime.engine.target);
-  const { totalBytes, macs } = plan.report;
+  const planning = runtime.planning(options);
+  const planWith = (target: Planning) => planModel(graph, (name) => specOf(weightOf(weights, name), name), target);
+  // By the table first: nothing runs before the graph and its MACs are accepted.
+  let isTuned = false;
+  const measure = () => {
+    isTuned = true;
+    return "the fastest do not fit in memory together";
+  };
+  const byTable = planWith({ ...planning, measure });
+  const { macs } = byTable.report;
   if (macs > maxMacs) throw new ModelError(`"maxMacs" expected at least ${macs} for this model, got ${maxMacs}`);
+  const tuned = isTuned ? planWith(planning) : byTable;
+  const { maxBytes: most, bytesInUse } = runtime.report();
+  const plan = tuned.report.totalBytes <= Math.min(maxBytes, most - bytesInUse) ? tuned : byTable;
+  const { totalBytes } = plan.report;
   if (totalBytes > maxBytes)
     throw new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${maxBytes}`);
   return new Model(runtime, plan, weights);

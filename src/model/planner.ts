@@ -1,12 +1,11 @@
 // A graph and the shapes of its weights, planned completely before anything is allocated: every layer lowered, memory
-// formats chosen, every byte and every multiply-accumulate counted. Pure.
+// formats chosen, every byte and every multiply-accumulate counted. Pure, but for what target.measure may be asked.
 import { type Shape, sameShape } from "../check.js";
 import { ModelError, show } from "../errors.js";
 import { isChannelsLast } from "../ops/conv-lowering.js";
 import { OPERATORS } from "../ops/index.js";
 import { build, type Operator } from "../ops/operator.js";
-import { Builder } from "../plan.js";
-import type { Target } from "../runtime/instance.js";
+import { Builder, type Planning } from "../plan.js";
 import { Allocator } from "../runtime/memory.js";
 import { bytesOf, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
 import { type ArenaPlan, type Lifetime, planArena } from "./arena.js";
@@ -82,7 +81,7 @@ interface Lowered {
 }
 
 /** Plans a graph. specOf answers a weight's spec, or throws. Throws ModelError for a graph that does not hold together. */
-export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec, target: Target): ModelPlan {
+export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec, target: Planning): ModelPlan {
   checkGraph(graph);
   const items: Item[] = [];
   const named = new Map<string, number>();
@@ -265,7 +264,7 @@ export function countOf(shape: Shape): number {
 }
 
 /** The same tensor in another memory format. */
-function formatChange(from: TensorSpec, to: TensorSpec, target: Target): Builder {
+function formatChange(from: TensorSpec, to: TensorSpec, target: Planning): Builder {
   const { memoryFormat } = to;
   const builder = build(OPERATORS.toMemoryFormat as unknown as Operator, [from], [], { memoryFormat }, target);
   builder.algorithm = memoryFormat;
@@ -273,7 +272,7 @@ function formatChange(from: TensorSpec, to: TensorSpec, target: Target): Builder
 }
 
 /** The same layer without its steps. */
-function viewOf(full: Builder, inputs: readonly TensorSpec[], target: Target): Builder {
+function viewOf(full: Builder, inputs: readonly TensorSpec[], target: Planning): Builder {
   const view = new Builder(full.op, inputs, [], target);
   for (const { spec } of full.outputs) view.output(spec);
   view.algorithm = "view";

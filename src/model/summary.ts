@@ -15,6 +15,8 @@ export interface LayerRow {
   readonly algorithm: string;
   /** Why this algorithm. */
   readonly reason: string;
+  /** The algorithm's documented error, of convolutions. */
+  readonly error?: number;
   readonly outputShape: Shape;
   /** Multiply-accumulates by the layer's definition. */
   readonly macs: number;
@@ -60,7 +62,7 @@ export function summarize(runtime: Runtime, graph: GraphData, weights?: Weights)
     return makeSpec(shape, "float32", "contiguous", name);
   };
   const lookUp = (name: string) => (weights === undefined ? declared(name) : specOf(weightOf(weights, name), name));
-  return summaryOf(planModel(graph, lookUp, runtime.engine.target));
+  return summaryOf(planModel(graph, lookUp, runtime.planning()));
 }
 
 export function summaryOf(plan: ModelPlan): Summary {
@@ -84,7 +86,7 @@ export function profileOf(plan: ModelPlan, microseconds: readonly number[]): Pro
 }
 
 function rowOf(plan: ModelPlan, { node, builder }: PlannedStep, counted: Set<string>): LayerRow {
-  const { algorithm, reason, output, macs } = builder.describe();
+  const { algorithm, reason, error, output, macs } = builder.describe();
   let parameters = 0;
   let bytes = keptBytes(builder);
   for (const name of [...(node?.params ?? []), ...(node?.inputs ?? [])]) {
@@ -100,6 +102,7 @@ function rowOf(plan: ModelPlan, { node, builder }: PlannedStep, counted: Set<str
     op: builder.op,
     algorithm,
     reason,
+    ...(error !== undefined && { error }),
     outputShape: output,
     macs,
     ungroupedMacs: macs * groups,

@@ -3,6 +3,7 @@ import { integer } from "../check.js";
 import { show } from "../errors.js";
 import type { ConvAlgorithm } from "../kernels.js";
 import type { Operand } from "../plan.js";
+import type { Precision } from "../select.js";
 import type { Padding } from "../shape.js";
 import type { Activation } from "./activation.js";
 import { lowerConv } from "./conv2d.js";
@@ -18,6 +19,9 @@ export interface Conv1dOptions {
   readonly groups?: number;
   readonly activation?: Activation;
   readonly algorithm?: ConvAlgorithm | "auto";
+  /** As conv2d's. */
+  readonly precision?: Precision;
+  readonly tune?: boolean;
 }
 
 function sides(padding: unknown): Padding | undefined {
@@ -42,13 +46,13 @@ export const conv1d = defineOperator({
   inputs: ["input"],
   params: ["weight", "bias"],
   required: 1,
-  options: ["stride", "padding", "dilation", "groups", "activation", "algorithm"],
+  options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "tune"],
   lower(b, options: Conv1dOptions) {
     const [input] = b.inputs as [Operand];
     const [weight, bias] = b.params as [Operand, Operand | undefined];
     requireRank("input", input.spec, 3, "[N, C, L]");
     requireRank("weight", weight.spec, 3, "[M, C/groups, K]");
-    const { groups, activation, algorithm } = options;
+    const { groups, activation, algorithm, precision, tune } = options;
     const done = lowerConv(
       b,
       { input: asImage(input), weight: asImage(weight), bias },
@@ -59,11 +63,14 @@ export const conv1d = defineOperator({
         groups,
         activation,
         algorithm,
+        precision,
+        tune,
       },
       ([N, M, , Q]) => asImage(b.output(outputSpec([N, M, Q], input.spec))),
     );
     b.algorithm = done.algorithm;
     b.reason = done.reason;
+    b.error = done.error;
     b.macs = done.macs;
   },
 });

@@ -1,8 +1,8 @@
 // 2-D convolution (cross-correlation, as the field calls it): y[n,m,p,q] = bias[m] + sum x[n,c,pU+r,qU+s] * w[m,c,r,s].
-import { oneOf, type Pair } from "../check.js";
+import { boolean, oneOf, type Pair } from "../check.js";
 import { CONV_ALGORITHMS, type ConvAlgorithm } from "../kernels.js";
 import type { Builder, Operand } from "../plan.js";
-import { select } from "../select.js";
+import { PRECISIONS, type Precision, select } from "../select.js";
 import { convMacs, convShape, type Padding } from "../shape.js";
 import { type Activation, epilogue } from "./activation.js";
 import { LOWERINGS } from "./conv-algorithms.js";
@@ -21,25 +21,50 @@ export interface Conv2dOptions {
   readonly activation?: Activation;
   /** Which kernel computes it; default "auto": the least estimated cost. */
   readonly algorithm?: ConvAlgorithm | "auto";
+  /** "high" keeps "auto" to algorithms with a documented error of at most 4e-6 (describe().error); default: the runtime's. */
+  readonly precision?: Precision;
+  /**
+   * "auto" takes what is fastest on this machine: when it is planned, the likely algorithms are timed, some tens of
+   * milliseconds for each shape that this runtime has not met before; default: the runtime's.
+   */
+  readonly tune?: boolean;
 }
 
 const ALGORITHMS = ["auto", ...CONV_ALGORITHMS] as const;
+export const PRECISION_NAMES = Object.keys(PRECISIONS) as Precision[];
 
-/** A convolution of rank-4 operands into the operand that `place` makes for [N, M, P, Q]. Answers algorithm, reason, MACs. */
+/** What a convolution was lowered to. */
+export interface LoweredConv {
+  readonly algorithm: ConvAlgorithm;
+  readonly reason: string;
+  readonly error: number;
+  readonly macs: number;
+  readonly output: Operand;
+}
+
+/** A convolution of rank-4 operands into the operand that `place` makes for [N, M, P, Q]. */
 export function lowerConv(
   b: Builder,
   { input, weight, bias }: { readonly input: Operand; readonly weight: Operand; readonly bias: Operand | undefined },
   options: Conv2dOptions,
   place: (shape: readonly [number, number, number, number]) => Operand,
-): { readonly algorithm: ConvAlgorithm; readonly reason: string; readonly macs: number; readonly output: Operand } {
+): LoweredConv {
   const shape = convShape(input.spec.shape, weight.spec.shape, options);
   if (bias) requireShape("bias", bias.spec, [shape.M]);
   const algorithm = oneOf("algorithm", options.algorithm ?? "auto", ALGORITHMS);
-  const { row, reason } = select(shape, b.target.variant, algorithm);
+  const precision = oneOf("precision", options.precision ?? b.target.precision ?? "default", PRECISION_NAMES);
+  const tune = boolean("tune", options.tune ?? b.target.tune ?? false);
   const end = epilogue(options.activation);
   const output = place([shape.N, shape.M, shape.P, shape.Q]);
+  const problem = { shape, input: input.spec, weight: weight.spec, output: output.spec };
+  const measure = tune ? b.target.measure : undefined;
+  const { row, reason } = select(shape, b.target.variant, {
+    algorithm,
+    precision,
+    measure: measure && ((candidates) => measure(problem, candidates)),
+  });
   LOWERINGS[row.algorithm](b, { shape, input, weight, bias, output, epilogue: end });
-  return { algorithm: row.algorithm, reason, macs: convMacs(shape), output };
+  return { algorithm: row.algorithm, reason, error: row.error, macs: convMacs(shape), output };
 }
 
 export const conv2d = defineOperator({
@@ -47,7 +72,7 @@ export const conv2d = defineOperator({
   inputs: ["input"],
   params: ["weight", "bias"],
   required: 1,
-  options: ["stride", "padding", "dilation", "groups", "activation", "algorithm"],
+  options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "tune"],
   lower(b, options: Conv2dOptions) {
     const [input] = b.inputs as [Operand];
     const [weight, bias] = b.params as [Operand, Operand | undefined];
@@ -56,6 +81,7 @@ export const conv2d = defineOperator({
     const done = lowerConv(b, { input, weight, bias }, options, (shape) => b.output(outputSpec(shape, input.spec)));
     b.algorithm = done.algorithm;
     b.reason = done.reason;
+    b.error = done.error;
     b.macs = done.macs;
   },
 });

@@ -2,8 +2,7 @@
 // models all go through `lower`: the one place for validation, shape inference and the choice of algorithm.
 import { knownOptions, type Shape } from "../check.js";
 import { ShapeError, show, UnsupportedError } from "../errors.js";
-import { Builder } from "../plan.js";
-import type { Target } from "../runtime/instance.js";
+import { Builder, type Planning } from "../plan.js";
 import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
 import type { Tensor } from "../tensor.js";
 
@@ -49,7 +48,7 @@ export function build(
   inputs: readonly TensorSpec[],
   params: readonly (TensorSpec | undefined)[],
   options: object,
-  target: Target,
+  target: Planning,
 ): Builder {
   knownOptions(`${operator.name} options`, options, operator.options);
   if (operator.variadic ? inputs.length < 1 : inputs.length !== operator.inputs.length) {

@@ -3,6 +3,7 @@
 import type { Pair } from "../check.js";
 import { ShapeError, show } from "../errors.js";
 import type { Operand } from "../plan.js";
+import type { Precision } from "../select.js";
 import type { Padding } from "../shape.js";
 import { bytesOf, makeSpec } from "../spec.js";
 import type { Activation } from "./activation.js";
@@ -20,6 +21,9 @@ export interface SeparableConv2dOptions {
   readonly depthwiseActivation?: Activation;
   /** After both; default none. */
   readonly activation?: Activation;
+  /** Of both halves, as conv2d's. */
+  readonly precision?: Precision;
+  readonly tune?: boolean;
 }
 
 export const separableConv2d = defineOperator({
@@ -27,7 +31,7 @@ export const separableConv2d = defineOperator({
   inputs: ["input"],
   params: ["depthwiseWeight", "pointwiseWeight", "bias", "depthwiseBias"],
   required: 2,
-  options: ["stride", "padding", "dilation", "depthwiseActivation", "activation"],
+  options: ["stride", "padding", "dilation", "depthwiseActivation", "activation", "precision", "tune"],
   lower(b, options: SeparableConv2dOptions) {
     const [input] = b.inputs as [Operand];
     const [depthwise, pointwise, bias, depthwiseBias] = b.params as [
@@ -44,11 +48,11 @@ export const separableConv2d = defineOperator({
     const M = requireRank("pointwiseWeight", pointwise.spec, 4, "[M, kC, 1, 1]")[0] as number;
     requireShape("pointwiseWeight", pointwise.spec, [M, wide, 1, 1]);
     if (depthwiseBias) requireShape("depthwiseBias", depthwiseBias.spec, [wide]);
-    const { stride, padding, dilation } = options;
+    const { stride, padding, dilation, precision, tune } = options;
     const first = lowerConv(
       b,
       { input, weight: depthwise, bias: depthwiseBias },
-      { stride, padding, dilation, groups: C, activation: options.depthwiseActivation },
+      { stride, padding, dilation, groups: C, activation: options.depthwiseActivation, precision, tune },
       (shape) => {
         const spec = makeSpec(shape, "float32", "channelsLast", "output");
         return { spec, ref: b.workspace(bytesOf(spec)) };
@@ -57,11 +61,12 @@ export const separableConv2d = defineOperator({
     const second = lowerConv(
       b,
       { input: first.output, weight: pointwise, bias },
-      { activation: options.activation },
+      { activation: options.activation, precision, tune },
       (shape) => b.output(outputSpec(shape, input.spec)),
     );
     b.algorithm = `${first.algorithm} + ${second.algorithm}`;
     b.reason = `depthwise: ${first.reason}; pointwise: ${second.reason}`;
+    b.error = Math.max(first.error, second.error);
     b.macs = first.macs + second.macs;
   },
 });

@@ -1,4 +1,5 @@
 // One linear memory with its allocator, and views of it that are rebuilt after growth.
+import { OutOfMemoryError } from "../errors.js";
 import type { DType, TensorData } from "../spec.js";
 import { DTYPES } from "../spec.js";
 import { Allocator, PAGE_BYTES } from "./memory.js";
@@ -17,7 +18,11 @@ export class Heap {
 
   constructor(maxBytes: number) {
     const maximum = Math.floor(maxBytes / PAGE_BYTES);
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum });
+    try {
+      this.memory = new WebAssembly.Memory({ initial: 1, maximum });
+    } catch (cause) {
+      throw new OutOfMemoryError(`"maxBytes" expected what the engine can reserve, got ${maxBytes}`, { cause });
+    }
     this.allocator = new Allocator(this.memory, BASE, maximum * PAGE_BYTES);
     this.#i32 = new Int32Array(this.memory.buffer);
     this.#f32 = new Float32Array(this.memory.buffer);

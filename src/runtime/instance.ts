@@ -32,7 +32,10 @@ export class Engine {
   readonly kernels: Kernels;
   readonly target: Target;
 
-  constructor(module: WebAssembly.Module, maxBytes: number) {
+  constructor(
+    readonly module: WebAssembly.Module,
+    maxBytes: number,
+  ) {
     this.heap = new Heap(maxBytes);
     const imports = WebAssembly.Module.imports(module).map((entry) => `${entry.module}.${entry.name}`);
     if (imports.some((name) => name !== "env.memory")) {
