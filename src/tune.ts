@@ -17,23 +17,27 @@ const TURNS = 8;
 const LEAST_TURNS = 3;
 /** No further turns when a convolution has taken so long. */
 const BUDGET_MS = 100;
-/** A clock that ticks more slowly, or not within so many readings (about 3 ms), measures nothing. workerd's stands still. */
+/** A clock that ticks more slowly, or not within so many readings (10 ms), measures nothing. Cloudflare's stands still. */
 const MOST_TICK_MS = 2;
-const READINGS = 50_000;
+const READINGS = 100_000;
 
 type Clock = () => number;
 type Programs = ReadonlyMap<ConvAlgorithm, Program>;
 /** Answers the least milliseconds of a run of each. */
 export type Stopwatch = (programs: Programs, now: Clock, tick: number) => ReadonlyMap<ConvAlgorithm, number>;
 
-/** Milliseconds from one reading to the next that differs; Infinity where none does. */
+/** Milliseconds from one reading to the next that differs, the least of three, since one may be a pause; Infinity: none does. */
 function tickOf(now: Clock): number {
-  const start = now();
-  for (let i = 0; i < READINGS; i++) {
-    const ms = now() - start;
-    if (ms > 0) return ms;
+  let tick = Infinity;
+  let last = now();
+  for (let i = 0, changes = 0; i < READINGS && changes < 3; i++) {
+    const time = now();
+    if (time === last) continue;
+    tick = Math.min(tick, time - last);
+    last = time;
+    changes++;
   }
-  return Infinity;
+  return tick;
 }
 
 const timeInTurns: Stopwatch = (programs, now, tick) => {

@@ -146,6 +146,15 @@ describe("tune", () => {
     expect(measured).toEqual([]);
   });
 
+  it.each([
+    [1, "fastest measured"],
+    [100, "the clock is too coarse"],
+  ])("measures by a clock of %d ms a tick or not: %s", (tick, expected) => {
+    let readings = 0;
+    using rt = runtime({ now: () => Math.floor(readings++ / 5_000) * tick + (readings > 100 ? 50 : 0) }); // one pause
+    expect(planned(rt).reason.startsWith(expected)).toBe(true);
+  });
+
   it("reaches eager calls, conv1d and both halves of separableConv2d", () => {
     using rt = runtime({ defaults: { tune: true } });
     forced.winograd23 = 1;

@@ -85,6 +85,16 @@ async function reading(rt) {
   return { right, of: shape[0], hash: hashOf(logits) };
 }
 
+/** Why a tuned plan has its algorithm. */
+function tuned(rt) {
+  const weight = rt.zeros([16, 16, 3, 3]);
+  const plan = rt.plan.conv2d({ input: [1, 16, 14, 14], weight, tune: true });
+  const { reason } = plan.describe();
+  plan.dispose();
+  weight.dispose();
+  return reason;
+}
+
 function refusals(rt) {
   const refuses = (act, type) => {
     try {
@@ -126,6 +136,7 @@ export async function golden(variants = ["auto", "simd"]) {
     const { memoryBytes } = rt.report();
     for (let i = 0; i < 20; i++) convolutions(rt);
     await reading(rt);
+    const choice = tuned(rt);
     refusals(rt);
     const report = rt.report();
     assert(report.memoryBytes === memoryBytes, `memory grew from ${memoryBytes}: ${JSON.stringify(report)}`);
@@ -134,7 +145,7 @@ export async function golden(variants = ["auto", "simd"]) {
       `leak: ${JSON.stringify(report)}`,
     );
     rt.dispose();
-    results.push({ report, hashes: { ...hashes, lenet5: lenet.hash }, lenet });
+    results.push({ report, hashes: { ...hashes, lenet5: lenet.hash }, lenet, choice });
   }
   return results;
 }
