@@ -1,6 +1,7 @@
 // The parts of onnx.proto3 that describe a network, read with pbf; field numbers as in the ONNX specification. Nothing is
 // interpreted here: names, numbers and bytes as they stand in the file. A file that ends too soon or nests too deep is refused.
 import { PbfReader } from "pbf";
+import { asBytes } from "../check.js";
 import { ModelError } from "../errors.js";
 
 export interface TensorProto {
@@ -299,7 +300,7 @@ function readModel(tag: number, m: Writable<ModelProto>, r: Reader): void {
 
 function parse<T>(what: string, bytes: Uint8Array, read: (tag: number, into: T, r: Reader) => void, into: T): T {
   try {
-    const reader = new Reader(bytes);
+    const reader = new Reader(asBytes(bytes)); // a Buffer's slice() would not copy
     return reader.fields(read, into, bytes.length);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);

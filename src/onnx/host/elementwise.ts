@@ -1,0 +1,330 @@
+// Operators by element, with NumPy broadcasting. Formulas are those of the ONNX operator specification.
+import { ModelError, UnsupportedError } from "../../errors.js";
+import { type Context, type HostOp, need } from "./context.js";
+import {
+  broadcast,
+  broadcastShape,
+  cast,
+  type ElementType,
+  elementType,
+  type HostTensor,
+  isBig,
+  isFloat,
+  make,
+  roundToEven,
+  settle,
+  toNumbers,
+} from "./tensor.js";
+
+type Any = number | bigint;
+
+/** f over numbers, or over bigints where the type has 64 bits. */
+export function map(t: HostTensor, f: (x: number) => number, big?: (x: bigint) => bigint): HostTensor {
+  const out = make(t.type, t.shape);
+  const from = t.data as ArrayLike<Any>;
+  const to = out.data as unknown as Any[];
+  if (isBig(t.type)) {
+    const g = big ?? ((x: bigint) => BigInt(Math.trunc(f(Number(x)))));
+    for (let i = 0; i < from.length; i++) to[i] = g(from[i] as bigint);
+  } else for (let i = 0; i < from.length; i++) to[i] = f(from[i] as number);
+  return settle(out);
+}
+
+/** f over pairs that broadcast. */
+function combine(
+  a: HostTensor,
+  b: HostTensor,
+  type: ElementType,
+  f: (x: never, y: never) => Any | boolean,
+): HostTensor {
+  const shape = broadcastShape(a.shape, b.shape);
+  const x = broadcast(a, shape).data as ArrayLike<Any>;
+  const y = broadcast(b, shape).data as ArrayLike<Any>;
+  const out = make(type, shape);
+  const to = out.data as unknown as Any[];
+  const g = f as (x: Any, y: Any) => Any;
+  for (let i = 0; i < to.length; i++) to[i] = g(x[i] as Any, y[i] as Any) as number;
+  return settle(out);
+}
+
+/** Operator sets before 7 align the second operand at an axis, or at the end, and only where `broadcast` is set. */
+function aligned(c: Context, a: HostTensor, b: HostTensor): HostTensor {
+  if (c.opset >= 7 || !c.has("axis") || c.int("broadcast", 0) === 0) return b;
+  const axis = c.axis("axis", c.int("axis", 0), a.shape.length);
+  const after = a.shape.length - axis - b.shape.length;
+  if (after < 0) throw new ModelError(`"axis" expected room for ${b.shape.length} axes, got ${axis}`);
+  return { ...b, shape: [...b.shape, ...new Array<number>(after).fill(1)] };
+}
+
+function same(a: HostTensor, b: HostTensor): void {
+  if (a.type !== b.type) throw new ModelError(`"${a.type}" expected two operands of one type, got ${b.type}`);
+}
+
+function arithmetic(f: (x: number, y: number) => number, big: (x: bigint, y: bigint) => bigint): HostOp {
+  return (c, first, second) => {
+    const a = need(first, "A");
+    const b = aligned(c, a, need(second, "B"));
+    same(a, b);
+    return combine(a, b, a.type, (isBig(a.type) ? big : f) as never);
+  };
+}
+
+function compare(f: (x: Any, y: Any) => boolean): HostOp {
+  return (c, first, second) => {
+    const a = need(first, "A");
+    const b = aligned(c, a, need(second, "B"));
+    same(a, b);
+    return combine(a, b, "bool", f as never);
+  };
+}
+
+function unary(f: (x: number) => number, big?: (x: bigint) => bigint): HostOp {
+  return (_, x) => map(need(x, "X"), f, big);
+}
+
+/** A function of one number with attributes. */
+function shaped(make: (c: Context) => (x: number) => number): HostOp {
+  return (c, x) => map(need(x, "X"), make(c));
+}
+
+function fold(f: (x: Any, y: Any) => Any): HostOp {
+  return (_, ...all) =>
+    all.slice(1).reduce<HostTensor>(
+      (a, b) => {
+        same(a, need(b, "data"));
+        return combine(a, b as HostTensor, a.type, f as never);
+      },
+      need(all[0], "data"),
+    );
+}
+
+const larger = (x: Any, y: Any): Any => (x !== x || x > y ? x : y);
+const smaller = (x: Any, y: Any): Any => (x !== x || x < y ? x : y);
+export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+export const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+/** Error function: series below 2, continued fraction above; to 1e-15 (Abramowitz and Stegun 7.1.6 and 7.1.14). */
+export function erf(x: number): number {
+  const a = Math.abs(x);
+  if (a >= 6) return Math.sign(x);
+  let value: number;
+  if (a < 2) {
+    let term = a;
+    value = a;
+    for (let n = 1; Math.abs(term) > 1e-17 * value; n++) {
+      term *= (2 * a * a) / (2 * n + 1);
+      value += term;
+    }
+    value *= (2 / Math.sqrt(Math.PI)) * Math.exp(-a * a);
+  } else {
+    let fraction = 0;
+    for (let n = 60; n > 0; n--) fraction = n / 2 / (a + fraction);
+    value = 1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction);
+  }
+  return x < 0 ? -value : value;
+}
+
+/** The remainder with the sign of the divisor; 64-bit types too. */
+function floorMod(x: number, y: number): number {
+  const r = x % y;
+  return r !== 0 && r < 0 !== y < 0 ? r + y : r;
+}
+
+function power(first: HostTensor, second: HostTensor): HostTensor {
+  const type = first.type;
+  const a = isBig(type) ? cast(first, "float64") : first;
+  const b = isBig(second.type) ? cast(second, "float64") : second;
+  const out = combine(a, b, isBig(type) ? "float64" : type, ((x: number, y: number) => x ** y) as never);
+  return cast(out, type);
+}
+
+const clip: HostOp = (c, input, low, high) => {
+  const x = need(input, "input");
+  const bound = (t: HostTensor | undefined, name: string): Any | undefined => {
+    if (t !== undefined) return t.data[0];
+    return c.has(name) ? c.float(name, 0) : undefined;
+  };
+  const min = bound(low, "min");
+  const max = bound(high, "max");
+  const clamp = (v: Any): Any => {
+    const raised = min !== undefined && v < min ? min : v;
+    return max !== undefined && raised > max ? max : raised;
+  };
+  return map(x, clamp as (x: number) => number, clamp as (x: bigint) => bigint);
+};
+
+const prelu: HostOp = (c, input, weight) => {
+  const x = need(input, "X");
+  let slope = need(weight, "slope");
+  // Before operator set 7 a slope of one axis runs along the channels.
+  if (c.opset < 7 && slope.shape.length === 1 && x.shape.length > 1) {
+    slope = { ...slope, shape: [slope.data.length, ...new Array<number>(x.shape.length - 2).fill(1)] };
+  }
+  return combine(x, slope, x.type, (isBig(x.type) ? (v: bigint, s: bigint) => (v < 0n ? v * s : v) : (v: number, s: number) => (v < 0 ? v * s : v)) as never);
+};
+
+const where: HostOp = (_, condition, first, second) => {
+  const [test, a, b] = [need(condition, "condition"), need(first, "X"), need(second, "Y")];
+  same(a, b);
+  const shape = broadcastShape(test.shape, a.shape, b.shape);
+  const out = make(a.type, shape);
+  const to = out.data as unknown as Any[];
+  const [t, x, y] = [test, a, b].map((v) => broadcast(v, shape).data as ArrayLike<Any>) as [ArrayLike<Any>, ArrayLike<Any>, ArrayLike<Any>];
+  for (let i = 0; i < to.length; i++) to[i] = (t[i] ? x[i] : y[i]) as Any;
+  return out;
+};
+
+const shift: HostOp = (c, a, b) => {
+  const left = c.oneOf("direction", "", ["LEFT", "RIGHT"]) === "LEFT";
+  const x = need(a, "X");
+  return combine(x, need(b, "Y"), x.type, (isBig(x.type)
+    ? (v: bigint, n: bigint) => (left ? v << n : v >> n)
+    : (v: number, n: number) => (left ? v * 2 ** n : Math.floor(v / 2 ** n))) as never);
+};
+
+const gelu: HostOp = (c, x) =>
+  map(
+    need(x, "X"),
+    c.oneOf("approximate", "none", ["none", "tanh"]) === "tanh"
+      ? (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3)))
+      : (v) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
+  );
+
+const castTo: HostOp = (c, x) => cast(need(x, "input"), elementType(c.int("to", 0), "to"));
+const castLike: HostOp = (_, x, like) => cast(need(x, "input"), need(like, "target_type").type);
+
+const truncated = (x: number, y: number): number => Math.trunc(x / y);
+
+const divide: HostOp = (c, first, second) => {
+  const a = need(first, "A");
+  if (!isFloat(a.type) && toNumbers(need(second, "B")).includes(0)) {
+    throw new ModelError(`"B" expected integers other than 0, got 0`);
+  }
+  const f = isFloat(a.type) ? (x: number, y: number) => x / y : truncated;
+  return arithmetic(f, (x, y) => x / y)(c, first, second);
+};
+
+const mod: HostOp = (c, first, second) => {
+  const a = need(first, "A");
+  const isC = c.int("fmod", 0) === 1;
+  if (!isFloat(a.type) && toNumbers(need(second, "B")).includes(0)) {
+    throw new ModelError(`"B" expected integers other than 0, got 0`);
+  }
+  const big = (x: bigint, y: bigint): bigint => {
+    const r = x % y;
+    return !isC && r !== 0n && r < 0n !== y < 0n ? r + y : r;
+  };
+  return arithmetic(isC ? (x, y) => x % y : floorMod, big)(c, first, second);
+};
+
+const dropout: HostOp = (c, input, _ratio, training) => {
+  const x = need(input, "data");
+  const isTraining = c.opset < 7 ? c.int("is_test", 0) === 0 && c.node.outputs.length > 1 : Boolean(training?.data[0]);
+  const ratio = _ratio === undefined ? c.float("ratio", 0.5) : Number(_ratio.data[0]);
+  if (isTraining && ratio !== 0) throw new UnsupportedError(`"Dropout" expected inference, got training_mode`);
+  const kept = make("bool", x.shape);
+  (kept.data as Uint8Array).fill(1);
+  return [x, c.opset < 10 ? cast(kept, x.type) : kept];
+};
+
+export const ELEMENTWISE: Readonly<Record<string, HostOp>> = {
+  Add: arithmetic((x, y) => x + y, (x, y) => x + y),
+  Sub: arithmetic((x, y) => x - y, (x, y) => x - y),
+  Mul: arithmetic((x, y) => x * y, (x, y) => x * y),
+  Div: divide,
+  Mod: mod,
+  Pow: (c, a, b) => power(need(a, "X"), aligned(c, need(a, "X"), need(b, "Y"))),
+  PRelu: prelu,
+  And: compare((x, y) => Boolean(x) && Boolean(y)),
+  Or: compare((x, y) => Boolean(x) || Boolean(y)),
+  Xor: compare((x, y) => Boolean(x) !== Boolean(y)),
+  Equal: compare((x, y) => x === y),
+  Less: compare((x, y) => x < y),
+  LessOrEqual: compare((x, y) => x <= y),
+  Greater: compare((x, y) => x > y),
+  GreaterOrEqual: compare((x, y) => x >= y),
+  BitShift: shift,
+  Max: fold(larger),
+  Min: fold(smaller),
+  Sum: fold((x, y) => (x as number) + (y as number)),
+  Mean: (c, ...all) => {
+    const sum = ELEMENTWISE["Sum"]?.(c, ...all) as HostTensor;
+    return map(sum, (x) => x / all.length);
+  },
+  Where: where,
+  Clip: clip,
+  Cast: castTo,
+  CastLike: castLike,
+  Dropout: dropout,
+  Identity: (_, x) => need(x, "input"),
+  Not: unary((x) => (x ? 0 : 1)),
+  Abs: unary(Math.abs, (x) => (x < 0n ? -x : x)),
+  Neg: unary((x) => -x, (x) => -x),
+  Sign: unary(Math.sign, (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n)),
+  Ceil: unary(Math.ceil),
+  Floor: unary(Math.floor),
+  Round: unary(roundToEven),
+  Sqrt: unary(Math.sqrt),
+  Exp: unary(Math.exp),
+  Log: unary(Math.log),
+  Sin: unary(Math.sin),
+  Cos: unary(Math.cos),
+  Tan: unary(Math.tan),
+  Asin: unary(Math.asin),
+  Acos: unary(Math.acos),
+  Atan: unary(Math.atan),
+  Sinh: unary(Math.sinh),
+  Cosh: unary(Math.cosh),
+  Asinh: unary(Math.asinh),
+  Acosh: unary(Math.acosh),
+  Atanh: unary(Math.atanh),
+  Erf: unary(erf),
+  Reciprocal: unary((x) => 1 / x),
+  IsNaN: (_, x) => combine(need(x, "X"), need(x, "X"), "bool", ((v: number) => Number.isNaN(v)) as never),
+  IsInf: (c, x) => {
+    const [negative, positive] = [c.int("detect_negative", 1), c.int("detect_positive", 1)];
+    const test = (v: number) => (positive && v === Infinity) || (negative && v === -Infinity) || false;
+    return combine(need(x, "X"), need(x, "X"), "bool", test as never);
+  },
+  Relu: unary((x) => Math.max(x, 0), (x) => (x > 0n ? x : 0n)),
+  Sigmoid: unary(sigmoid),
+  Tanh: unary(Math.tanh),
+  Softplus: unary(softplus),
+  Softsign: unary((x) => x / (1 + Math.abs(x))),
+  Mish: unary((x) => x * Math.tanh(softplus(x))),
+  Gelu: gelu,
+  HardSwish: unary((x) => x * Math.max(0, Math.min(1, x / 6 + 0.5))),
+  Swish: shaped((c) => {
+    const alpha = c.float("alpha", 1);
+    return (x) => x * sigmoid(alpha * x);
+  }),
+  LeakyRelu: shaped((c) => {
+    const alpha = c.float("alpha", 0.01);
+    return (x) => (x < 0 ? alpha * x : x);
+  }),
+  Elu: shaped((c) => {
+    const alpha = c.float("alpha", 1);
+    return (x) => (x < 0 ? alpha * Math.expm1(x) : x);
+  }),
+  Celu: shaped((c) => {
+    const alpha = c.float("alpha", 1);
+    return (x) => Math.max(0, x) + Math.min(0, alpha * Math.expm1(x / alpha));
+  }),
+  Selu: shaped((c) => {
+    const alpha = c.float("alpha", 1.6732632423543772);
+    const gamma = c.float("gamma", 1.0507009873554805);
+    return (x) => gamma * (x > 0 ? x : alpha * Math.expm1(x));
+  }),
+  ThresholdedRelu: shaped((c) => {
+    const alpha = c.float("alpha", 1);
+    return (x) => (x > alpha ? x : 0);
+  }),
+  HardSigmoid: shaped((c) => {
+    const [alpha, beta] = [c.float("alpha", 0.2), c.float("beta", 0.5)];
+    return (x) => Math.max(0, Math.min(1, alpha * x + beta));
+  }),
+  Shrink: shaped((c) => {
+    const [bias, lambd] = [c.float("bias", 0), c.float("lambd", 0.5)];
+    return (x) => (x < -lambd ? x + bias : x > lambd ? x - bias : 0);
+  }),
+};

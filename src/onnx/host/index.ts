@@ -1,0 +1,34 @@
+// Every operator in plain JavaScript: constants are folded with these, and what no kernel does runs on them.
+import { ModelError, show } from "../../errors.js";
+import type { NodeProto } from "../proto.js";
+import { ALGEBRA, MICROSOFT } from "./algebra.js";
+import { Context, type HostOp } from "./context.js";
+import { ELEMENTWISE } from "./elementwise.js";
+import { IMAGE } from "./image.js";
+import { MOVEMENT } from "./movement.js";
+import { REDUCTION } from "./reduction.js";
+import type { HostTensor } from "./tensor.js";
+import { WINDOW } from "./window.js";
+
+const STANDARD: Readonly<Record<string, HostOp>> = {
+  ...ELEMENTWISE,
+  ...MOVEMENT,
+  ...REDUCTION,
+  ...WINDOW,
+  ...ALGEBRA,
+  ...IMAGE,
+};
+
+/** The operator of a node, or undefined where there is none. */
+export function hostOp(node: NodeProto): HostOp | undefined {
+  const table = node.domain === "" || node.domain === "ai.onnx" ? STANDARD : node.domain === "com.microsoft" ? MICROSOFT : {};
+  return Object.hasOwn(table, node.opType) ? (table as Record<string, HostOp>)[node.opType] : undefined;
+}
+
+/** Computes a node. Throws ModelError and UnsupportedError. */
+export function evaluate(node: NodeProto, opset: number, inputs: readonly (HostTensor | undefined)[]): HostTensor[] {
+  const op = hostOp(node);
+  if (op === undefined) throw new ModelError(`"opType" expected a known operator, got ${show(node.opType)}`);
+  const answer = op(new Context(node, opset), ...inputs);
+  return Array.isArray(answer) ? answer : [answer];
+}

@@ -1,0 +1,324 @@
+// Tensors of every ONNX element type in plain JavaScript memory: initialisers, constants, and what the host operators of
+// this folder compute. Always contiguous. Kernels never see them; src/onnx/compile.ts brings them into linear memory.
+import { ModelError, show, UnsupportedError } from "../../errors.js";
+import type { TensorProto } from "../proto.js";
+
+export type ElementType =
+  | "float32"
+  | "uint8"
+  | "int8"
+  | "uint16"
+  | "int16"
+  | "int32"
+  | "int64"
+  | "bool"
+  | "float16"
+  | "float64"
+  | "uint32"
+  | "uint64"
+  | "bfloat16";
+
+/** float16 and bfloat16 are held as float32, rounded. */
+export const ARRAYS = {
+  float32: Float32Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  uint16: Uint16Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+  bool: Uint8Array,
+  float16: Float32Array,
+  float64: Float64Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bfloat16: Float32Array,
+} as const;
+
+export type HostData = InstanceType<(typeof ARRAYS)[ElementType]>;
+/** The same seen as an array of numbers; int64 and uint64 hold bigints behind it. */
+export type Numbers = Float32Array;
+
+export interface HostTensor {
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  readonly data: HostData;
+}
+
+/** TensorProto.DataType to names. */
+export const ELEMENT_TYPES: Readonly<Record<number, ElementType>> = {
+  1: "float32",
+  2: "uint8",
+  3: "int8",
+  4: "uint16",
+  5: "int16",
+  6: "int32",
+  7: "int64",
+  9: "bool",
+  10: "float16",
+  11: "float64",
+  12: "uint32",
+  13: "uint64",
+  16: "bfloat16",
+};
+
+export function elementType(code: number, what: string): ElementType {
+  const type = ELEMENT_TYPES[code];
+  if (type === undefined) throw new UnsupportedError(`"${what}" expected a numeric element type, got type ${code}`);
+  return type;
+}
+
+export const isBig = (type: ElementType): boolean => type === "int64" || type === "uint64";
+export const isFloat = (type: ElementType): boolean => /float/.test(type);
+
+/** Most bytes one host tensor may have: a file of a few bytes can ask for any size. */
+const MAX_BYTES = 2 ** 31;
+
+export function countOf(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
+
+/** Zeroed. Throws ModelError for dimensions that are no sizes or ask for more than 2 GiB. */
+export function make(type: ElementType, shape: readonly number[]): HostTensor {
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || size < 0) throw new ModelError(`"shape" expected sizes >= 0, got ${show(shape)}`);
+  }
+  const count = countOf(shape);
+  if (!(count * ARRAYS[type].BYTES_PER_ELEMENT <= MAX_BYTES)) {
+    throw new ModelError(`"shape" expected at most ${MAX_BYTES} bytes, got ${type} ${show(shape)}`);
+  }
+  return { type, shape, data: new ARRAYS[type](count) };
+}
+
+/** The elements as an array of numbers to read and write; only for other types than int64 and uint64. */
+export function numbers(t: HostTensor): Numbers {
+  return t.data as Numbers;
+}
+
+/** Elements as numbers, exact up to 2^53. */
+export function toNumbers(t: HostTensor): number[] {
+  return Array.from(t.data as ArrayLike<number | bigint>, Number);
+}
+
+export function scalar(type: ElementType, value: number): HostTensor {
+  return fill(make(type, []), value);
+}
+
+export function fill(t: HostTensor, value: number | bigint): HostTensor {
+  (t.data as Numbers).fill((isBig(t.type) ? BigInt(value) : Number(value)) as number);
+  return t;
+}
+
+export function int64s(values: readonly number[], shape: readonly number[] = [values.length]): HostTensor {
+  return { type: "int64", shape, data: BigInt64Array.from(values, (v) => BigInt(v)) };
+}
+
+export function reshaped(t: HostTensor, shape: readonly number[]): HostTensor {
+  return { type: t.type, shape, data: t.data };
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+/** The bits of a half as a number. */
+export function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Infinity;
+  return exponent ? sign * 2 ** (exponent - 25) * (1024 + fraction) : sign * 2 ** -24 * fraction;
+}
+
+/** The nearest half, ties to even. */
+export function roundToHalf(x: number): number {
+  if (!Number.isFinite(x) || x === 0) return x;
+  const exponent = Math.max(-14, Math.floor(Math.log2(Math.abs(x))));
+  const unit = 2 ** (exponent - 10);
+  const rounded = roundToEven(x / unit) * unit;
+  return Math.abs(rounded) >= 65520 ? Math.sign(x) * Infinity : rounded;
+}
+
+export function bfloatToNumber(bits: number): number {
+  scratch.setUint32(0, bits << 16);
+  return scratch.getFloat32(0);
+}
+
+/** The nearest bfloat16, ties to even. */
+export function roundToBfloat(x: number): number {
+  if (!Number.isFinite(x)) return x;
+  scratch.setFloat32(0, x);
+  const bits = scratch.getUint32(0);
+  scratch.setUint32(0, (bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000);
+  return scratch.getFloat32(0);
+}
+
+export function roundToEven(x: number): number {
+  const floor = Math.floor(x);
+  const rest = x - floor;
+  if (rest < 0.5) return floor;
+  if (rest > 0.5) return floor + 1;
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+/** Rounds what was computed in float32 or float64 to the element type, in place. */
+export function settle(t: HostTensor): HostTensor {
+  const round = t.type === "float16" ? roundToHalf : t.type === "bfloat16" ? roundToBfloat : undefined;
+  if (round) {
+    const data = numbers(t);
+    for (let i = 0; i < data.length; i++) data[i] = round(data[i] as number);
+  }
+  return t;
+}
+
+/** The tensor of a TensorProto. `external` answers the bytes of a tensor kept in another file. Throws ModelError. */
+export function readTensorProto(
+  proto: TensorProto,
+  external?: (location: string, offset: number, length: number | undefined) => Uint8Array,
+): HostTensor {
+  const name = proto.name || "tensor";
+  const type = elementType(proto.dataType, name);
+  const shape = proto.dims;
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || size < 0) {
+      throw new ModelError(`"${name}" expected sizes >= 0, got ${show([...shape])}`);
+    }
+  }
+  const count = countOf(shape);
+  const isHalf = type === "float16" || type === "bfloat16";
+  const width = isHalf ? 2 : ARRAYS[type].BYTES_PER_ELEMENT;
+  let raw = proto.raw;
+  if (proto.external !== null) {
+    const { location = "", offset = "0", length } = proto.external;
+    if (external === undefined) {
+      throw new ModelError(`"externalData" expected a function that answers the bytes of ${show(location)}, got undefined`);
+    }
+    raw = external(location, Number(offset), length === undefined ? count * width : Number(length));
+  }
+  const wrong = (got: number, unit: string) =>
+    new ModelError(`"${name}" expected ${unit === "bytes" ? count * width : count} ${unit} for ${type} ${show([...shape])}, got ${got}`);
+  const fromBits = type === "float16" ? halfToNumber : bfloatToNumber;
+  if (raw !== null) {
+    if (raw.length !== count * width) throw wrong(raw.length, "bytes");
+    const bytes = raw.slice(); // aligned, and the file's bytes may go
+    if (isHalf) return { type, shape, data: Float32Array.from(new Uint16Array(bytes.buffer, 0, count), fromBits) };
+    return { type, shape, data: new ARRAYS[type](bytes.buffer, 0, count) };
+  }
+  const list =
+    type === "float32"
+      ? proto.floats
+      : type === "float64"
+        ? proto.doubles
+        : type === "int64"
+          ? proto.int64s
+          : type === "uint64" || type === "uint32"
+            ? proto.uint64s
+            : proto.int32s;
+  if (list.length !== count) throw wrong(list.length, "elements");
+  if (isHalf) return { type, shape, data: Float32Array.from(list as number[], fromBits) };
+  const values = type === "uint32" ? (list as readonly bigint[]).map(Number) : list;
+  return { type, shape, data: (ARRAYS[type] as unknown as { from(v: unknown): HostData }).from(values) };
+}
+
+// ------------------------------------------------------------------------------------------------ index arithmetic
+
+/** Element strides of a contiguous tensor. */
+export function stridesOf(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length).fill(1);
+  for (let i = shape.length - 2; i >= 0; i--) strides[i] = (strides[i + 1] as number) * (shape[i + 1] as number);
+  return strides;
+}
+
+/** Elements at offset + sum(index * stride), in the order of `shape`: transposition, broadcasting, slices and flips. */
+export function gather(t: HostTensor, shape: readonly number[], strides: readonly number[], offset = 0): HostTensor {
+  const out = make(t.type, shape);
+  const from = numbers(t);
+  const to = numbers(out);
+  const rank = shape.length;
+  if (to.length === 0) return out;
+  if (rank === 0) {
+    to[0] = from[offset] as number;
+    return out;
+  }
+  const inner = shape[rank - 1] as number;
+  const step = strides[rank - 1] as number;
+  const index = new Array<number>(rank).fill(0);
+  let at = offset;
+  for (let i = 0; i < to.length; ) {
+    for (let j = 0, p = at; j < inner; j++, p += step) to[i++] = from[p] as number;
+    for (let axis = rank - 2; axis >= 0; axis--) {
+      at += strides[axis] as number;
+      if (++(index[axis] as number) < (shape[axis] as number)) break;
+      at -= (strides[axis] as number) * (shape[axis] as number);
+      index[axis] = 0;
+    }
+  }
+  return out;
+}
+
+export function transpose(t: HostTensor, order: readonly number[]): HostTensor {
+  const strides = stridesOf(t.shape);
+  return gather(
+    t,
+    order.map((axis) => t.shape[axis] as number),
+    order.map((axis) => strides[axis] as number),
+  );
+}
+
+/** The shape that all broadcast to, as NumPy has it. Throws ModelError. */
+export function broadcastShape(...shapes: readonly (readonly number[])[]): number[] {
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  return Array.from({ length: rank }, (_, i) => {
+    let size = 1;
+    for (const shape of shapes) {
+      const own = shape[i - rank + shape.length] ?? 1;
+      if (own !== 1 && size !== 1 && own !== size) {
+        throw new ModelError(`"shape" expected shapes that broadcast, got ${shapes.map((s) => show([...s])).join(" and ")}`);
+      }
+      if (own !== 1) size = own;
+    }
+    return size;
+  });
+}
+
+/** The tensor repeated along its axes of size 1 until it has the shape; itself where it has it already. */
+export function broadcast(t: HostTensor, shape: readonly number[]): HostTensor {
+  if (t.shape.length === shape.length && t.shape.every((size, i) => size === shape[i])) return t;
+  const own = stridesOf(t.shape);
+  const lead = shape.length - t.shape.length;
+  if (lead < 0) throw new ModelError(`"shape" expected to broadcast to ${show([...shape])}, got ${show([...t.shape])}`);
+  const strides = shape.map((size, i) => {
+    const have = t.shape[i - lead] ?? 1;
+    if (have !== 1 && have !== size)
+      throw new ModelError(`"shape" expected to broadcast to ${show([...shape])}, got ${show([...t.shape])}`);
+    return i < lead || have === 1 ? 0 : (own[i - lead] as number);
+  });
+  return gather(t, shape, strides);
+}
+
+/** A tensor seen along one axis: element (o, i, n) is at (o * size + i) * inner + n. */
+export function along(shape: readonly number[], axis: number): { outer: number; size: number; inner: number } {
+  return { outer: countOf(shape.slice(0, axis)), size: shape[axis] ?? 1, inner: countOf(shape.slice(axis + 1)) };
+}
+
+/** A number as an element of a type: rounded to even never, cut towards zero as C does, wrapped as its width does. */
+export function cast(t: HostTensor, type: ElementType): HostTensor {
+  if (t.type === type) return t;
+  const out = make(type, t.shape);
+  const from = t.data as ArrayLike<number | bigint>;
+  const to = out.data as unknown as (number | bigint)[];
+  const toBig = isBig(type);
+  for (let i = 0; i < from.length; i++) {
+    const value = from[i] as number | bigint;
+    if (type === "bool") to[i] = value ? 1 : 0;
+    else if (toBig) to[i] = typeof value === "bigint" ? value : toBigint(value);
+    else if (typeof value === "bigint") to[i] = isFloat(type) ? Number(value) : Number(BigInt.asIntN(64, value) & 0xffffffffn);
+    else to[i] = value;
+  }
+  return settle(out);
+}
+
+function toBigint(value: number): bigint {
+  if (Number.isNaN(value)) return 0n;
+  if (value >= 2 ** 63) return 2n ** 63n - 1n;
+  if (value <= -(2 ** 63)) return -(2n ** 63n);
+  return BigInt(Math.trunc(value));
+}
