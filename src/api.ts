@@ -33,6 +33,7 @@ export {
 export type { ConvTranspose2dOptions } from "./ops/conv-transpose2d.js";
 export type { Conv1dOptions } from "./ops/conv1d.js";
 export type { Conv2dOptions } from "./ops/conv2d.js";
+export type { CustomOptions } from "./ops/custom.js";
 export type { LinearOptions } from "./ops/linear.js";
 export type { LocalResponseNormOptions } from "./ops/local-response-norm.js";
 export type {

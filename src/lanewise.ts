@@ -4,7 +4,7 @@ import { DisposedError, show, UnsupportedError } from "./errors.js";
 import { PRECISION_NAMES } from "./ops/conv2d.js";
 import { OPERATORS, type OperatorName, type PlanOperations } from "./ops/index.js";
 import type { Operations } from "./ops/operations.js";
-import { build, type Operator } from "./ops/operator.js";
+import { build, type Operator, outputNames } from "./ops/operator.js";
 import { type Measure, Plan, type Planning } from "./plan.js";
 import { detectFeatures } from "./runtime/features.js";
 import { MAX_MEMORY_BYTES } from "./runtime/heap.js";
@@ -12,7 +12,7 @@ import { Engine, type Variant } from "./runtime/instance.js";
 import { PAGE_BYTES } from "./runtime/memory.js";
 import type { Precision } from "./select.js";
 import { selfTest } from "./self-test.js";
-import { bytesOf, DTYPES, type DType, type MemoryFormat, makeSpec, type TensorData, type TensorSpec } from "./spec.js";
+import { bytesOf, DTYPES, type DType, isBig, type MemoryFormat, makeSpec, type TensorData, type TensorSpec } from "./spec.js";
 import { Tensor } from "./tensor.js";
 import { tuner } from "./tune.js";
 
@@ -128,7 +128,7 @@ export class Runtime {
     const size = bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT;
     if (data.length !== size)
       throw new RangeError(`"data" expected ${size} elements for ${show(shape)}, got ${data.length}`);
-    if ((spec.dtype === "int64") !== data instanceof BigInt64Array) {
+    if (isBig(spec.dtype) ? !(data instanceof DTYPES[spec.dtype]) : typeof data[0] === "bigint") {
       throw new TypeError(`"data" expected ${DTYPES[spec.dtype].name} for dtype ${spec.dtype}, got ${show(data)}`);
     }
     const tensor = this.#allocate(spec);
@@ -140,7 +140,7 @@ export class Runtime {
   zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     const tensor = this.#allocate(makeSpec(shape, options.dtype, options.memoryFormat));
-    (tensor.data as Float32Array).fill(tensor.dtype === "int64" ? (0n as never) : 0);
+    (tensor.data as Float32Array).fill(isBig(tensor.dtype) ? (0n as never) : 0);
     return tensor;
   }
 
@@ -274,8 +274,9 @@ export class Runtime {
     } finally {
       plan.dispose();
     }
-    if (operator.outputs === undefined) return outputs[0] as Tensor;
-    return Object.fromEntries(operator.outputs.map((name, i) => [name, outputs[i] as Tensor]));
+    const names = outputNames(operator, options as object);
+    if (names === undefined) return outputs[0] as Tensor;
+    return Object.fromEntries(names.map((name, i) => [name, outputs[i] as Tensor]));
   }
 }
 
@@ -308,7 +309,7 @@ function dtypeOf(data: unknown): DType {
   if (found !== undefined) return found;
   if (data instanceof Uint8ClampedArray) return "uint8";
   throw new TypeError(
-    `"data" expected an array or a Float32Array, Uint8Array, Int8Array, Int32Array or BigInt64Array, got ${show(data)}`,
+    `"data" expected an array of numbers or a typed array of a dtype, got ${show(data)}`,
   );
 }
 

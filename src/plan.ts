@@ -7,7 +7,7 @@ import type { Engine, Kernel, Target } from "./runtime/instance.js";
 import { alignUp } from "./runtime/memory.js";
 import type { Precision, Timings } from "./select.js";
 import type { ConvShape } from "./shape.js";
-import { type MemoryFormat, showSpec, type TensorSpec } from "./spec.js";
+import { bytesOf, DTYPES, type MemoryFormat, showSpec, type TensorData, type TensorSpec } from "./spec.js";
 import type { Tensor } from "./tensor.js";
 
 /** An address not known yet: a byte offset into one of the plan's areas. Area "none" is the address 0. */
@@ -34,8 +34,11 @@ export type DescValues<D extends DescLayout> = {
   readonly [F in keyof D["fields"]]: D["fields"][F][1] extends "ptr" ? Ref : number;
 };
 
+/** A step in JavaScript: reads the addresses of its operands from `desc`. */
+export type HostKernel = (engine: Engine, desc: number) => void;
+
 interface Call {
-  readonly kernel: KernelName;
+  readonly kernel: KernelName | HostKernel;
   readonly layout: DescLayout;
   readonly values: Readonly<Record<string, Ref | number>>;
   readonly items: number;
@@ -183,6 +186,22 @@ export class Builder {
     this.steps.push({ kernel, layout, values, items });
   }
 
+  /** A step in JavaScript: `compute` is given a view of the elements at every address. */
+  hostStep(operands: readonly Operand[], compute: (views: readonly TensorData[]) => void): void {
+    const layout: DescLayout = {
+      bytes: 4 * operands.length,
+      fields: Object.fromEntries(operands.map((_, i) => [i, [4 * i, "ptr"]])),
+    };
+    const values = Object.fromEntries(operands.map(({ ref }, i) => [i, ref]));
+    const sizes = operands.map(({ spec }) => bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT);
+    const kernel: HostKernel = ({ heap }, desc) => {
+      compute(
+        operands.map(({ spec }, i) => heap.view(spec.dtype, heap.i32[(desc >>> 2) + i] as number, sizes[i] as number)),
+      );
+    };
+    this.steps.push({ kernel, layout, values, items: 1 });
+  }
+
   /** Bytes to reserve for a run: scratch, then workspace. */
   get runBytes(): number {
     return alignUp(this.scratchBytes + 64) + this.workspaceBytes;
@@ -272,7 +291,7 @@ export class Program {
           const value = call.values[field];
           const at = (desc + offset) >>> 2;
           if (typeof value === "number") (type === "f32" ? f32 : i32)[at] = value;
-          else if (value === undefined) throw new Error(`internal: ${call.kernel}: ${field} is missing`);
+          else if (value === undefined) throw new Error(`internal: ${String(call.kernel)}: ${field} is missing`);
           else if (value.area === "input" || value.area === "output") {
             this.#patches.push({ at, area: value.area, index: value.index, offset: value.offset });
           } else i32[at] = resolve(value);
@@ -291,7 +310,7 @@ export class Program {
         const temporary = take(Math.max(...builder.prepares.map((call) => call.layout.bytes)));
         for (const call of builder.prepares) {
           write(call, temporary);
-          engine.kernels[call.kernel](temporary, 0, call.items, this.#scratch);
+          engine.kernels[call.kernel as KernelName](temporary, 0, call.items, this.#scratch);
         }
         taken.pop();
         allocator.free(temporary);
@@ -299,7 +318,8 @@ export class Program {
       let desc = this.#kept;
       for (const step of builder.steps) {
         write(step, desc);
-        this.#kernels.push(engine.kernels[step.kernel]);
+        const { kernel } = step;
+        this.#kernels.push(typeof kernel === "string" ? engine.kernels[kernel] : (desc) => kernel(engine, desc));
         this.#descs.push(desc);
         this.#items.push(step.items);
         desc += alignUp(step.layout.bytes, 16);

@@ -2,10 +2,20 @@
 import { elements, oneOf, type Shape } from "./check.js";
 import { ShapeError, show } from "./errors.js";
 
-export type DType = "float32" | "uint8" | "int8" | "int32" | "int64" | "bool";
+export type DType =
+  | "float32"
+  | "uint8"
+  | "int8"
+  | "int32"
+  | "int64"
+  | "bool"
+  | "uint16"
+  | "int16"
+  | "uint32"
+  | "uint64"
+  | "float64";
 /** contiguous: N, C, H, W from slowest to fastest. channelsLast: N, H, W, C. The logical shape is [N, C, H, W] in both. */
 export type MemoryFormat = "contiguous" | "channelsLast";
-export type TensorData = Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array;
 
 export const DTYPES = {
   float32: Float32Array,
@@ -14,7 +24,29 @@ export const DTYPES = {
   int32: Int32Array,
   int64: BigInt64Array,
   bool: Uint8Array,
+  uint16: Uint16Array,
+  int16: Int16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  float64: Float64Array,
 } as const;
+
+export type TensorData =
+  | Float32Array
+  | Uint8Array
+  | Int8Array
+  | Int32Array
+  | BigInt64Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | BigUint64Array
+  | Float64Array;
+
+/** Whether the elements are bigints. */
+export function isBig(dtype: DType): dtype is "int64" | "uint64" {
+  return dtype === "int64" || dtype === "uint64";
+}
 
 export const MEMORY_FORMATS: readonly MemoryFormat[] = ["contiguous", "channelsLast"];
 

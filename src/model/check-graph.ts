@@ -3,7 +3,7 @@
 import { oneOf } from "../check.js";
 import { ModelError, show } from "../errors.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
-import type { Operator } from "../ops/operator.js";
+import { type Operator, outputNames } from "../ops/operator.js";
 import { DTYPES, type DType, MEMORY_FORMATS } from "../spec.js";
 import type { GraphData } from "./graph.js";
 
@@ -64,7 +64,7 @@ export function checkGraph(graph: GraphData): void {
       throw new ModelError(`"${at}.params" expected at most ${operator.params.length} names, got ${given.length}`);
     }
     object(`${at}.options`, options);
-    names(`${at}.outputs`, outputs, operator.outputs?.length ?? 1);
+    names(`${at}.outputs`, outputs, outputNames(operator, options as object)?.length ?? 1);
   }
   for (const [at, { name, value, memoryFormat }] of rows(given, "outputs")) {
     text(`${at}.name`, name);

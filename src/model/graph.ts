@@ -4,7 +4,7 @@ import { elements, oneOf, type Shape, sameShape } from "../check.js";
 import { ModelError, show } from "../errors.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import type { Operations } from "../ops/operations.js";
-import type { Operator } from "../ops/operator.js";
+import { type Operator, outputNames } from "../ops/operator.js";
 import { DTYPES, type DType, MEMORY_FORMATS, type MemoryFormat, makeSpec } from "../spec.js";
 
 /** What every run brings. memoryFormat: how it lies in the model's arena; undefined: the model chooses. */
@@ -159,7 +159,8 @@ export class Graph implements GraphData {
     const name = layer ?? this.#freeName(operator.name);
     requireName(name);
     if (this.#layers.has(name)) throw new ModelError(`"layer" expected a name not used before, got ${show(name)}`);
-    const outputs = operator.outputs?.map((output) => `${name}:${output}`) ?? [name];
+    const answers = outputNames(operator, options as object);
+    const outputs = answers?.map((output) => `${name}:${output}`) ?? [name];
     const values = outputs.map((output) => this.#define(output));
     this.#layers.add(name);
     this.nodes.push({
@@ -170,8 +171,8 @@ export class Graph implements GraphData {
       options: { ...(options as object) },
       outputs,
     });
-    if (operator.outputs === undefined) return values[0] as Value;
-    return Object.fromEntries(operator.outputs.map((output, i) => [output, values[i] as Value]));
+    if (answers === undefined) return values[0] as Value;
+    return Object.fromEntries(answers.map((output, i) => [output, values[i] as Value]));
   }
 
   #define(name: string): Value {

@@ -35,6 +35,11 @@ const STORED: ReadonlyMap<string, Stored> = new Map<string, Stored>([
   ["U8", { dtype: "uint8", bytes: 1, read: (b, at, n) => new Uint8Array(b, at, n) }],
   ["I32", { dtype: "int32", bytes: 4, read: (b, at, n) => new Int32Array(b, at, n) }],
   ["I64", { dtype: "int64", bytes: 8, read: (b, at, n) => new BigInt64Array(b, at, n) }],
+  ["U16", { dtype: "uint16", bytes: 2, read: (b, at, n) => new Uint16Array(b, at, n) }],
+  ["I16", { dtype: "int16", bytes: 2, read: (b, at, n) => new Int16Array(b, at, n) }],
+  ["U32", { dtype: "uint32", bytes: 4, read: (b, at, n) => new Uint32Array(b, at, n) }],
+  ["U64", { dtype: "uint64", bytes: 8, read: (b, at, n) => new BigUint64Array(b, at, n) }],
+  ["F64", { dtype: "float64", bytes: 8, read: (b, at, n) => new Float64Array(b, at, n) }],
   ["BOOL", { dtype: "bool", bytes: 1, read: (b, at, n) => new Uint8Array(b, at, n) }],
 ]);
 
@@ -46,6 +51,11 @@ const FILE_NAMES: Readonly<Record<DType, string>> = {
   int32: "I32",
   int64: "I64",
   bool: "BOOL",
+  uint16: "U16",
+  int16: "I16",
+  uint32: "U32",
+  uint64: "U64",
+  float64: "F64",
 };
 
 interface Entry {

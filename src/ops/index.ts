@@ -7,6 +7,7 @@ import { batchNorm, batchNormTrain } from "./batch-norm.js";
 import { convTranspose2d } from "./conv-transpose2d.js";
 import { conv1d } from "./conv1d.js";
 import { conv2d } from "./conv2d.js";
+import { custom } from "./custom.js";
 import { linear } from "./linear.js";
 import { localResponseNorm } from "./local-response-norm.js";
 import { matmul } from "./matmul.js";
@@ -32,6 +33,7 @@ export const OPERATORS = {
   batchNormTrain,
   localResponseNorm,
   ...movement,
+  custom,
 } as const;
 
 export type OperatorName = keyof typeof OPERATORS;

@@ -149,15 +149,21 @@ const RANGES = {
   int32: [-(2 ** 31), 2 ** 31 - 1],
   int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
   bool: [0, 1],
+  uint16: [0, 65535],
+  int16: [-32768, 32767],
+  uint32: [0, 2 ** 32 - 1],
+  uint64: [0, Number.MAX_SAFE_INTEGER],
 } as const;
 
 /** `value` as one element of dtype; a shorter one is its first bytes. */
 function cellOf(dtype: DType, value: unknown): Int32Array | Float32Array {
-  if (dtype !== "float32") {
+  if (dtype !== "float32" && dtype !== "float64") {
     const [least, most] = RANGES[dtype];
     return new Int32Array(BigInt64Array.of(BigInt(integer("value", value, least, most))).buffer);
   }
-  if (typeof value === "number") return Float32Array.of(value);
+  if (typeof value === "number") {
+    return dtype === "float32" ? Float32Array.of(value) : new Int32Array(Float64Array.of(value).buffer);
+  }
   throw new TypeError(`"value" expected a number, got ${show(value)}`);
 }
 

@@ -7,6 +7,7 @@ import type { BatchNormOptions, BatchNormTrainOptions } from "./batch-norm.js";
 import type { ConvTranspose2dOptions } from "./conv-transpose2d.js";
 import type { Conv1dOptions } from "./conv1d.js";
 import type { Conv2dOptions } from "./conv2d.js";
+import type { CustomOptions } from "./custom.js";
 import type { LinearOptions } from "./linear.js";
 import type { LocalResponseNormOptions } from "./local-response-norm.js";
 import type {
@@ -62,6 +63,9 @@ export interface Operations<T> {
   flatten(input: T, options?: FlattenOptions): T;
   /** A copy that lies in memory otherwise; rank >= 3 for channelsLast. */
   toMemoryFormat(input: T, options: MemoryFormatOptions): T;
+
+  /** A function in JavaScript as an operator: one output as such, more as { 0, 1, … }. */
+  custom(inputs: readonly T[], options: CustomOptions): T;
 
   // Pooling: [N, C, H, W] → [N, C, P, Q]. Windows are clipped to the input. The maximum of a window with a NaN is NaN.
 

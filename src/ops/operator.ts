@@ -20,8 +20,8 @@ export interface Operator<
   readonly params: readonly Param[];
   readonly required: number;
   readonly options: readonly (keyof Options & string)[];
-  /** Names of the outputs when there is more than one. */
-  readonly outputs?: readonly string[];
+  /** Names of the outputs when there is more than one; from the options where these say how many. */
+  readonly outputs?: readonly string[] | ((options: Options) => readonly string[] | undefined);
   /** Validates, declares outputs, and emits kernel calls. Throws before anything is allocated. */
   lower(b: Builder, options: Options): void;
 }
@@ -41,6 +41,11 @@ export type PlanArguments<O> =
         readonly dtype?: DType;
       } & Options
     : never;
+
+/** Names of an operator's outputs, or undefined where it has one. */
+export function outputNames(operator: Operator, options: object): readonly string[] | undefined {
+  return typeof operator.outputs === "function" ? operator.outputs(options) : operator.outputs;
+}
 
 /** Runs `lower` for operands known by their specs only. */
 export function build(

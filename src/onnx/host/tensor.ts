@@ -1,6 +1,7 @@
 // Tensors of every ONNX element type in plain JavaScript memory: initialisers, constants, and what the host operators of
 // this folder compute. Always contiguous. Kernels never see them; src/onnx/compile.ts brings them into linear memory.
 import { ModelError, show, UnsupportedError } from "../../errors.js";
+import type { TensorData } from "../../spec.js";
 import type { TensorProto } from "../proto.js";
 
 export type ElementType =
@@ -35,7 +36,7 @@ export const ARRAYS = {
   bfloat16: Float32Array,
 } as const;
 
-export type HostData = InstanceType<(typeof ARRAYS)[ElementType]>;
+export type HostData = TensorData;
 /** The same seen as an array of numbers; int64 and uint64 hold bigints behind it. */
 export type Numbers = Float32Array;
 
