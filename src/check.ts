@@ -42,13 +42,13 @@ export function pair(name: string, value: unknown, min: number): readonly [numbe
   throw new RangeError(`"${name}" expected a number or [height, width], got ${show(value)}`);
 }
 
-/** Checks dimensions (integers >= 1, rank 0 to 8, byte count below 4 GiB) and answers the number of elements. */
-export function elements(name: string, shape: unknown, bytesPerElement = 1): number {
+/** Checks dimensions (integers >= least, rank 0 to 8, byte count below 4 GiB) and answers the number of elements. */
+export function elements(name: string, shape: unknown, bytesPerElement = 1, least = 1): number {
   if (!Array.isArray(shape)) throw new TypeError(`"${name}" expected an array of dimensions, got ${show(shape)}`);
   if (shape.length > 8) throw new ShapeError(`"${name}" expected rank 0 to 8, got rank ${shape.length}`);
   let count = 1;
   for (let i = 0; i < shape.length; i++) {
-    count *= integer(`${name}[${i}]`, shape[i], 1);
+    count *= integer(`${name}[${i}]`, shape[i], least);
     if (count * bytesPerElement > MAX_BYTES) {
       throw new RangeError(`"${name}" expected at most ${MAX_BYTES} bytes, got ${show(shape)}`);
     }

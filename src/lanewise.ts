@@ -124,7 +124,7 @@ export class Runtime {
     options: TensorOptions = {},
   ): Tensor {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
-    const spec = makeSpec(shape, options.dtype ?? dtypeOf(data), options.memoryFormat);
+    const spec = makeSpec(shape, options.dtype ?? dtypeOf(data), options.memoryFormat, "shape", 0);
     const size = bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT;
     if (data.length !== size)
       throw new RangeError(`"data" expected ${size} elements for ${show(shape)}, got ${data.length}`);
@@ -139,7 +139,7 @@ export class Runtime {
   /** A tensor of zeros. */
   zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
-    const tensor = this.#allocate(makeSpec(shape, options.dtype, options.memoryFormat));
+    const tensor = this.#allocate(makeSpec(shape, options.dtype, options.memoryFormat, "shape", 0));
     (tensor.data as Float32Array).fill(isBig(tensor.dtype) ? (0n as never) : 0);
     return tensor;
   }

@@ -60,16 +60,20 @@ export function bytesOf(spec: TensorSpec): number {
   return spec.shape.reduce((a, b) => a * b, 1) * DTYPES[spec.dtype].BYTES_PER_ELEMENT;
 }
 
-/** Checks a shape, dtype and memory format given by a user. channelsLast needs a batch, a channel and a spatial axis. */
+/**
+ * Checks a shape, dtype and memory format given by a user. channelsLast needs a batch, a channel and a spatial axis. least: of
+ * every size; tensors may be empty, operands may not.
+ */
 export function makeSpec(
   shape: unknown,
   dtype: unknown = "float32",
   memoryFormat: unknown = "contiguous",
   name = "shape",
+  least = 1,
 ): TensorSpec {
   const type = oneOf("dtype", dtype, Object.keys(DTYPES) as DType[]);
   const format = oneOf("memoryFormat", memoryFormat, MEMORY_FORMATS);
-  elements(name, shape, DTYPES[type].BYTES_PER_ELEMENT);
+  elements(name, shape, DTYPES[type].BYTES_PER_ELEMENT, least);
   const dims = Object.freeze([...(shape as number[])]);
   if (format === "channelsLast" && dims.length < 3) {
     throw new ShapeError(`"${name}" expected rank >= 3 for memoryFormat channelsLast, got ${show(dims)}`);

@@ -1,0 +1,306 @@
+// A network from an ONNX file: planned and packed once for each set of input shapes, then run like any model.
+import { knownOptions } from "../check.js";
+import { DisposedError, ModelError, ShapeError, show } from "../errors.js";
+import { type Runtime, requireRuntime } from "../lanewise.js";
+import { createModel, type Model, type ModelOptions } from "../model/model.js";
+import type { ModelReport } from "../model/planner.js";
+import type { Profile, Summary } from "../model/summary.js";
+import { type DType, DTYPES, type TensorData } from "../spec.js";
+import { Tensor } from "../tensor.js";
+import { type Checked, checkModel, compile, type Compiled, type Declared, nodeName } from "./compile.js";
+import { evaluate } from "./host/index.js";
+import { type ElementType, type HostTensor } from "./host/tensor.js";
+import { STORED } from "./network.js";
+import { parseModel } from "./proto.js";
+
+export interface OnnxOptions extends ModelOptions {
+  /** Sizes of named dimensions, or whole shapes of inputs by name, where the file leaves them open. */
+  readonly shapes?: Readonly<Record<string, number | readonly number[]>>;
+  /** Bytes of the file as they arrive: { loaded, total }, total undefined where it is not known. */
+  readonly onProgress?: (progress: { readonly loaded: number; readonly total: number | undefined }) => void;
+  /** Answers bytes of tensors kept in other files. */
+  readonly externalData?: (location: string, offset: number, length: number | undefined) => Uint8Array;
+}
+
+/** An input or output. A size that the file leaves open is its name, or null. */
+export interface OnnxTensor {
+  readonly name: string;
+  readonly shape: readonly (number | string | null)[];
+  readonly dtype: DType;
+}
+
+/** What a run takes for an input: a tensor, or plain data in logical order, which may be empty. */
+export type OnnxInput = Tensor | { readonly data: TensorData | readonly number[]; readonly shape: readonly number[] };
+
+export type OnnxSource = Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> | Response;
+
+/**
+ * Reads an ONNX file and plans it. Where every input shape is known, the model is ready then; else it is planned when a run
+ * brings the first shapes, and again for others. Throws ModelError for a file that does not hold together or asks for more
+ * than maxMacs, UnsupportedError naming every operator that is missing, OutOfMemoryError for more than maxBytes.
+ */
+export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: OnnxOptions = {}): Promise<OnnxModel> {
+  requireRuntime(runtime);
+  const { shapes, onProgress, externalData, ...modelOptions } = options;
+  knownOptions("model options", options, ["maxBytes", "maxMacs", "shapes", "onProgress", "externalData"]);
+  const bytes = await bytesOf(source, onProgress);
+  return new OnnxModel(runtime, checkModel(parseModel(bytes), externalData), shapes ?? {}, modelOptions);
+}
+
+async function bytesOf(source: unknown, onProgress: OnnxOptions["onProgress"]): Promise<Uint8Array> {
+  if (source instanceof Uint8Array || source instanceof ArrayBuffer) {
+    const bytes = new Uint8Array(source instanceof ArrayBuffer ? source : source.buffer, ...(source instanceof ArrayBuffer ? [] : [source.byteOffset, source.byteLength]));
+    onProgress?.({ loaded: bytes.length, total: bytes.length });
+    return bytes;
+  }
+  let stream: unknown = source;
+  let total: number | undefined;
+  if (typeof Response === "function" && source instanceof Response) {
+    if (!source.ok) throw new ModelError(`"source" expected a response with the model, got status ${source.status}`);
+    stream = source.body;
+    const length = Number(source.headers.get("content-length"));
+    if (length > 0 && source.headers.get("content-encoding") === null) total = length;
+  }
+  if (!(stream instanceof ReadableStream)) {
+    throw new TypeError(`"source" expected bytes, a ReadableStream or a Response, got ${show(source)}`);
+  }
+  const chunks: Uint8Array[] = [];
+  let loaded = 0;
+  const reader = (stream as ReadableStream<Uint8Array>).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    chunks.push(value);
+    loaded += value.length;
+    onProgress?.({ loaded, total });
+  }
+  const bytes = new Uint8Array(loaded);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+/** The model for one set of shapes. */
+interface Ready extends Compiled {
+  readonly model: Model | undefined;
+}
+
+export class OnnxModel {
+  readonly inputs: readonly OnnxTensor[];
+  readonly outputs: readonly OnnxTensor[];
+  readonly #runtime: Runtime;
+  readonly #checked: Checked;
+  readonly #options: ModelOptions;
+  readonly #given: Readonly<Record<string, number | readonly number[]>>;
+  readonly #ready = new Map<string, Ready>();
+  #current: Ready | undefined;
+  /** Output tensors that no model owns: constants, and what is computed after a run. */
+  #loose = new Map<string, Tensor>();
+  #disposed = false;
+
+  /** Internal: use loadOnnx(). */
+  constructor(runtime: Runtime, checked: Checked, shapes: Readonly<Record<string, number | readonly number[]>>, options: ModelOptions) {
+    this.#runtime = runtime;
+    this.#checked = checked;
+    this.#options = options;
+    this.#given = shapes;
+    const known = new Set(checked.inputs.flatMap(({ name, dims }) => [name, ...dims.filter((dim) => typeof dim === "string")]));
+    for (const name of Object.keys(shapes)) {
+      if (!known.has(name as string)) {
+        throw new ModelError(`"shapes" expected names of inputs or dimensions (${[...known].join(", ")}), got ${show(name)}`);
+      }
+    }
+    this.inputs = checked.inputs.map((input) => ({ name: input.name, shape: this.#openShape(input), dtype: STORED[input.type] }));
+    const first = this.inputs.map(({ shape }) => shape);
+    if (first.every((shape) => shape.every((size) => typeof size === "number"))) {
+      this.#current = this.#prepare(first as readonly (readonly number[])[]);
+    }
+    const outputs = this.#current;
+    this.outputs = checked.outputs.map((name) => {
+      const found = outputs?.model?.outputs.find((output) => output.name === name);
+      const result = outputs?.results.find((entry) => entry.name === name);
+      const constant = result?.from === "constant" ? result.tensor : undefined;
+      return {
+        name,
+        shape: found?.shape ?? constant?.shape ?? [],
+        dtype: found?.dtype ?? (constant ? STORED[constant.type] : "float32"),
+      };
+    });
+  }
+
+  get disposed(): boolean {
+    return this.#disposed || this.#runtime.disposed;
+  }
+
+  /** Bytes, multiply-accumulates and parameters for the shapes at hand. */
+  get plan(): ModelReport {
+    return this.#model().plan;
+  }
+
+  summary(): Summary {
+    return this.#model().summary();
+  }
+
+  profile(inputs: Readonly<Record<string, OnnxInput>>, options: { readonly runs?: number } = {}): Profile {
+    this.#choose(inputs);
+    return this.#withTensors(inputs, (tensors) => this.#model().profile(tensors, options));
+  }
+
+  /** A view of where an input lies; see Model.input(). */
+  input(name: string): TensorData {
+    return this.#model().input(name);
+  }
+
+  output(name: string): TensorData {
+    return this.#model().output(name);
+  }
+
+  /**
+   * Runs on one tensor an input, by name. Answers the model's own output tensors by name: they hold this run's values until
+   * the next run. Synchronous; allocates nothing unless shapes change or an output's shape depends on the data.
+   */
+  run(inputs?: Readonly<Record<string, OnnxInput>>): Readonly<Record<string, Tensor>> {
+    if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
+    if (inputs !== undefined) this.#choose(inputs);
+    const ready = this.#current;
+    if (ready === undefined) throw new ModelError(`"inputs" expected tensors for a model with open shapes, got none`);
+    const results = ready.model === undefined ? {} : this.#withTensors(inputs, (tensors) => (ready.model as Model).run(tensors));
+    if (ready.results.every((result) => result.from === "model" && result.type !== undefined) && ready.late.length === 0) return results;
+    return this.#finish(ready, results, inputs ?? {});
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.#disposed = true;
+    for (const { model } of this.#ready.values()) model?.dispose();
+    for (const tensor of this.#loose.values()) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #model(): Model {
+    if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
+    const model = this.#current?.model;
+    if (model === undefined) throw new ModelError(`"model" expected shapes that are known, got a model that has not run yet`);
+    return model;
+  }
+
+  #openShape({ name, dims }: Declared): readonly (number | string | null)[] {
+    const given = this.#given[name];
+    if (Array.isArray(given)) return given as readonly number[];
+    return dims.map((dim) => {
+      const size = typeof dim === "string" ? this.#given[dim] : undefined;
+      return typeof size === "number" ? size : typeof dim === "number" && dim <= 0 ? null : dim;
+    });
+  }
+
+  /** The model for the shapes of these inputs, from the cache where it has run before. */
+  #choose(inputs: Readonly<Record<string, OnnxInput>>): void {
+    if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
+    if (typeof inputs !== "object" || inputs === null) throw new TypeError(`"inputs" expected an object of tensors by name, got ${show(inputs)}`);
+    for (const name of Object.keys(inputs)) {
+      if (!this.inputs.some((input) => input.name === name)) {
+        throw new ModelError(`"input" expected one of ${this.inputs.map((input) => input.name).join(", ")}, got ${show(name)}`);
+      }
+    }
+    const shapes = this.#checked.inputs.map((declared) => {
+      const input = Object.hasOwn(inputs, declared.name) ? inputs[declared.name] : undefined;
+      if (input === undefined) throw new ModelError(`${show(declared.name)} expected a tensor for this input, got none`);
+      const { shape } = input;
+      if (!Array.isArray(shape)) throw new TypeError(`${show(declared.name)} expected a tensor, got ${show(input)}`);
+      const open = this.#openShape(declared);
+      const fits = open.length === shape.length ? open.every((size, i) => typeof size !== "number" || size === shape[i]) : open.length === 0 && declared.dims.length === 0;
+      if (!fits) throw new ShapeError(`${show(declared.name)} expected shape ${show([...open])}, got ${show([...shape])}`);
+      return shape as readonly number[];
+    });
+    this.#current = this.#prepare(shapes);
+  }
+
+  #prepare(shapes: readonly (readonly number[])[]): Ready {
+    const key = shapes.map((shape) => shape.join("x")).join(";");
+    const known = this.#ready.get(key);
+    if (known !== undefined) return known;
+    const byName = new Map(this.#checked.inputs.map(({ name }, i) => [name, shapes[i] as readonly number[]]));
+    const compiled = compile(this.#checked, byName, this.#runtime.engine.target);
+    const model = compiled.graph.outputs.length === 0 ? undefined : createModel(this.#runtime, compiled.graph, compiled.weights, this.#options);
+    const ready = { ...compiled, model };
+    this.#ready.set(key, ready);
+    return ready;
+  }
+
+  /** Plain data as tensors for the time of a call. */
+  #withTensors<T>(inputs: Readonly<Record<string, OnnxInput>> | undefined, use: (tensors: Readonly<Record<string, Tensor>>) => T): T {
+    if (inputs === undefined) return use(undefined as never); // on what was written to input()
+    const own: Tensor[] = [];
+    try {
+      const tensors: Record<string, Tensor> = {};
+      for (const { name, dtype } of (this.#current as Ready).graph.inputs) {
+        const input = inputs[name] as OnnxInput;
+        if (input instanceof Tensor) tensors[name] = input;
+        else {
+          const tensor = this.#runtime.tensor(input.data, input.shape, { dtype });
+          own.push(tensor);
+          tensors[name] = tensor;
+        }
+      }
+      return use(tensors);
+    } finally {
+      for (const tensor of own) tensor.dispose();
+    }
+  }
+
+  /** Evaluates what depends on the run, and gives every output a tensor. */
+  #finish(ready: Ready, results: Readonly<Record<string, Tensor>>, inputs: Readonly<Record<string, OnnxInput>>): Readonly<Record<string, Tensor>> {
+    const values = new Map<string, HostTensor>(ready.constants);
+    for (const { name, type, output } of ready.taps) {
+      const source = output === "" ? inputs[name] : results[output];
+      if (source === undefined) throw new ModelError(`${show(name)} expected a tensor for this input, got none`);
+      values.set(name, { type, shape: source.shape, data: hostData(source, type) });
+    }
+    for (const node of ready.late) {
+      const opset = this.#checked.opsets.get(node.domain === "ai.onnx" ? "" : node.domain) ?? 1;
+      let answers: HostTensor[];
+      try {
+        answers = evaluate(node, opset, node.inputs.map((name) => (name === "" ? undefined : values.get(name))));
+      } catch (error) {
+        if (error instanceof Error) error.message = `node ${show(nodeName(node))} (${node.opType}): ${error.message}`;
+        throw error;
+      }
+      node.outputs.forEach((name, i) => {
+        if (name !== "" && answers[i]) values.set(name, answers[i]);
+      });
+    }
+    const all: Record<string, Tensor> = {};
+    for (const result of ready.results) {
+      if (result.from === "model") all[result.name] = results[result.name] as Tensor;
+      else all[result.name] = this.#tensorFor(result.name, result.from === "constant" ? result.tensor : (values.get(result.name) as HostTensor));
+    }
+    return all;
+  }
+
+  /** A tensor of this model with these values: the last run's where it fits. */
+  #tensorFor(name: string, { type, shape, data }: HostTensor): Tensor {
+    const dtype = STORED[type];
+    const known = this.#loose.get(name);
+    if (known !== undefined && !known.disposed && known.dtype === dtype && known.shape.join() === shape.join()) {
+      (known.data as Float32Array).set(data as Float32Array);
+      return known;
+    }
+    known?.dispose();
+    const tensor = this.#runtime.tensor(data, shape, { dtype });
+    this.#loose.set(name, tensor);
+    return tensor;
+  }
+}
+
+function hostData(source: OnnxInput, type: ElementType): HostTensor["data"] {
+  const stored = DTYPES[STORED[type]];
+  const data = source instanceof Tensor ? source.toArray() : source.data;
+  return data instanceof stored ? data : (stored as unknown as { from(v: unknown): TensorData }).from(data);
+}
+

@@ -1,0 +1,127 @@
+// A graph of lanewise operators while it is being made from ONNX nodes: every value's shape is known, since every operator
+// is lowered once on the way.
+import { ModelError } from "../errors.js";
+import type { GraphData, GraphInput, GraphNode, GraphOutput, GraphParameter } from "../model/graph.js";
+import type { HostTensor as Weight } from "../model/weights.js";
+import { OPERATORS, type OperatorName } from "../ops/index.js";
+import { build, type Operator } from "../ops/operator.js";
+import type { Target } from "../runtime/instance.js";
+import { type DType, makeSpec, type MemoryFormat, type TensorSpec } from "../spec.js";
+import type { ElementType, HostTensor } from "./host/tensor.js";
+
+/** How an element type is held in linear memory. */
+export const STORED: Readonly<Record<ElementType, DType>> = {
+  float32: "float32",
+  float16: "float32",
+  bfloat16: "float32",
+  float64: "float64",
+  uint8: "uint8",
+  int8: "int8",
+  uint16: "uint16",
+  int16: "int16",
+  int32: "int32",
+  uint32: "uint32",
+  int64: "int64",
+  uint64: "uint64",
+  bool: "bool",
+};
+
+/** A value that runs compute. */
+export interface Dynamic {
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+}
+
+export class Network {
+  readonly inputs: GraphInput[] = [];
+  readonly nodes: GraphNode[] = [];
+  readonly weights = new Map<string, Weight>();
+  readonly #names = new Set<string>();
+  readonly #constants = new Map<HostTensor, string>();
+
+  constructor(readonly target: Target) {}
+
+  /** A name that nothing else has. */
+  name(wanted: string): string {
+    let name = wanted;
+    for (let i = 2; this.#names.has(name); i++) name = `${wanted}/${i}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  input(name: string, type: ElementType, shape: readonly number[], memoryFormat: MemoryFormat | undefined): Dynamic {
+    if (this.#names.has(name)) throw new ModelError(`"inputs" expected each name once, got ${name} twice`);
+    this.#names.add(name);
+    this.inputs.push({ name, shape, dtype: STORED[type], ...(memoryFormat && { memoryFormat }) });
+    return { name, type, shape };
+  }
+
+  /** The name of a constant in the weight map; the same tensor has one name. */
+  constant(tensor: HostTensor, wanted: string): string {
+    const known = this.#constants.get(tensor);
+    if (known !== undefined) return known;
+    const name = this.name(wanted);
+    this.#constants.set(tensor, name);
+    this.weights.set(name, { shape: tensor.shape, dtype: STORED[tensor.type], data: tensor.data });
+    return name;
+  }
+
+  /** Adds a layer. Throws what the operator throws, and nothing is added then. */
+  add(
+    layer: string,
+    op: OperatorName,
+    inputs: readonly (Dynamic | string)[],
+    params: readonly (string | null)[] = [],
+    options: object = {},
+    type?: ElementType,
+  ): Dynamic[] {
+    const operator = OPERATORS[op] as unknown as Operator;
+    const specs = inputs.map((operand) => (typeof operand === "string" ? this.#weightSpec(operand) : specOf(operand)));
+    const paramSpecs = params.map((name) => (name === null ? undefined : this.#weightSpec(name)));
+    const { outputs } = build(operator, specs, paramSpecs, options, this.target);
+    const name = this.name(layer);
+    const first = inputs.find((operand): operand is Dynamic => typeof operand !== "string");
+    const answers = outputs.map(({ spec }, i): Dynamic => ({
+      name: outputs.length === 1 ? name : this.name(`${name}:${i}`),
+      type: type ?? (first?.type as ElementType),
+      shape: spec.shape,
+    }));
+    this.nodes.push({
+      name,
+      op,
+      inputs: inputs.map((operand) => (typeof operand === "string" ? operand : operand.name)),
+      params,
+      options,
+      outputs: answers.map((answer) => answer.name),
+    });
+    return answers;
+  }
+
+  /** Takes back what was added since `mark` layers. */
+  rewind(mark: number): void {
+    this.nodes.length = mark;
+  }
+
+  /** The graph of what the outputs need. */
+  graph(outputs: readonly GraphOutput[]): GraphData {
+    const needed = new Set(outputs.map((output) => output.value));
+    const nodes: GraphNode[] = [];
+    for (const node of [...this.nodes].reverse()) {
+      if (!node.outputs.some((name) => needed.has(name))) continue;
+      nodes.push(node);
+      for (const name of [...node.inputs, ...node.params]) if (name !== null) needed.add(name);
+    }
+    const parameters: GraphParameter[] = [...this.weights.keys()].filter((name) => needed.has(name)).map((name) => ({ name }));
+    return { inputs: this.inputs, parameters, nodes: nodes.reverse(), outputs };
+  }
+
+  #weightSpec(name: string): TensorSpec {
+    const { shape, dtype } = this.weights.get(name) as Weight;
+    return makeSpec(shape, dtype, "contiguous", name);
+  }
+}
+
+export function specOf({ shape, type, name }: Dynamic): TensorSpec {
+  return makeSpec(shape, STORED[type], "contiguous", name);
+}
