@@ -25,6 +25,7 @@ const LAYERS = [
     files: /^datasets\//,
     not: ["table", "runtime", "tensor", "plan", "operators", "facade", "model"],
   },
+  { name: "onnx", files: /^onnx\//, not: ["table"] },
   { name: "entries", files: /^(api|index|static|edge-light)\.ts$/ },
 ];
 

@@ -12,7 +12,16 @@ import { Engine, type Variant } from "./runtime/instance.js";
 import { PAGE_BYTES } from "./runtime/memory.js";
 import type { Precision } from "./select.js";
 import { selfTest } from "./self-test.js";
-import { bytesOf, DTYPES, type DType, isBig, type MemoryFormat, makeSpec, type TensorData, type TensorSpec } from "./spec.js";
+import {
+  bytesOf,
+  DTYPES,
+  type DType,
+  isBig,
+  type MemoryFormat,
+  makeSpec,
+  type TensorData,
+  type TensorSpec,
+} from "./spec.js";
 import { Tensor } from "./tensor.js";
 import { tuner } from "./tune.js";
 
@@ -308,9 +317,7 @@ function dtypeOf(data: unknown): DType {
   const found = (Object.keys(DTYPES) as DType[]).find((dtype) => data instanceof DTYPES[dtype]);
   if (found !== undefined) return found;
   if (data instanceof Uint8ClampedArray) return "uint8";
-  throw new TypeError(
-    `"data" expected an array of numbers or a typed array of a dtype, got ${show(data)}`,
-  );
+  throw new TypeError(`"data" expected an array of numbers or a typed array of a dtype, got ${show(data)}`);
 }
 
 async function compile(wasm: NonNullable<RuntimeOptions["wasm"]>): Promise<WebAssembly.Module> {

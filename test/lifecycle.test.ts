@@ -7,6 +7,7 @@ import {
   ModelError,
   OutOfMemoryError,
   type Runtime,
+  ShapeError,
   UnsupportedError,
 } from "../src/index.js";
 import { detectFeatures } from "../src/runtime/features.js";
@@ -147,6 +148,11 @@ describe.each(BINARIES)("tensors and plans on the $name binary", ({ create }) =>
       new Int8Array([-1, 2]),
       new Int32Array([-1, 2 ** 30]),
       new BigInt64Array([-1n, 2n ** 60n]),
+      new Uint16Array([1, 65535]),
+      new Int16Array([-1, 32767]),
+      new Uint32Array([1, 2 ** 32 - 1]),
+      new BigUint64Array([1n, 2n ** 64n - 1n]),
+      new Float64Array([0.1, -1e300]),
     ]) {
       using x = rt.tensor(data, [2]);
       expect(x.data).toEqual(data);
@@ -157,6 +163,12 @@ describe.each(BINARIES)("tensors and plans on the $name binary", ({ create }) =>
     expect(pixels.dtype).toBe("uint8");
     using scalar = rt.tensor([5], []);
     expect(scalar.toArray()).toEqual(Float32Array.of(5));
+  });
+
+  it("may be empty, but no operator computes with nothing", () => {
+    using none = rt.tensor(new Float32Array(), [0, 3]);
+    expect([none.size, none.bytes, none.toArray()]).toEqual([0, 0, new Float32Array()]);
+    expect(() => rt.relu(none)).toThrow(new ShapeError('"relu" expected sizes >= 1, got [0, 3]'));
   });
 
   it("views stay valid when memory grows under them", () => {
@@ -182,16 +194,24 @@ describe.each(BINARIES)("tensors and plans on the $name binary", ({ create }) =>
 
   it.each([
     [[1, 2, 3], [2, 2], undefined, RangeError, /"data" expected 4 elements for \[2, 2\], got 3/],
-    [[1], [1, 0], undefined, RangeError, /"shape\[1\]" expected integer >= 1, got 0/],
+    [[1], [1, 0], undefined, RangeError, /"data" expected 0 elements for \[1, 0\], got 1/],
+    [[1], [1, -1], undefined, RangeError, /"shape\[1\]" expected integer >= 0, got -1/],
     [[1], [NaN], undefined, RangeError, /got NaN/],
     [[1], [1.5], undefined, RangeError, /got 1.5/],
     [[1], [2 ** 20, 2 ** 20, 2 ** 20], undefined, RangeError, /"shape" expected at most 4294967296 bytes/],
     [[1], [1, 1, 1, 1, 1, 1, 1, 1, 1], undefined, Error, /rank 0 to 8, got rank 9/],
     [[1], "1", undefined, TypeError, /"shape" expected an array of dimensions, got "1"/],
     [[1], [1, 1], { memoryFormat: "channelsLast" }, Error, /rank >= 3 for memoryFormat channelsLast/],
-    [[1], [1], { dtype: "float64" }, RangeError, /"dtype" expected one of float32/],
+    [[1], [1], { dtype: "float8" }, RangeError, /"dtype" expected one of float32/],
     [[1], [1], { dtype: "int64" }, TypeError, /"data" expected BigInt64Array for dtype int64/],
-    [new Float64Array(1), [1], undefined, TypeError, /"data" expected an array or a Float32Array/],
+    [
+      new DataView(new ArrayBuffer(4)),
+      [1],
+      undefined,
+      TypeError,
+      /"data" expected an array of numbers or a typed array/,
+    ],
+    [[1], [1], { dtype: "uint64" }, TypeError, /"data" expected BigUint64Array for dtype uint64/],
     [[1], [1], { format: 1 }, TypeError, /"format"/],
   ] as const)("refuses data %j of shape %j with %j", (data, shape, options, type, message) => {
     const before = rt.report();

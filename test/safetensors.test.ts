@@ -83,6 +83,11 @@ describe("readSafetensors", () => {
     ["U8", "uint8", new Uint8Array([1, 255])],
     ["I32", "int32", new Int32Array([1, -(2 ** 31)])],
     ["I64", "int64", new BigInt64Array([1n, -(2n ** 63n)])],
+    ["U16", "uint16", new Uint16Array([1, 65535])],
+    ["I16", "int16", new Int16Array([-1, 32767])],
+    ["U32", "uint32", new Uint32Array([1, 2 ** 32 - 1])],
+    ["U64", "uint64", new BigUint64Array([1n, 2n ** 64n - 1n])],
+    ["F64", "float64", new Float64Array([0.1, -1e300])],
     ["BOOL", "bool", new Uint8Array([0, 1])],
   ])("reads %s as %s", (name, dtype, data) => {
     expect(readOne(name, data)).toStrictEqual({ shape: [data.length], dtype, data });
@@ -346,9 +351,11 @@ describe("readSafetensors", () => {
     expect(() => readSafetensors(bytes)).toThrow(new ModelError(message));
   });
 
-  it.each(["F64", "I16", "U16", "U32", "U64", "F8_E4M3", "f32", "constructor"])("does not support %s", (dtype) => {
+  it.each(["F8_E4M3", "C64", "f32", "constructor"])("does not support %s", (dtype) => {
     expect(() => readSafetensors(file({ w: entry(dtype, [1], 0, 8) }, new Uint8Array(8)))).toThrow(
-      new UnsupportedError(`"w" expected one of the dtypes F32, F16, BF16, I8, U8, I32, I64, BOOL, got "${dtype}"`),
+      new UnsupportedError(
+        `"w" expected one of the dtypes F32, F16, BF16, I8, U8, I32, I64, U16, I16, U32, U64, F64, BOOL, got "${dtype}"`,
+      ),
     );
   });
 
@@ -436,8 +443,10 @@ describe("writeSafetensors", () => {
     ["null for a tensor", new Map([["w", null]]), new TypeError(`"w" expected a tensor, got null`)],
     [
       "an unknown dtype",
-      new Map([["w", { shape: [6], dtype: "float64", data: new Float64Array(6) }]]),
-      new UnsupportedError(`"w" expected one of the dtypes float32, int8, uint8, int32, int64, bool, got "float64"`),
+      new Map([["w", { shape: [6], dtype: "float8", data: new Uint8Array(6) }]]),
+      new UnsupportedError(
+        `"w" expected one of the dtypes float32, int8, uint8, int32, int64, bool, uint16, int16, uint32, uint64, float64, got "float8"`,
+      ),
     ],
     [
       "data of another dtype",

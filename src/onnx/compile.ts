@@ -8,7 +8,7 @@ import type { MemoryFormat } from "../spec.js";
 import { Context } from "./host/context.js";
 import { evaluate, hostOp } from "./host/index.js";
 import { countOf, type ElementType, elementType, type HostTensor, make, readTensorProto } from "./host/tensor.js";
-import { LOWERINGS, MOVERS, type Site } from "./lower.js";
+import { loweringOf, type Site } from "./lower.js";
 import { type Dynamic, Network, STORED } from "./network.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./proto.js";
 
@@ -73,14 +73,19 @@ const DATA_SHAPED = new Set(["NonZero", "NonMaxSuppression", "Compress"]);
 const isStandard = (node: NodeProto): boolean => node.domain === "" || node.domain === "ai.onnx";
 
 /** Checks a file's graph and reads its initialisers. Throws ModelError, and UnsupportedError naming every operator there is none for. */
-export function checkModel(model: ModelProto, external?: (location: string, offset: number, length: number | undefined) => Uint8Array): Checked {
+export function checkModel(
+  model: ModelProto,
+  external?: (location: string, offset: number, length: number | undefined) => Uint8Array,
+): Checked {
   const { graph } = model;
   if (graph === null) throw new ModelError(`"model" expected a graph, got none`);
-  if (model.opsets.size === 0 && model.irVersion >= 3) throw new ModelError(`"model" expected an operator set, got none`);
+  if (model.opsets.size === 0 && model.irVersion >= 3)
+    throw new ModelError(`"model" expected an operator set, got none`);
   refuseUnsupported(model, graph);
   const initializers = new Map<string, HostTensor>();
   for (const proto of graph.initializers) {
-    if (initializers.has(proto.name)) throw new ModelError(`"initializer" expected each name once, got ${show(proto.name)} twice`);
+    if (initializers.has(proto.name))
+      throw new ModelError(`"initializer" expected each name once, got ${show(proto.name)} twice`);
     initializers.set(proto.name, readTensorProto(proto as TensorProto, external));
   }
   const inputs = graph.inputs
@@ -109,7 +114,9 @@ function refuseUnsupported(model: ModelProto, graph: GraphProto): void {
   if (graph.sparse > 0) missing.add("sparse initializers");
   if (missing.size === 0) return;
   const what = model.functions > 0 ? " (functions of the model are not expanded)" : "";
-  throw new UnsupportedError(`"model" expected operators of this importer${what}, got ${[...missing].sort().join(", ")}`);
+  throw new UnsupportedError(
+    `"model" expected operators of this importer${what}, got ${[...missing].sort().join(", ")}`,
+  );
 }
 
 /** Nodes after those whose values they read. Throws ModelError for values that nothing computes, twice computed, or in a circle. */
@@ -118,17 +125,20 @@ function sorted(graph: GraphProto, given: ReadonlySet<string>): NodeProto[] {
   graph.nodes.forEach((node, i) => {
     for (const name of node.outputs) {
       if (name === "") continue;
-      if (producer.has(name) || given.has(name)) throw new ModelError(`"${nodeName(node)}" expected a new output name, got ${show(name)} again`);
+      if (producer.has(name) || given.has(name))
+        throw new ModelError(`"${nodeName(node)}" expected a new output name, got ${show(name)} again`);
       producer.set(name, i);
     }
   });
   const known = (name: string) => name === "" || given.has(name) || producer.has(name);
   for (const node of graph.nodes) {
     for (const name of node.inputs) {
-      if (!known(name)) throw new ModelError(`"${nodeName(node)}" expected an input that something computes, got ${show(name)}`);
+      if (!known(name))
+        throw new ModelError(`"${nodeName(node)}" expected an input that something computes, got ${show(name)}`);
     }
   }
-  for (const { name } of graph.outputs) if (!known(name)) throw new ModelError(`"outputs" expected a value that something computes, got ${show(name)}`);
+  for (const { name } of graph.outputs)
+    if (!known(name)) throw new ModelError(`"outputs" expected a value that something computes, got ${show(name)}`);
   const waiting = graph.nodes.map((node) => node.inputs.filter((name) => producer.has(name)).length);
   const readers = new Map<number, number[]>();
   graph.nodes.forEach((node, i) => {
@@ -151,6 +161,11 @@ function sorted(graph: GraphProto, given: ReadonlySet<string>): NodeProto[] {
     throw new ModelError(`"nodes" expected no circle, got one through ${stuck.slice(0, 4).map(show).join(", ")}`);
   }
   return order;
+}
+
+/** The version of a node's operator set. */
+export function opsetOf({ opsets }: Pick<Checked, "opsets">, { domain }: NodeProto): number {
+  return opsets.get(domain === "ai.onnx" ? "" : domain) ?? 1;
 }
 
 export function nodeName(node: NodeProto): string {
@@ -189,7 +204,19 @@ export function compile(model: Checked, shapes: ReadonlyMap<string, readonly num
     } else values.set(name, network.input(name, type, shape, formatOf(model, name, shape)));
   }
   const late: NodeProto[] = [];
-  for (const node of model.nodes) located(node, () => place(node, model, network, values, late));
+  for (const node of model.nodes) {
+    const answers = located(node, () => answersOf(node, model, network, values));
+    if (answers === "late") late.push(node);
+    node.outputs.forEach((name, i) => {
+      if (name === "") return;
+      const answer = answers === "late" ? "late" : answers[i];
+      if (answer === undefined) {
+        const message = `"outputs" expected at most ${answers.length}, got ${node.outputs.length}`;
+        throw new ModelError(`node ${show(nodeName(node))} (${node.opType}): ${message}`);
+      }
+      values.set(name, answer);
+    });
+  }
 
   const outputs: GraphOutput[] = [];
   const taps: { name: string; type: ElementType; output: string }[] = [];
@@ -197,8 +224,11 @@ export function compile(model: Checked, shapes: ReadonlyMap<string, readonly num
     const value = values.get(name) as Dynamic;
     const isInput = network.inputs.some((input) => input.name === value.name);
     // A model's outputs are what layers compute.
-    const from = isInput ? (network.add(`${name}:copy`, "toMemoryFormat", [value], [], { memoryFormat: "contiguous" })[0] as Dynamic) : value;
-    if (!outputs.some((output) => output.name === wanted)) outputs.push({ name: wanted, value: from.name, memoryFormat: "contiguous" });
+    const from = isInput
+      ? (network.add(`${name}:copy`, "toMemoryFormat", [value], [], { memoryFormat: "contiguous" })[0] as Dynamic)
+      : value;
+    if (!outputs.some((output) => output.name === wanted))
+      outputs.push({ name: wanted, value: from.name, memoryFormat: "contiguous" });
     return value;
   };
   const results = model.outputs.map((name): Result => {
@@ -227,55 +257,50 @@ export function compile(model: Checked, shapes: ReadonlyMap<string, readonly num
 function formatOf(model: Checked, name: string, shape: readonly number[]): MemoryFormat | undefined {
   if (shape.length !== 4) return undefined;
   const readers = model.nodes.filter((node) => node.inputs.includes(name));
-  const turns = readers.some((node) => node.opType === "Transpose" || node.opType === "Reshape" || node.opType === "Flatten");
+  const turns = readers.some(
+    (node) => node.opType === "Transpose" || node.opType === "Reshape" || node.opType === "Flatten",
+  );
   return turns ? "contiguous" : undefined;
 }
 
-function place(node: NodeProto, model: Checked, network: Network, values: Map<string, Known>, late: NodeProto[]): void {
+/** The values of a node's outputs. */
+function answersOf(
+  node: NodeProto,
+  model: Checked,
+  network: Network,
+  values: ReadonlyMap<string, Known>,
+): readonly Known[] | "late" {
   const inputs = node.inputs.map((name) => (name === "" ? undefined : values.get(name)));
-  const opset = model.opsets.get(node.domain === "ai.onnx" ? "" : node.domain) ?? 1;
-  const assign = (answers: readonly (Known | undefined)[]) => {
-    node.outputs.forEach((name, i) => {
-      if (name === "") return;
-      const answer = answers[i];
-      if (answer === undefined) throw new ModelError(`"outputs" expected at most ${answers.length} outputs, got ${node.outputs.length}`);
-      values.set(name, answer);
-    });
-  };
-  const postpone = () => {
-    late.push(node);
-    assign(node.outputs.map(() => "late" as const));
-  };
-  if (inputs.includes("late")) return postpone();
+  if (inputs.includes("late")) return "late";
+  const opset = opsetOf(model, node);
   const known = inputs as (HostTensor | Dynamic | undefined)[];
-  const isConstant = (value: HostTensor | Dynamic | undefined): value is HostTensor | undefined => value === undefined || "data" in value;
-  if (known.every(isConstant)) return assign(evaluate(node, opset, known));
-  const first = known[0];
+  const isConstant = (value: HostTensor | Dynamic | undefined): value is HostTensor | undefined =>
+    value === undefined || "data" in value;
+  if (known.every(isConstant)) return evaluate(node, opset, known);
   if (isStandard(node) && (node.opType === "Shape" || node.opType === "Size")) {
-    return assign(evaluate(node, opset, [shell(first as Dynamic)]));
+    return evaluate(node, opset, [shell(known[0] as Dynamic)]);
   }
   const shapeInputs = node.opType.startsWith("Reduce") ? [1] : (SHAPE_INPUTS[node.opType] ?? []);
-  if (DATA_SHAPED.has(node.opType) || shapeInputs.some((i) => !isConstant(known[i]))) return postpone();
+  if (DATA_SHAPED.has(node.opType) || shapeInputs.some((i) => !isConstant(known[i]))) return "late";
 
   const layer = nodeName(node);
   const dynamic = known.find((value) => !isConstant(value)) as Dynamic;
-  const isFloat = known.every((value) => value === undefined || value.type === "float32" || value.type === "float16" || value.type === "bfloat16");
-  const hasEmpty = known.some((value) => value !== undefined && value.shape.includes(0));
-  const table = isStandard(node) && !hasEmpty ? (isFloat ? { ...MOVERS, ...LOWERINGS } : MOVERS) : {};
-  const lowering = Object.hasOwn(table, node.opType) ? table[node.opType] : undefined;
+  const isFloat = known.every((value) => value === undefined || STORED[value.type] === "float32");
+  const isEmpty = known.some((value) => value?.shape.includes(0));
+  const lowering = isStandard(node) && !isEmpty ? loweringOf(node.opType, isFloat) : undefined;
   if (lowering) {
     const mark = network.nodes.length;
     try {
       const site: Site = { c: new Context(node, opset), network, layer, inputs: known };
       const answers = lowering(site);
-      if (answers) return assign(answers.map((answer) => ({ ...answer, type: dynamic.type })));
+      if (answers) return answers.map((answer) => ({ ...answer, type: dynamic.type }));
     } catch (error) {
       // What the node says is wrong stays wrong; what a kernel does not do, the host operator may.
       if (error instanceof ModelError) throw error;
     }
     network.rewind(mark);
   }
-  assign(onHost(node, opset, network, layer, known));
+  return onHost(node, opset, network, layer, known);
 }
 
 /** A tensor of the value's shape without elements to speak of. */
@@ -284,7 +309,13 @@ function shell({ type, shape }: Dynamic): HostTensor {
 }
 
 /** The node as a step in JavaScript. Its output shapes are found by running it once on zeros. */
-function onHost(node: NodeProto, opset: number, network: Network, layer: string, inputs: readonly (HostTensor | Dynamic | undefined)[]): Known[] {
+function onHost(
+  node: NodeProto,
+  opset: number,
+  network: Network,
+  layer: string,
+  inputs: readonly (HostTensor | Dynamic | undefined)[],
+): Known[] {
   const trial = evaluate(
     node,
     opset,
@@ -296,7 +327,9 @@ function onHost(node: NodeProto, opset: number, network: Network, layer: string,
   const compute = (views: readonly { readonly length: number }[], outputs: readonly { set(values: never): void }[]) => {
     let next = 0;
     const given = inputs.map((value) =>
-      value === undefined || "data" in value ? value : ({ type: value.type, shape: value.shape, data: views[next++] } as HostTensor),
+      value === undefined || "data" in value
+        ? value
+        : ({ type: value.type, shape: value.shape, data: views[next++] } as HostTensor),
     );
     const answers = evaluate(node, opset, given);
     outputs.forEach((output, i) => {

@@ -1,2 +1,2 @@
 // lanewise/onnx: networks as training tools export them.
-export { loadOnnx, OnnxModel, type OnnxInput, type OnnxOptions, type OnnxSource, type OnnxTensor } from "./model.js";
+export { loadOnnx, type OnnxInput, OnnxModel, type OnnxOptions, type OnnxSource, type OnnxTensor } from "./model.js";

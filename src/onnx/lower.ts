@@ -5,7 +5,17 @@ import type { OperatorName } from "../ops/index.js";
 import type { Context } from "./host/context.js";
 import { flattenTo, padsOf, reshapeTo, sliceRanges, splitSizes, squeezeTo, unsqueezeTo } from "./host/movement.js";
 import { byChannel } from "./host/reduction.js";
-import { broadcast, countOf, fill, type HostTensor, make, numbers, reshaped, toNumbers, transpose } from "./host/tensor.js";
+import {
+  broadcast,
+  countOf,
+  fill,
+  type HostTensor,
+  make,
+  numbers,
+  reshaped,
+  toNumbers,
+  transpose,
+} from "./host/tensor.js";
 import { type Axis, transposedAxes, windowAxes } from "./host/window.js";
 import type { Dynamic, Network } from "./network.js";
 
@@ -19,7 +29,8 @@ export interface Site {
 
 export type Lowering = (site: Site) => readonly Dynamic[] | undefined;
 
-const isConstant = (operand: Dynamic | HostTensor | undefined): operand is HostTensor => operand !== undefined && "data" in operand;
+const isConstant = (operand: Dynamic | HostTensor | undefined): operand is HostTensor =>
+  operand !== undefined && "data" in operand;
 
 function tensorAt({ inputs }: Site, i: number): HostTensor | undefined {
   const operand = inputs[i];
@@ -85,14 +96,20 @@ const convTranspose: Lowering = (site) => {
     outputPadding: axes.map((axis) => axis.extra),
     groups: site.c.int("group", 1),
   };
-  return site.network.add(site.layer, "convTranspose2d", [x], [param(site, w, "weight"), param(site, b, "bias")], options);
+  return site.network.add(
+    site.layer,
+    "convTranspose2d",
+    [x],
+    [param(site, w, "weight"), param(site, b, "bias")],
+    options,
+  );
 };
 
 function pool(op: "maxPool2d" | "avgPool2d"): Lowering {
   return (site) => {
     const x = dynamicAt(site, 0);
     const kernel = site.c.ints("kernel_shape");
-    if (!x || x.shape.length !== 4 || kernel?.length !== 2 || site.c.node.outputs.length > 1) return undefined;
+    if (x?.shape.length !== 4 || kernel?.length !== 2 || site.c.node.outputs.length > 1) return undefined;
     const axes = windowAxes(site.c, x.shape.slice(2), kernel);
     const dilated = axes.some((axis) => axis.dilation > 1);
     const shared = { ...windowOptions(axes), kernel, ceilMode: site.c.int("ceil_mode", 0) === 1 };
@@ -115,9 +132,16 @@ function globalPool(op: "globalMaxPool" | "globalAvgPool"): Lowering {
 const batchNorm: Lowering = (site) => {
   const x = dynamicAt(site, 0);
   const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => tensorAt(site, i));
-  const isTraining = site.c.int("training_mode", 0) === 1 || (site.c.opset < 7 && site.c.int("is_test", 0) === 0 && site.c.node.outputs.length > 1);
+  const isTraining =
+    site.c.int("training_mode", 0) === 1 ||
+    (site.c.opset < 7 && site.c.int("is_test", 0) === 0 && site.c.node.outputs.length > 1);
   if (!x || !scale || !bias || !mean || !variance || isTraining || x.shape.length < 2) return undefined;
-  const params = [param(site, mean, "mean"), param(site, variance, "variance"), param(site, scale, "gamma"), param(site, bias, "beta")];
+  const params = [
+    param(site, mean, "mean"),
+    param(site, variance, "variance"),
+    param(site, scale, "gamma"),
+    param(site, bias, "beta"),
+  ];
   return site.network.add(site.layer, "batchNorm", [x], params, { epsilon: site.c.float("epsilon", 1e-5) });
 };
 
@@ -125,17 +149,23 @@ const gemm: Lowering = (site) => {
   const [x, w] = [dynamicAt(site, 0), tensorAt(site, 1)];
   const { c, network, layer } = site;
   if (!x || !w || x.shape.length !== 2 || varies(site, 2)) return undefined;
-  const input = c.int("transA", 0) === 1 ? (network.add(layer, "transpose", [x], [], { permutation: [1, 0] })[0] as Dynamic) : x;
+  const input =
+    c.int("transA", 0) === 1 ? (network.add(layer, "transpose", [x], [], { permutation: [1, 0] })[0] as Dynamic) : x;
   const [alpha, beta] = [c.float("alpha", 1), c.float("beta", 1)];
   const weight = scaled(c.int("transB", 0) === 1 ? w : transpose(w, [1, 0]), alpha);
   const filters = weight.shape[0] as number;
   const given = tensorAt(site, 2);
   const bias = given && scaled(given, beta);
   // One bias a filter; anything else is added afterwards.
-  const isRow = bias === undefined || countOf(bias.shape) === 1 || (bias.shape.at(-1) === filters && countOf(bias.shape) === filters);
+  const isRow =
+    bias === undefined ||
+    countOf(bias.shape) === 1 ||
+    (bias.shape.at(-1) === filters && countOf(bias.shape) === filters);
   const row = isRow ? bias && broadcastRow(bias, filters) : undefined;
   const [y] = network.add(layer, "linear", [input], [param(site, weight, "weight"), param(site, row, "bias")]);
-  return isRow ? [y as Dynamic] : network.add(layer, "add", [y as Dynamic, network.constant(bias as HostTensor, `${layer}.bias`)]);
+  return isRow
+    ? [y as Dynamic]
+    : network.add(layer, "add", [y as Dynamic, network.constant(bias as HostTensor, `${layer}.bias`)]);
 };
 
 function broadcastRow(bias: HostTensor, filters: number): HostTensor {
@@ -177,7 +207,8 @@ function binary(op: "add" | "sub" | "mul" | "div"): Lowering {
 const sum: Lowering = (site) => {
   let total = operand(site, 0);
   if (site.inputs.length === 1) return undefined;
-  for (let i = 1; i < site.inputs.length; i++) total = site.network.add(site.layer, "add", [total, operand(site, i)])[0] as Dynamic;
+  for (let i = 1; i < site.inputs.length; i++)
+    total = site.network.add(site.layer, "add", [total, operand(site, i)])[0] as Dynamic;
   return [total as Dynamic];
 };
 
@@ -191,7 +222,10 @@ const clip: Lowering = (site) => {
   };
   const [min, max] = [bound(1, "min"), bound(2, "max")];
   if (min !== undefined && max !== undefined && min > max) return undefined;
-  return site.network.add(site.layer, "clip", [x], [], { ...(min !== undefined && { min }), ...(max !== undefined && { max }) });
+  return site.network.add(site.layer, "clip", [x], [], {
+    ...(min !== undefined && { min }),
+    ...(max !== undefined && { max }),
+  });
 };
 
 const prelu: Lowering = (site) => {
@@ -216,7 +250,8 @@ function narrowed(t: HostTensor): HostTensor {
     }
     const shape = out.shape.map((s, d) => (d === axis ? 1 : s));
     const next = make(out.type, shape);
-    for (let i = 0; i < next.data.length; i++) numbers(next)[i] = data[Math.floor(i / inner) * inner * size + (i % inner)] as number;
+    for (let i = 0; i < next.data.length; i++)
+      numbers(next)[i] = data[Math.floor(i / inner) * inner * size + (i % inner)] as number;
     out = next;
   });
   return out;
@@ -231,7 +266,9 @@ function softmax(op: "softmax" | "logSoftmax"): Lowering {
     if (c.opset >= 13) return network.add(layer, op, [x], [], { axis: c.axis("axis", c.int("axis", -1), rank) });
     const axis = c.axis("axis", c.int("axis", 1), rank);
     if (countOf(x.shape.slice(axis + 1)) === 1) return network.add(layer, op, [x], [], { axis });
-    const flat = network.add(layer, "reshape", [x], [], { shape: [countOf(x.shape.slice(0, axis)), countOf(x.shape.slice(axis))] });
+    const flat = network.add(layer, "reshape", [x], [], {
+      shape: [countOf(x.shape.slice(0, axis)), countOf(x.shape.slice(axis))],
+    });
     return network.add(layer, "reshape", network.add(layer, op, flat, [], { axis: 1 }), [], { shape: x.shape });
   };
 }
@@ -250,7 +287,8 @@ const reshapeLike =
     return x && shape && site.network.add(site.layer, "reshape", [x], [], { shape });
   };
 
-const list = (site: Site, i: number, name: string): readonly number[] | undefined => site.c.list(name, tensorAt(site, i));
+const list = (site: Site, i: number, name: string): readonly number[] | undefined =>
+  site.c.list(name, tensorAt(site, i));
 
 const slice: Lowering = (site) => {
   const x = dynamicAt(site, 0);
@@ -291,7 +329,11 @@ const pad: Lowering = (site) => {
   const mode = site.c.oneOf("mode", "constant", ["constant", "reflect", "edge", "wrap"]);
   if (mode === "wrap" || pads.some((count) => count < 0)) return undefined;
   const value = tensorAt(site, 2)?.data[0] ?? site.c.float("value", 0);
-  return site.network.add(site.layer, "pad", [x], [], { pads, mode, ...(mode === "constant" && { value: Number(value) }) });
+  return site.network.add(site.layer, "pad", [x], [], {
+    pads,
+    mode,
+    ...(mode === "constant" && { value: Number(value) }),
+  });
 };
 
 const transposeOp: Lowering = (site) => {
@@ -323,11 +365,13 @@ const lrn: Lowering = through("localResponseNorm", ({ c }) => ({
 const reduceMean: Lowering = (site) => {
   const x = dynamicAt(site, 0);
   const given = list(site, 1, "axes");
-  if (!x || x.shape.length !== 4 || given === undefined || varies(site, 1)) return undefined;
+  if (x?.shape.length !== 4 || given === undefined || varies(site, 1)) return undefined;
   const axes = site.c.axes("axes", given, 4).sort();
   if (axes.join() !== "2,3") return undefined;
   const mean = site.network.add(site.layer, "globalAvgPool", [x]);
-  return site.c.int("keepdims", 1) === 1 ? mean : site.network.add(site.layer, "reshape", mean, [], { shape: x.shape.slice(0, 2) });
+  return site.c.int("keepdims", 1) === 1
+    ? mean
+    : site.network.add(site.layer, "reshape", mean, [], { shape: x.shape.slice(0, 2) });
 };
 
 const depthToSpace: Lowering = (site) => {
@@ -335,11 +379,15 @@ const depthToSpace: Lowering = (site) => {
   const block = site.c.int("blocksize", 0);
   const [n = 0, channels = 0, h = 0, w = 0] = x?.shape ?? [];
   const depth = channels / block ** 2;
-  if (!x || x.shape.length !== 4 || !Number.isInteger(depth)) return undefined;
+  if (x?.shape.length !== 4 || !Number.isInteger(depth)) return undefined;
   const isDcr = site.c.string("mode", "DCR") === "DCR";
   const { network, layer } = site;
-  const parts = network.add(layer, "reshape", [x], [], { shape: isDcr ? [n, block, block, depth, h, w] : [n, depth, block, block, h, w] });
-  const moved = network.add(layer, "transpose", parts, [], { permutation: isDcr ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3] });
+  const parts = network.add(layer, "reshape", [x], [], {
+    shape: isDcr ? [n, block, block, depth, h, w] : [n, depth, block, block, h, w],
+  });
+  const moved = network.add(layer, "transpose", parts, [], {
+    permutation: isDcr ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3],
+  });
   return network.add(layer, "reshape", moved, [], { shape: [n, depth, h * block, w * block] });
 };
 
@@ -347,10 +395,12 @@ const expand: Lowering = (site) => {
   const [x, wanted] = [dynamicAt(site, 0), tensorAt(site, 1)];
   if (!x || !wanted) return undefined;
   const zeros = fill(make("float32", toNumbers(wanted)), 0);
-  return countOf(zeros.shape) === 0 ? undefined : site.network.add(site.layer, "add", [x, param(site, zeros, "zeros") as string]);
+  return countOf(zeros.shape) === 0
+    ? undefined
+    : site.network.add(site.layer, "add", [x, param(site, zeros, "zeros") as string]);
 };
 
-export const LOWERINGS: Readonly<Record<string, Lowering>> = {
+const FLOATS: Readonly<Record<string, Lowering>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   MaxPool: pool("maxPool2d"),
@@ -385,7 +435,7 @@ export const LOWERINGS: Readonly<Record<string, Lowering>> = {
 };
 
 /** Operators that only move elements, of any type. */
-export const MOVERS: Readonly<Record<string, Lowering>> = {
+const MOVERS: Readonly<Record<string, Lowering>> = {
   Concat: concat,
   Slice: slice,
   Split: split,
@@ -399,5 +449,13 @@ export const MOVERS: Readonly<Record<string, Lowering>> = {
   }),
   Flatten: reshapeLike(({ c }, x) => flattenTo(c, x.shape)),
   Squeeze: reshapeLike((site, x) => (varies(site, 1) ? undefined : squeezeTo(site.c, x.shape, list(site, 1, "axes")))),
-  Unsqueeze: reshapeLike((site, x) => (varies(site, 1) ? undefined : unsqueezeTo(site.c, x.shape, list(site, 1, "axes") ?? []))),
+  Unsqueeze: reshapeLike((site, x) =>
+    varies(site, 1) ? undefined : unsqueezeTo(site.c, x.shape, list(site, 1, "axes") ?? []),
+  ),
 };
+
+/** How an operator becomes layers: of any type what only moves elements, of float32 all else. */
+export function loweringOf(opType: string, isFloat: boolean): Lowering | undefined {
+  if (Object.hasOwn(MOVERS, opType)) return MOVERS[opType];
+  return isFloat && Object.hasOwn(FLOATS, opType) ? FLOATS[opType] : undefined;
+}

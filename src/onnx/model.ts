@@ -5,11 +5,11 @@ import { type Runtime, requireRuntime } from "../lanewise.js";
 import { createModel, type Model, type ModelOptions } from "../model/model.js";
 import type { ModelReport } from "../model/planner.js";
 import type { Profile, Summary } from "../model/summary.js";
-import { type DType, DTYPES, type TensorData } from "../spec.js";
+import { DTYPES, type DType, type TensorData } from "../spec.js";
 import { Tensor } from "../tensor.js";
-import { type Checked, checkModel, compile, type Compiled, type Declared, nodeName } from "./compile.js";
+import { type Checked, type Compiled, checkModel, compile, type Declared, nodeName, opsetOf } from "./compile.js";
 import { evaluate } from "./host/index.js";
-import { type ElementType, type HostTensor } from "./host/tensor.js";
+import type { ElementType, HostTensor } from "./host/tensor.js";
 import { STORED } from "./network.js";
 import { parseModel } from "./proto.js";
 
@@ -49,7 +49,10 @@ export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: On
 
 async function bytesOf(source: unknown, onProgress: OnnxOptions["onProgress"]): Promise<Uint8Array> {
   if (source instanceof Uint8Array || source instanceof ArrayBuffer) {
-    const bytes = new Uint8Array(source instanceof ArrayBuffer ? source : source.buffer, ...(source instanceof ArrayBuffer ? [] : [source.byteOffset, source.byteLength]));
+    const bytes = new Uint8Array(
+      source instanceof ArrayBuffer ? source : source.buffer,
+      ...(source instanceof ArrayBuffer ? [] : [source.byteOffset, source.byteLength]),
+    );
     onProgress?.({ loaded: bytes.length, total: bytes.length });
     return bytes;
   }
@@ -102,18 +105,31 @@ export class OnnxModel {
   #disposed = false;
 
   /** Internal: use loadOnnx(). */
-  constructor(runtime: Runtime, checked: Checked, shapes: Readonly<Record<string, number | readonly number[]>>, options: ModelOptions) {
+  constructor(
+    runtime: Runtime,
+    checked: Checked,
+    shapes: Readonly<Record<string, number | readonly number[]>>,
+    options: ModelOptions,
+  ) {
     this.#runtime = runtime;
     this.#checked = checked;
     this.#options = options;
     this.#given = shapes;
-    const known = new Set(checked.inputs.flatMap(({ name, dims }) => [name, ...dims.filter((dim) => typeof dim === "string")]));
+    const known = new Set(
+      checked.inputs.flatMap(({ name, dims }) => [name, ...dims.filter((dim) => typeof dim === "string")]),
+    );
     for (const name of Object.keys(shapes)) {
       if (!known.has(name as string)) {
-        throw new ModelError(`"shapes" expected names of inputs or dimensions (${[...known].join(", ")}), got ${show(name)}`);
+        throw new ModelError(
+          `"shapes" expected names of inputs or dimensions (${[...known].join(", ")}), got ${show(name)}`,
+        );
       }
     }
-    this.inputs = checked.inputs.map((input) => ({ name: input.name, shape: this.#openShape(input), dtype: STORED[input.type] }));
+    this.inputs = checked.inputs.map((input) => ({
+      name: input.name,
+      shape: this.#openShape(input),
+      dtype: STORED[input.type],
+    }));
     const first = this.inputs.map(({ shape }) => shape);
     if (first.every((shape) => shape.every((size) => typeof size === "number"))) {
       this.#current = this.#prepare(first as readonly (readonly number[])[]);
@@ -167,8 +183,13 @@ export class OnnxModel {
     if (inputs !== undefined) this.#choose(inputs);
     const ready = this.#current;
     if (ready === undefined) throw new ModelError(`"inputs" expected tensors for a model with open shapes, got none`);
-    const results = ready.model === undefined ? {} : this.#withTensors(inputs, (tensors) => (ready.model as Model).run(tensors));
-    if (ready.results.every((result) => result.from === "model" && result.type !== undefined) && ready.late.length === 0) return results;
+    const results =
+      ready.model === undefined ? {} : this.#withTensors(inputs, (tensors) => (ready.model as Model).run(tensors));
+    if (
+      ready.results.every((result) => result.from === "model" && result.type !== undefined) &&
+      ready.late.length === 0
+    )
+      return results;
     return this.#finish(ready, results, inputs ?? {});
   }
 
@@ -186,7 +207,8 @@ export class OnnxModel {
   #model(): Model {
     if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
     const model = this.#current?.model;
-    if (model === undefined) throw new ModelError(`"model" expected shapes that are known, got a model that has not run yet`);
+    if (model === undefined)
+      throw new ModelError(`"model" expected shapes that are known, got a model that has not run yet`);
     return model;
   }
 
@@ -202,20 +224,28 @@ export class OnnxModel {
   /** The model for the shapes of these inputs, from the cache where it has run before. */
   #choose(inputs: Readonly<Record<string, OnnxInput>>): void {
     if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
-    if (typeof inputs !== "object" || inputs === null) throw new TypeError(`"inputs" expected an object of tensors by name, got ${show(inputs)}`);
+    if (typeof inputs !== "object" || inputs === null)
+      throw new TypeError(`"inputs" expected an object of tensors by name, got ${show(inputs)}`);
     for (const name of Object.keys(inputs)) {
       if (!this.inputs.some((input) => input.name === name)) {
-        throw new ModelError(`"input" expected one of ${this.inputs.map((input) => input.name).join(", ")}, got ${show(name)}`);
+        throw new ModelError(
+          `"input" expected one of ${this.inputs.map((input) => input.name).join(", ")}, got ${show(name)}`,
+        );
       }
     }
     const shapes = this.#checked.inputs.map((declared) => {
       const input = Object.hasOwn(inputs, declared.name) ? inputs[declared.name] : undefined;
-      if (input === undefined) throw new ModelError(`${show(declared.name)} expected a tensor for this input, got none`);
+      if (input === undefined)
+        throw new ModelError(`${show(declared.name)} expected a tensor for this input, got none`);
       const { shape } = input;
       if (!Array.isArray(shape)) throw new TypeError(`${show(declared.name)} expected a tensor, got ${show(input)}`);
       const open = this.#openShape(declared);
-      const fits = open.length === shape.length ? open.every((size, i) => typeof size !== "number" || size === shape[i]) : open.length === 0 && declared.dims.length === 0;
-      if (!fits) throw new ShapeError(`${show(declared.name)} expected shape ${show([...open])}, got ${show([...shape])}`);
+      const fits =
+        open.length === shape.length
+          ? open.every((size, i) => typeof size !== "number" || size === shape[i])
+          : open.length === 0 && declared.dims.length === 0;
+      if (!fits)
+        throw new ShapeError(`${show(declared.name)} expected shape ${show([...open])}, got ${show([...shape])}`);
       return shape as readonly number[];
     });
     this.#current = this.#prepare(shapes);
@@ -227,14 +257,20 @@ export class OnnxModel {
     if (known !== undefined) return known;
     const byName = new Map(this.#checked.inputs.map(({ name }, i) => [name, shapes[i] as readonly number[]]));
     const compiled = compile(this.#checked, byName, this.#runtime.engine.target);
-    const model = compiled.graph.outputs.length === 0 ? undefined : createModel(this.#runtime, compiled.graph, compiled.weights, this.#options);
+    const model =
+      compiled.graph.outputs.length === 0
+        ? undefined
+        : createModel(this.#runtime, compiled.graph, compiled.weights, this.#options);
     const ready = { ...compiled, model };
     this.#ready.set(key, ready);
     return ready;
   }
 
   /** Plain data as tensors for the time of a call. */
-  #withTensors<T>(inputs: Readonly<Record<string, OnnxInput>> | undefined, use: (tensors: Readonly<Record<string, Tensor>>) => T): T {
+  #withTensors<T>(
+    inputs: Readonly<Record<string, OnnxInput>> | undefined,
+    use: (tensors: Readonly<Record<string, Tensor>>) => T,
+  ): T {
     if (inputs === undefined) return use(undefined as never); // on what was written to input()
     const own: Tensor[] = [];
     try {
@@ -255,7 +291,11 @@ export class OnnxModel {
   }
 
   /** Evaluates what depends on the run, and gives every output a tensor. */
-  #finish(ready: Ready, results: Readonly<Record<string, Tensor>>, inputs: Readonly<Record<string, OnnxInput>>): Readonly<Record<string, Tensor>> {
+  #finish(
+    ready: Ready,
+    results: Readonly<Record<string, Tensor>>,
+    inputs: Readonly<Record<string, OnnxInput>>,
+  ): Readonly<Record<string, Tensor>> {
     const values = new Map<string, HostTensor>(ready.constants);
     for (const { name, type, output } of ready.taps) {
       const source = output === "" ? inputs[name] : results[output];
@@ -263,10 +303,14 @@ export class OnnxModel {
       values.set(name, { type, shape: source.shape, data: hostData(source, type) });
     }
     for (const node of ready.late) {
-      const opset = this.#checked.opsets.get(node.domain === "ai.onnx" ? "" : node.domain) ?? 1;
+      const opset = opsetOf(this.#checked, node);
       let answers: HostTensor[];
       try {
-        answers = evaluate(node, opset, node.inputs.map((name) => (name === "" ? undefined : values.get(name))));
+        answers = evaluate(
+          node,
+          opset,
+          node.inputs.map((name) => (name === "" ? undefined : values.get(name))),
+        );
       } catch (error) {
         if (error instanceof Error) error.message = `node ${show(nodeName(node))} (${node.opType}): ${error.message}`;
         throw error;
@@ -278,7 +322,11 @@ export class OnnxModel {
     const all: Record<string, Tensor> = {};
     for (const result of ready.results) {
       if (result.from === "model") all[result.name] = results[result.name] as Tensor;
-      else all[result.name] = this.#tensorFor(result.name, result.from === "constant" ? result.tensor : (values.get(result.name) as HostTensor));
+      else
+        all[result.name] = this.#tensorFor(
+          result.name,
+          result.from === "constant" ? result.tensor : (values.get(result.name) as HostTensor),
+        );
     }
     return all;
   }
@@ -303,4 +351,3 @@ function hostData(source: OnnxInput, type: ElementType): HostTensor["data"] {
   const data = source instanceof Tensor ? source.toArray() : source.data;
   return data instanceof stored ? data : (stored as unknown as { from(v: unknown): TensorData }).from(data);
 }
-

@@ -6,7 +6,7 @@ import type { HostTensor as Weight } from "../model/weights.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import { build, type Operator } from "../ops/operator.js";
 import type { Target } from "../runtime/instance.js";
-import { type DType, makeSpec, type MemoryFormat, type TensorSpec } from "../spec.js";
+import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
 import type { ElementType, HostTensor } from "./host/tensor.js";
 
 /** How an element type is held in linear memory. */
@@ -82,11 +82,13 @@ export class Network {
     const { outputs } = build(operator, specs, paramSpecs, options, this.target);
     const name = this.name(layer);
     const first = inputs.find((operand): operand is Dynamic => typeof operand !== "string");
-    const answers = outputs.map(({ spec }, i): Dynamic => ({
-      name: outputs.length === 1 ? name : this.name(`${name}:${i}`),
-      type: type ?? (first?.type as ElementType),
-      shape: spec.shape,
-    }));
+    const answers = outputs.map(
+      ({ spec }, i): Dynamic => ({
+        name: outputs.length === 1 ? name : this.name(`${name}:${i}`),
+        type: type ?? (first?.type as ElementType),
+        shape: spec.shape,
+      }),
+    );
     this.nodes.push({
       name,
       op,
@@ -112,7 +114,9 @@ export class Network {
       nodes.push(node);
       for (const name of [...node.inputs, ...node.params]) if (name !== null) needed.add(name);
     }
-    const parameters: GraphParameter[] = [...this.weights.keys()].filter((name) => needed.has(name)).map((name) => ({ name }));
+    const parameters: GraphParameter[] = [...this.weights.keys()]
+      .filter((name) => needed.has(name))
+      .map((name) => ({ name }));
     return { inputs: this.inputs, parameters, nodes: nodes.reverse(), outputs };
   }
 

@@ -271,7 +271,8 @@ function readValueInfo(tag: number, v: Writable<ValueInfoProto>, r: Reader): voi
 }
 
 function readGraph(tag: number, g: Writable<GraphProto>, r: Reader): void {
-  if (tag === 1) g.nodes.push(r.message(readNode, { name: "", opType: "", domain: "", inputs: [], outputs: [], attributes: [] }));
+  if (tag === 1)
+    g.nodes.push(r.message(readNode, { name: "", opType: "", domain: "", inputs: [], outputs: [], attributes: [] }));
   else if (tag === 2) g.name = r.text();
   else if (tag === 5) g.initializers.push(r.message(readTensor, tensor()));
   else if (tag === 11) g.inputs.push(r.message(readValueInfo, { name: "", elementType: 0, dims: null }));
@@ -304,7 +305,9 @@ function parse<T>(what: string, bytes: Uint8Array, read: (tag: number, into: T, 
     return reader.fields(read, into, bytes.length);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new ModelError(`"${what}" expected well-formed ONNX protobuf, got ${bytes.length} bytes: ${reason}`, { cause });
+    throw new ModelError(`"${what}" expected well-formed ONNX protobuf, got ${bytes.length} bytes: ${reason}`, {
+      cause,
+    });
   }
 }
 

@@ -66,7 +66,8 @@ export function build(
     return params[i];
   });
   for (const spec of [...inputs, ...padded]) {
-    if (spec?.shape.includes(0)) throw new ShapeError(`"${operator.name}" expected sizes >= 1, got ${show(spec.shape)}`);
+    if (spec?.shape.includes(0))
+      throw new ShapeError(`"${operator.name}" expected sizes >= 1, got ${show(spec.shape)}`);
   }
   const builder = new Builder(operator.name, inputs, padded, target);
   operator.lower(builder, options);

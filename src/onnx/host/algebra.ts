@@ -1,6 +1,9 @@
 // Matrix products and quantised operators. Integers are multiplied as numbers: exact up to 2^53.
 import { ModelError, show, UnsupportedError } from "../../errors.js";
 import { Context, type HostOp, need } from "./context.js";
+import { ELEMENTWISE } from "./elementwise.js";
+import { MOVEMENT } from "./movement.js";
+import { REDUCTION } from "./reduction.js";
 import {
   broadcast,
   broadcastShape,
@@ -18,11 +21,7 @@ import {
   toNumbers,
   transpose,
 } from "./tensor.js";
-import { convolve } from "./window.js";
-import { MOVEMENT } from "./movement.js";
-import { REDUCTION } from "./reduction.js";
-import { ELEMENTWISE } from "./elementwise.js";
-import { WINDOW } from "./window.js";
+import { convolve, WINDOW } from "./window.js";
 
 /** NumPy's matmul: the last two axes are multiplied, those before broadcast; vectors gain an axis and lose it again. */
 export function matmul(first: HostTensor, second: HostTensor, type: ElementType = first.type): HostTensor {
@@ -44,7 +43,8 @@ export function matmul(first: HostTensor, second: HostTensor, type: ElementType 
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < columns; j++) {
         let sum = 0;
-        for (let k = 0; k < inner; k++) sum += Number(p[(n * rows + i) * inner + k]) * Number(q[(n * inner + k) * columns + j]);
+        for (let k = 0; k < inner; k++)
+          sum += Number(p[(n * rows + i) * inner + k]) * Number(q[(n * inner + k) * columns + j]);
         to[(n * rows + i) * columns + j] = isBig(type) ? BigInt(sum) : sum;
       }
     }
@@ -69,9 +69,13 @@ const einsum: HostOp = (c, ...inputs) => {
   const equation = c.string("equation", "").replaceAll(" ", "");
   const [left = "", right] = equation.split("->");
   const terms = left.split(",");
-  if (terms.length !== inputs.length) throw new ModelError(`"equation" expected ${inputs.length} terms, got ${show(equation)}`);
+  if (terms.length !== inputs.length)
+    throw new ModelError(`"equation" expected ${inputs.length} terms, got ${show(equation)}`);
   const given = inputs.map((t) => need(t, "Inputs"));
-  const dots = Math.max(0, ...terms.map((term, i) => (term.includes("...") ? (given[i] as HostTensor).shape.length - (term.length - 3) : 0)));
+  const dots = Math.max(
+    0,
+    ...terms.map((term, i) => (term.includes("...") ? (given[i] as HostTensor).shape.length - (term.length - 3) : 0)),
+  );
   const letters = (term: string, rank?: number): string[] => {
     const [before = "", after] = term.split("...");
     if (after === undefined) return [...before];
@@ -86,24 +90,34 @@ const einsum: HostOp = (c, ...inputs) => {
   const sizes = new Map<string, number>();
   names.forEach((own, i) => {
     const { shape } = given[i] as HostTensor;
-    if (own.length !== shape.length) throw new ModelError(`"equation" expected ${own.length} axes, got ${show([...shape])}`);
+    if (own.length !== shape.length)
+      throw new ModelError(`"equation" expected ${own.length} axes, got ${show([...shape])}`);
     own.forEach((letter, axis) => {
       const size = shape[axis] as number;
       const known = sizes.get(letter) ?? 1;
-      if (known !== 1 && size !== 1 && known !== size) throw new ModelError(`"equation" expected one size of ${letter}, got ${known} and ${size}`);
+      if (known !== 1 && size !== 1 && known !== size)
+        throw new ModelError(`"equation" expected one size of ${letter}, got ${known} and ${size}`);
       sizes.set(letter, Math.max(known, size));
     });
   });
-  for (const letter of output) if (!sizes.has(letter)) throw new ModelError(`"equation" expected letters of its inputs, got ${letter}`);
+  for (const letter of output)
+    if (!sizes.has(letter)) throw new ModelError(`"equation" expected letters of its inputs, got ${letter}`);
   const summed = [...sizes.keys()].filter((letter) => !output.includes(letter));
   const order = [...output, ...summed];
   const extents = order.map((letter) => sizes.get(letter) as number);
   const strides = given.map((t, i) =>
     order.map((letter) =>
-      (names[i] as string[]).reduce((stride, own, axis) => (own === letter && t.shape[axis] !== 1 ? stride + countOf(t.shape.slice(axis + 1)) : stride), 0),
+      (names[i] as string[]).reduce(
+        (stride, own, axis) =>
+          own === letter && t.shape[axis] !== 1 ? stride + countOf(t.shape.slice(axis + 1)) : stride,
+        0,
+      ),
     ),
   );
-  const out = make((given[0] as HostTensor).type, output.map((letter) => sizes.get(letter) as number));
+  const out = make(
+    (given[0] as HostTensor).type,
+    output.map((letter) => sizes.get(letter) as number),
+  );
   const inner = countOf(extents.slice(output.length));
   const total = countOf(extents);
   const sums = new Float64Array(out.data.length);
@@ -139,7 +153,12 @@ export function rangeOf(type: ElementType): readonly [number, number] {
 }
 
 /** A scale or zero point of one value, one a row of an axis, or one a block of it, for every element. */
-function spread(t: HostTensor | undefined, shape: readonly number[], axis: number, block: number): Float64Array | number {
+function spread(
+  t: HostTensor | undefined,
+  shape: readonly number[],
+  axis: number,
+  block: number,
+): Float64Array | number {
   if (t === undefined) return 0;
   if (countOf(t.shape) === 1) return Number(t.data[0]);
   const values = toNumbers(t);
@@ -152,17 +171,27 @@ function spread(t: HostTensor | undefined, shape: readonly number[], axis: numbe
   const blocks = t.shape[axis] as number;
   return Float64Array.from({ length: countOf(shape) }, (_, i) => {
     const outer = Math.floor(i / (inner * size));
-    return values[(outer * blocks + Math.floor((Math.floor(i / inner) % size) / block)) * inner + (i % inner)] as number;
+    return values[
+      (outer * blocks + Math.floor((Math.floor(i / inner) % size) / block)) * inner + (i % inner)
+    ] as number;
   });
 }
 
-const at = (values: Float64Array | number, i: number): number => (typeof values === "number" ? values : (values[i] as number));
+const at = (values: Float64Array | number, i: number): number =>
+  typeof values === "number" ? values : (values[i] as number);
 
 function axisAttribute(c: Context, t: HostTensor): number {
-  return t.shape.length === 0 ? 0 : c.axis("axis", Math.max(-t.shape.length, Math.min(t.shape.length - 1, c.int("axis", 1))), t.shape.length);
+  return t.shape.length === 0
+    ? 0
+    : c.axis("axis", Math.max(-t.shape.length, Math.min(t.shape.length - 1, c.int("axis", 1))), t.shape.length);
 }
 
-export function quantize(x: HostTensor, scale: Float64Array | number, zero: Float64Array | number, type: ElementType): HostTensor {
+export function quantize(
+  x: HostTensor,
+  scale: Float64Array | number,
+  zero: Float64Array | number,
+  type: ElementType,
+): HostTensor {
   const [low, high] = rangeOf(type);
   const out = make(type, x.shape);
   for (let i = 0; i < out.data.length; i++) {
@@ -172,7 +201,12 @@ export function quantize(x: HostTensor, scale: Float64Array | number, zero: Floa
   return out;
 }
 
-export function dequantize(x: HostTensor, scale: Float64Array | number, zero: Float64Array | number, type: ElementType = "float32"): HostTensor {
+export function dequantize(
+  x: HostTensor,
+  scale: Float64Array | number,
+  zero: Float64Array | number,
+  type: ElementType = "float32",
+): HostTensor {
   const out = make(type, x.shape);
   for (let i = 0; i < out.data.length; i++) numbers(out)[i] = (Number(x.data[i]) - at(zero, i)) * at(scale, i);
   return settle(out);
@@ -182,7 +216,8 @@ const quantizeLinear: HostOp = (c, input, scale, zero) => {
   const x = need(input, "x");
   const axis = axisAttribute(c, x);
   const block = c.int("block_size", 0);
-  const type = zero?.type ?? (c.int("output_dtype", 0) ? elementType(c.int("output_dtype", 0), "output_dtype") : "uint8");
+  const type =
+    zero?.type ?? (c.int("output_dtype", 0) ? elementType(c.int("output_dtype", 0), "output_dtype") : "uint8");
   return quantize(x, spread(need(scale, "y_scale"), x.shape, axis, block), spread(zero, x.shape, axis, block), type);
 };
 
@@ -220,7 +255,13 @@ const convInteger: HostOp = (c, first, second, zeroX, zeroW) =>
   cast(convolve(c, centred(need(first, "x"), zeroX, 1), centred(need(second, "w"), zeroW, 0), undefined), "int32");
 
 /** Scales whole-number sums into a quantised type. */
-function requantize(sums: HostTensor, scale: Float64Array | number, out: HostTensor, outZero: HostTensor | undefined, type: ElementType): HostTensor {
+function requantize(
+  sums: HostTensor,
+  scale: Float64Array | number,
+  out: HostTensor,
+  outZero: HostTensor | undefined,
+  type: ElementType,
+): HostTensor {
   const factor = Number(out.data[0]);
   const scales = typeof scale === "number" ? factor / scale : scale.map((value) => factor / value);
   return quantize(sums, scales, outZero === undefined ? 0 : Number(outZero.data[0]), type);
@@ -230,8 +271,14 @@ const qLinearMatMul: HostOp = (_, first, scaleA, zeroA, second, scaleB, zeroB, s
   const [a, b] = [need(first, "a"), need(second, "b")];
   const sums = matmul(centred(a, zeroA, a.shape.length - 2), centred(b, zeroB, b.shape.length - 1));
   const rank = sums.shape.length;
-  const [sa, sb] = [spread(need(scaleA, "a_scale"), sums.shape, rank - 2, 0), spread(need(scaleB, "b_scale"), sums.shape, rank - 1, 0)];
-  const scale = typeof sa === "number" && typeof sb === "number" ? sa * sb : Float64Array.from({ length: sums.data.length }, (_, i) => at(sa, i) * at(sb, i));
+  const [sa, sb] = [
+    spread(need(scaleA, "a_scale"), sums.shape, rank - 2, 0),
+    spread(need(scaleB, "b_scale"), sums.shape, rank - 1, 0),
+  ];
+  const scale =
+    typeof sa === "number" && typeof sb === "number"
+      ? sa * sb
+      : Float64Array.from({ length: sums.data.length }, (_, i) => at(sa, i) * at(sb, i));
   return requantize(sums, scale, need(scaleY, "y_scale"), zeroY, need(zeroY, "y_zero_point").type);
 };
 
@@ -247,7 +294,12 @@ const real = (x: HostTensor | undefined, scale: HostTensor | undefined, zero: Ho
   dequantize(need(x, "X"), Number(need(scale, "X_scale").data[0]), zero === undefined ? 0 : Number(zero.data[0]));
 
 const back = (y: HostTensor, scale: HostTensor | undefined, zero: HostTensor | undefined): HostTensor =>
-  quantize(y, Number(need(scale, "Y_scale").data[0]), zero === undefined ? 0 : Number(zero.data[0]), zero?.type ?? "uint8");
+  quantize(
+    y,
+    Number(need(scale, "Y_scale").data[0]),
+    zero === undefined ? 0 : Number(zero.data[0]),
+    zero?.type ?? "uint8",
+  );
 
 /** com.microsoft: two operands (value, scale, zero point), then the output's scale and zero point. */
 function quantizedPair(op: string): HostOp {
@@ -278,7 +330,9 @@ function channelsLastAware(op: HostOp): HostOp {
 }
 
 const qLinearConcat: HostOp = (c, scaleY, zeroY, ...parts) => {
-  const inputs = Array.from({ length: parts.length / 3 }, (_, i) => real(parts[3 * i], parts[3 * i + 1], parts[3 * i + 2]));
+  const inputs = Array.from({ length: parts.length / 3 }, (_, i) =>
+    real(parts[3 * i], parts[3 * i + 1], parts[3 * i + 2]),
+  );
   return back(call(MOVEMENT["Concat"], c, ...inputs), scaleY, zeroY);
 };
 
@@ -304,7 +358,11 @@ export const MICROSOFT: Readonly<Record<string, HostOp>> = {
   QLinearAveragePool: channelsLastAware(quantizedUnary(WINDOW["AveragePool"])),
   QLinearGlobalAveragePool: channelsLastAware(quantizedUnary(WINDOW["GlobalAveragePool"])),
   QLinearSoftmax: (c, x, scaleX, zeroX, scaleY, zeroY) => {
-    return back(call(REDUCTION["Softmax"], new Context(c.node, c.int("opset", 13)), real(x, scaleX, zeroX)), scaleY, zeroY);
+    return back(
+      call(REDUCTION["Softmax"], new Context(c.node, c.int("opset", 13)), real(x, scaleX, zeroX)),
+      scaleY,
+      zeroY,
+    );
   },
   QLinearConcat: qLinearConcat,
   DequantizeLinear: dequantizeLinear,

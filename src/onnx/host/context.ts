@@ -75,7 +75,8 @@ export class Context {
 
   axes(name: string, values: readonly number[], rank: number): number[] {
     const axes = values.map((value) => this.axis(name, value, rank));
-    if (new Set(axes).size !== axes.length) throw new ModelError(`"${name}" expected each axis once, got ${show([...values])}`);
+    if (new Set(axes).size !== axes.length)
+      throw new ModelError(`"${name}" expected each axis once, got ${show([...values])}`);
     return axes;
   }
 

@@ -97,8 +97,8 @@ function fold(f: (x: Any, y: Any) => Any): HostOp {
     );
 }
 
-const larger = (x: Any, y: Any): Any => (x !== x || x > y ? x : y);
-const smaller = (x: Any, y: Any): Any => (x !== x || x < y ? x : y);
+const larger = (x: Any, y: Any): Any => (Number.isNaN(x) || x > y ? x : y);
+const smaller = (x: Any, y: Any): Any => (Number.isNaN(x) || x < y ? x : y);
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 export const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
@@ -159,7 +159,14 @@ const prelu: HostOp = (c, input, weight) => {
   if (c.opset < 7 && slope.shape.length === 1 && x.shape.length > 1) {
     slope = { ...slope, shape: [slope.data.length, ...new Array<number>(x.shape.length - 2).fill(1)] };
   }
-  return combine(x, slope, x.type, (isBig(x.type) ? (v: bigint, s: bigint) => (v < 0n ? v * s : v) : (v: number, s: number) => (v < 0 ? v * s : v)) as never);
+  return combine(
+    x,
+    slope,
+    x.type,
+    (isBig(x.type)
+      ? (v: bigint, s: bigint) => (v < 0n ? v * s : v)
+      : (v: number, s: number) => (v < 0 ? v * s : v)) as never,
+  );
 };
 
 const where: HostOp = (_, condition, first, second) => {
@@ -168,7 +175,11 @@ const where: HostOp = (_, condition, first, second) => {
   const shape = broadcastShape(test.shape, a.shape, b.shape);
   const out = make(a.type, shape);
   const to = out.data as unknown as Any[];
-  const [t, x, y] = [test, a, b].map((v) => broadcast(v, shape).data as ArrayLike<Any>) as [ArrayLike<Any>, ArrayLike<Any>, ArrayLike<Any>];
+  const [t, x, y] = [test, a, b].map((v) => broadcast(v, shape).data as ArrayLike<Any>) as [
+    ArrayLike<Any>,
+    ArrayLike<Any>,
+    ArrayLike<Any>,
+  ];
   for (let i = 0; i < to.length; i++) to[i] = (t[i] ? x[i] : y[i]) as Any;
   return out;
 };
@@ -176,9 +187,14 @@ const where: HostOp = (_, condition, first, second) => {
 const shift: HostOp = (c, a, b) => {
   const left = c.oneOf("direction", "", ["LEFT", "RIGHT"]) === "LEFT";
   const x = need(a, "X");
-  return combine(x, need(b, "Y"), x.type, (isBig(x.type)
-    ? (v: bigint, n: bigint) => (left ? v << n : v >> n)
-    : (v: number, n: number) => (left ? v * 2 ** n : Math.floor(v / 2 ** n))) as never);
+  return combine(
+    x,
+    need(b, "Y"),
+    x.type,
+    (isBig(x.type)
+      ? (v: bigint, n: bigint) => (left ? v << n : v >> n)
+      : (v: number, n: number) => (left ? v * 2 ** n : Math.floor(v / 2 ** n))) as never,
+  );
 };
 
 const gelu: HostOp = (c, x) =>
@@ -221,9 +237,18 @@ const dropout: HostOp = (c, input, _ratio, training) => {
 };
 
 export const ELEMENTWISE: Readonly<Record<string, HostOp>> = {
-  Add: arithmetic((x, y) => x + y, (x, y) => x + y),
-  Sub: arithmetic((x, y) => x - y, (x, y) => x - y),
-  Mul: arithmetic((x, y) => x * y, (x, y) => x * y),
+  Add: arithmetic(
+    (x, y) => x + y,
+    (x, y) => x + y,
+  ),
+  Sub: arithmetic(
+    (x, y) => x - y,
+    (x, y) => x - y,
+  ),
+  Mul: arithmetic(
+    (x, y) => x * y,
+    (x, y) => x * y,
+  ),
   Div: divide,
   Mod: mod,
   Pow: (c, a, b) => power(need(a, "X"), aligned(c, need(a, "X"), need(b, "Y"))),
@@ -252,7 +277,10 @@ export const ELEMENTWISE: Readonly<Record<string, HostOp>> = {
   Identity: (_, x) => need(x, "input"),
   Not: unary((x) => (x ? 0 : 1)),
   Abs: unary(Math.abs, (x) => (x < 0n ? -x : x)),
-  Neg: unary((x) => -x, (x) => -x),
+  Neg: unary(
+    (x) => -x,
+    (x) => -x,
+  ),
   Sign: unary(Math.sign, (x) => (x > 0n ? 1n : x < 0n ? -1n : 0n)),
   Ceil: unary(Math.ceil),
   Floor: unary(Math.floor),
@@ -279,7 +307,10 @@ export const ELEMENTWISE: Readonly<Record<string, HostOp>> = {
     const test = (v: number) => (positive && v === Infinity) || (negative && v === -Infinity) || false;
     return combine(need(x, "X"), need(x, "X"), "bool", test as never);
   },
-  Relu: unary((x) => Math.max(x, 0), (x) => (x > 0n ? x : 0n)),
+  Relu: unary(
+    (x) => Math.max(x, 0),
+    (x) => (x > 0n ? x : 0n),
+  ),
   Sigmoid: unary(sigmoid),
   Tanh: unary(Math.tanh),
   Softplus: unary(softplus),

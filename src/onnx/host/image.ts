@@ -4,7 +4,14 @@ import { type Context, type HostOp, need } from "./context.js";
 import { countOf, type HostTensor, int64s, make, numbers, settle, stridesOf, toNumbers } from "./tensor.js";
 
 /** Where an output position lies in the input, by the coordinate_transformation_mode of Resize. */
-function coordinate(mode: string, scale: number, size: number, out: number, start: number, end: number): (x: number) => number {
+function coordinate(
+  mode: string,
+  scale: number,
+  size: number,
+  out: number,
+  start: number,
+  end: number,
+): (x: number) => number {
   switch (mode) {
     case "asymmetric":
       return (x) => x / scale;
@@ -20,7 +27,8 @@ function coordinate(mode: string, scale: number, size: number, out: number, star
       return (x) => offset + (x + 0.5) / scale - 0.5;
     }
     case "tf_crop_and_resize":
-      return (x) => (out > 1 ? start * (size - 1) + (x * (end - start) * (size - 1)) / (out - 1) : 0.5 * (start + end) * (size - 1));
+      return (x) =>
+        out > 1 ? start * (size - 1) + (x * (end - start) * (size - 1)) / (out - 1) : 0.5 * (start + end) * (size - 1);
     default:
       return (x) => (x + 0.5) / scale - 0.5;
   }
@@ -61,14 +69,21 @@ export interface ResizePlan {
 }
 
 /** Output sizes and scales of Resize and Upsample. */
-export function resizePlan(c: Context, shape: readonly number[], roi: HostTensor | undefined, scalesInput: HostTensor | undefined, sizesInput: HostTensor | undefined): ResizePlan {
+export function resizePlan(
+  c: Context,
+  shape: readonly number[],
+  roi: HostTensor | undefined,
+  scalesInput: HostTensor | undefined,
+  sizesInput: HostTensor | undefined,
+): ResizePlan {
   const rank = shape.length;
   const named = c.axes("axes", c.ints("axes") ?? shape.map((_, i) => i), rank);
   const given = (t: HostTensor | undefined) => (t === undefined || t.data.length === 0 ? undefined : toNumbers(t));
   const sizes = given(sizesInput);
   const scales = given(scalesInput) ?? c.floats("scales") ?? oldScales(c);
   const list = sizes ?? scales;
-  if (list === undefined || list.length !== named.length) throw new ModelError(`"scales" expected ${named.length} numbers, got ${show(list && [...list])}`);
+  if (list === undefined || list.length !== named.length)
+    throw new ModelError(`"scales" expected ${named.length} numbers, got ${show(list && [...list])}`);
   const policy = c.oneOf("keep_aspect_ratio_policy", "stretch", ["stretch", "not_larger", "not_smaller"]);
   const regions = given(roi) ?? [];
   let common: number | undefined;
@@ -93,7 +108,9 @@ export function resizePlan(c: Context, shape: readonly number[], roi: HostTensor
   const isOld = c.opset < 11;
   return {
     axes,
-    mode: c.oneOf("mode", "nearest", ["nearest", "linear", "cubic", "bilinear" as "linear"]).replace("bilinear", "linear"),
+    mode: c
+      .oneOf("mode", "nearest", ["nearest", "linear", "cubic", "bilinear" as "linear"])
+      .replace("bilinear", "linear"),
     transform: isOld ? "asymmetric" : c.string("coordinate_transformation_mode", "half_pixel"),
     nearestMode: isOld ? "simple" : c.string("nearest_mode", "round_prefer_floor"),
   };
@@ -201,7 +218,9 @@ const gridSample: HostOp = (c, input, gridInput) => {
   const spatial = x.shape.slice(2);
   const dims = spatial.length;
   if (grid.shape.length !== dims + 2 || grid.shape.at(-1) !== dims || grid.shape[0] !== x.shape[0]) {
-    throw new ModelError(`"grid" expected [${x.shape[0]}, ${"out, ".repeat(dims)}${dims}], got ${show([...grid.shape])}`);
+    throw new ModelError(
+      `"grid" expected [${x.shape[0]}, ${"out, ".repeat(dims)}${dims}], got ${show([...grid.shape])}`,
+    );
   }
   const modes = ["linear", "nearest", "cubic", "bilinear", "bicubic"] as const;
   const mode = c.oneOf("mode", c.opset < 20 ? "bilinear" : "linear", modes).replace("bi", "");
@@ -214,7 +233,13 @@ const gridSample: HostOp = (c, input, gridInput) => {
   const area = countOf(spatial);
   const places = countOf(outSpatial);
   const fold = (at: number, size: number): number =>
-    padding === "border" ? Math.max(0, Math.min(size - 1, at)) : padding === "reflection" ? (isAligned ? reflect(at, 0, size - 1) : Math.max(0, Math.min(size - 1, reflect(at, -0.5, size - 0.5)))) : at;
+    padding === "border"
+      ? Math.max(0, Math.min(size - 1, at))
+      : padding === "reflection"
+        ? isAligned
+          ? reflect(at, 0, size - 1)
+          : Math.max(0, Math.min(size - 1, reflect(at, -0.5, size - 0.5)))
+        : at;
   for (let b = 0; b < n; b++) {
     for (let p = 0; p < places; p++) {
       let corners: { at: number; weight: number }[] = [{ at: 0, weight: 1 }];
@@ -229,7 +254,10 @@ const gridSample: HostOp = (c, input, gridInput) => {
           mode === "nearest"
             ? [[halfEven(place), 1]]
             : mode === "linear"
-              ? [[base, 1 - rest], [base + 1, rest]]
+              ? [
+                  [base, 1 - rest],
+                  [base + 1, rest],
+                ]
               : [-1, 0, 1, 2].map((i) => [base + i, cubic(rest - i, -0.75)] as const);
         corners = corners.flatMap(({ at, weight }) =>
           taps.map(([tap, w]) => {
@@ -241,7 +269,8 @@ const gridSample: HostOp = (c, input, gridInput) => {
       }
       for (let k = 0; k < channels; k++) {
         let sum = 0;
-        for (const { at, weight } of corners) if (weight !== 0) sum += weight * (numbers(x)[(b * channels + k) * area + at] as number);
+        for (const { at, weight } of corners)
+          if (weight !== 0) sum += weight * (numbers(x)[(b * channels + k) * area + at] as number);
         numbers(out)[(b * channels + k) * places + p] = sum;
       }
     }
@@ -271,7 +300,12 @@ const roiAlign: HostOp = (c, input, roisInput, batchInput) => {
   const out = make(x.type, [count, channels, rows, columns]);
   const data = numbers(x);
   for (let r = 0; r < count; r++) {
-    const [x1, y1, x2, y2] = [0, 1, 2, 3].map((i) => (numbers(rois)[r * 4 + i] as number) * scale - offset) as [number, number, number, number];
+    const [x1, y1, x2, y2] = [0, 1, 2, 3].map((i) => (numbers(rois)[r * 4 + i] as number) * scale - offset) as [
+      number,
+      number,
+      number,
+      number,
+    ];
     const b = batches[r] as number;
     if (!(b >= 0 && b < batch)) throw new ModelError(`"batch_indices" expected from 0 to ${batch - 1}, got ${b}`);
     const [w, h] = isHalf ? [x2 - x1, y2 - y1] : [Math.max(x2 - x1, 1), Math.max(y2 - y1, 1)];
@@ -322,7 +356,13 @@ const nonMaxSuppression: HostOp = (c, boxesInput, scoresInput, mostInput, overla
   const scores = need(scoresInput, "scores");
   const [batches = 0, count = 0] = boxes.shape;
   const classes = scores.shape[1] ?? 0;
-  if (boxes.shape.length !== 3 || boxes.shape[2] !== 4 || scores.shape.length !== 3 || scores.shape[0] !== batches || scores.shape[2] !== count) {
+  if (
+    boxes.shape.length !== 3 ||
+    boxes.shape[2] !== 4 ||
+    scores.shape.length !== 3 ||
+    scores.shape[0] !== batches ||
+    scores.shape[2] !== count
+  ) {
     throw new ModelError(`"scores" expected [${batches}, classes, ${count}], got ${show([...scores.shape])}`);
   }
   const most = mostInput === undefined ? 0 : Number(mostInput.data[0]);
@@ -330,7 +370,12 @@ const nonMaxSuppression: HostOp = (c, boxesInput, scoresInput, mostInput, overla
   const threshold = thresholdInput === undefined ? -Infinity : Number(thresholdInput.data[0]);
   const isCentre = c.int("center_point_box", 0) === 1;
   const box = (b: number, i: number): readonly [number, number, number, number] => {
-    const [p, q, r, s] = [0, 1, 2, 3].map((d) => numbers(boxes)[(b * count + i) * 4 + d] as number) as [number, number, number, number];
+    const [p, q, r, s] = [0, 1, 2, 3].map((d) => numbers(boxes)[(b * count + i) * 4 + d] as number) as [
+      number,
+      number,
+      number,
+      number,
+    ];
     if (isCentre) return [q - s / 2, p - r / 2, q + s / 2, p + r / 2];
     return [Math.min(p, r), Math.min(q, s), Math.max(p, r), Math.max(q, s)];
   };
@@ -339,7 +384,9 @@ const nonMaxSuppression: HostOp = (c, boxesInput, scoresInput, mostInput, overla
   for (let b = 0; b < batches; b++) {
     for (let k = 0; k < classes; k++) {
       const score = (i: number) => numbers(scores)[(b * classes + k) * count + i] as number;
-      const order = Array.from({ length: count }, (_, i) => i).filter((i) => score(i) > threshold).sort((i, j) => score(j) - score(i) || i - j);
+      const order = Array.from({ length: count }, (_, i) => i)
+        .filter((i) => score(i) > threshold)
+        .sort((i, j) => score(j) - score(i) || i - j);
       const kept: (readonly [number, number, number, number])[] = [];
       for (const i of order) {
         if (kept.length >= most) break;
@@ -366,4 +413,3 @@ export const IMAGE: Readonly<Record<string, HostOp>> = {
   RoiAlign: roiAlign,
   NonMaxSuppression: nonMaxSuppression,
 };
-

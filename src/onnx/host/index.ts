@@ -21,7 +21,8 @@ const STANDARD: Readonly<Record<string, HostOp>> = {
 
 /** The operator of a node, or undefined where there is none. */
 export function hostOp(node: NodeProto): HostOp | undefined {
-  const table = node.domain === "" || node.domain === "ai.onnx" ? STANDARD : node.domain === "com.microsoft" ? MICROSOFT : {};
+  const table =
+    node.domain === "" || node.domain === "ai.onnx" ? STANDARD : node.domain === "com.microsoft" ? MICROSOFT : {};
   return Object.hasOwn(table, node.opType) ? (table as Record<string, HostOp>)[node.opType] : undefined;
 }
 

@@ -46,7 +46,8 @@ export function squeezeTo(c: Context, from: readonly number[], wanted: readonly 
   if (wanted === undefined) return from.filter((size) => size !== 1);
   const axes = c.axes("axes", wanted, from.length);
   for (const axis of axes) {
-    if (from[axis] !== 1) throw new ModelError(`"axes" expected axes of size 1, got axis ${axis} of ${show([...from])}`);
+    if (from[axis] !== 1)
+      throw new ModelError(`"axes" expected axes of size 1, got axis ${axis} of ${show([...from])}`);
   }
   return from.filter((_, i) => !axes.includes(i));
 }
@@ -67,7 +68,8 @@ export function splitSizes(c: Context, size: number, given: readonly number[] | 
   }
   const parts = c.int("num_outputs", c.node.outputs.length);
   const part = Math.ceil(size / parts);
-  if (parts < 1 || part * (parts - 1) > size) throw new ModelError(`"num_outputs" expected at most ${size} parts, got ${parts}`);
+  if (parts < 1 || part * (parts - 1) > size)
+    throw new ModelError(`"num_outputs" expected at most ${size} parts, got ${parts}`);
   return Array.from({ length: parts }, (_, i) => Math.min(part, size - part * i));
 }
 
@@ -89,7 +91,9 @@ export function sliceRanges(
 ): SliceRange[] {
   const named = c.axes("axes", axes ?? starts.map((_, i) => i), shape.length);
   if (ends.length !== starts.length || named.length !== starts.length || (steps && steps.length !== starts.length)) {
-    throw new ModelError(`"starts", "ends", "axes" and "steps" expected one length, got ${starts.length} and ${ends.length}`);
+    throw new ModelError(
+      `"starts", "ends", "axes" and "steps" expected one length, got ${starts.length} and ${ends.length}`,
+    );
   }
   return named.map((axis, i) => {
     const size = shape[axis] as number;
@@ -121,8 +125,14 @@ export function concat(parts: readonly HostTensor[], axis: number): HostTensor {
   const shape = [...first.shape];
   shape[axis] = 0;
   for (const part of parts) {
-    if (part.type !== first.type || part.shape.some((size, i) => i !== axis && size !== first.shape[i]) || part.shape.length !== shape.length) {
-      throw new ModelError(`"inputs" expected ${first.type} ${show([...first.shape])} but for axis ${axis}, got ${part.type} ${show([...part.shape])}`);
+    if (
+      part.type !== first.type ||
+      part.shape.some((size, i) => i !== axis && size !== first.shape[i]) ||
+      part.shape.length !== shape.length
+    ) {
+      throw new ModelError(
+        `"inputs" expected ${first.type} ${show([...first.shape])} but for axis ${axis}, got ${part.type} ${show([...part.shape])}`,
+      );
     }
     shape[axis] += part.shape[axis] as number;
   }
@@ -184,7 +194,8 @@ const zeroOf = (t: HostTensor): number | bigint => (isBig(t.type) ? 0n : 0);
 
 /** Indices into an axis, from the end when negative. */
 function wrapIndex(index: number, size: number): number {
-  if (index < -size || index >= size) throw new ModelError(`"indices" expected from ${-size} to ${size - 1}, got ${index}`);
+  if (index < -size || index >= size)
+    throw new ModelError(`"indices" expected from ${-size} to ${size - 1}, got ${index}`);
   return index < 0 ? index + size : index;
 }
 
@@ -333,7 +344,8 @@ export function padsOf(c: Context, rank: number, pads: HostTensor | undefined, a
   const given = pads === undefined ? (c.ints("pads") ?? c.ints("paddings")) : toNumbers(pads);
   if (given === undefined) throw new ModelError(`"pads" expected a list, got none`);
   const named = axes === undefined ? Array.from({ length: rank }, (_, i) => i) : c.axes("axes", toNumbers(axes), rank);
-  if (given.length !== 2 * named.length) throw new ModelError(`"pads" expected ${2 * named.length} numbers, got ${given.length}`);
+  if (given.length !== 2 * named.length)
+    throw new ModelError(`"pads" expected ${2 * named.length} numbers, got ${given.length}`);
   const all = new Array<number>(2 * rank).fill(0);
   named.forEach((axis, i) => {
     all[axis] = given[i] as number;
@@ -401,14 +413,21 @@ const constant: HostOp = (c) => {
   if (ints) return int64s(ints);
   const floats = c.floats("value_floats");
   if (floats) return { type: "float32", shape: [floats.length], data: Float32Array.from(floats) };
-  throw new UnsupportedError(`"Constant" expected numbers, got ${c.node.attributes.map((a) => a.name).join(", ") || "nothing"}`);
+  throw new UnsupportedError(
+    `"Constant" expected numbers, got ${c.node.attributes.map((a) => a.name).join(", ") || "nothing"}`,
+  );
 };
 
 const range: HostOp = (_, start, limit, delta) => {
   const first = need(start, "start");
-  const [from, to, step] = [first, need(limit, "limit"), need(delta, "delta")].map((t) => t.data[0] as Any) as [Any, Any, Any];
+  const [from, to, step] = [first, need(limit, "limit"), need(delta, "delta")].map((t) => t.data[0] as Any) as [
+    Any,
+    Any,
+    Any,
+  ];
   const count = Math.max(0, Math.ceil((Number(to) - Number(from)) / Number(step)));
-  if (!Number.isFinite(count)) throw new ModelError(`"delta" expected a step that reaches the limit, got ${String(step)}`);
+  if (!Number.isFinite(count))
+    throw new ModelError(`"delta" expected a step that reaches the limit, got ${String(step)}`);
   const out = make(first.type, [count]);
   const data = out.data as unknown as Any[];
   for (let i = 0; i < count; i++) {
@@ -471,10 +490,10 @@ const nonZero: HostOp = (_, x) => {
     if (Number(t.data[i]) !== 0) found.push([...index]);
   });
   const rank = Math.max(1, t.shape.length);
-  return int64s(
-    Array.from({ length: rank }, (_, axis) => found.map((index) => index[axis] ?? 0)).flat(),
-    [rank, found.length],
-  );
+  return int64s(Array.from({ length: rank }, (_, axis) => found.map((index) => index[axis] ?? 0)).flat(), [
+    rank,
+    found.length,
+  ]);
 };
 
 const compress: HostOp = (c, input, condition) => {
@@ -493,13 +512,26 @@ const tile: HostOp = (_, input, repeats, axisInput) => {
   let x = need(input, "input");
   const given = toNumbers(need(repeats, "repeats"));
   // Operator set 1: a count and an axis.
-  const counts = axisInput === undefined ? given : x.shape.map((_size, i) => (i === Number(axisInput.data[0]) ? (given[0] as number) : 1));
+  const counts =
+    axisInput === undefined
+      ? given
+      : x.shape.map((_size, i) => (i === Number(axisInput.data[0]) ? (given[0] as number) : 1));
   if (counts.length !== x.shape.length || counts.some((count) => count < 0)) {
     throw new ModelError(`"repeats" expected ${x.shape.length} counts >= 0, got ${show(counts)}`);
   }
-  make(x.type, x.shape.map((size, i) => size * (counts[i] as number))); // refuses what is too large
+  make(
+    x.type,
+    x.shape.map((size, i) => size * (counts[i] as number)),
+  ); // refuses what is too large
   counts.forEach((count, axis) => {
-    if (count !== 1) x = count === 0 ? make(x.type, x.shape.map((size, i) => (i === axis ? 0 : size))) : concat(new Array<HostTensor>(count).fill(x), axis);
+    if (count !== 1)
+      x =
+        count === 0
+          ? make(
+              x.type,
+              x.shape.map((size, i) => (i === axis ? 0 : size)),
+            )
+          : concat(new Array<HostTensor>(count).fill(x), axis);
   });
   return x;
 };
@@ -534,7 +566,8 @@ export const MOVEMENT: Readonly<Record<string, HostOp>> = {
   Transpose: (c, data) => {
     const x = need(data, "data");
     const order = c.ints("perm") ?? x.shape.map((_, i) => x.shape.length - 1 - i);
-    if (order.length !== x.shape.length) throw new ModelError(`"perm" expected ${x.shape.length} axes, got ${show([...order])}`);
+    if (order.length !== x.shape.length)
+      throw new ModelError(`"perm" expected ${x.shape.length} axes, got ${show([...order])}`);
     return transpose(x, c.axes("perm", order, x.shape.length));
   },
   Reshape: (c, data, shape) => {
@@ -545,7 +578,8 @@ export const MOVEMENT: Readonly<Record<string, HostOp>> = {
   },
   Flatten: (c, x) => reshaped(need(x, "input"), flattenTo(c, need(x, "input").shape)),
   Squeeze: (c, x, axes) => reshaped(need(x, "data"), squeezeTo(c, need(x, "data").shape, c.list("axes", axes))),
-  Unsqueeze: (c, x, axes) => reshaped(need(x, "data"), unsqueezeTo(c, need(x, "data").shape, c.list("axes", axes) ?? [])),
+  Unsqueeze: (c, x, axes) =>
+    reshaped(need(x, "data"), unsqueezeTo(c, need(x, "data").shape, c.list("axes", axes) ?? [])),
   Expand: expand,
   Tile: tile,
   Gather: gatherOp,

@@ -24,7 +24,11 @@ function rowsOf(t: HostTensor, axes: readonly number[]): { rows: Float64Array; l
   const kept = t.shape.map((_, i) => i).filter((axis) => !axes.includes(axis));
   const moved = transpose(t, [...kept, ...axes]);
   const length = countOf(axes.map((axis) => t.shape[axis] as number));
-  return { rows: Float64Array.from(moved.data as ArrayLike<number>, Number), length, count: countOf(kept.map((axis) => t.shape[axis] as number)) };
+  return {
+    rows: Float64Array.from(moved.data as ArrayLike<number>, Number),
+    length,
+    count: countOf(kept.map((axis) => t.shape[axis] as number)),
+  };
 }
 
 function reduce(f: (row: Row) => number): HostOp {
@@ -34,7 +38,11 @@ function reduce(f: (row: Row) => number): HostOp {
     const given = c.list("axes", axesInput);
     const isNothing = c.int("noop_with_empty_axes", 0) === 1 && (given === undefined || given.length === 0);
     // The sum and the like of nothing but each element itself: still squares, logarithms and magnitudes are taken.
-    const axes = isNothing ? [] : given === undefined || given.length === 0 ? x.shape.map((_, i) => i) : c.axes("axes", given, rank);
+    const axes = isNothing
+      ? []
+      : given === undefined || given.length === 0
+        ? x.shape.map((_, i) => i)
+        : c.axes("axes", given, rank);
     const { rows, length, count } = rowsOf(x, axes);
     const keep = c.int("keepdims", 1) === 1;
     const shape = x.shape.flatMap((size, i) => (axes.includes(i) ? (keep ? [1] : []) : [size]));
@@ -88,7 +96,10 @@ function argument(isBetter: (a: number, b: number) => boolean): HostOp {
       }
       return at;
     });
-    return int64s(found, x.shape.flatMap((size, i) => (i === axis ? (keep ? [1] : []) : [size])));
+    return int64s(
+      found,
+      x.shape.flatMap((size, i) => (i === axis ? (keep ? [1] : []) : [size])),
+    );
   };
 }
 
@@ -142,7 +153,12 @@ const cumSum: HostOp = (c, input, axisInput) => {
 };
 
 /** Maps every row along an axis; before operator set 13 the rows are all axes from there on. */
-function byRow(t: HostTensor, axis: number, isFlat: boolean, f: (row: Row, to: (i: number, value: number) => void) => void): HostTensor {
+function byRow(
+  t: HostTensor,
+  axis: number,
+  isFlat: boolean,
+  f: (row: Row, to: (i: number, value: number) => void) => void,
+): HostTensor {
   const { outer, size, inner } = along(t.shape, axis);
   const [length, step] = isFlat ? [size * inner, 1] : [size, inner];
   const out = make(t.type, t.shape);
@@ -240,7 +256,8 @@ const groupNorm: HostOp = (c, input, scale, bias) => {
   const x = need(input, "X");
   const groups = c.int("num_groups", 1);
   const channels = x.shape[1] ?? 0;
-  if (groups < 1 || channels % groups !== 0) throw new ModelError(`"num_groups" expected a divisor of ${channels}, got ${groups}`);
+  if (groups < 1 || channels % groups !== 0)
+    throw new ModelError(`"num_groups" expected a divisor of ${channels}, got ${groups}`);
   const epsilon = c.float("epsilon", 1e-5);
   const grouped = reshaped(x, [x.shape[0] as number, groups, countOf(x.shape.slice(1)) / groups]);
   const normal = byRow(grouped, 2, true, (row, to) => {
@@ -251,32 +268,60 @@ const groupNorm: HostOp = (c, input, scale, bias) => {
   const spread = (t: HostTensor): HostTensor => {
     const values = toNumbers(t);
     const each = channels / values.length;
-    return byChannel({ type: x.type, shape: [channels], data: Float32Array.from({ length: channels }, (_, i) => values[Math.floor(i / each)] as number) }, x.shape.length);
+    return byChannel(
+      {
+        type: x.type,
+        shape: [channels],
+        data: Float32Array.from({ length: channels }, (_, i) => values[Math.floor(i / each)] as number),
+      },
+      x.shape.length,
+    );
   };
   return settle(affine(reshaped(normal, x.shape), spread(need(scale, "scale")), spread(need(bias, "bias"))));
 };
 
 const batchNorm: HostOp = (c, input, scale, bias, meanInput, varianceInput) => {
   const x = need(input, "X");
-  if (c.int("training_mode", 0) === 1 && c.opset >= 14) return trainedBatchNorm(c, x, need(scale, "scale"), need(bias, "B"), need(meanInput, "input_mean"), need(varianceInput, "input_var"));
+  if (c.int("training_mode", 0) === 1 && c.opset >= 14)
+    return trainedBatchNorm(
+      c,
+      x,
+      need(scale, "scale"),
+      need(bias, "B"),
+      need(meanInput, "input_mean"),
+      need(varianceInput, "input_var"),
+    );
   const rank = x.shape.length;
-  const [s, b, m, v] = [need(scale, "scale"), need(bias, "B"), need(meanInput, "mean"), need(varianceInput, "var")].map((t) =>
-    numbers(broadcast(byChannel(t, rank), x.shape)),
+  const [s, b, m, v] = [need(scale, "scale"), need(bias, "B"), need(meanInput, "mean"), need(varianceInput, "var")].map(
+    (t) => numbers(broadcast(byChannel(t, rank), x.shape)),
   ) as [Float32Array, Float32Array, Float32Array, Float32Array];
   const epsilon = c.float("epsilon", 1e-5);
   const out = make(x.type, x.shape);
   numbers(x).forEach((value, i) => {
-    numbers(out)[i] = ((value - (m[i] as number)) / Math.sqrt((v[i] as number) + epsilon)) * (s[i] as number) + (b[i] as number);
+    numbers(out)[i] =
+      ((value - (m[i] as number)) / Math.sqrt((v[i] as number) + epsilon)) * (s[i] as number) + (b[i] as number);
   });
   return settle(out);
 };
 
 /** Normalises by the batch's own statistics and answers the running ones. */
-function trainedBatchNorm(c: Context, x: HostTensor, scale: HostTensor, bias: HostTensor, mean: HostTensor, variance: HostTensor): HostTensor[] {
+function trainedBatchNorm(
+  c: Context,
+  x: HostTensor,
+  scale: HostTensor,
+  bias: HostTensor,
+  mean: HostTensor,
+  variance: HostTensor,
+): HostTensor[] {
   const axes = x.shape.map((_, i) => i).filter((axis) => axis !== 1);
   const { rows, length, count } = rowsOf(x, axes);
   const momentum = c.float("momentum", 0.9);
-  const [means, variances, nextMean, nextVariance] = [mean, mean, mean, variance].map((t) => make(t.type, t.shape)) as [HostTensor, HostTensor, HostTensor, HostTensor];
+  const [means, variances, nextMean, nextVariance] = [mean, mean, mean, variance].map((t) => make(t.type, t.shape)) as [
+    HostTensor,
+    HostTensor,
+    HostTensor,
+    HostTensor,
+  ];
   for (let channel = 0; channel < count; channel++) {
     const own = deviation(rows.subarray(channel * length, (channel + 1) * length));
     numbers(means)[channel] = own.mean;
@@ -284,7 +329,11 @@ function trainedBatchNorm(c: Context, x: HostTensor, scale: HostTensor, bias: Ho
     numbers(nextMean)[channel] = (numbers(mean)[channel] as number) * momentum + own.mean * (1 - momentum);
     numbers(nextVariance)[channel] = (numbers(variance)[channel] as number) * momentum + own.variance * (1 - momentum);
   }
-  return [batchNorm(c.without("training_mode"), x, scale, bias, means, variances) as HostTensor, nextMean, nextVariance];
+  return [
+    batchNorm(c.without("training_mode"), x, scale, bias, means, variances) as HostTensor,
+    nextMean,
+    nextVariance,
+  ];
 }
 
 const meanVariance: HostOp = (c, input) => {
@@ -296,7 +345,10 @@ const meanVariance: HostOp = (c, input) => {
     const { mean, variance } = deviation(row);
     for (let i = 0; i < row.length; i++) to(i, ((row[i] as number) - mean) / (Math.sqrt(variance) + 1e-9));
   });
-  return transpose(normal, order.map((_, axis) => order.indexOf(axis)));
+  return transpose(
+    normal,
+    order.map((_, axis) => order.indexOf(axis)),
+  );
 };
 
 const lrn: HostOp = (c, input) => {
@@ -307,7 +359,12 @@ const lrn: HostOp = (c, input) => {
   return byRow(x, 1, false, (row, to) => {
     for (let i = 0; i < row.length; i++) {
       let squares = 0;
-      for (let j = Math.max(0, i - Math.floor((size - 1) / 2)); j <= Math.min(row.length - 1, i + Math.ceil((size - 1) / 2)); j++) squares += (row[j] as number) ** 2;
+      for (
+        let j = Math.max(0, i - Math.floor((size - 1) / 2));
+        j <= Math.min(row.length - 1, i + Math.ceil((size - 1) / 2));
+        j++
+      )
+        squares += (row[j] as number) ** 2;
       to(i, (row[i] as number) / (bias + (alpha / size) * squares) ** beta);
     }
   });
@@ -370,4 +427,3 @@ function highest({ type }: HostTensor): number {
   const bits = Number(/\d+/.exec(type)?.[0] ?? 1);
   return type.startsWith("u") ? 2 ** bits - 1 : 2 ** (bits - 1) - 1;
 }
-

@@ -82,7 +82,8 @@ export function countOf(shape: readonly number[]): number {
 /** Zeroed. Throws ModelError for dimensions that are no sizes or ask for more than 2 GiB. */
 export function make(type: ElementType, shape: readonly number[]): HostTensor {
   for (const size of shape) {
-    if (!Number.isSafeInteger(size) || size < 0) throw new ModelError(`"shape" expected sizes >= 0, got ${show(shape)}`);
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new ModelError(`"shape" expected sizes >= 0, got ${show(shape)}`);
   }
   const count = countOf(shape);
   if (!(count * ARRAYS[type].BYTES_PER_ELEMENT <= MAX_BYTES)) {
@@ -190,12 +191,16 @@ export function readTensorProto(
   if (proto.external !== null) {
     const { location = "", offset = "0", length } = proto.external;
     if (external === undefined) {
-      throw new ModelError(`"externalData" expected a function that answers the bytes of ${show(location)}, got undefined`);
+      throw new ModelError(
+        `"externalData" expected a function that answers the bytes of ${show(location)}, got undefined`,
+      );
     }
     raw = external(location, Number(offset), length === undefined ? count * width : Number(length));
   }
   const wrong = (got: number, unit: string) =>
-    new ModelError(`"${name}" expected ${unit === "bytes" ? count * width : count} ${unit} for ${type} ${show([...shape])}, got ${got}`);
+    new ModelError(
+      `"${name}" expected ${unit === "bytes" ? count * width : count} ${unit} for ${type} ${show([...shape])}, got ${got}`,
+    );
   const fromBits = type === "float16" ? halfToNumber : bfloatToNumber;
   if (raw !== null) {
     if (raw.length !== count * width) throw wrong(raw.length, "bytes");
@@ -272,7 +277,9 @@ export function broadcastShape(...shapes: readonly (readonly number[])[]): numbe
     for (const shape of shapes) {
       const own = shape[i - rank + shape.length] ?? 1;
       if (own !== 1 && size !== 1 && own !== size) {
-        throw new ModelError(`"shape" expected shapes that broadcast, got ${shapes.map((s) => show([...s])).join(" and ")}`);
+        throw new ModelError(
+          `"shape" expected shapes that broadcast, got ${shapes.map((s) => show([...s])).join(" and ")}`,
+        );
       }
       if (own !== 1) size = own;
     }
@@ -311,7 +318,8 @@ export function cast(t: HostTensor, type: ElementType): HostTensor {
     const value = from[i] as number | bigint;
     if (type === "bool") to[i] = value ? 1 : 0;
     else if (toBig) to[i] = typeof value === "bigint" ? value : toBigint(value);
-    else if (typeof value === "bigint") to[i] = isFloat(type) ? Number(value) : Number(BigInt.asIntN(64, value) & 0xffffffffn);
+    else if (typeof value === "bigint")
+      to[i] = isFloat(type) ? Number(value) : Number(BigInt.asIntN(64, value) & 0xffffffffn);
     else to[i] = value;
   }
   return settle(out);

@@ -48,7 +48,8 @@ export function windowAxes(c: Context, spatial: readonly number[], taps: readonl
     let out = (isCeil ? Math.ceil(free) : Math.floor(free)) + 1;
     // A window must start inside the image or the padding before it.
     if (isCeil && (out - 1) * stride >= size + before) out--;
-    if (out < 1) throw new ModelError(`"kernel_shape" expected at most ${size + before + after} taps an axis, got ${extent}`);
+    if (out < 1)
+      throw new ModelError(`"kernel_shape" expected at most ${size + before + after} taps an axis, got ${extent}`);
     return { size, taps: tap, stride, dilation, before, after, out };
   });
 }
@@ -77,7 +78,8 @@ function eachTap(axes: readonly Axis[], f: (output: number, tap: number, input: 
 function positions(axes: readonly Axis[]): { table: Int32Array; outs: number; taps: number } {
   const outs = countOf(axes.map((axis) => axis.out));
   const taps = countOf(axes.map((axis) => axis.taps));
-  if (outs * taps > 2 ** 28) throw new ModelError(`"kernel_shape" expected fewer than 2^28 taps in all, got ${outs * taps}`);
+  if (outs * taps > 2 ** 28)
+    throw new ModelError(`"kernel_shape" expected fewer than 2^28 taps in all, got ${outs * taps}`);
   const table = new Int32Array(outs * taps).fill(-1);
   eachTap(axes, (o, t, at) => {
     table[o * taps + t] = at;
@@ -89,8 +91,15 @@ export function convolve(c: Context, x: HostTensor, w: HostTensor, bias: HostTen
   const [n = 0, channels = 0, ...spatial] = x.shape;
   const [filters = 0, perGroup = 0, ...kernel] = w.shape;
   const groups = c.int("group", 1);
-  if (spatial.length < 1 || kernel.length !== spatial.length || perGroup * groups !== channels || filters % groups !== 0) {
-    throw new ModelError(`"W" expected [M, ${channels}/${groups}, taps…] for ${show([...x.shape])}, got ${show([...w.shape])}`);
+  if (
+    spatial.length < 1 ||
+    kernel.length !== spatial.length ||
+    perGroup * groups !== channels ||
+    filters % groups !== 0
+  ) {
+    throw new ModelError(
+      `"W" expected [M, ${channels}/${groups}, taps…] for ${show([...x.shape])}, got ${show([...w.shape])}`,
+    );
   }
   const axes = windowAxes(c, spatial, kernel);
   const { table, outs, taps } = positions(axes);
@@ -107,7 +116,9 @@ export function convolve(c: Context, x: HostTensor, w: HostTensor, bias: HostTen
           const at = table[o * taps + t] as number;
           if (at < 0) continue;
           for (let k = 0; k < perGroup; k++) {
-            sum += (from[(b * channels + first + k) * area + at] as number) * (weights[(m * perGroup + k) * taps + t] as number);
+            sum +=
+              (from[(b * channels + first + k) * area + at] as number) *
+              (weights[(m * perGroup + k) * taps + t] as number);
           }
         }
         to[(b * filters + m) * outs + o] = sum;
@@ -120,7 +131,11 @@ export function convolve(c: Context, x: HostTensor, w: HostTensor, bias: HostTen
 const conv: HostOp = (c, x, w, b) => convolve(c, need(x, "X"), need(w, "W"), b);
 
 /** Sizes and padding of a transposed convolution. */
-export function transposedAxes(c: Context, spatial: readonly number[], taps: readonly number[]): (Axis & { readonly extra: number })[] {
+export function transposedAxes(
+  c: Context,
+  spatial: readonly number[],
+  taps: readonly number[],
+): (Axis & { readonly extra: number })[] {
   const count = spatial.length;
   const strides = perAxis(c, "strides", count, 1);
   const dilations = perAxis(c, "dilations", count, 1);
@@ -130,7 +145,8 @@ export function transposedAxes(c: Context, spatial: readonly number[], taps: rea
   const wanted = c.ints("output_shape")?.slice(-count);
   return spatial.map((size, i) => {
     const [tap, stride, dilation] = [taps[i], strides[i], dilations[i]] as [number, number, number];
-    if (!(stride >= 1 && dilation >= 1 && tap >= 1)) throw new ModelError(`"strides" expected integers >= 1, got ${show([...strides])}`);
+    if (!(stride >= 1 && dilation >= 1 && tap >= 1))
+      throw new ModelError(`"strides" expected integers >= 1, got ${show([...strides])}`);
     const full = (size - 1) * stride + (tap - 1) * dilation + 1 + (extra[i] as number);
     let [before, after] = [pads[i] as number, pads[count + i] as number];
     const target = wanted?.[i] ?? (auto.startsWith("SAME") ? size * stride : undefined);
@@ -170,7 +186,10 @@ const convTranspose: HostOp = (c, input, weight, bias) => {
       let at = 0;
       for (let d = 0; d < axes.length && at >= 0; d++) {
         const axis = axes[d] as Axis;
-        const p = (Math.floor(i / (inStrides[d] as number)) % axis.size) * axis.stride + (Math.floor(t / (tapStrides[d] as number)) % axis.taps) * axis.dilation - axis.before;
+        const p =
+          (Math.floor(i / (inStrides[d] as number)) % axis.size) * axis.stride +
+          (Math.floor(t / (tapStrides[d] as number)) % axis.taps) * axis.dilation -
+          axis.before;
         at = p < 0 || p >= axis.out ? -1 : at + p * (outStrides[d] as number);
       }
       if (at < 0) continue;
@@ -188,7 +207,8 @@ const convTranspose: HostOp = (c, input, weight, bias) => {
   }
   const out = make(x.type, [n, filters, ...outSpatial]);
   const b = bias && numbers(bias);
-  for (let i = 0; i < sums.length; i++) numbers(out)[i] = (sums[i] as number) + (b?.[Math.floor(i / outs) % filters] ?? 0);
+  for (let i = 0; i < sums.length; i++)
+    numbers(out)[i] = (sums[i] as number) + (b?.[Math.floor(i / outs) % filters] ?? 0);
   return settle(out);
 };
 
@@ -202,14 +222,19 @@ export function poolAxes(c: Context, x: HostTensor): Axis[] {
   return windowAxes(c, spatial, kernel);
 }
 
-function pool(x: HostTensor, axes: readonly Axis[], f: (plane: Float32Array, taps: Int32Array, output: number) => number): HostTensor {
+function pool(
+  x: HostTensor,
+  axes: readonly Axis[],
+  f: (plane: Float32Array, taps: Int32Array, output: number) => number,
+): HostTensor {
   const [n = 0, channels = 0] = x.shape;
   const { table, outs, taps } = positions(axes);
   const out = make(x.type, [n, channels, ...axes.map((axis) => axis.out)]);
   const area = countOf(x.shape.slice(2));
   for (let plane = 0; plane < n * channels; plane++) {
     const from = numbers(x).subarray(plane * area, (plane + 1) * area);
-    for (let o = 0; o < outs; o++) numbers(out)[plane * outs + o] = f(from, table.subarray(o * taps, (o + 1) * taps), o);
+    for (let o = 0; o < outs; o++)
+      numbers(out)[plane * outs + o] = f(from, table.subarray(o * taps, (o + 1) * taps), o);
   }
   return settle(out);
 }
@@ -226,10 +251,15 @@ const maxPool: HostOp = (c, input) => {
   const outs = countOf(axes.map((axis) => axis.out));
   const out = pool(x, axes, (plane, taps) => {
     let best = -1;
-    for (const at of taps) if (at >= 0 && (best < 0 || (plane[at] as number) > (plane[best] as number) || Number.isNaN(plane[at]))) best = at;
+    for (const at of taps)
+      if (at >= 0 && (best < 0 || (plane[at] as number) > (plane[best] as number) || Number.isNaN(plane[at])))
+        best = at;
     if (c.node.outputs.length > 1) {
       const index = isColumnMajor
-        ? strides.reduce((sum, stride, d) => sum + (Math.floor(best / stride) % (x.shape[2 + d] as number)) * (turned[d] as number), 0)
+        ? strides.reduce(
+            (sum, stride, d) => sum + (Math.floor(best / stride) % (x.shape[2 + d] as number)) * (turned[d] as number),
+            0,
+          )
         : best;
       found.push(Math.floor(count++ / outs) * area + index);
     }
@@ -256,7 +286,10 @@ const averagePool: HostOp = (c, input) => {
       count = axes.reduce((product, axis, d) => {
         const start = (Math.floor(output / (outStrides[d] as number)) % axis.out) * axis.stride - axis.before;
         const limit = axis.size + axis.after;
-        return product * Array.from({ length: axis.taps }, (_, t) => start + t * axis.dilation).filter((p) => p < limit).length;
+        return (
+          product *
+          Array.from({ length: axis.taps }, (_, t) => start + t * axis.dilation).filter((p) => p < limit).length
+        );
       }, 1);
     }
     return sum / count;
@@ -277,7 +310,10 @@ function globalPool(f: (plane: Float32Array) => number): HostOp {
   return (_, input) => {
     const x = need(input, "X");
     const area = countOf(x.shape.slice(2));
-    const out = make(x.type, x.shape.map((size, i) => (i < 2 ? size : 1)));
+    const out = make(
+      x.type,
+      x.shape.map((size, i) => (i < 2 ? size : 1)),
+    );
     for (let i = 0; i < out.data.length; i++) numbers(out)[i] = f(numbers(x).subarray(i * area, (i + 1) * area));
     return settle(out);
   };
@@ -290,15 +326,25 @@ const maxUnpool: HostOp = (c, input, indices, shapeInput) => {
   const kernel = perAxis(c, "kernel_shape", spatial.length, 1);
   const strides = perAxis(c, "strides", spatial.length, 1);
   const pads = perAxis(c, "pads", 2 * spatial.length, 0);
-  const inferred = spatial.map((size, i) => (size - 1) * (strides[i] as number) + (kernel[i] as number) - (pads[i] as number) - (pads[spatial.length + i] as number));
+  const inferred = spatial.map(
+    (size, i) =>
+      (size - 1) * (strides[i] as number) +
+      (kernel[i] as number) -
+      (pads[i] as number) -
+      (pads[spatial.length + i] as number),
+  );
   const shape = shapeInput === undefined ? [...x.shape.slice(0, 2), ...inferred] : toNumbers(shapeInput);
   const out = make(x.type, shape);
   // Indices count elements of the output that the attributes imply; a larger output_shape keeps rows and columns apart.
   const implied = [...x.shape.slice(0, 2), ...inferred];
   const [from, to] = [stridesOf(implied), stridesOf(shape)];
   at.forEach((index, i) => {
-    const target = from.reduce((sum, stride, d) => sum + (Math.floor(index / stride) % (implied[d] as number)) * (to[d] as number), 0);
-    if (!(target >= 0 && target < out.data.length)) throw new ModelError(`"I" expected indices below ${out.data.length}, got ${index}`);
+    const target = from.reduce(
+      (sum, stride, d) => sum + (Math.floor(index / stride) % (implied[d] as number)) * (to[d] as number),
+      0,
+    );
+    if (!(target >= 0 && target < out.data.length))
+      throw new ModelError(`"I" expected indices below ${out.data.length}, got ${index}`);
     numbers(out)[target] = numbers(x)[i] as number;
   });
   return out;
@@ -321,7 +367,9 @@ const deformConv: HostOp = (c, input, weight, offsetInput, bias, mask) => {
   const perOffset = channels / offsetGroups;
   const each = filters / groups;
   const value = (b: number, channel: number, y: number, z: number): number =>
-    y < 0 || y >= height || z < 0 || z >= width ? 0 : (numbers(x)[((b * channels + channel) * height + y) * width + z] as number);
+    y < 0 || y >= height || z < 0 || z >= width
+      ? 0
+      : (numbers(x)[((b * channels + channel) * height + y) * width + z] as number);
   for (let b = 0; b < n; b++) {
     for (let m = 0; m < filters; m++) {
       for (let o = 0; o < outs; o++) {
@@ -331,15 +379,21 @@ const deformConv: HostOp = (c, input, weight, offsetInput, bias, mask) => {
           const group = Math.floor(channel / perOffset);
           for (let t = 0; t < taps; t++) {
             const at = (direction: number) => ((b * offsetGroups + group) * 2 * taps + 2 * t + direction) * outs + o;
-            const y = Math.floor(o / aw.out) * ah.stride - ah.before + Math.floor(t / kw) * ah.dilation + (numbers(offset)[at(0)] as number);
-            const z = (o % aw.out) * aw.stride - aw.before + (t % kw) * aw.dilation + (numbers(offset)[at(1)] as number);
+            const y =
+              Math.floor(o / aw.out) * ah.stride -
+              ah.before +
+              Math.floor(t / kw) * ah.dilation +
+              (numbers(offset)[at(0)] as number);
+            const z =
+              (o % aw.out) * aw.stride - aw.before + (t % kw) * aw.dilation + (numbers(offset)[at(1)] as number);
             if (y <= -1 || y >= height || z <= -1 || z >= width) continue;
             const [y0, z0] = [Math.floor(y), Math.floor(z)];
             const [fy, fz] = [y - y0, z - z0];
             const sample =
               (1 - fy) * ((1 - fz) * value(b, channel, y0, z0) + fz * value(b, channel, y0, z0 + 1)) +
               fy * ((1 - fz) * value(b, channel, y0 + 1, z0) + fz * value(b, channel, y0 + 1, z0 + 1));
-            const factor = mask === undefined ? 1 : (numbers(mask)[((b * offsetGroups + group) * taps + t) * outs + o] as number);
+            const factor =
+              mask === undefined ? 1 : (numbers(mask)[((b * offsetGroups + group) * taps + t) * outs + o] as number);
             sum += sample * factor * (numbers(w)[(m * perGroup + k) * taps + t] as number);
           }
         }
@@ -358,8 +412,8 @@ export const WINDOW: Readonly<Record<string, HostOp>> = {
   LpPool: lpPool,
   GlobalMaxPool: globalPool((plane) => plane.reduce((a, b) => Math.max(a, b), -Infinity)),
   GlobalAveragePool: globalPool((plane) => plane.reduce((a, b) => a + b, 0) / plane.length),
-  GlobalLpPool: (c, x) => globalPool((plane) => plane.reduce((a, b) => a + Math.abs(b) ** c.int("p", 2), 0) ** (1 / c.int("p", 2)))(c, x),
+  GlobalLpPool: (c, x) =>
+    globalPool((plane) => plane.reduce((a, b) => a + Math.abs(b) ** c.int("p", 2), 0) ** (1 / c.int("p", 2)))(c, x),
   MaxUnpool: maxUnpool,
   DeformConv: deformConv,
 };
-
