@@ -42,7 +42,15 @@ export type OnnxSource = Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> |
 export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: OnnxOptions = {}): Promise<OnnxModel> {
   requireRuntime(runtime);
   const { shapes, onProgress, externalData, ...modelOptions } = options;
-  knownOptions("model options", options, ["maxBytes", "maxMacs", "shapes", "onProgress", "externalData"]);
+  knownOptions("model options", options, [
+    "maxBytes",
+    "maxMacs",
+    "precision",
+    "tune",
+    "shapes",
+    "onProgress",
+    "externalData",
+  ]);
   const bytes = await bytesOf(source, onProgress);
   return new OnnxModel(runtime, checkModel(parseModel(bytes), externalData), shapes ?? {}, modelOptions);
 }
