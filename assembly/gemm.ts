@@ -54,7 +54,10 @@ export const ROW_BLOCK: i32 = 384;
   }
 }
 
-/** All columns of at most ROW_BLOCK rows. rowTable holds the rows' byte offsets from `a`; c, residual: the first row's. */
+/**
+ * All columns of at most ROW_BLOCK rows. rowTable holds the rows' byte offsets from `a`; c, residual: the first row's.
+ * The residual may be c itself: the first reduction block adds it before it stores there.
+ */
 export function gemmRows(
   rowTable: usize, rows: i32, a: usize, blocks: usize, blockCount: i32, b: usize, cols: i32, c: usize, cStride: usize,
   bias: usize, residual: usize, lo: f32, hi: f32, activation: i32, alpha: f32, beta: f32, tileRows: i32,
@@ -80,7 +83,7 @@ export function gemmRows(
       const left = cols - col;
       let table = rowTable;
       let out = c + colBytes;
-      let res = last && residual ? residual + colBytes : 0;
+      let res = first && residual ? residual + colBytes : 0;
       const initStride = first ? <usize>0 : cStride;
       for (let t = 0; t < tiles; t++) {
         const count = t < large ? small + 1 : small;

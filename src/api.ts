@@ -45,7 +45,7 @@ export type {
   SliceOptions,
   TransposeOptions,
 } from "./ops/movement.js";
-export type { Operations } from "./ops/operations.js";
+export type { Operations, WithResidual } from "./ops/operations.js";
 export type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions, PoolOptions } from "./ops/pool.js";
 export type { SeparableConv2dOptions } from "./ops/separable-conv2d.js";
 export type { SoftmaxOptions } from "./ops/softmax.js";

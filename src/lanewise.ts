@@ -4,7 +4,7 @@ import { DisposedError, show, UnsupportedError } from "./errors.js";
 import { PRECISION_NAMES } from "./ops/conv2d.js";
 import { OPERATORS, type OperatorName, type PlanOperations } from "./ops/index.js";
 import type { Operations } from "./ops/operations.js";
-import { build, type Operator, outputNames } from "./ops/operator.js";
+import { build, type Operator, outputNames, splitExtras } from "./ops/operator.js";
 import { type Measure, Plan, type Planning } from "./plan.js";
 import { detectFeatures } from "./runtime/features.js";
 import { MAX_MEMORY_BYTES } from "./runtime/heap.js";
@@ -244,10 +244,15 @@ export class Runtime {
     };
     const shapes = operator.variadic ? take("inputs") : operator.inputs.map(take);
     if (!Array.isArray(shapes)) throw new TypeError(`"inputs" expected an array of shapes, got ${show(shapes)}`);
-    const inputs = shapes.map((shape, i) => {
+    const specOf = (name: string, shape: unknown) => {
       const format = Array.isArray(shape) && shape.length < 3 ? "contiguous" : converts ? other : memoryFormat;
-      return makeSpec(shape, dtype, format, operator.inputs[i] ?? `inputs[${i}]`);
-    });
+      return makeSpec(shape, dtype, format, name);
+    };
+    const inputs = shapes.map((shape, i) => specOf(operator.inputs[i] ?? `inputs[${i}]`, shape));
+    for (const name of operator.extras ?? []) {
+      const shape = take(name);
+      if (shape !== undefined && shape !== null) inputs.push(specOf(name, shape));
+    }
     const params = operator.params.map((name) => {
       const value = take(name);
       return value === undefined || value === null ? undefined : this.#own(name, value);
@@ -266,12 +271,13 @@ export class Runtime {
       const value = args[count + i];
       return value === undefined || value === null ? undefined : this.#own(name, value);
     });
-    const options = args[count + operator.params.length] ?? {};
+    const { extras, options } = splitExtras(operator, args[count + operator.params.length] ?? {});
+    inputs.push(...extras.map(([name, value]) => this.#own(name, value)));
     const plan = this.#plan(
       operator,
       inputs.map((tensor) => tensor.spec),
       params,
-      options as object,
+      options,
     );
     const outputs: Tensor[] = [];
     try {
@@ -283,7 +289,7 @@ export class Runtime {
     } finally {
       plan.dispose();
     }
-    const names = outputNames(operator, options as object);
+    const names = outputNames(operator, options);
     if (names === undefined) return outputs[0] as Tensor;
     return Object.fromEntries(names.map((name, i) => [name, outputs[i] as Tensor]));
   }

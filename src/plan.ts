@@ -113,8 +113,8 @@ export class Builder {
   reason = "the only one";
   error: number | undefined;
   macs = 0;
-  /** The output may be the input's own memory. */
-  inPlace = false;
+  /** Inputs whose own memory the (first) output may be. */
+  inPlace: readonly number[] = [];
   /** The output is the input's bytes as they lie: a model takes them as they are and runs no step. */
   isView = false;
 
@@ -417,7 +417,7 @@ export class Plan {
       this.#check(output < 0 ? "input" : "output", output < 0 ? i : output, spec, tensors[i] as Tensor);
       if (output < 0) continue;
       const first = tensors.indexOf(tensors[i] as Tensor);
-      if (first < i && (first >= inputs.length || !inPlace)) {
+      if (first < i && !inPlace.includes(first)) {
         const taken = first < inputs.length ? "an input" : "another output";
         throw new RangeError(`"output ${output}" expected a tensor of its own, got ${taken}`);
       }

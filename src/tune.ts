@@ -3,7 +3,7 @@
 import { OutOfMemoryError } from "./errors.js";
 import type { ConvAlgorithm } from "./kernels.js";
 import { epilogue } from "./ops/activation.js";
-import { LOWERINGS } from "./ops/conv-algorithms.js";
+import { lowerBy } from "./ops/conv-algorithms.js";
 import { Builder, type ConvProblem, type Measure, type Operand, Program } from "./plan.js";
 import { Engine } from "./runtime/instance.js";
 import { PAGE_BYTES } from "./runtime/memory.js";
@@ -116,11 +116,12 @@ function timeIn(
     const [x, y, w] = operands as [number, number, number];
     for (const algorithm of algorithms) {
       const b = new Builder("conv2d", [input], [weight], target);
-      LOWERINGS[algorithm](b, {
+      lowerBy(algorithm, b, {
         shape,
         input: b.inputs[0] as Operand,
         weight: b.params[0] as Operand,
         bias: undefined,
+        residual: undefined,
         output: b.output(output),
         epilogue: epilogue(undefined),
       });

@@ -3,7 +3,7 @@
 import { oneOf } from "../check.js";
 import { ModelError, show } from "../errors.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
-import { type Operator, outputNames } from "../ops/operator.js";
+import { type Operator, outputNames, takesInputs } from "../ops/operator.js";
 import { DTYPES, type DType, MEMORY_FORMATS } from "../spec.js";
 import type { GraphData } from "./graph.js";
 
@@ -57,7 +57,8 @@ export function checkGraph(graph: GraphData): void {
       throw new ModelError(`${show(name)} expected a known operator, got ${show(op)}`);
     }
     const operator = OPERATORS[op as OperatorName] as unknown as Operator;
-    names(`${at}.inputs`, inputs, operator.variadic ? undefined : operator.inputs.length);
+    const isCount = takesInputs(operator, array(`${at}.inputs`, inputs).length);
+    names(`${at}.inputs`, inputs, isCount ? undefined : operator.inputs.length);
     const given = array(`${at}.params`, params);
     for (const [i, param] of given.entries()) if (param !== null) text(`${at}.params[${i}]`, param);
     if (given.length > operator.params.length) {

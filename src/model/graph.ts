@@ -4,7 +4,7 @@ import { elements, oneOf, type Shape, sameShape } from "../check.js";
 import { ModelError, show } from "../errors.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import type { Operations } from "../ops/operations.js";
-import { type Operator, outputNames } from "../ops/operator.js";
+import { type Operator, outputNames, splitExtras } from "../ops/operator.js";
 import { DTYPES, type DType, MEMORY_FORMATS, type MemoryFormat, makeSpec } from "../spec.js";
 
 /** What every run brings. memoryFormat: how it lies in the model's arena; undefined: the model chooses. */
@@ -155,11 +155,12 @@ export class Graph implements GraphData {
       const value = args[count + i];
       return value === undefined || value === null ? null : this.#nameOf(param, value);
     });
-    const options = args[count + operator.params.length] ?? {};
+    const { extras, options } = splitExtras(operator, args[count + operator.params.length] ?? {});
+    inputs.push(...extras.map(([extra, value]) => this.#nameOf(extra, value)));
     const name = layer ?? this.#freeName(operator.name);
     requireName(name);
     if (this.#layers.has(name)) throw new ModelError(`"layer" expected a name not used before, got ${show(name)}`);
-    const answers = outputNames(operator, options as object);
+    const answers = outputNames(operator, options);
     const outputs = answers?.map((output) => `${name}:${output}`) ?? [name];
     const values = outputs.map((output) => this.#define(output));
     this.#layers.add(name);
@@ -168,7 +169,7 @@ export class Graph implements GraphData {
       op: operator.name as OperatorName,
       inputs,
       params,
-      options: { ...(options as object) },
+      options: { ...options },
       outputs,
     });
     if (answers === undefined) return values[0] as Value;

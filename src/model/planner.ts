@@ -195,17 +195,15 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
       const { spec, root: own } = item(id);
       if (own !== id) return; // a view
       const last = lastUse.get(id) ?? i;
-      const donor =
-        o > 0 || !builder.inPlace
-          ? undefined
-          : inputs.find((input) => {
-              const { root, param, spec: from } = item(input);
-              const isAlike =
-                sameShape(from.shape, spec.shape) &&
-                from.memoryFormat === spec.memoryFormat &&
-                from.dtype === spec.dtype;
-              return param === undefined && lastUse.get(root) === i && isAlike;
-            });
+      // An input whose bytes nobody needs any more, this step's other inputs included, gives them to the output.
+      const mayBe = (index: number) => o === 0 && builder.inPlace.includes(index);
+      const donor = inputs.find((input, index) => {
+        const { root, param, spec: from } = item(input);
+        const isAlike =
+          sameShape(from.shape, spec.shape) && from.memoryFormat === spec.memoryFormat && from.dtype === spec.dtype;
+        const isLast = lastUse.get(root) === i && inputs.every((id, k) => item(id).root !== root || mayBe(k));
+        return mayBe(index) && param === undefined && isAlike && isLast;
+      });
       if (donor === undefined) {
         blockOf.set(id, reserve(bytesOf(spec), i, last));
         return;

@@ -54,7 +54,7 @@ function activation<const Name extends string, Options extends object>(
       const code = soleCode(epilogue(read(given), ""));
       const output = b.output(outputSpec(input.spec.shape, input.spec));
       const count = input.spec.shape.reduce((a, c) => a * c, 1);
-      b.inPlace = true;
+      b.inPlace = [0];
       b.step(
         "activation_f32",
         ActivationDesc,

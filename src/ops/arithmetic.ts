@@ -26,7 +26,7 @@ function lowerBinary(
   activation: Activation | undefined,
 ): void {
   const output = b.output(makeSpec(shape, "float32", memoryFormat, "output"));
-  b.inPlace = true;
+  b.inPlace = [0, 1];
   const inner = loops.at(-1) as (typeof loops)[number];
   const outer = loops.slice(0, -1);
   const chunkCols = Math.min(inner.size, CHUNK);

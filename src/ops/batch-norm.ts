@@ -82,7 +82,7 @@ function normalise(
     inner,
     ...epilogue(activation),
   };
-  b.inPlace = true;
+  b.inPlace = [0];
   b.step("batch_norm_f32", BatchNormDesc, values, inner === 1 ? outer : outer * channels);
 }
 

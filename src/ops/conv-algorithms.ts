@@ -2,12 +2,12 @@
 
 import { ConvDesc, DepthwiseWeightsDesc, GemmDesc } from "../gen/desc.js";
 import type { ConvAlgorithm } from "../kernels.js";
-import type { Builder } from "../plan.js";
-import { NONE } from "../plan.js";
+import type { Builder, Operand } from "../plan.js";
 import { stridesOf } from "../spec.js";
 import { lowerFft } from "./conv-fft.js";
 import {
   type Conv,
+  type ConvOperands,
   channelsLastImage,
   channelsLastOutput,
   convValues,
@@ -28,7 +28,6 @@ const direct: Lowering = (b, conv) => {
   const image = channelsLastImage(b, conv.input, s.groups, s.padding);
   const k = (s.C / s.groups) * s.R * s.S;
   const blocks = reductionBlocks(b, [0], k, k);
-  const y = channelsLastOutput(b, conv.output);
   const values = convValues(
     b,
     conv,
@@ -36,15 +35,13 @@ const direct: Lowering = (b, conv) => {
     packWeights(b, conv.weight, s.groups, blocks),
     packBias(b, conv.bias, s.M, s.groups),
     blocks,
-    y.ref,
   );
   b.step("conv2d_direct_f32", ConvDesc, values, s.N * s.P);
-  y.finish();
 };
 
 /** Patches written to memory, then a matrix product per group. */
 const im2col: Lowering = (b, conv) => {
-  const { shape: s, epilogue } = conv;
+  const { shape: s, yPtr, residualPtr, epilogue } = conv;
   const image = channelsLastImage(b, conv.input, s.groups, s.padding);
   const k = (s.C / s.groups) * s.R * s.S;
   const rows = s.N * s.P * s.Q;
@@ -53,11 +50,10 @@ const im2col: Lowering = (b, conv) => {
   const blocks = reductionBlocks(b, [0], k);
   const weights = packWeights(b, conv.weight, s.groups, blocks);
   const bias = packBias(b, conv.bias, s.M, s.groups);
-  const y = channelsLastOutput(b, conv.output);
   b.step(
     "im2col_f32",
     ConvDesc,
-    { ...convValues(b, conv, image, weights, bias, blocks, patches), yPixelBytes: rowBytes },
+    { ...convValues(b, conv, image, weights, bias, blocks), yPtr: patches, yPixelBytes: rowBytes },
     rows,
   );
   b.step(
@@ -66,9 +62,9 @@ const im2col: Lowering = (b, conv) => {
     {
       aPtr: patches,
       bPtr: weights.ref,
-      cPtr: y.ref,
+      cPtr: yPtr,
       biasPtr: bias.ref,
-      residualPtr: NONE,
+      residualPtr,
       blocksPtr: blocks.ref,
       blockCount: blocks.count,
       rows,
@@ -85,7 +81,6 @@ const im2col: Lowering = (b, conv) => {
     s.groups * rows,
     ROW_TABLE_BYTES,
   );
-  y.finish();
 };
 
 /** Patches read where they lie. */
@@ -93,7 +88,6 @@ const implicitGemm: Lowering = (b, conv) => {
   const { shape: s } = conv;
   const image = channelsLastImage(b, conv.input, s.groups, s.padding);
   const blocks = patchSegments(b, s, image);
-  const y = channelsLastOutput(b, conv.output);
   const values = convValues(
     b,
     conv,
@@ -101,10 +95,8 @@ const implicitGemm: Lowering = (b, conv) => {
     packWeights(b, conv.weight, s.groups, blocks),
     packBias(b, conv.bias, s.M, s.groups),
     blocks,
-    y.ref,
   );
   b.step("conv2d_implicit_gemm_f32", ConvDesc, values, s.N * s.P * s.Q, ROW_TABLE_BYTES);
-  y.finish();
 };
 
 /** The tensor itself, weights in blocks of 4 filters. */
@@ -128,15 +120,13 @@ const depthwise: Lowering = (b, conv) => {
     },
     Math.ceil(s.M / 4),
   );
-  const y = channelsLastOutput(b, conv.output);
   b.step(
     "conv2d_depthwise_f32",
     ConvDesc,
-    convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, 1), undefined, y.ref),
+    convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, 1), undefined),
     s.N * s.P,
     64,
   );
-  y.finish();
 };
 
 export const LOWERINGS: Readonly<Record<ConvAlgorithm, Lowering>> = {
@@ -149,3 +139,14 @@ export const LOWERINGS: Readonly<Record<ConvAlgorithm, Lowering>> = {
   winograd43: (b, conv) => lowerWinograd(b, conv, 4),
   winograd63: (b, conv) => lowerWinograd(b, conv, 6),
 };
+
+/** A convolution by a named algorithm, into an output of either memory format. */
+export function lowerBy(
+  algorithm: ConvAlgorithm,
+  b: Builder,
+  { output, residual, ...conv }: ConvOperands & { readonly output: Operand; readonly residual: Operand | undefined },
+): void {
+  const y = channelsLastOutput(b, output, residual);
+  LOWERINGS[algorithm](b, { ...conv, yPtr: y.ref, residualPtr: y.residualPtr });
+  y.finish();
+}

@@ -4,7 +4,7 @@ import { ConvDesc, FftWeightsDesc } from "../gen/desc.js";
 import { RATES } from "../kernels.js";
 import type { Builder } from "../plan.js";
 import { stridesOf } from "../spec.js";
-import { type Conv, channelsLastImage, channelsLastOutput, convValues, packBias, roundUp } from "./conv-lowering.js";
+import { type Conv, channelsLastImage, convValues, packBias, roundUp } from "./conv-lowering.js";
 
 /** Where frequency f of n lies after a forward transform: assembly/fft.ts. */
 function place(f: number, n: number): number {
@@ -93,8 +93,7 @@ export function lowerFft(b: Builder, conv: Conv): void {
     groups * Math.ceil(filters / 4),
     tileBytes,
   );
-  const y = channelsLastOutput(b, conv.output);
-  const values = convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, groups), undefined, y.ref);
+  const values = convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, groups), undefined);
   // v and z, as assembly/conv-fft.ts lays them out
   const vBytes = points * (block * roundUp(channels, 4) * 16 + 64);
   const zBytes = points * (block * panels * 128 + 64);
@@ -105,5 +104,4 @@ export function lowerFft(b: Builder, conv: Conv): void {
     pairs,
     tileBytes + (isDepthwise ? 0 : vBytes + zBytes),
   );
-  y.finish();
 }

@@ -11,13 +11,19 @@ const BLOCK_K = 512;
 /** Scratch of every kernel that calls gemmRows: one i32 a row of a block. */
 export const ROW_TABLE_BYTES = 384 * 4;
 
-export interface Conv {
+export interface ConvOperands {
   readonly shape: ConvShape;
   readonly input: Operand;
   readonly weight: Operand;
   readonly bias: Operand | undefined;
-  readonly output: Operand;
   readonly epilogue: Epilogue;
+}
+
+export interface Conv extends ConvOperands {
+  /** Where the channels-last output goes. */
+  readonly yPtr: Ref;
+  /** What is added before the epilogue, laid out as the output: NONE, or any address, yPtr too. */
+  readonly residualPtr: Ref;
 }
 
 /** A channels-last image in memory. Strides in bytes. */
@@ -93,16 +99,25 @@ export function isChannelsLast(spec: TensorSpec): boolean {
 
 /**
  * Where an algorithm writes its channels-last result: the output itself, or workspace that `finish` transposes into it.
- * Call `finish` after the steps that write.
+ * Call `finish` after the steps that write. A residual of the output's spec is brought there first: every kernel reads an
+ * element of it before it stores that element, and stores it once.
  */
-export function channelsLastOutput(b: Builder, output: Operand): { ref: Ref; finish(): void } {
-  if (isChannelsLast(output.spec)) return { ref: output.ref, finish() {} };
+export function channelsLastOutput(
+  b: Builder,
+  output: Operand,
+  residual?: Operand,
+): { readonly ref: Ref; readonly residualPtr: Ref; finish(): void } {
+  if (isChannelsLast(output.spec)) return { ref: output.ref, residualPtr: residual?.ref ?? NONE, finish() {} };
   const [N, C, ...spatial] = output.spec.shape as [number, number, ...number[]];
   const pixels = spatial.reduce((a, c) => a * c, 1);
   const bytes = C * pixels * 4;
   const ref = b.workspace(N * bytes);
-  const values = { srcPtr: ref, dstPtr: output.ref, rows: pixels, cols: C, srcBatchBytes: bytes, dstBatchBytes: bytes };
-  return { ref, finish: () => b.step("transpose_f32", TransposeDesc, values, N * Math.ceil(pixels / 4)) };
+  const transpose = (srcPtr: Ref, dstPtr: Ref, rows: number, cols: number): void => {
+    const values = { srcPtr, dstPtr, rows, cols, srcBatchBytes: bytes, dstBatchBytes: bytes };
+    b.step("transpose_f32", TransposeDesc, values, N * Math.ceil(rows / 4));
+  };
+  if (residual) transpose(residual.ref, ref, C, pixels);
+  return { ref, residualPtr: residual ? ref : NONE, finish: () => transpose(ref, output.ref, pixels, C) };
 }
 
 export interface ReductionBlocks {
@@ -220,15 +235,14 @@ export function convValues(
   weights: PackedWeights,
   bias: PackedBias,
   blocks: ReductionBlocks | undefined,
-  y: Ref,
 ): DescValues<typeof ConvDesc> {
-  const { shape: s, epilogue } = conv;
+  const { shape: s, yPtr, residualPtr, epilogue } = conv;
   return {
     xPtr: image.ref,
     wPtr: weights.ref,
     biasPtr: bias.ref,
-    residualPtr: NONE,
-    yPtr: y,
+    residualPtr,
+    yPtr,
     blocksPtr: blocks?.ref ?? NONE,
     blockCount: blocks?.count ?? 0,
     batch: s.N,

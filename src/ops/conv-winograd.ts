@@ -3,15 +3,7 @@ import { ConvDesc, WinogradWeightsDesc } from "../gen/desc.js";
 import type { Builder } from "../plan.js";
 import type { ConvShape } from "../shape.js";
 import { stridesOf } from "../spec.js";
-import {
-  type Conv,
-  channelsLastImage,
-  channelsLastOutput,
-  convValues,
-  packBias,
-  reductionBlocks,
-  roundUp,
-} from "./conv-lowering.js";
+import { type Conv, channelsLastImage, convValues, packBias, reductionBlocks, roundUp } from "./conv-lowering.js";
 
 /** Cache that a block of tiles may fill: an L2 of 1 MB with room for what streams through it. */
 const CACHE_BYTES = 768 * 1024;
@@ -78,9 +70,8 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
     },
     s.groups * Math.ceil(filters / 8),
   );
-  const y = channelsLastOutput(b, conv.output);
   const values = {
-    ...convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, s.groups), blocks, y.ref),
+    ...convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, s.groups), blocks),
     tileH,
     tileW,
     tileBlock: block,
@@ -91,5 +82,4 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
   const vBytes = points * (block * roundUp(perGroup, 4) * 4 + 64);
   const zBytes = points * (block * colBlock * 4 + 64);
   b.step("conv2d_winograd_f32", ConvDesc, values, tiles, roundUp(block * 4, 64) + 8 * 8 * 16 + vBytes + zBytes);
-  y.finish();
 }

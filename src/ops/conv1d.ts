@@ -44,18 +44,19 @@ function asImage({ spec, ref }: Operand): Operand {
 export const conv1d = defineOperator({
   name: "conv1d",
   inputs: ["input"],
+  extras: ["residual"],
   params: ["weight", "bias"],
   required: 1,
   options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "tune"],
   lower(b, options: Conv1dOptions) {
-    const [input] = b.inputs as [Operand];
+    const [input, residual] = b.inputs as unknown as [Operand, Operand | undefined];
     const [weight, bias] = b.params as [Operand, Operand | undefined];
     requireRank("input", input.spec, 3, "[N, C, L]");
     requireRank("weight", weight.spec, 3, "[M, C/groups, K]");
     const { groups, activation, algorithm, precision, tune } = options;
     const done = lowerConv(
       b,
-      { input: asImage(input), weight: asImage(weight), bias },
+      { input: asImage(input), weight: asImage(weight), bias, residual: residual && asImage(residual) },
       {
         stride: [1, integer("stride", options.stride ?? 1, 1)],
         dilation: [1, integer("dilation", options.dilation ?? 1, 1)],

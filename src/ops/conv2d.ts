@@ -5,8 +5,8 @@ import type { Builder, Operand } from "../plan.js";
 import { PRECISIONS, type Precision, select } from "../select.js";
 import { convMacs, convShape, type Padding } from "../shape.js";
 import { type Activation, epilogue } from "./activation.js";
-import { LOWERINGS } from "./conv-algorithms.js";
-import { defineOperator, outputSpec, requireRank, requireShape } from "./operator.js";
+import { lowerBy } from "./conv-algorithms.js";
+import { defineOperator, outputSpec, requireRank, requireShape, requireSpec } from "./operator.js";
 
 export interface Conv2dOptions {
   /** Step of the window in input pixels; default 1. */
@@ -45,10 +45,19 @@ export interface LoweredConv {
 /** A convolution of rank-4 operands into the operand that `place` makes for [N, M, P, Q]. */
 export function lowerConv(
   b: Builder,
-  { input, weight, bias }: { readonly input: Operand; readonly weight: Operand; readonly bias: Operand | undefined },
+  {
+    residual,
+    ...operands
+  }: {
+    readonly input: Operand;
+    readonly weight: Operand;
+    readonly bias: Operand | undefined;
+    readonly residual?: Operand | undefined;
+  },
   options: Conv2dOptions,
   place: (shape: readonly [number, number, number, number]) => Operand,
 ): LoweredConv {
+  const { input, weight, bias } = operands;
   const shape = convShape(input.spec.shape, weight.spec.shape, options);
   if (bias) requireShape("bias", bias.spec, [shape.M]);
   const algorithm = oneOf("algorithm", options.algorithm ?? "auto", ALGORITHMS);
@@ -56,6 +65,10 @@ export function lowerConv(
   const tune = boolean("tune", options.tune ?? b.target.tune ?? false);
   const end = epilogue(options.activation);
   const output = place([shape.N, shape.M, shape.P, shape.Q]);
+  if (residual) {
+    requireSpec("residual", residual.spec, output.spec);
+    b.inPlace = [residual.ref.index];
+  }
   const problem = { shape, input: input.spec, weight: weight.spec, output: output.spec };
   const measure = tune ? b.target.measure : undefined;
   const { row, reason } = select(shape, b.target.variant, {
@@ -63,22 +76,25 @@ export function lowerConv(
     precision,
     measure: measure && ((candidates) => measure(problem, candidates)),
   });
-  LOWERINGS[row.algorithm](b, { shape, input, weight, bias, output, epilogue: end });
+  lowerBy(row.algorithm, b, { ...operands, shape, output, residual, epilogue: end });
   return { algorithm: row.algorithm, reason, error: row.error, macs: convMacs(shape), output };
 }
 
 export const conv2d = defineOperator({
   name: "conv2d",
   inputs: ["input"],
+  extras: ["residual"],
   params: ["weight", "bias"],
   required: 1,
   options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "tune"],
   lower(b, options: Conv2dOptions) {
-    const [input] = b.inputs as [Operand];
+    const [input, residual] = b.inputs as unknown as [Operand, Operand | undefined];
     const [weight, bias] = b.params as [Operand, Operand | undefined];
     requireRank("input", input.spec, 4, "[N, C, H, W]");
     requireRank("weight", weight.spec, 4, "[M, C/groups, R, S]");
-    const done = lowerConv(b, { input, weight, bias }, options, (shape) => b.output(outputSpec(shape, input.spec)));
+    const done = lowerConv(b, { input, weight, bias, residual }, options, (shape) =>
+      b.output(outputSpec(shape, input.spec)),
+    );
     b.algorithm = done.algorithm;
     b.reason = done.reason;
     b.error = done.error;

@@ -23,14 +23,19 @@ import type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions } from "./pool
 import type { SeparableConv2dOptions } from "./separable-conv2d.js";
 import type { SoftmaxOptions } from "./softmax.js";
 
+export interface WithResidual<T> {
+  /** Added to the sum before the activation: of the output's shape and memory format. */
+  readonly residual?: T | null;
+}
+
 export interface Operations<T> {
   /**
    * input [N, C, H, W], weight [M, C/groups, R, S], bias [M] → [N, M, P, Q]. A cross-correlation, as in all
    * frameworks.
    */
-  conv2d(input: T, weight: T, bias?: T | null, options?: Conv2dOptions): T;
+  conv2d(input: T, weight: T, bias?: T | null, options?: Conv2dOptions & WithResidual<T>): T;
   /** input [N, C, L], weight [M, C/groups, K], bias [M] → [N, M, Q]. */
-  conv1d(input: T, weight: T, bias?: T | null, options?: Conv1dOptions): T;
+  conv1d(input: T, weight: T, bias?: T | null, options?: Conv1dOptions & WithResidual<T>): T;
   /**
    * input [N, C, H, W], weight [C, M/groups, R, S], bias [M] → [N, M, P, Q] with
    * P = (H - 1) stride - padding + dilation (R - 1) + outputPadding + 1.
@@ -43,7 +48,7 @@ export interface Operations<T> {
     pointwiseWeight: T,
     bias?: T | null,
     depthwiseBias?: T | null,
-    options?: SeparableConv2dOptions,
+    options?: SeparableConv2dOptions & WithResidual<T>,
   ): T;
 
   /** input [..., K], weight [M, K], bias [M] → [..., M]: y = x w^T + b. */

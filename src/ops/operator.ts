@@ -1,19 +1,22 @@
 // What an operator is: the names of its operands and options, and how it becomes kernel calls. Eager calls, plans and
 // models all go through `lower`: the one place for validation, shape inference and the choice of algorithm.
-import { knownOptions, type Shape } from "../check.js";
+import { knownOptions, type Shape, sameShape } from "../check.js";
 import { ShapeError, show, UnsupportedError } from "../errors.js";
 import { Builder, type Planning } from "../plan.js";
-import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
+import { type DType, type MemoryFormat, makeSpec, showSpec, type TensorSpec } from "../spec.js";
 import type { Tensor } from "../tensor.js";
 
 export interface Operator<
   Input extends string = string,
   Param extends string = string,
   Options extends object = object,
+  Extra extends string = string,
 > {
   readonly name: string;
   /** Operands that every run brings, in call order. */
   readonly inputs: readonly Input[];
+  /** Further operands of a run, which a call gives among its options or leaves out. At most one. */
+  readonly extras?: readonly Extra[];
   /** One call takes any number (>= 1) of inputs, as an array. */
   readonly variadic?: boolean;
   /** Operands fixed at plan time, in call order; the first `required` of them must be given. */
@@ -26,17 +29,44 @@ export interface Operator<
   lower(b: Builder, options: Options): void;
 }
 
-/** Fixes the three type parameters of an operator from its parts. */
-export function defineOperator<const Input extends string, const Param extends string, Options extends object>(
-  operator: Operator<Input, Param, Options>,
-): Operator<Input, Param, Options> {
+/** Fixes the type parameters of an operator from its parts. */
+export function defineOperator<
+  const Input extends string,
+  const Param extends string,
+  Options extends object,
+  const Extra extends string = never,
+>(operator: Operator<Input, Param, Options, Extra>): Operator<Input, Param, Options, Extra> {
   return operator;
+}
+
+/** Whether an operator takes so many inputs in a run. */
+export function takesInputs({ inputs, extras = [], variadic }: Operator, count: number): boolean {
+  return variadic ? count >= 1 : count >= inputs.length && count <= inputs.length + extras.length;
+}
+
+/** The extra operands among the options of a call, each [name, value], and the options without them. */
+export function splitExtras(
+  { extras = [] }: Operator,
+  options: unknown,
+): { readonly extras: readonly (readonly [string, unknown])[]; readonly options: object } {
+  if (extras.length === 0 || typeof options !== "object" || options === null || Array.isArray(options)) {
+    return { extras: [], options: options as object };
+  }
+  const isExtra = ([name]: readonly [string, unknown]) => extras.includes(name);
+  const entries = Object.entries(options);
+  const isGiven = ([, value]: readonly [string, unknown]) => value !== undefined && value !== null;
+  return {
+    extras: entries.filter((entry) => isExtra(entry) && isGiven(entry)),
+    options: Object.fromEntries(entries.filter((entry) => !isExtra(entry))),
+  };
 }
 
 /** What runtime.plan.<operator> takes: input shapes and parameter tensors by name, and the options. */
 export type PlanArguments<O> =
-  O extends Operator<infer Input, infer Param, infer Options>
-    ? { readonly [K in Input]: Shape } & { readonly [K in Param]?: Tensor | null } & {
+  O extends Operator<infer Input, infer Param, infer Options, infer Extra>
+    ? { readonly [K in Input]: Shape } & { readonly [K in Extra]?: Shape | null } & {
+        readonly [K in Param]?: Tensor | null;
+      } & {
         readonly memoryFormat?: MemoryFormat;
         readonly dtype?: DType;
       } & Options
@@ -56,7 +86,7 @@ export function build(
   target: Planning,
 ): Builder {
   knownOptions(`${operator.name} options`, options, operator.options);
-  if (operator.variadic ? inputs.length < 1 : inputs.length !== operator.inputs.length) {
+  if (!takesInputs(operator, inputs.length)) {
     throw new TypeError(`"${operator.name}" expected ${operator.inputs.length} inputs, got ${inputs.length}`);
   }
   const padded = operator.params.map((name, i) => {
@@ -85,6 +115,13 @@ export function requireShape(name: string, spec: TensorSpec, shape: Shape): void
   if (spec.shape.length !== shape.length || shape.some((size, i) => size !== spec.shape[i])) {
     throw new ShapeError(`"${name}" expected shape ${show(shape)}, got ${show(spec.shape)}`);
   }
+}
+
+/** Requires a tensor to be as another one. */
+export function requireSpec(name: string, spec: TensorSpec, wanted: TensorSpec): void {
+  const isSame = spec.dtype === wanted.dtype && spec.memoryFormat === wanted.memoryFormat;
+  if (isSame && sameShape(spec.shape, wanted.shape)) return;
+  throw new ShapeError(`"${name}" expected ${showSpec(wanted)}, got ${showSpec(spec)}`);
 }
 
 /** Requires a float32 tensor of a rank and answers its dimensions. */

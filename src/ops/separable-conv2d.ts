@@ -29,11 +29,12 @@ export interface SeparableConv2dOptions {
 export const separableConv2d = defineOperator({
   name: "separableConv2d",
   inputs: ["input"],
+  extras: ["residual"],
   params: ["depthwiseWeight", "pointwiseWeight", "bias", "depthwiseBias"],
   required: 2,
   options: ["stride", "padding", "dilation", "depthwiseActivation", "activation", "precision", "tune"],
   lower(b, options: SeparableConv2dOptions) {
-    const [input] = b.inputs as [Operand];
+    const [input, residual] = b.inputs as unknown as [Operand, Operand | undefined];
     const [depthwise, pointwise, bias, depthwiseBias] = b.params as [
       Operand,
       Operand,
@@ -60,7 +61,7 @@ export const separableConv2d = defineOperator({
     );
     const second = lowerConv(
       b,
-      { input: first.output, weight: pointwise, bias },
+      { input: first.output, weight: pointwise, bias, residual },
       { activation: options.activation, precision, tune },
       (shape) => b.output(outputSpec(shape, input.spec)),
     );

@@ -25,7 +25,7 @@ function normalised<const Name extends string>(name: Name, logarithm: 0 | 1) {
       if (shape.length === 0) throw new ShapeError(`"input" expected rank >= 1, got rank 0`);
       const { outer, size, inner } = axisView(input.spec, axisOf("axis", options.axis ?? -1, shape.length));
       const output = b.output(outputSpec(shape, input.spec));
-      b.inPlace = true;
+      b.inPlace = [0];
       const values = { xPtr: input.ref, yPtr: output.ref, size, inner, logarithm };
       b.step("softmax_f32", SoftmaxDesc, values, outer * Math.ceil(inner / 16));
     },
