@@ -2,8 +2,9 @@
 import { Program } from "../plan.js";
 import type { Engine } from "../runtime/instance.js";
 import { Allocator, alignUp } from "../runtime/memory.js";
+import { bytesOf, type TensorSpec } from "../spec.js";
 import type { ModelPlan, Place, PlannedStep } from "./planner.js";
-import { type Weights, weightOf } from "./weights.js";
+import type { HostTensor } from "./weights.js";
 
 export interface Loaded {
   /** The steps, in order, bound to their addresses. */
@@ -15,8 +16,8 @@ export interface Loaded {
   free(): void;
 }
 
-/** Allocates and fills everything; gives it all back when it throws. */
-export function loadPlan(engine: Engine, plan: ModelPlan, weights: Weights): Loaded {
+/** Allocates and fills everything; gives it all back when it throws. A weight is asked for when it is copied. */
+export function loadPlan(engine: Engine, plan: ModelPlan, tensorOf: (name: string) => HostTensor): Loaded {
   const { heap } = engine;
   const taken: number[] = [];
   const programs: Program[] = [];
@@ -29,9 +30,9 @@ export function loadPlan(engine: Engine, plan: ModelPlan, weights: Weights): Loa
     owner.push(ptr);
     return ptr;
   };
-  const bytesOfWeight = (name: string) => weightOf(weights, name).data.byteLength;
+  const bytesOfWeight = (name: string) => bytesOf(plan.parameters.get(name) as TensorSpec);
   const copyWeight = (name: string, ptr: number): number => {
-    const { data } = weightOf(weights, name);
+    const { data } = tensorOf(name);
     heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), ptr);
     return ptr;
   };

@@ -11,11 +11,12 @@ import type { Planning, Program } from "../plan.js";
 import type { Precision } from "../select.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData } from "../spec.js";
 import { Tensor, type TensorOwner } from "../tensor.js";
+import { compile } from "./compile.js";
 import type { GraphData } from "./graph.js";
 import { type Loaded, loadPlan } from "./load.js";
 import { type ModelPlan, type ModelReport, type PlannedInput, planModel } from "./planner.js";
 import { type Profile, profileOf, type Summary, summaryOf } from "./summary.js";
-import { specOf, type Weights, weightOf } from "./weights.js";
+import { type Source, sourceOf, type Weights } from "./weights.js";
 
 export interface ModelOptions {
   /** Most bytes the model may hold (model.plan.totalBytes). Default: what the runtime's memory has room for. */
@@ -29,6 +30,11 @@ export interface ModelOptions {
    * is, all are chosen as if it were false.
    */
   readonly tune?: boolean;
+  /**
+   * Default true: layers are merged where the result is the same but for rounding, so that fewer steps run (activations,
+   * additions and batch normalisations into the layer before them, separable blocks). false: the graph as it stands.
+   */
+  readonly optimize?: boolean;
 }
 
 /** An input or output of a model; memoryFormat is how it lies in the arena, which model.input() and output() show. */
@@ -45,12 +51,13 @@ export interface ModelTensor {
  * maxBytes, and the operators' own errors with the layer's name in front; nothing stays allocated then.
  */
 export function createModel(runtime: Runtime, graph: GraphData, weights: Weights, options: ModelOptions = {}): Model {
-  knownOptions("model options", options, ["maxBytes", "maxMacs", "precision", "tune"]);
+  knownOptions("model options", options, ["maxBytes", "maxMacs", "precision", "tune", "optimize"]);
   const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);
   const planning = runtime.planning(options);
-  const planWith = (target: Planning) => planModel(graph, (name) => specOf(weightOf(weights, name), name), target);
+  const compiled = compile({ graph, source: sourceOf(weights) }, planning, options.optimize);
+  const planWith = (target: Planning) => planModel(compiled.graph, compiled.source.specOf, target);
   // By the table first: nothing runs before the graph and its MACs are accepted.
   let isTuned = false;
   const measure = () => {
@@ -66,7 +73,7 @@ export function createModel(runtime: Runtime, graph: GraphData, weights: Weights
   const { totalBytes } = plan.report;
   if (totalBytes > maxBytes)
     throw new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${maxBytes}`);
-  return new Model(runtime, plan, weights);
+  return new Model(runtime, plan, compiled.source);
 }
 
 /** Where an input arrives, and the program that brings it there from the other memory format. */
@@ -90,11 +97,11 @@ export class Model {
   #disposed = false;
 
   /** Internal: use createModel(). */
-  constructor(runtime: Runtime, plan: ModelPlan, weights: Weights) {
+  constructor(runtime: Runtime, plan: ModelPlan, { tensorOf }: Source) {
     this.#runtime = runtime;
     this.#plan = plan;
     this.plan = plan.report;
-    this.#loaded = loadPlan(runtime.engine, plan, weights);
+    this.#loaded = loadPlan(runtime.engine, plan, tensorOf);
     const { addressOf, converts } = this.#loaded;
     const owner = this.#owner();
     plan.inputs.forEach((input, i) => {

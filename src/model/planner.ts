@@ -47,6 +47,8 @@ export interface ModelPlan {
   readonly arena: ArenaPlan;
   /** Parameters that stay in memory as the weight map has them, since a step reads them in place. */
   readonly resident: ReadonlySet<string>;
+  /** Every named value and parameter of the graph. */
+  readonly specs: ReadonlyMap<string, TensorSpec>;
   /** Every parameter that a layer uses. */
   readonly parameters: ReadonlyMap<string, TensorSpec>;
   readonly report: ModelReport;
@@ -241,6 +243,7 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
     steps,
     arena,
     resident,
+    specs: new Map([...parameters, ...[...named].map(([name, id]) => [name, item(id).spec] as const)]),
     parameters,
     report: {
       weightBytes,

@@ -1,12 +1,14 @@
 // What a planned model says of itself: one row a layer, totals, and the same as a text table.
 import type { Shape } from "../check.js";
+import { knownOptions } from "../check.js";
 import { ModelError, show } from "../errors.js";
 import { type Runtime, requireRuntime } from "../lanewise.js";
 import { Allocator } from "../runtime/memory.js";
 import { bytesOf, makeSpec } from "../spec.js";
+import { compile } from "./compile.js";
 import type { GraphData } from "./graph.js";
 import { countOf, keptBytes, type ModelPlan, type ModelReport, type PlannedStep, planModel } from "./planner.js";
-import { specOf, type Weights, weightOf } from "./weights.js";
+import { sourceOf, type Weights } from "./weights.js";
 
 /** One layer. A layer between others that only changes the memory format has no name. */
 export interface LayerRow {
@@ -51,18 +53,26 @@ export interface Profile {
 
 /**
  * The summary of a graph without making a model: nothing is allocated. Without weights, every parameter must have been
- * declared with its shape.
+ * declared with its shape. optimize: as a model's.
  */
-export function summarize(runtime: Runtime, graph: GraphData, weights?: Weights): Summary {
+export function summarize(
+  runtime: Runtime,
+  graph: GraphData,
+  weights?: Weights,
+  options: { readonly optimize?: boolean } = {},
+): Summary {
   requireRuntime(runtime);
+  knownOptions("summary options", options, ["optimize"]);
   const declared = (name: string) => {
     const shape = graph.parameters.find((parameter) => parameter.name === name)?.shape;
     if (shape === undefined)
       throw new ModelError(`"weights" expected a tensor ${show(name)}, whose shape is not declared, got none`);
     return makeSpec(shape, "float32", "contiguous", name);
   };
-  const lookUp = (name: string) => (weights === undefined ? declared(name) : specOf(weightOf(weights, name), name));
-  return summaryOf(planModel(graph, lookUp, runtime.planning()));
+  const source = weights === undefined ? { ...sourceOf({}), specOf: declared } : sourceOf(weights);
+  const planning = runtime.planning();
+  const compiled = compile({ graph, source }, planning, options.optimize);
+  return summaryOf(planModel(compiled.graph, compiled.source.specOf, planning));
 }
 
 export function summaryOf(plan: ModelPlan): Summary {

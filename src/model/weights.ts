@@ -15,7 +15,7 @@ export type WeightMap = ReadonlyMap<string, HostTensor>;
 export type Weights = WeightMap | Readonly<Record<string, HostTensor>>;
 
 /** The weight of this name, checked. Throws ModelError where there is none, or its data is not of its shape and dtype. */
-export function weightOf(weights: Weights, name: string): HostTensor {
+function weightOf(weights: Weights, name: string): HostTensor {
   if (typeof weights !== "object" || weights === null)
     throw new TypeError(`"weights" expected a map of tensors, got ${show(weights)}`);
   const record = weights as Readonly<Record<string, HostTensor>>;
@@ -38,6 +38,17 @@ export function weightOf(weights: Weights, name: string): HostTensor {
   return tensor;
 }
 
-export function specOf(tensor: HostTensor, name: string): TensorSpec {
-  return makeSpec(tensor.shape, tensor.dtype, "contiguous", name);
+/** Where parameters come from. Both throw ModelError for a name they do not know. */
+export interface Source {
+  specOf(name: string): TensorSpec;
+  tensorOf(name: string): HostTensor;
+}
+
+export function sourceOf(weights: Weights): Source {
+  const tensorOf = (name: string) => weightOf(weights, name);
+  const specOf = (name: string) => {
+    const { shape, dtype } = tensorOf(name);
+    return makeSpec(shape, dtype, "contiguous", name);
+  };
+  return { specOf, tensorOf };
 }

@@ -190,8 +190,13 @@ export function foldBatchNorm(
   }
   const scale = Float64Array.from(variance, (v, m) => (gamma?.[m] ?? 1) / Math.sqrt(v + epsilon));
   const perFilter = weight.length / M;
+  const scaled = new Float32Array(weight.length);
+  for (let m = 0, i = 0; m < M; m++) {
+    const factor = scale[m] as number;
+    for (const end = i + perFilter; i < end; i++) scaled[i] = (weight[i] as number) * factor;
+  }
   return {
-    weight: Float32Array.from(weight, (w, i) => w * (scale[Math.floor(i / perFilter)] as number)),
+    weight: scaled,
     bias: Float32Array.from(scale, (s, m) => ((bias?.[m] ?? 0) - (mean[m] as number)) * s + (beta?.[m] ?? 0)),
   };
 }

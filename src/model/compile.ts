@@ -1,0 +1,24 @@
+// From the graph as it was written to the one that is planned: src/model/rules.ts applied by src/model/rewrite.ts.
+import { boolean } from "../check.js";
+import type { Planning } from "../plan.js";
+import type { GraphData } from "./graph.js";
+import { planModel } from "./planner.js";
+import { rewrite } from "./rewrite.js";
+import { RULES } from "./rules.js";
+import type { Source } from "./weights.js";
+
+export interface Network {
+  readonly graph: GraphData;
+  readonly source: Source;
+}
+
+/** Throws what planning the graph as it stands throws. */
+export function compile({ graph, source }: Network, target: Planning, optimize: unknown = true): Network {
+  if (!boolean("optimize", optimize)) return { graph, source };
+  const { measure: _, ...byTable } = target;
+  const { specs } = planModel(graph, source.specOf, byTable);
+  const { graph: compiled, derived } = rewrite(graph, specs, RULES);
+  const specOf = (name: string) => derived.get(name)?.spec ?? source.specOf(name);
+  const tensorOf = (name: string) => derived.get(name)?.compute(tensorOf) ?? source.tensorOf(name);
+  return { graph: compiled, source: { specOf, tensorOf } };
+}

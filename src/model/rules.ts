@@ -1,0 +1,135 @@
+// The rewrites that models are compiled by, each a small pure function: see rewrite.ts. A rule must only fit what is never
+// slower afterwards.
+import { sameShape } from "../check.js";
+import type { Activation } from "../ops/activation.js";
+import * as activations from "../ops/activations.js";
+import { type BatchNormOptions, type BatchNormParameters, foldBatchNorm } from "../ops/batch-norm.js";
+import { OPERATORS } from "../ops/index.js";
+import type { Operator } from "../ops/operator.js";
+import type { GraphNode } from "./graph.js";
+import type { Rule, Scope } from "./rewrite.js";
+import type { HostTensor } from "./weights.js";
+
+function operatorOf(node: GraphNode): Operator {
+  return OPERATORS[node.op] as unknown as Operator;
+}
+
+/** Whether a node's store could apply an activation and does not. */
+function hasFreeStore({ options }: GraphNode): boolean {
+  const { activation = "none" } = options as { activation?: Activation };
+  return activation === "none";
+}
+
+/** x ─▶ op ─▶ activation   ==>   x ─▶ op { activation } */
+export const fuseActivation: Rule = (node, scope) => {
+  if (!Object.hasOwn(activations, node.op)) return undefined;
+  const absorbed = scope.soleProducer(node.inputs[0] as string);
+  if (absorbed === undefined || !operatorOf(absorbed).options.includes("activation" as never)) return undefined;
+  if (!hasFreeStore(absorbed)) return undefined;
+  const given = Object.entries(node.options).filter(([, value]) => value !== undefined);
+  const activation = given.length > 0 ? { type: node.op, ...Object.fromEntries(given) } : node.op;
+  return { absorbed, node: { ...absorbed, options: { ...absorbed.options, activation }, outputs: node.outputs } };
+};
+
+/** conv ─▶ add ◀─ y   ==>   conv { residual: y }, of the operands that are convolutions the one computed last. */
+export const fuseResidual: Rule = (node, scope) => {
+  if (node.op !== "add") return undefined;
+  const [a, b] = node.inputs as [string, string];
+  const pairs =
+    scope.orderOf(a) > scope.orderOf(b)
+      ? ([
+          [a, b],
+          [b, a],
+        ] as const)
+      : ([
+          [b, a],
+          [a, b],
+        ] as const);
+  for (const [sum, residual] of pairs) {
+    const absorbed = scope.soleProducer(sum);
+    if (absorbed === undefined || !takesResidual(absorbed, scope)) continue;
+    const [spec, other] = [scope.specOf(sum), scope.specOf(residual)];
+    const isAlike = spec.shape.length === 4 || spec.memoryFormat === other.memoryFormat;
+    if (!isAlike || !sameShape(spec.shape, other.shape)) continue;
+    return {
+      absorbed,
+      node: {
+        ...absorbed,
+        inputs: [...absorbed.inputs, residual],
+        options: { ...absorbed.options, ...node.options },
+        outputs: node.outputs,
+      },
+    };
+  }
+  return undefined;
+};
+
+/** Depthwise kernels have their fastest loops for stores without one. */
+function takesResidual(node: GraphNode, scope: Scope): boolean {
+  const { inputs, extras = [] } = operatorOf(node);
+  const isFree = extras.includes("residual") && node.inputs.length === inputs.length && hasFreeStore(node);
+  return isFree && !isDepthwise(node, scope);
+}
+
+function isDepthwise({ op, params, options }: GraphNode, scope: Scope): boolean {
+  const { groups = 1 } = options as { groups?: number };
+  return op === "conv2d" && groups > 1 && scope.specOf(params[0] as string).shape[1] === 1;
+}
+
+/** Of operators whose outputs are sums of filters, which parameters are weights [M, ...] and bias [M]. */
+const FILTERS: Readonly<Record<string, readonly [weight: number, bias: number]>> = {
+  conv2d: [0, 1],
+  conv1d: [0, 1],
+  linear: [0, 1],
+  separableConv2d: [1, 2],
+};
+
+/** conv ─▶ batchNorm   ==>   conv with scaled filters and another bias */
+export const foldNormalisation: Rule = (node, scope) => {
+  if (node.op !== "batchNorm") return undefined;
+  const absorbed = scope.soleProducer(node.inputs[0] as string);
+  const at = absorbed && FILTERS[absorbed.op];
+  if (absorbed === undefined || at === undefined || !hasFreeStore(absorbed)) return undefined;
+  if (absorbed.inputs.length > operatorOf(absorbed).inputs.length) return undefined; // a residual is added already
+  const channels = scope.specOf(node.inputs[0] as string).shape;
+  if (absorbed.op === "linear" && channels.length !== 2) return undefined;
+  const [weight, bias = null] = at.map((i) => absorbed.params[i] ?? null) as [string, string | null];
+  const { epsilon, activation } = node.options as BatchNormOptions;
+  type WeightOf = (name: string) => HostTensor;
+  const numbers = (weightOf: WeightOf, name: string | null | undefined) =>
+    name ? (weightOf(name).data as Float32Array) : null;
+  const parameters = (weightOf: WeightOf): BatchNormParameters => {
+    const [mean, variance, gamma, beta] = node.params.map((name) => numbers(weightOf, name));
+    return { mean, variance, gamma, beta, ...(epsilon !== undefined && { epsilon }) } as BatchNormParameters;
+  };
+  const tensor = (spec: HostTensor["shape"], data: Float32Array): HostTensor => ({
+    shape: spec,
+    dtype: "float32",
+    data,
+  });
+  const spec = scope.specOf(weight);
+  const M = spec.shape[0] as number;
+  const params = [...absorbed.params];
+  while (params.length <= at[1]) params.push(null);
+  params[at[0]] = scope.derive(`${weight} (${node.name})`, {
+    spec,
+    compute: (weightOf) =>
+      tensor(spec.shape, foldBatchNorm(numbers(weightOf, weight) as Float32Array, null, parameters(weightOf)).weight),
+  });
+  params[at[1]] = scope.derive(`${absorbed.name}.bias (${node.name})`, {
+    spec: { ...spec, shape: [M] },
+    compute: (weightOf) => tensor([M], foldBatchNorm([], numbers(weightOf, bias), parameters(weightOf)).bias),
+  });
+  return {
+    absorbed,
+    node: {
+      ...absorbed,
+      params,
+      options: { ...absorbed.options, ...(activation && { activation }) },
+      outputs: node.outputs,
+    },
+  };
+};
+
+/** All of them; the first one that fits is applied. */
+export const RULES: readonly Rule[] = [foldNormalisation, fuseResidual, fuseActivation];
