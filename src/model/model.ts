@@ -11,9 +11,9 @@ import type { Planning, Program } from "../plan.js";
 import type { Precision } from "../select.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData } from "../spec.js";
 import { Tensor, type TensorOwner } from "../tensor.js";
-import { compile } from "./compile.js";
 import type { GraphData } from "./graph.js";
 import { type Loaded, loadPlan } from "./load.js";
+import { optimize } from "./optimize.js";
 import { type ModelPlan, type ModelReport, type PlannedInput, planModel } from "./planner.js";
 import { type Profile, profileOf, type Summary, summaryOf } from "./summary.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
@@ -56,7 +56,7 @@ export function createModel(runtime: Runtime, graph: GraphData, weights: Weights
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);
   const planning = runtime.planning(options);
-  const compiled = compile({ graph, source: sourceOf(weights) }, planning, options.optimize);
+  const compiled = optimize({ graph, source: sourceOf(weights) }, planning, options.optimize);
   const planWith = (target: Planning) => planModel(compiled.graph, compiled.source.specOf, target);
   // By the table first: nothing runs before the graph and its MACs are accepted.
   let isTuned = false;

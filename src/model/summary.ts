@@ -5,8 +5,8 @@ import { ModelError, show } from "../errors.js";
 import { type Runtime, requireRuntime } from "../lanewise.js";
 import { Allocator } from "../runtime/memory.js";
 import { bytesOf, makeSpec } from "../spec.js";
-import { compile } from "./compile.js";
 import type { GraphData } from "./graph.js";
+import { optimize } from "./optimize.js";
 import { countOf, keptBytes, type ModelPlan, type ModelReport, type PlannedStep, planModel } from "./planner.js";
 import { sourceOf, type Weights } from "./weights.js";
 
@@ -71,7 +71,7 @@ export function summarize(
   };
   const source = weights === undefined ? { ...sourceOf({}), specOf: declared } : sourceOf(weights);
   const planning = runtime.planning();
-  const compiled = compile({ graph, source }, planning, options.optimize);
+  const compiled = optimize({ graph, source }, planning, options.optimize);
   return summaryOf(planModel(compiled.graph, compiled.source.specOf, planning));
 }
 

@@ -47,6 +47,7 @@ export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: On
     "maxMacs",
     "precision",
     "tune",
+    "optimize",
     "shapes",
     "onProgress",
     "externalData",

@@ -13,12 +13,12 @@ export interface Network {
 }
 
 /** Throws what planning the graph as it stands throws. */
-export function compile({ graph, source }: Network, target: Planning, optimize: unknown = true): Network {
-  if (!boolean("optimize", optimize)) return { graph, source };
+export function optimize({ graph, source }: Network, target: Planning, isWanted: unknown = true): Network {
+  if (!boolean("optimize", isWanted)) return { graph, source };
   const { measure: _, ...byTable } = target;
   const { specs } = planModel(graph, source.specOf, byTable);
-  const { graph: compiled, derived } = rewrite(graph, specs, RULES);
+  const { graph: rewritten, derived } = rewrite(graph, specs, RULES);
   const specOf = (name: string) => derived.get(name)?.spec ?? source.specOf(name);
   const tensorOf = (name: string) => derived.get(name)?.compute(tensorOf) ?? source.tensorOf(name);
-  return { graph: compiled, source: { specOf, tensorOf } };
+  return { graph: rewritten, source: { specOf, tensorOf } };
 }
