@@ -12,8 +12,10 @@ import {
 } from "../src/index.js";
 import { detectFeatures } from "../src/runtime/features.js";
 import { Engine } from "../src/runtime/instance.js";
-import { selfTest } from "../src/self-test.js";
+import { CASES, checksum, pixel, selfTest, tap } from "../src/self-test.js";
 import { BINARIES } from "./binaries.js";
+import type { Ref } from "./reference.js";
+import * as reference from "./reference.js";
 
 const simd = readFileSync(new URL("../build/wasm/simd.wasm", import.meta.url));
 const module = new WebAssembly.Module(simd);
@@ -87,6 +89,17 @@ it("1,000 runtimes, one after the other, leave no memory behind", async () => {
 });
 
 describe("the self-test", () => {
+  it.each(CASES)("knows what is right: $algorithm", ({ groups, C, M, H, W, checksum: expected }) => {
+    const image: Ref = { shape: [1, H, W, C], data: Float64Array.from({ length: C * H * W }, (_, i) => pixel(i)) };
+    const x = reference.transpose(image, [0, 3, 1, 2]);
+    const w: Ref = {
+      shape: [M, C / groups, 3, 3],
+      data: Float64Array.from({ length: (M * C * 9) / groups }, (_, i) => tap(i)),
+    };
+    const y = reference.transpose(reference.conv2d(x, w, null, { groups }), [0, 2, 3, 1]);
+    expect(checksum(y.data)).toBe(expected);
+  });
+
   it("leaves memory as it was", () => {
     const engine = new Engine(module, 2 ** 24);
     selfTest(engine);

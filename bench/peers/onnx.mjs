@@ -47,21 +47,29 @@ function valueInfo(number, name, shape) {
   return field(number, [field(1, name), field(2, [field(1, [field(1, FLOAT), dims])])]);
 }
 
-/** x -> op(x, ...weights) -> y. weights: [{ name, shape, data }]. */
-export function onnxModel({ op, attributes = {}, input, output, weights = [] }) {
-  const node = field(1, [
-    ...["x", ...weights.map(({ name }) => name)].map((name) => field(1, name)),
-    field(2, "y"),
-    field(3, op),
-    field(4, op),
-    ...Object.entries(attributes).map(([name, value]) => attribute(name, value)),
-  ]);
+/** A graph of nodes { op, inputs, output, attributes } from "x" to "y". weights: [{ name, shape, data }]. */
+export function onnxGraph({ nodes, input, output, weights = [] }) {
+  const rows = nodes.map(({ op, inputs, output: result, attributes = {} }) =>
+    field(1, [
+      ...inputs.map((name) => field(1, name)),
+      field(2, result),
+      field(3, result),
+      field(4, op),
+      ...Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+    ]),
+  );
   const graph = [
-    node,
-    field(2, "layer"),
+    ...rows,
+    field(2, "graph"),
     ...weights.map(tensor),
     valueInfo(11, "x", input),
     valueInfo(12, "y", output),
   ];
   return concat([field(1, 8), field(7, graph), field(8, [field(1, ""), field(2, 17)])]);
+}
+
+/** x -> op(x, ...weights) -> y. */
+export function onnxModel({ op, attributes, input, output, weights = [] }) {
+  const inputs = ["x", ...weights.map(({ name }) => name)];
+  return onnxGraph({ nodes: [{ op, inputs, output: "y", attributes }], input, output, weights });
 }

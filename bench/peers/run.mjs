@@ -1,12 +1,13 @@
 // npm run bench:peers: lanewise beside onnxruntime-web, tfjs-backend-wasm and native onnxruntime, one thread each.
 // --layer NAME (repeatable), --json FILE. Two processes, Node 20 and Node 24, take turns by layer; within one, sides do.
-import { execFileSync, fork } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { fork } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { progressBar } from "../../scripts/progress.mjs";
 import { noise } from "../harness.mjs";
 import { buildLimit } from "../limit.mjs";
 import { buildDist, node24, writeResults } from "../machine.mjs";
+import { installPeers } from "./install.mjs";
 import { readLayers } from "./operators.mjs";
 import { peersTables } from "./tables.mjs";
 
@@ -29,13 +30,7 @@ if (layers.length === 0)
 
 buildDist();
 await buildLimit();
-if (!existsSync(`${HERE}node_modules`)) {
-  console.error("installing the peers into bench/peers (500 MB) ...");
-  execFileSync("npm", ["i", "--ignore-scripts", "--no-audit", "--no-fund"], {
-    cwd: HERE,
-    stdio: ["ignore", "ignore", "inherit"],
-  });
-}
+installPeers();
 const versions = Object.fromEntries(
   PEERS.map((name) => [name, JSON.parse(readFileSync(`${HERE}node_modules/${name}/package.json`, "utf8")).version]),
 );
