@@ -2,9 +2,8 @@
 //
 //   Y = A^T [ (G g G^T) ⊙ (B^T d B) ] A      n = m + 2 inputs give m outputs by n products instead of 3m
 //
-// Source: Winograd (1980); Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2016). Points: F(2,3) 0, ±1;
-// F(4,3) 0, ±3/4, ±3/2, whose error is 0.43 of that of the usual 0, ±1, ±2 (rms; every constant is exact in binary);
-// F(6,3) 0, ±1, ±2, ±1/2; each with infinity.
+// Source: Winograd (1980); Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2016). The 1-D transforms and
+// their points: winograd.ts.
 //
 // Fused: a block of T tiles is transformed, multiplied and transformed back while it is in cache, so the transformed
 // image (n²/m² times the input) never goes to memory. Layouts, pos = i * nw + j over the nh x nw points of a tile:
@@ -14,142 +13,26 @@
 //   Z (scratch)             [pos][tile][column block]            C of the GEMM
 //
 // Each pos is 64 bytes longer than its rows: T * C * 4 is often a multiple of 4096, and n² rows 4096 bytes apart would
-// share one set of the L1 cache. Lanes are channels (transforms) or output channels (GEMM, output transform): the padded
-// image has its channels rounded up to 4. A 1-D kernel has nh = 1 or nw = 1: that direction's transform is left out.
+// share one set of the L1 cache. Lanes are channels (transforms) or output channels (GEMM, output transform); V has its
+// channels rounded up to 4, and what lies in the added ones is never multiplied. A 1-D kernel has nh = 1 or nw = 1: that
+// direction's transform is left out.
+//
+// The image is not padded: a tile that hangs over its border is first gathered into a patch with zeros around. Where the
+// last tile of F(4,3) in a direction has at most two outputs inside, it is a short one of 4 points instead of 6: at 14 x 14
+// that saves 16 % of the products. Tiles are numbered so that those which have a point always follow each other:
+//
+//   right edge (short along w) | full tiles | lower edge (short along h) | corner (short along both)
+//   └─── the points that are not in a short tile's rows ───┘
+//                                └─ ... not in its columns ─┘
 import { activateRows } from "./activation";
 import { ConvDesc, WinogradWeightsDesc } from "./desc";
 import { gemmRows } from "./gemm";
-import { madd, maxOf, minOf, nmadd, splat, storeLanes } from "./simd";
+import { maxOf, minOf, splat, storeLanes } from "./simd";
+import { CONSTANT_BYTES, inputsOf, inputTransforms, outputTransforms, SHORT, storeConstants, weightPoint } from "./winograd";
 
 const PAD: usize = 64;
-
-// --- 1-D transforms: read n (or m) vectors `step` bytes apart, write m (or n) vectors `outStep` bytes apart ---
-
-@inline function at(p: usize, step: usize, i: usize): v128 {
-  return v128.load(p + i * step);
-}
-
-@inline function put(p: usize, step: usize, i: usize, v: v128): void {
-  v128.store(p + i * step, v);
-}
-
-/** B^T d of F(2,3): d0 - d2, d1 + d2, d2 - d1, d1 - d3. */
-function input2(p: usize, step: usize, out: usize, outStep: usize): void {
-  const d0 = at(p, step, 0), d1 = at(p, step, 1), d2 = at(p, step, 2), d3 = at(p, step, 3);
-  put(out, outStep, 0, f32x4.sub(d0, d2));
-  put(out, outStep, 1, f32x4.add(d1, d2));
-  put(out, outStep, 2, f32x4.sub(d2, d1));
-  put(out, outStep, 3, f32x4.sub(d1, d3));
-}
-
-// F(4,3): points ±a = ±3/4 and ±b = ±3/2.
-const A: f32 = 0.75, A2: f32 = 0.5625, A3: f32 = 0.421875;
-const B: f32 = 1.5, B2: f32 = 2.25, B3: f32 = 3.375;
-const A2B2: f32 = 1.265625; // a² b²
-const A2_B2: f32 = 2.8125; // a² + b²
-
-/** B^T d of F(4,3). */
-function input4(p: usize, step: usize, out: usize, outStep: usize): void {
-  const d0 = at(p, step, 0), d1 = at(p, step, 1), d2 = at(p, step, 2);
-  const d3 = at(p, step, 3), d4 = at(p, step, 4), d5 = at(p, step, 5);
-  const evenA = nmadd(splat(B2), d2, d4);
-  const oddA = f32x4.mul(splat(A), nmadd(splat(B2), d1, d3));
-  const evenB = nmadd(splat(A2), d2, d4);
-  const oddB = f32x4.mul(splat(B), nmadd(splat(A2), d1, d3));
-  put(out, outStep, 0, madd(splat(A2B2), d0, nmadd(splat(A2_B2), d2, d4)));
-  put(out, outStep, 1, f32x4.add(evenA, oddA));
-  put(out, outStep, 2, f32x4.sub(evenA, oddA));
-  put(out, outStep, 3, f32x4.add(evenB, oddB));
-  put(out, outStep, 4, f32x4.sub(evenB, oddB));
-  put(out, outStep, 5, madd(splat(A2B2), d1, nmadd(splat(A2_B2), d3, d5)));
-}
-
-/** B^T d of F(6,3). */
-function input6(p: usize, step: usize, out: usize, outStep: usize): void {
-  const d0 = at(p, step, 0), d1 = at(p, step, 1), d2 = at(p, step, 2), d3 = at(p, step, 3);
-  const d4 = at(p, step, 4), d5 = at(p, step, 5), d6 = at(p, step, 6), d7 = at(p, step, 7);
-  const big = splat(5.25), mid = splat(4.25), quarter = splat(0.25), half = splat(0.5), two = splat(2), low = splat(2.5), five = splat(1.25);
-  put(out, outStep, 0, madd(big, f32x4.sub(d4, d2), f32x4.sub(d0, d6)));
-  put(out, outStep, 7, madd(big, f32x4.sub(d3, d5), f32x4.sub(d7, d1)));
-  let even = nmadd(mid, d4, f32x4.add(d2, d6));
-  let odd = nmadd(mid, d3, f32x4.add(d1, d5));
-  put(out, outStep, 1, f32x4.add(even, odd));
-  put(out, outStep, 2, f32x4.sub(even, odd));
-  even = madd(quarter, d2, nmadd(five, d4, d6));
-  odd = madd(half, d1, nmadd(low, d3, f32x4.mul(two, d5)));
-  put(out, outStep, 3, f32x4.add(even, odd));
-  put(out, outStep, 4, f32x4.sub(even, odd));
-  even = madd(splat(4), nmadd(five, d4, d2), d6);
-  odd = madd(two, d1, nmadd(low, d3, f32x4.mul(half, d5)));
-  put(out, outStep, 5, f32x4.add(even, odd));
-  put(out, outStep, 6, f32x4.sub(even, odd));
-}
-
-/** A^T z of F(2,3). */
-function output2(p: usize, step: usize, out: usize, outStep: usize): void {
-  const z0 = at(p, step, 0), z1 = at(p, step, 1), z2 = at(p, step, 2), z3 = at(p, step, 3);
-  put(out, outStep, 0, f32x4.add(f32x4.add(z0, z1), z2));
-  put(out, outStep, 1, f32x4.sub(f32x4.sub(z1, z2), z3));
-}
-
-/** A^T z of F(4,3). */
-function output4(p: usize, step: usize, out: usize, outStep: usize): void {
-  const z0 = at(p, step, 0), z1 = at(p, step, 1), z2 = at(p, step, 2);
-  const z3 = at(p, step, 3), z4 = at(p, step, 4), z5 = at(p, step, 5);
-  const sum1 = f32x4.add(z1, z2), dif1 = f32x4.sub(z1, z2);
-  const sum2 = f32x4.add(z3, z4), dif2 = f32x4.sub(z3, z4);
-  put(out, outStep, 0, f32x4.add(f32x4.add(z0, sum1), sum2));
-  put(out, outStep, 1, madd(splat(B), dif2, f32x4.mul(splat(A), dif1)));
-  put(out, outStep, 2, madd(splat(B2), sum2, f32x4.mul(splat(A2), sum1)));
-  put(out, outStep, 3, madd(splat(B3), dif2, madd(splat(A3), dif1, z5)));
-}
-
-/** A^T z of F(6,3). */
-function output6(p: usize, step: usize, out: usize, outStep: usize): void {
-  const z0 = at(p, step, 0), z1 = at(p, step, 1), z2 = at(p, step, 2), z3 = at(p, step, 3);
-  const z4 = at(p, step, 4), z5 = at(p, step, 5), z6 = at(p, step, 6), z7 = at(p, step, 7);
-  const sum1 = f32x4.add(z1, z2), dif1 = f32x4.sub(z1, z2);
-  const sum2 = f32x4.add(z3, z4), dif2 = f32x4.sub(z3, z4);
-  const sum3 = f32x4.add(z5, z6), dif3 = f32x4.sub(z5, z6);
-  put(out, outStep, 0, f32x4.add(f32x4.add(z0, sum1), f32x4.add(sum2, sum3)));
-  put(out, outStep, 1, madd(splat(2), dif2, madd(splat(0.5), dif3, dif1)));
-  put(out, outStep, 2, madd(splat(4), sum2, madd(splat(0.25), sum3, sum1)));
-  put(out, outStep, 3, madd(splat(8), dif2, madd(splat(0.125), dif3, dif1)));
-  put(out, outStep, 4, madd(splat(16), sum2, madd(splat(0.0625), sum3, sum1)));
-  put(out, outStep, 5, f32x4.add(madd(splat(32), dif2, madd(splat(0.03125), dif3, dif1)), z7));
-}
-
-@inline function inputTransform(m: i32, p: usize, step: usize, out: usize, outStep: usize): void {
-  if (m == 4) input4(p, step, out, outStep);
-  else if (m == 2) input2(p, step, out, outStep);
-  else if (m == 6) input6(p, step, out, outStep);
-  else put(out, outStep, 0, v128.load(p)); // this direction is not transformed
-}
-
-@inline function outputTransform(m: i32, p: usize, step: usize, out: usize, outStep: usize): void {
-  if (m == 4) output4(p, step, out, outStep);
-  else if (m == 2) output2(p, step, out, outStep);
-  else if (m == 6) output6(p, step, out, outStep);
-  else put(out, outStep, 0, v128.load(p));
-}
-
-/** G g, one row: point `i` of F(m,3) from three taps, in float64. m = 1: the tap itself. */
-function weightPoint(m: i32, i: i32, g0: f64, g1: f64, g2: f64): f64 {
-  if (m == 1) return g0;
-  const n = m + 2;
-  if (i == 0) return m == 4 ? g0 / A2B2 : g0;
-  if (i == n - 1) return g2;
-  if (m == 2) return i == 1 ? (g0 + g1 + g2) / 2 : (g0 - g1 + g2) / 2;
-  const sign: f64 = (i & 1) == 1 ? 1 : -1;
-  if (m == 4) {
-    // over the product of the distances to the other points: 2a²(a² - b²) and 2b²(b² - a²)
-    if (i < 3) return (g0 + sign * A * g1 + A2 * g2) / (2 * A2 * (A2 - B2));
-    return (g0 + sign * B * g1 + B2 * g2) / (2 * B2 * (B2 - A2));
-  }
-  if (i < 3) return -(g0 + sign * g1 + g2) * 2 / 9;
-  if (i < 5) return (g0 + sign * 2 * g1 + 4 * g2) / 90;
-  return (4 * g0 + sign * 2 * g1 + g2) * 8 / 45; // 32/45 (g0 ± g1/2 + g2/4)
-}
+/** Bytes of a row of a patch: as many vectors as F(6,3) has points. */
+const PATCH_ROW: usize = 8 * 16;
 
 @inline function tap(p: usize, valid: bool): f64 {
   return valid ? <f64>f32.load(p) : 0;
@@ -194,109 +77,173 @@ export function winograd_weights_f32(desc: usize, begin: i32, end: i32, scratch:
   }
 }
 
-/** Work items: tiles, numbered (n * tilesH + row) * tilesW + column. Scratch: see winogradScratchBytes in src/ops. */
+/** Where a tile is: its image, its first output, and the m of its transforms. A block's tiles have one each in scratch. */
+@unmanaged class Tile {
+  n: i32;
+  row: i32;
+  col: i32;
+  mh: i32;
+  mw: i32;
+}
+
+/** V of one tile and group, `out` its row at pos 0. */
+function transformInput(
+  d: ConvDesc, tile: Tile, group: i32, nw: i32, mid: usize, patch: usize, constants: usize, out: usize, outEnd: usize, vPos: usize,
+): void {
+  const mh = tile.mh, mw = tile.mw;
+  const ih = inputsOf(mh), iw = inputsOf(mw);
+  const row = tile.row - d.padTop, col = tile.col - d.padLeft;
+  const xRow = <usize>d.xRowBytes, xPixel = <usize>d.xPixelBytes;
+  // before the image at a border, even below address 0: nothing is read there
+  let x = d.xPtr + <usize>tile.n * <usize>d.xImageBytes + <usize>row * xRow + <usize>col * xPixel + <usize>group * <usize>d.xGroupBytes;
+  const top = row < 0 ? -row : 0, bottom = d.height - row < ih ? d.height - row : ih;
+  const left = col < 0 ? -col : 0, right = d.width - col < iw ? d.width - col : iw;
+  const isInside = top == 0 && left == 0 && bottom == ih && right == iw;
+  if (!isInside) memory.fill(patch, 0, 8 * PATCH_ROW);
+  const step = isInside ? xRow : PATCH_ROW;
+  const next = isInside ? xPixel : 16;
+  const midRow = <usize>nw << 4;
+  do {
+    if (!isInside) {
+      for (let i = top; i < bottom; i++) {
+        for (let j = left; j < right; j++) v128.store(patch + <usize>i * PATCH_ROW + (<usize>j << 4), v128.load(x + <usize>i * xRow + <usize>j * xPixel));
+      }
+    }
+    const from = isInside ? x : patch;
+    if (mh == 1) {
+      inputTransforms(mw, from, next, 0, out, vPos, 0, 1, constants);
+    } else {
+      // along h into mid[i][j], then along w into V
+      inputTransforms(mh, from, step, next, mid, midRow, 16, iw, constants);
+      inputTransforms(mw, mid, 16, midRow, out, vPos, <usize>nw * vPos, mh == SHORT ? 3 : ih, constants);
+      if (mh == SHORT) inputTransforms(mw, mid + 5 * midRow, 16, 0, out + <usize>(5 * nw) * vPos, vPos, 0, 1, constants);
+    }
+    x += 16;
+    out += 16;
+  } while (out < outEnd);
+}
+
+/** Y of one tile from `z`, its row at pos 0: filters m to m + cols of a group, clipped at the lower and right edge. */
+function transformOutput(
+  d: ConvDesc, tile: Tile, group: i32, m: i32, cols: i32, nw: i32, mid: usize, patch: usize, constants: usize, z: usize, zPos: usize,
+): void {
+  const mh = tile.mh, mw = tile.mw;
+  const rows = d.outH - tile.row < d.tileH ? d.outH - tile.row : d.tileH;
+  const columns = d.outW - tile.col < d.tileW ? d.outW - tile.col : d.tileW;
+  const yPixel = <usize>d.yPixelBytes, yRow = <usize>d.outW * yPixel;
+  const midRow = <usize>nw << 4, zRow = <usize>nw * zPos;
+  const residual = d.residualPtr, activation = d.activation;
+  const lo = splat(d.lo), hi = splat(d.hi);
+  let bias = d.biasPtr + <usize>group * <usize>d.biasGroupBytes + (<usize>m << 2);
+  let offset = <usize>((tile.n * d.outH + tile.row) * d.outW + tile.col) * yPixel + (<usize>(group * d.filters + m) << 2);
+  do {
+    // along h into mid[i][j], i < mh, then along w into the patch
+    outputTransforms(mh, z, zRow, zPos, mid, midRow, 16, mw == SHORT ? 3 : nw, constants);
+    if (mw == SHORT) outputTransforms(mh, z + 5 * zPos, zRow, 0, mid + 5 * 16, midRow, 0, 1, constants);
+    outputTransforms(mw, mid, 16, midRow, patch, 16, PATCH_ROW, rows, constants);
+    const b = v128.load(bias);
+    let first = offset;
+    let line = patch;
+    for (let i = 0; i < rows; i++) {
+      let from = line, to = first, j = columns;
+      do {
+        let value = f32x4.add(v128.load(from), b);
+        if (residual) value = f32x4.add(value, v128.load(residual + to));
+        storeLanes(d.yPtr + to, minOf(maxOf(value, lo), hi), cols);
+        from += 16;
+        to += yPixel;
+      } while (--j);
+      if (activation) activateRows(d.yPtr + first, columns, cols < 4 ? cols : 4, yPixel, activation, d.alpha, d.beta);
+      line += PATCH_ROW;
+      first += yRow;
+    }
+    z += 16;
+    bias += 16;
+    offset += 16;
+    cols -= 4;
+  } while (cols > 0);
+}
+
+/** Work items: tiles, numbered as drawn above. Scratch: see winogradTiling in src/ops. */
 export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<ConvDesc>(desc);
   const mh = d.tileH, mw = d.tileW;
-  const nh = mh > 1 ? mh + 2 : 1;
-  const nw = mw > 1 ? mw + 2 : 1;
+  const nh = inputsOf(mh), nw = inputsOf(mw);
   const points = nh * nw;
   if (!ASC_NO_ASSERT) assert((mh == 1 || mh == 2 || mh == 4 || mh == 6) && (mw == 1 || mw == 2 || mw == 4 || mw == 6) && mh * mw > 1);
-  if (!ASC_NO_ASSERT) assert(d.tileBlock > 0 && (d.colBlock & 7) == 0 && (d.xPixelBytes & 15) == 0);
-  const tilesW = (d.outW + mw - 1) / mw;
-  const tilesH = (d.outH + mh - 1) / mh;
-  const perImage = tilesH * tilesW;
+  if (!ASC_NO_ASSERT) assert(d.tileBlock > 0 && (d.colBlock & 7) == 0);
+  const tilesH = (d.outH + mh - 1) / mh, tilesW = (d.outW + mw - 1) / mw;
+  const shortH = mh == 4 && d.outH - (tilesH - 1) * 4 <= 2 ? 1 : 0;
+  const shortW = mw == 4 && d.outW - (tilesW - 1) * 4 <= 2 ? 1 : 0;
+  const fullH = tilesH - shortH, fullW = tilesW - shortW;
+  const rightEnd = d.batch * fullH * shortW;
+  const fullEnd = d.batch * fullH * tilesW;
+  const lowerEnd = fullEnd + d.batch * shortH * fullW;
   const block = d.tileBlock;
-  const channels = (d.channels + 3) & ~3;
-  const channelBytes = <usize>channels << 2;
+  const channelBytes = <usize>(d.channels + 3 & ~3) << 2;
   const vPos = <usize>block * channelBytes + PAD;
   const zRow = <usize>d.colBlock << 2;
   const zPos = <usize>block * zRow + PAD;
 
-  // scratch: row table | one tile between its two transforms | V | Z
-  const table = scratch;
-  const mid = table + ((<usize>block << 2) + 63 & ~63);
-  const v = mid + 8 * 8 * 16;
+  // scratch: constants | one tile between its two transforms | one tile of the image or the output | tiles | row table | V | Z
+  const mid = scratch + CONSTANT_BYTES;
+  const patch = mid + 8 * PATCH_ROW;
+  const tiles = patch + 8 * PATCH_ROW;
+  const table = tiles + <usize>block * offsetof<Tile>();
+  const v = table + (<usize>block << 2) + 63 & ~63;
   const z = v + <usize>points * vPos;
+  storeConstants(scratch);
   for (let t = 0; t < block; t++) store<i32>(table + (<usize>t << 2), t * <i32>channelBytes);
 
-  const xRow = <usize>d.xRowBytes, xPixel = <usize>d.xPixelBytes;
-  const lo = splat(d.lo), hi = splat(d.hi);
   while (begin < end) {
     const blocks = (end - begin + block - 1) / block; // evenly over the fewest blocks
     const count = (end - begin + blocks - 1) / blocks;
+    for (let t = 0; t < count; t++) {
+      const tile = changetype<Tile>(tiles + <usize>t * offsetof<Tile>());
+      const item = begin + t;
+      const isLower = item >= fullEnd, isRight = item < rightEnd || item >= lowerEnd;
+      const high = isLower ? shortH : fullH, wide = isRight ? shortW : fullW; // tiles of this kind in an image
+      const inKind = item - (isLower ? (isRight ? lowerEnd : fullEnd) : isRight ? 0 : rightEnd);
+      const line = inKind / wide;
+      tile.n = line / high;
+      tile.row = (line - tile.n * high + (isLower ? fullH : 0)) * mh;
+      tile.col = (inKind - line * wide + (isRight ? fullW : 0)) * mw;
+      tile.mh = isLower ? SHORT : mh;
+      tile.mw = isRight ? SHORT : mw;
+    }
+    const fromFull = rightEnd > begin ? rightEnd - begin : 0;
+    const toFull = fullEnd - begin, toLower = lowerEnd - begin;
     for (let g = 0; g < d.groups; g++) {
       // 1. V = B^T d B
       for (let t = 0; t < count; t++) {
-        const tile = begin + t;
-        const n = tile / perImage;
-        const row = (tile - n * perImage) / tilesW;
-        const col = tile - n * perImage - row * tilesW;
-        let x = d.xPtr + <usize>n * <usize>d.xImageBytes + <usize>(row * mh) * xRow + <usize>(col * mw) * xPixel + <usize>g * <usize>d.xGroupBytes;
-        let out = v + <usize>t * channelBytes;
-        const xEnd = x + channelBytes;
-        do {
-          if (mh == 1) {
-            inputTransform(mw, x, xPixel, out, vPos);
-          } else {
-            // along h into mid[i][j], then along w into V
-            for (let j = 0; j < nw; j++) inputTransform(mh, x + <usize>j * xPixel, xRow, mid + (<usize>j << 4), <usize>nw << 4);
-            for (let i = 0; i < nh; i++) {
-              inputTransform(mw, mid + (<usize>(i * nw) << 4), 16, out + <usize>(i * nw) * vPos, vPos);
-            }
-          }
-          x += 16;
-          out += 16;
-        } while (x < xEnd);
+        const out = v + <usize>t * channelBytes;
+        transformInput(d, changetype<Tile>(tiles + <usize>t * offsetof<Tile>()), g, nw, mid, patch, scratch, out, out + channelBytes, vPos);
       }
-      const bias = d.biasPtr + <usize>g * <usize>d.biasGroupBytes;
       let u = d.wPtr + <usize>g * <usize>d.wGroupBytes;
       for (let m = 0; m < d.filters; m += d.colBlock) {
         const cols = d.filters - m < d.colBlock ? d.filters - m : d.colBlock;
         const whole = (cols + 7) & ~7; // Z has room for whole panels
-        // 2. Z[pos] = V[pos] · U[pos]
+        // 2. Z[pos] = V[pos] · U[pos], of the tiles that have the point
         const uPos = (<usize>whole << 2) * <usize>d.channels;
-        for (let pos = 0; pos < points; pos++) {
-          gemmRows(
-            table, count, v + <usize>pos * vPos, d.blocksPtr, d.blockCount, u, whole, z + <usize>pos * zPos, zRow,
-            d.zerosPtr, 0, -Infinity, Infinity, 0, 0, 0, d.tileRows,
-          );
-          u += uPos;
-        }
-        // 3. Y = A^T Z A, clipped at the lower and right edge
-        for (let t = 0; t < count; t++) {
-          const tile = begin + t;
-          const n = tile / perImage;
-          const row = (tile - n * perImage) / tilesW * mh;
-          const col = (tile - n * perImage) % tilesW * mw;
-          const rows = d.outH - row < mh ? d.outH - row : mh;
-          const columns = d.outW - col < mw ? d.outW - col : mw;
-          const offset = <usize>((n * d.outH + row) * d.outW + col) * <usize>d.yPixelBytes + (<usize>(g * d.filters + m) << 2);
-          const yRow = <usize>d.outW * <usize>d.yPixelBytes;
-          const line = mid + 8 * 6 * 16; // the m outputs of one row
-          for (let c = 0; c < cols; c += 4) {
-            const from = z + <usize>t * zRow + (<usize>c << 2);
-            // along h into mid[i][j], i < mh
-            for (let j = 0; j < nw; j++) {
-              outputTransform(mh, from + <usize>j * zPos, <usize>nw * zPos, mid + (<usize>j << 4), <usize>nw << 4);
+        for (let i = 0; i < nh; i++) {
+          for (let j = 0; j < nw; j++) {
+            const notInLower = shortH && (i == 3 || i == 4), notInRight = shortW && (j == 3 || j == 4);
+            const from = notInRight ? fromFull : 0;
+            let to = notInLower ? toFull : notInRight ? toLower : count;
+            if (to > count) to = count;
+            const pos = <usize>(i * nw + j);
+            if (from < to) {
+              gemmRows(
+                table, to - from, v + pos * vPos + <usize>from * channelBytes, d.blocksPtr, d.blockCount, u, whole,
+                z + pos * zPos + <usize>from * zRow, zRow, d.zerosPtr, 0, -Infinity, Infinity, 0, 0, 0, d.tileRows,
+              );
             }
-            const b = v128.load(bias + (<usize>(m + c) << 2));
-            for (let i = 0; i < rows; i++) {
-              outputTransform(mw, mid + (<usize>(i * nw) << 4), 16, line, 16);
-              const first = offset + <usize>i * yRow + (<usize>c << 2);
-              let to = first;
-              for (let j = 0; j < columns; j++) {
-                let value = f32x4.add(v128.load(line + (<usize>j << 4)), b);
-                if (d.residualPtr) value = f32x4.add(value, v128.load(d.residualPtr + to));
-                value = minOf(maxOf(value, lo), hi);
-                storeLanes(d.yPtr + to, value, cols - c);
-                to += <usize>d.yPixelBytes;
-              }
-              if (d.activation) {
-                activateRows(d.yPtr + first, columns, cols - c < 4 ? cols - c : 4, <usize>d.yPixelBytes, d.activation, d.alpha, d.beta);
-              }
-            }
+            u += uPos;
           }
+        }
+        // 3. Y = A^T Z A
+        for (let t = 0; t < count; t++) {
+          transformOutput(d, changetype<Tile>(tiles + <usize>t * offsetof<Tile>()), g, m, cols, nw, mid, patch, scratch, z + <usize>t * zRow, zPos);
         }
       }
     }

@@ -6,7 +6,9 @@ import { stridesOf } from "../spec.js";
 import { type Conv, channelsLastImage, convValues, packBias, reductionBlocks, roundUp } from "./conv-lowering.js";
 
 /** Cache that a block of tiles may fill: an L2 of 1 MB with room for what streams through it. */
-const CACHE_BYTES = 768 * 1024;
+const CACHE_BYTES = 896 * 1024;
+/** Weights that no cache of a core's share holds: they come from memory for every block of tiles. */
+const MEMORY_BYTES = 16 * 1024 * 1024;
 
 interface Tiling {
   readonly tileH: number;
@@ -27,13 +29,17 @@ function winogradTiling(s: ConvShape, m: number): Tiling {
   const tiles = s.N * Math.ceil(s.P / tileH) * Math.ceil(s.Q / tileW);
   const C = roundUp(s.C / s.groups, 4);
   const M = roundUp(s.M / s.groups, 8);
-  // Weights that outgrow the cache are read again for every block of tiles: then blocks are as large as the cache allows.
+  // V and Z of a block share L2 with the weights, where these fit. 12 tiles are whole micro-tiles of 6 and of 4 rows; fewer
+  // read the weights too often. Weights from memory want as few blocks as can be.
   const weightBytes = points * C * M * 4;
-  const colBlock = Math.min(M, weightBytes > CACHE_BYTES ? 32 : 128);
-  const fit = Math.floor(CACHE_BYTES / (points * 4 * (C + colBlock)));
-  const wanted = Math.max(24, Math.min(weightBytes > CACHE_BYTES ? 96 : 48, fit));
-  const blocks = Math.ceil(tiles / wanted);
-  return { tileH, tileW, points, tiles, block: Math.ceil(tiles / blocks), colBlock };
+  const room = CACHE_BYTES - (weightBytes < CACHE_BYTES ? weightBytes : 0);
+  const fit = Math.floor(room / (points * 4 * (C + M) * 12)) * 12;
+  const wanted = weightBytes > MEMORY_BYTES ? 96 : Math.max(12, Math.min(48, fit));
+  const block = Math.ceil(tiles / Math.ceil(tiles / wanted));
+  // As many output channels as keep V and Z in the cache, so that the weights are one long stream.
+  const columns = Math.floor((CACHE_BYTES / (points * 4 * block) - C) / 8) * 8;
+  const colBlock = Math.min(M, Math.max(64, columns));
+  return { tileH, tileW, points, tiles, block, colBlock };
 }
 
 export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
@@ -41,11 +47,7 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
   const { tileH, tileW, points, tiles, block, colBlock } = winogradTiling(s, m);
   const perGroup = s.C / s.groups;
   const filters = s.M / s.groups;
-  // The image is padded to whole tiles, its channels to whole vectors.
-  const [top, left] = s.padding;
-  const height = Math.ceil(s.P / tileH) * tileH + s.R - 1;
-  const width = Math.ceil(s.Q / tileW) * tileW + s.S - 1;
-  const image = channelsLastImage(b, conv.input, s.groups, [top, left, height - s.H - top, width - s.W - left], 4);
+  const image = channelsLastImage(b, conv.input, s.groups, [0, 0, 0, 0]);
 
   const blocks = reductionBlocks(b, [0], perGroup, perGroup);
   const groupBytes = points * roundUp(filters, 8) * perGroup * 4;
@@ -78,8 +80,9 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
     colBlock,
     zerosPtr: b.constant(colBlock * 4),
   };
-  // Row table, one tile between its transforms, V and Z: as assembly/conv-winograd.ts lays them out.
+  // Constants, two buffers of a tile, tiles, row table, V and Z: as assembly/conv-winograd.ts lays them out.
   const vBytes = points * (block * roundUp(perGroup, 4) * 4 + 64);
   const zBytes = points * (block * colBlock * 4 + 64);
-  b.step("conv2d_winograd_f32", ConvDesc, values, tiles, roundUp(block * 4, 64) + 8 * 8 * 16 + vBytes + zBytes);
+  const smallBytes = 10 * 16 + 2 * 8 * 8 * 16 + roundUp(block * 24, 64) + 64;
+  b.step("conv2d_winograd_f32", ConvDesc, values, tiles, smallBytes + vBytes + zBytes);
 }
