@@ -6,15 +6,21 @@
 // w (plan time) is [M / 4][R][S][4]: the taps of 4 channels lie together, so that a power of two of channels does not put
 // them all into one set of the L1 cache.
 //
-// x is the channels-last tensor itself: rows outside of it are left out of the loop over r; pixels whose window sticks out
-// at the left or right go one by one with a clipped range of s. The rest goes in tiles of 4 pixels (gen/tiles.ts), whose
-// taps along s are unrolled for 3 and 5 taps at stride 1 and 2 (4 accumulators + S weights + 1 input <= 10 registers) and
-// looped otherwise. A last vector of fewer than 4 channels is computed whole and stored in part.
+// x is the channels-last tensor itself: rows and columns outside of it are left out. Three ways (gen/tiles.ts), where the
+// middle tap of a window is inside and the multiplier is 1:
+//   3x3, stride 1      runs of outputs, 9 weights in registers, a column loaded once: bound by multiply-adds
+//   3 or 5 taps a row  tiles of 4 to 7 outputs, row by row, stride 1 or 2: 7 accumulators + weights + input <= 13 registers
+//   else               4 outputs with looped taps, or one output with a clipped window
+// At stride 1 and dilation D every Dth output is a convolution of dilation 1 over every Dth column, so the same kernels serve.
 //
-// With a multiplier > 1 the input vector of outputs m..m+3 is gathered from their channels.
+// A power of two of channels puts all pixels into few sets of L1. Where even a tile's lines do not fit (tileBlock > 0),
+// 16 channels at a time of the rows in need are copied to scratch, 64 bytes a pixel. src/ops/conv-algorithms.ts decides.
+//
+// With a multiplier > 1 the input vector of outputs m..m+3 is gathered from their channels. A last vector of fewer than 4
+// channels is computed whole and stored in part.
 import { activateRows } from "./activation";
 import { ConvDesc, DepthwiseWeightsDesc } from "./desc";
-import { depthwise3u1, depthwise3u2, depthwise5u1, depthwise5u2 } from "./gen/tiles";
+import { depthwise3u1, depthwise3u2, depthwise5u1, depthwise5u2, depthwiseRun } from "./gen/tiles";
 import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
 
 /** Plan time, from weights [M, 1, R, S]. Work items: blocks of 4 filters. */
@@ -42,10 +48,10 @@ export function depthwise_weights_f32(desc: usize, begin: i32, end: i32, scratch
   return f32x4.replace_lane(v, 3, f32.load(x + (<usize>((m + 3) / multiplier) << 2)));
 }
 
-@inline function finish(d: ConvDesc, offset: usize, v: v128, lo: v128, hi: v128, count: i32): void {
-  if (d.residualPtr) v = f32x4.add(v, v128.load(d.residualPtr + offset));
-  storeLanes(d.yPtr + offset, minOf(maxOf(v, lo), hi), count);
-  if (d.activation) activateRows(d.yPtr + offset, 1, count < 4 ? count : 4, 0, d.activation, d.alpha, d.beta);
+function finish(d: ConvDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32): void {
+  if (d.residualPtr) v = f32x4.add(v, v128.load(d.residualPtr + (y - d.yPtr)));
+  storeLanes(y, minOf(maxOf(v, lo), hi), count);
+  if (d.activation) activateRows(y, 1, count < 4 ? count : 4, 0, d.activation, d.alpha, d.beta);
 }
 
 /** First k >= 0 with start + k * step >= 0. */
@@ -105,89 +111,154 @@ export function depthwise_weights_f32(desc: usize, begin: i32, end: i32, scratch
   return acc;
 }
 
-/** Work items: output rows, numbered n * P + p. Scratch: 64 bytes. */
-export function conv2d_depthwise_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  const d = changetype<ConvDesc>(desc);
-  const M = d.groups * d.filters;
+/**
+ * Rows [pBegin, pEnd) of image n, `channels` outputs from m0 on. image: where their input channels start in pixel (0, 0).
+ * scratch: tileW + 2 vectors.
+ */
+function depthwiseRows(
+  d: ConvDesc, n: i32, pBegin: i32, pEnd: i32, image: usize, xRow: usize, xPixel: usize, m0: i32, channels: i32, scratch: usize,
+): void {
   const multiplier = d.filters;
-  if (!ASC_NO_ASSERT) assert(d.channels == 1 && multiplier > 0 && begin >= 0 && end <= d.batch * d.outH);
   const lo = splat(d.lo), hi = splat(d.hi);
-  const xRow = <usize>d.xRowBytes, xPixel = <usize>d.xPixelBytes;
-  const yPixel = <usize>d.yPixelBytes;
   const wRow = <usize>d.kernelW << 4;
   const wBlock = <usize>d.kernelH * wRow;
+  const w0 = d.wPtr + <usize>(m0 >> 2) * wBlock;
+  const bias = d.biasPtr + (<usize>m0 << 2);
+  const lattices = d.strideW == 1 ? d.dilationW : 1; // output t of a lattice is q = lattice + t * lattices
+  const step = d.strideW * lattices; // columns from one output to the next
+  const middle = (d.kernelW >> 1) * d.dilationW, span = (d.kernelW - 1) * d.dilationW;
   const stepR = <usize>d.dilationH * xRow;
   const stepS = <usize>d.dilationW * xPixel;
-  const stepQ = <usize>d.strideW * xPixel;
-  // Output columns [inFirst, inEnd) have their whole window inside the input.
-  const inFirst = (d.padLeft + d.strideW - 1) / d.strideW;
-  const span = (d.kernelW - 1) * d.dilationW;
-  const room = d.width - 1 - span + d.padLeft;
-  let inEnd = room < 0 ? 0 : room / d.strideW + 1;
-  if (inEnd > d.outW) inEnd = d.outW;
-  const unit = multiplier == 1 && d.dilationW == 1 && d.strideW <= 2 && !d.residualPtr;
-  const fast = unit && d.kernelW == 3 ? d.strideW : unit && d.kernelW == 5 ? d.strideW + 2 : 0;
+  const stepQ = <usize>step * xPixel;
+  const yStep = <usize>(lattices * d.yPixelBytes);
+  const isUnrolled = multiplier == 1 && !d.residualPtr && (d.strideW == 1 || (d.strideW == 2 && d.dilationW == 1));
+  const isRun = isUnrolled && d.kernelW == 3 && d.kernelH == 3 && d.tileW > 7;
+  const taps = isUnrolled && !isRun ? d.kernelW : 0;
+  if (isRun) v128.store(scratch, splat(0));
+  scratch += 16;
 
-  for (let item = begin; item < end; item++) {
-    const n = item / d.outH;
-    const p = item - n * d.outH;
+  for (let p = pBegin; p < pEnd; p++) {
     const h0 = p * d.strideH - d.padTop;
     const r0 = firstInside(h0, d.dilationH);
     const r1 = endInside(h0, d.dilationH, d.height, d.kernelH);
     const rows = r1 - r0;
-    const image = d.xPtr + <usize>n * <usize>d.xImageBytes;
-    const y = <usize>(item * d.outW) * yPixel;
     const top = image + <usize>(h0 + r0 * d.dilationH) * xRow;
-    const wTop = d.wPtr + <usize>r0 * wRow;
-    let q = 0;
-    while (q < d.outW) {
-      // A last tile of unrolled taps moves back over pixels already done: the same sums, stored again.
-      if (fast && rows > 0 && q < inEnd && q + 4 > inEnd && inEnd - 4 >= inFirst) q = inEnd - 4;
-      const left = q * d.strideW - d.padLeft;
-      const x = top + <usize>left * xPixel;
-      const out = y + <usize>q * yPixel;
-      if (rows > 0 && q >= inFirst && q + 4 <= inEnd) {
-        // 4 pixels with nothing to clip
-        q += 4;
-        if (fast) {
-          const yPtr = d.yPtr + out;
-          if (fast == 1) depthwise3u1(x, stepR, xPixel, wTop, wBlock, rows, d.biasPtr, yPtr, yPixel, M, lo, hi);
-          else if (fast == 2) depthwise3u2(x, stepR, xPixel, wTop, wBlock, rows, d.biasPtr, yPtr, yPixel, M, lo, hi);
-          else if (fast == 3) depthwise5u1(x, stepR, xPixel, wTop, wBlock, rows, d.biasPtr, yPtr, yPixel, M, lo, hi);
-          else depthwise5u2(x, stepR, xPixel, wTop, wBlock, rows, d.biasPtr, yPtr, yPixel, M, lo, hi);
-          if (d.activation) activateRows(yPtr, 4, M, yPixel, d.activation, d.alpha, d.beta);
+    const w = w0 + <usize>r0 * wRow;
+    for (let lattice = 0; lattice < lattices && lattice < d.outW; lattice++) {
+      const count = (d.outW - lattice + lattices - 1) / lattices;
+      const left0 = lattice - d.padLeft;
+      const yPtr = d.yPtr + <usize>((n * d.outH + p) * d.outW + lattice) * <usize>d.yPixelBytes + (<usize>m0 << 2);
+      // Outputs [inFirst, inEnd) have their whole window inside, [first, last) go by an unrolled kernel.
+      const inFirst = firstInside(left0, step), inEnd = endInside(left0 + span, step, d.width, count);
+      let first = firstInside(left0 + middle, step), last = endInside(left0 + middle, step, d.width, count);
+      if (isRun ? r0 > 1 || r1 < 2 || inEnd <= first : rows <= 0 || last - first < 4 || (taps != 3 && taps != 5)) last = first;
+      let t = 0;
+      while (t < count) {
+        const left = left0 + t * step;
+        const y = yPtr + <usize>t * yStep;
+        const x = top + <usize>left * xPixel;
+        if (t >= first && t < last) {
+          // An even share of what is left. Of a run, the last output may end one column outside.
+          const rest = (isRun ? inEnd : last) - t;
+          let shares = (rest + d.tileW - 1) / d.tileW;
+          if (!isRun && shares > rest >> 2) shares = rest >> 2;
+          let some = (rest + shares - 1) / shares;
+          if (isRun) {
+            const atLeft = left < 0, atRight = some == rest && inEnd < last;
+            if (atRight) some++;
+            const x1 = image + <usize>(h0 + d.dilationH) * xRow + <usize>(atLeft ? left + d.dilationW : left) * xPixel;
+            const zeros = scratch - 16;
+            depthwiseRun(
+              r0 ? zeros : x1 - stepR, r0 ? 0 : stepS, x1, stepS, r1 < 3 ? zeros : x1 + stepR, r1 < 3 ? 0 : stepS,
+              w0, wBlock, bias, y, yStep, some, atLeft, atRight, channels, lo, hi, scratch,
+            );
+          } else {
+            const skip = firstInside(left, d.dilationW);
+            const stop = endInside(left, d.dilationW, d.width, (some - 1) * d.strideW + taps);
+            if (taps == 3) {
+              if (d.strideW == 1) depthwise3u1(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
+              else depthwise3u2(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
+            } else {
+              if (d.strideW == 1) depthwise5u1(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
+              else depthwise5u2(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
+            }
+          }
+          if (d.activation) activateRows(y, some, channels, yStep, d.activation, d.alpha, d.beta);
+          t += some;
           continue;
         }
-        for (let m = 0; m < M; m += 4) {
-          const count = M - m;
-          const mBytes = <usize>m << 2;
-          const bias = v128.load(d.biasPtr + mBytes);
-          const w = wTop + <usize>(m >> 2) * wBlock;
-          if (multiplier == 1) anyTaps(true, x, w, rows, d.kernelW, stepR, stepS, stepQ, m, 1, bias, scratch);
-          else anyTaps(false, x, w, rows, d.kernelW, stepR, stepS, stepQ, m, multiplier, bias, scratch);
-          finish(d, out + mBytes, v128.load(scratch), lo, hi, count);
-          finish(d, out + mBytes + yPixel, v128.load(scratch, 16), lo, hi, count);
-          finish(d, out + mBytes + 2 * yPixel, v128.load(scratch, 32), lo, hi, count);
-          finish(d, out + mBytes + 3 * yPixel, v128.load(scratch, 48), lo, hi, count);
+        if (rows > 0 && t >= inFirst && t + 4 <= inEnd) {
+          // 4 outputs with nothing to clip
+          for (let m = 0; m < channels; m += 4) {
+            const mBytes = <usize>m << 2;
+            const wm = w + <usize>(m >> 2) * wBlock;
+            const start = v128.load(bias + mBytes);
+            if (multiplier == 1) anyTaps(true, x, wm, rows, d.kernelW, stepR, stepS, stepQ, m, 1, start, scratch);
+            else anyTaps(false, x, wm, rows, d.kernelW, stepR, stepS, stepQ, m, multiplier, start, scratch);
+            for (let i: usize = 0; i < 4; i++) finish(d, y + i * yStep + mBytes, v128.load(scratch + (i << 4)), lo, hi, channels - m);
+          }
+          t += 4;
+          continue;
         }
-        continue;
+        // one output, clipped
+        const s0 = firstInside(left, d.dilationW);
+        const s1 = endInside(left, d.dilationW, d.width, d.kernelW);
+        const inside = s1 > s0 ? s1 - s0 : 0;
+        const skip = <usize>(d.kernelW - inside) << 4;
+        const x0 = x + <usize>s0 * stepS;
+        for (let m = 0; m < channels; m += 4) {
+          const mBytes = <usize>m << 2;
+          const wm = w + <usize>(m >> 2) * wBlock + (<usize>s0 << 4);
+          const start = v128.load(bias + mBytes);
+          const acc = multiplier == 1
+            ? clippedTaps(true, x0, wm, rows, inside, stepR, stepS, skip, m, 1, start)
+            : clippedTaps(false, x0, wm, rows, inside, stepR, stepS, skip, m, multiplier, start);
+          finish(d, y + mBytes, acc, lo, hi, channels - m);
+        }
+        t++;
       }
-      // one pixel, clipped
-      const s0 = firstInside(left, d.dilationW);
-      const s1 = endInside(left, d.dilationW, d.width, d.kernelW);
-      const taps = s1 > s0 ? s1 - s0 : 0;
-      const skip = <usize>(d.kernelW - taps) << 4;
-      const first = x + <usize>s0 * stepS;
-      for (let m = 0; m < M; m += 4) {
-        const mBytes = <usize>m << 2;
-        const w = wTop + <usize>(m >> 2) * wBlock + (<usize>s0 << 4);
-        const bias = v128.load(d.biasPtr + mBytes);
-        const acc = multiplier == 1
-          ? clippedTaps(true, first, w, rows, taps, stepR, stepS, skip, m, 1, bias)
-          : clippedTaps(false, first, w, rows, taps, stepR, stepS, skip, m, multiplier, bias);
-        finish(d, out + mBytes, acc, lo, hi, M - m);
-      }
-      q++;
     }
+  }
+}
+
+/** Work items: output rows, numbered n * P + p. Scratch: tileW + 2 vectors, then the rows copied for tileBlock output rows. */
+export function conv2d_depthwise_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<ConvDesc>(desc);
+  const M = d.groups * d.filters;
+  if (!ASC_NO_ASSERT) assert(d.channels == 1 && d.filters > 0 && begin >= 0 && end <= d.batch * d.outH && d.tileW >= 4);
+  const xRow = <usize>d.xRowBytes, xPixel = <usize>d.xPixelBytes;
+  const copy = scratch + (<usize>(d.tileW + 2) << 4);
+  const copyRow = <usize>d.width << 6;
+  while (begin < end) {
+    const n = begin / d.outH;
+    const p = begin - n * d.outH;
+    const image = d.xPtr + <usize>n * <usize>d.xImageBytes;
+    let rows = d.outH - p < end - begin ? d.outH - p : end - begin;
+    if (d.tileBlock) {
+      if (rows > d.tileBlock) rows = d.tileBlock;
+      const top = p * d.strideH - d.padTop;
+      const first = top < 0 ? 0 : top;
+      let bottom = top + (rows - 1) * d.strideH + (d.kernelH - 1) * d.dilationH + 1;
+      if (bottom > d.height) bottom = d.height;
+      for (let m = 0; m < M; m += 16) {
+        let to = copy;
+        for (let h = first; h < bottom; h++) {
+          let from = image + <usize>h * xRow + (<usize>m << 2);
+          const toEnd = to + copyRow;
+          do {
+            v128.store(to, v128.load(from));
+            v128.store(to, v128.load(from, 16), 16);
+            v128.store(to, v128.load(from, 32), 32);
+            v128.store(to, v128.load(from, 48), 48);
+            from += xPixel;
+            to += 64;
+          } while (to < toEnd);
+        }
+        depthwiseRows(d, n, p, p + rows, copy - <usize>first * copyRow, copyRow, 64, m, M - m < 16 ? M - m : 16, scratch);
+      }
+    } else {
+      depthwiseRows(d, n, p, p + rows, image, xRow, xPixel, 0, M, scratch);
+    }
+    begin += rows;
   }
 }

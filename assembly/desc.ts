@@ -120,8 +120,8 @@
   wGroupBytes: i32;
   biasGroupBytes: i32;
   tileH: i32; // Winograd: m, 1 where that direction has one tap. FFT: log2 of the transform size
-  tileW: i32;
-  tileBlock: i32; // Winograd: tiles a block. FFT: pairs of tiles a block
+  tileW: i32; // Depthwise: most outputs a tile or a run
+  tileBlock: i32; // Winograd: tiles a block. FFT: pairs of tiles a block. Depthwise: output rows whose input is copied, or 0
   zerosPtr: usize; // Winograd: a column block of zeros
   twiddlesPtr: usize; // FFT: cos, sin of 2πk/n for k < n, the larger of both sizes
   pointsPtr: usize; // FFT: see conv-fft.ts

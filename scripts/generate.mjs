@@ -1,5 +1,5 @@
 // Writes the two generated sources (neither is committed):
-//   assembly/gen/tiles.ts  fully unrolled GEMM micro-tiles, from the one-line descriptions in TILES
+//   assembly/gen/tiles.ts  fully unrolled GEMM micro-tiles, from the one-line descriptions in TILES, and depthwise runs
 //   src/gen/desc.ts        the byte layout of every descriptor class of assembly/desc.ts, and the ABI number
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -84,23 +84,116 @@ ${lines(R.flatMap((r) => [`    storeTail(c, acc${r}0, acc${r}1, cols);`, ...(r <
 `;
 }
 
-/** 4 pixels x all channels of a depthwise convolution, 4 channels at a time, taps along s unrolled. */
-function depthwise(taps, stride) {
-  const T = range(taps);
-  const P = range(4);
-  // Each input pixel is loaded once and used by every output pixel whose window holds it.
-  const uses = (i) => P.filter((p) => i - p * stride >= 0 && i - p * stride < taps);
-  const inputs = range(3 * stride + taps).map((i) =>
-    [
-      ...(i > 0 ? ["      p += xPixel;"] : []),
+// Depthwise kernels: some outputs of one row, all channels, 4 channels at a time. How they are used, and what lies where, is
+// told in assembly/conv-depthwise.ts. The last 1 to 3 channels go to scratch first, so that the stores inside ask nothing.
+const DEPTHWISE_OUT = `    let out = y;
+    let outPixel = yPixel;
+    if (channels < 4) {
+      out = scratch;
+      outPixel = 16;
+    }`;
+const DEPTHWISE_PARTIAL = "    if (channels < 4) storeColumn(y, yPixel, scratch, count, channels);";
+const clampStore = (acc) => `    v128.store(out, minOf(maxOf(${acc}, lo), hi));
+    out += outPixel;`;
+
+/**
+ * 3x3 of stride 1 along any number of outputs: 9 weights and 3 accumulators, which take turns, stay in registers. A column
+ * is loaded once for the three outputs that it belongs to: 3 loads for 9 multiply-adds.
+ */
+function depthwiseRun() {
+  const column = (...uses) =>
+    range(3)
+      .flatMap((r) => [
+        `    v = v128.load(p${r});`,
+        `    p${r} += xPixel${r};`,
+        ...uses.map(
+          ([acc, s, init = acc], i) =>
+            [
+              `    sum${i} = maddFirst(v, w0${s}, ${init});`,
+              `    sum${i} = madd(v, w1${s}, sum${i});`,
+              `    ${acc} = maddLast(v, w2${s}, sum${i}, ${init});`,
+            ][r],
+        ),
+      ])
+      .join("\n");
+  const step = (turn) => {
+    const [done, next, newest] = range(3).map((i) => `acc${(turn + i) % 3}`);
+    return `${column([done, 2], [next, 1], [newest, 0, "start"])}
+${clampStore(done)}
+    if (out == end) {
+      last = ${next};
+      break;
+    }`;
+  };
+  return `/**
+ * Depthwise 3x3, stride 1: \`count\` outputs. x0, x1 and x2: the first column inside of the first window, in three rows;
+ * xPixel0 and xPixel2 are 0 for a row of padding, which is one vector of zeros. atLeft: the first window starts one column
+ * outside; atRight: the last one ends there.
+ */
+export function depthwiseRun(
+  x0: usize, xPixel0: usize, x1: usize, xPixel1: usize, x2: usize, xPixel2: usize, w: usize, wBlock: usize, bias: usize,
+  y: usize, yPixel: usize, count: i32, atLeft: bool, atRight: bool, channels: i32, lo: v128, hi: v128, scratch: usize,
+): void {
+  do {
+    const start = v128.load(bias);
+${range(9)
+  .map((t) => `    const w${Math.floor(t / 3)}${t % 3} = v128.load(w, ${16 * t});`)
+  .join("\n")}
+    let acc0 = start;
+    let acc1 = start;
+    let acc2 = start;
+    let last = start;
+    let v: v128;
+${range(3)
+  .map((i) => `    let sum${i}: v128;\n    let p${i} = x${i};`)
+  .join("\n")}
+${DEPTHWISE_OUT}
+    const end = out + <usize>(atRight ? count - 1 : count) * outPixel;
+    if (!atLeft) {
+${column(["acc0", 0])}
+    }
+${column(["acc0", 1], ["acc1", 0])}
+    do {
+${range(3).map(step).join("\n")}
+    } while (true);
+    if (atRight) {
+${clampStore("last")}
+    }
+${DEPTHWISE_PARTIAL}
+    if (xPixel0) x0 += 16;
+    x1 += 16;
+    if (xPixel2) x2 += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
+    channels -= 4;
+  } while (channels > 0);
+}
+`;
+}
+
+/** 5 taps a row, 4 to 7 outputs in as many accumulators (7 + 5 weights + 1 input <= 13 registers), row by row. */
+function depthwiseTile(taps, stride) {
+  const half = (taps - 1) / 2;
+  const P = range(7);
+  const inputs = range(6 * stride + taps).map((i) => {
+    const load = [
       "      v = v128.load(p);",
-      ...uses(i).map((p) => `      acc${p} = madd(v, w${i - p * stride}, acc${p});`),
-    ].join("\n"),
-  );
-  return `/** Depthwise, ${taps} taps a row, stride ${stride}: 4 pixels of \`channels\` channels from \`rows\` >= 1 rows. Strides in bytes. */
+      ...P.filter((p) => i >= p * stride && i - p * stride < taps).map(
+        (p) => `      acc${p} = madd(v, w${i - p * stride}, acc${p});`,
+      ),
+    ].join("\n");
+    const body = i < half ? `      if (skip <= ${i}) {\n${load}\n      }` : load;
+    const check = i >= 3 * stride + taps - half ? `      if (stop == ${i}) break;\n` : "";
+    return `${check}${body}\n      p += xPixel;`;
+  });
+  return `/**
+ * Depthwise, ${taps} taps a row, stride ${stride}: \`count\` = 4 to 7 outputs from \`rows\` >= 1 rows. Of the columns from x on, those
+ * from \`skip\` <= ${half} to \`stop\` >= ${3 * stride + taps - half} are inside.
+ */
 export function depthwise${taps}u${stride}(
-  x: usize, xRow: usize, xPixel: usize, w: usize, wBlock: usize, rows: i32, bias: usize, y: usize, yPixel: usize,
-  channels: i32, lo: v128, hi: v128,
+  x: usize, xRow: usize, xPixel: usize, rows: i32, w: usize, wBlock: usize, bias: usize,
+  y: usize, yPixel: usize, count: i32, skip: i32, stop: i32, channels: i32, lo: v128, hi: v128, scratch: usize,
 ): void {
   do {
 ${P.map((p) => `    let acc${p} = v128.load(bias);`).join("\n")}
@@ -110,13 +203,20 @@ ${P.map((p) => `    let acc${p} = v128.load(bias);`).join("\n")}
     do {
       let p = row;
       let v: v128;
-${T.map((t) => `      const w${t} = v128.load(weight, ${16 * t});`).join("\n")}
+${range(taps)
+  .map((t) => `      const w${t} = v128.load(weight, ${16 * t});`)
+  .join("\n")}
+      do {
 ${inputs.join("\n")}
+      } while (false);
       row += xRow;
       weight += ${16 * taps};
     } while (--r);
-    let out = y;
-${P.map((p) => `    storeLanes(out, minOf(maxOf(acc${p}, lo), hi), channels);${p < 3 ? "\n    out += yPixel;" : ""}`).join("\n")}
+${DEPTHWISE_OUT}
+    do {
+${P.map((p) => `${p > 3 ? `    if (count == ${p}) break;\n` : ""}${clampStore(`acc${p}`)}`).join("\n")}
+    } while (false);
+${DEPTHWISE_PARTIAL}
     x += 16;
     w += wBlock;
     bias += 16;
@@ -127,15 +227,8 @@ ${P.map((p) => `    storeLanes(out, minOf(maxOf(acc${p}, lo), hi), channels);${p
 `;
 }
 
-const DEPTHWISE = [
-  [3, 1],
-  [3, 2],
-  [5, 1],
-  [5, 2],
-];
-
 const tiles = `// Generated by scripts/generate.mjs: do not edit.
-import { madd, maxOf, minOf, storeLanes } from "../simd";
+import { madd, maddFirst, maddLast, maxOf, minOf, storeLanes } from "../simd";
 
 function storeTail(c: usize, v0: v128, v1: v128, cols: i32): void {
   storeLanes(c, v0, cols);
@@ -143,7 +236,16 @@ function storeTail(c: usize, v0: v128, v1: v128, cols: i32): void {
 }
 
 ${TILES.map(tile).join("\n")}
-${DEPTHWISE.map(([taps, stride]) => depthwise(taps, stride)).join("\n")}`;
+/** The first \`channels\` < 4 lanes of \`count\` vectors to pixels of y. */
+function storeColumn(y: usize, yPixel: usize, from: usize, count: i32, channels: i32): void {
+  do {
+    storeLanes(y, v128.load(from), channels);
+    from += 16;
+    y += yPixel;
+  } while (--count);
+}
+
+${[depthwiseRun(), ...[3, 5].flatMap((taps) => [1, 2].map((stride) => depthwiseTile(taps, stride)))].join("\n")}`;
 
 // Every descriptor field is four bytes (usize, i32 or f32), so its offset is four times its index.
 function descriptors() {

@@ -204,6 +204,33 @@ export const CONV_CASES: readonly ConvCase[] = [
   conv("depthwise 3x3, four different sides", [1, 9, 5, 6], [9, 3, 3], { padding: [2, 1, 0, 3], groups: 9 }),
   conv("depthwise 5x5", [1, 6, 8, 9], [6, 5, 5], { padding: 2, groups: 6, activation: "relu" }),
   conv("depthwise 5x5 stride 2", [1, 13, 11, 8], [13, 5, 5], { stride: 2, padding: 2, groups: 13 }),
+  // Tiles of 4 to 7 outputs, one or two of them, with and without windows that stick out.
+  ...upTo(11).map((Q) => conv(`depthwise 5x5, ${Q} columns`, [1, 5, 3, Q], [5, 5, 5], { padding: 2, groups: 5 })),
+  ...upTo(11).map((Q) =>
+    conv(`depthwise 5x5 stride 2, ${Q} columns, valid`, [1, 6, 5, 2 * Q + 3], [6, 5, 5], { stride: 2, groups: 6 }),
+  ),
+  ...upTo(11).map((Q) =>
+    conv(`depthwise 1x3 stride 2, ${Q} columns`, [1, 7, 2, 2 * Q], [7, 1, 3], {
+      stride: 2,
+      padding: [0, 0, 0, 1],
+      groups: 7,
+    }),
+  ),
+  conv("depthwise 3x3, runs of 30 and fewer", [1, 64, 3, 67], [64, 3, 3], { padding: 1, groups: 64 }),
+  conv("depthwise 3x3, two columns", [1, 6, 3, 2], [6, 3, 3], { padding: 1, groups: 6 }),
+  conv("depthwise 1x5", [1, 9, 4, 17], [9, 1, 5], { padding: [0, 2, 0, 2], groups: 9 }),
+  conv("depthwise 3x3 dilation 3, 20 columns", [1, 10, 7, 20], [10, 3, 3], { padding: 3, dilation: 3, groups: 10 }),
+  conv("depthwise 5x5 dilation 2, 25 columns", [1, 4, 9, 25], [4, 5, 5], { padding: 4, dilation: 2, groups: 4 }),
+  // Powers of two of channels crowd the cache: tiles instead of runs, smaller tiles, rows copied to scratch.
+  conv("depthwise 3x3, 128 channels", [1, 128, 4, 9], [128, 3, 3], { padding: 1, groups: 128 }),
+  conv("depthwise 3x3 stride 2, 256 channels", [1, 256, 5, 18], [256, 3, 3], { stride: 2, padding: 1, groups: 256 }),
+  conv("depthwise 3x3, 1024 channels", [1, 1024, 10, 5], [1024, 3, 3], { padding: 1, groups: 1024 }),
+  conv("depthwise 5x5 stride 2, 512 channels", [1, 512, 19, 9], [512, 5, 5], {
+    stride: 2,
+    padding: 2,
+    groups: 512,
+    activation: "relu6",
+  }),
   conv("depthwise 7x7", [2, 9, 10, 8], [9, 7, 7], { padding: 3, groups: 9 }),
   conv("depthwise 1x1", [1, 11, 4, 5], [11, 1, 1], { groups: 11 }),
   conv("depthwise 2x3, stride above the kernel", [1, 7, 9, 13], [7, 2, 3], { stride: [3, 4], groups: 7 }),

@@ -44,6 +44,14 @@ const CALLS: readonly (readonly [string, (rt: Runtime, x: Tensor) => Tensor | Re
     },
   ],
   [
+    "conv2d depthwise, rows copied",
+    (rt) => {
+      using x = tensorOf(rt, fill([1, 1024, 21, 4], "wide"), [1, 1024, 21, 4], "channelsLast");
+      using w = rt.tensor(fill([1024, 1, 3, 3], "w"), [1024, 1, 3, 3]);
+      return rt.conv2d(x, w, null, { padding: 1, groups: 1024 });
+    },
+  ],
+  [
     "conv2d fft, depthwise",
     (rt, x) => {
       using w = rt.tensor(fill([37, 1, 5, 5], "w"), [37, 1, 5, 5]);
