@@ -322,7 +322,7 @@
 /** y = act(x · w^T + bias): see linear.ts. */
 @unmanaged export class LinearDesc {
   xPtr: usize; // [N, K]
-  wPtr: usize; // [M, K]
+  wPtr: usize; // [M, K], or panels [M/8][K][8]
   biasPtr: usize; // M rounded up to 8 floats
   yPtr: usize; // [N, M]
   rows: i32; // N

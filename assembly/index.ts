@@ -17,6 +17,6 @@ export { avg_pool_f32, global_pool_f32, max_pool_f32 } from "./pool";
 export { batch_norm_f32, batch_norm_table_f32, batch_statistics_f32 } from "./batch-norm";
 export { local_response_norm_f32 } from "./local-response-norm";
 export { copy_nd } from "./copy";
-export { linear_f32 } from "./linear";
+export { linear_f32, linear_panels_f32 } from "./linear";
 export { conv_transpose_gather_f32 } from "./conv-transpose";
 export { conv2d_fft_f32, fft_weights_f32 } from "./conv-fft";

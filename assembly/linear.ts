@@ -1,9 +1,10 @@
 // Fully connected layer of few rows: y[n, m] = act(bias[m] + sum over k of x[n, k] * w[m, k]), w [M, K] as the user has it.
 //
-// Every weight is used once a row of x, so the speed is the memory's: 8 rows of w at a time, an accumulator each (8 + 2 of
-// x + 1 of w <= 16 registers), read 22 GB/s of w [4096, 4096] where 4 rows of two accumulators read 17 and a bare sum of
-// the same bytes 28. More rows of x use the same 8 rows of w again while they are in L2: memory is read once, not N times.
-// No packing, no second copy of the weights. A rest of K is masked.
+// Every weight is used once a row of x, so the speed is the memory's, and the layout decides it (w [4096, 4096] under V8,
+// GB/s of this kernel beside a bare sum of the same bytes, 31 to 34): weights packed in panels [M/8][K][8], four panels at a
+// time, so four sequential streams, 28 to 34; the rows of w as they lie, 8 at a time, 21 to 24, or one by one, 16 to 18.
+// Panels are for plans; an eager call, which would pack for one use, reads w in place. More rows of x use the same weights
+// again while they are in L2: memory is read once, not N times.
 import { activateRows } from "./activation";
 import { LinearDesc } from "./desc";
 import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
@@ -15,7 +16,86 @@ import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
   return f32x4.add(i64x2.shuffle(ab, cd, 0, 2), i64x2.shuffle(ab, cd, 1, 3));
 }
 
-/** Work items: blocks of 8 outputs, each for every row of x, numbered block * N + n. */
+/**
+ * y from weights in panels: w is [M/8][K][8]. Work items: blocks of 4 panels (32 outputs), each for every row of x, numbered
+ * block * N + n. 8 sums + 2 of x + 1 of w <= 16 registers.
+ */
+export function linear_panels_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<LinearDesc>(desc);
+  if (!ASC_NO_ASSERT) assert(d.rows > 0 && d.length > 0 && d.filters > 0 && d.wPtr != 0 && d.biasPtr != 0);
+  const kBytes = <usize>d.length << 2;
+  const panelBytes = kBytes << 3;
+  const panels = (d.filters + 7) >> 3;
+  const lastPanel = d.wPtr + <usize>(panels - 1) * panelBytes;
+  const low = splat(d.lo);
+  const high = splat(d.hi);
+  for (let item = begin; item < end; item++) {
+    const block = item / d.rows;
+    const n = item - block * d.rows;
+    const m = block << 5;
+    // Panels beyond the last repeat it: computed, not stored.
+    let w0 = d.wPtr + <usize>(block << 2) * panelBytes;
+    let w1 = min(w0 + panelBytes, lastPanel);
+    let w2 = min(w1 + panelBytes, lastPanel);
+    let w3 = min(w2 + panelBytes, lastPanel);
+    let x = d.xPtr + <usize>n * kBytes;
+    const xEnd = x + kBytes;
+    const zero = splat(0);
+    let acc00 = zero, acc01 = zero, acc10 = zero, acc11 = zero, acc20 = zero, acc21 = zero, acc30 = zero, acc31 = zero;
+    while (x + 4 < xEnd) {
+      const u = v128.load32_splat(x);
+      const v = v128.load32_splat(x, 4);
+      acc00 = madd(u, v128.load(w0), acc00);
+      acc01 = madd(u, v128.load(w0, 16), acc01);
+      acc10 = madd(u, v128.load(w1), acc10);
+      acc11 = madd(u, v128.load(w1, 16), acc11);
+      acc20 = madd(u, v128.load(w2), acc20);
+      acc21 = madd(u, v128.load(w2, 16), acc21);
+      acc30 = madd(u, v128.load(w3), acc30);
+      acc31 = madd(u, v128.load(w3, 16), acc31);
+      if (!x) break; // never: keeps Binaryen from nesting the steps, see gemm.ts
+      acc00 = madd(v, v128.load(w0, 32), acc00);
+      acc01 = madd(v, v128.load(w0, 48), acc01);
+      acc10 = madd(v, v128.load(w1, 32), acc10);
+      acc11 = madd(v, v128.load(w1, 48), acc11);
+      acc20 = madd(v, v128.load(w2, 32), acc20);
+      acc21 = madd(v, v128.load(w2, 48), acc21);
+      acc30 = madd(v, v128.load(w3, 32), acc30);
+      acc31 = madd(v, v128.load(w3, 48), acc31);
+      x += 8;
+      w0 += 64;
+      w1 += 64;
+      w2 += 64;
+      w3 += 64;
+    }
+    if (x < xEnd) {
+      const u = v128.load32_splat(x);
+      acc00 = madd(u, v128.load(w0), acc00);
+      acc01 = madd(u, v128.load(w0, 16), acc01);
+      acc10 = madd(u, v128.load(w1), acc10);
+      acc11 = madd(u, v128.load(w1, 16), acc11);
+      acc20 = madd(u, v128.load(w2), acc20);
+      acc21 = madd(u, v128.load(w2, 16), acc21);
+      acc30 = madd(u, v128.load(w3), acc30);
+      acc31 = madd(u, v128.load(w3, 16), acc31);
+    }
+    const count = min(d.filters - m, 32);
+    const bias = d.biasPtr + (<usize>m << 2);
+    const y = d.yPtr + (<usize>(n * d.filters + m) << 2);
+    storePanel(y, bias, acc00, acc01, count, low, high);
+    if (count > 8) storePanel(y + 32, bias + 32, acc10, acc11, count - 8, low, high);
+    if (count > 16) storePanel(y + 64, bias + 64, acc20, acc21, count - 16, low, high);
+    if (count > 24) storePanel(y + 96, bias + 96, acc30, acc31, count - 24, low, high);
+    if (d.activation) activateRows(y, 1, count, 0, d.activation, d.alpha, d.beta);
+  }
+}
+
+@inline function storePanel(y: usize, bias: usize, a: v128, b: v128, count: i32, low: v128, high: v128): void {
+  storeLanes(y, minOf(maxOf(f32x4.add(a, v128.load(bias)), low), high), count);
+  if (count > 4) storeLanes(y + 16, minOf(maxOf(f32x4.add(b, v128.load(bias, 16)), low), high), count - 4);
+}
+
+/** y from weights as they lie. Work items: blocks of 8 outputs, each for every row of x, numbered block * N + n. */
 export function linear_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<LinearDesc>(desc);
   if (!ASC_NO_ASSERT) assert(d.rows > 0 && d.length > 0 && d.filters > 0 && d.wPtr != 0 && d.biasPtr != 0);

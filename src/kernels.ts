@@ -32,6 +32,7 @@ export const KERNELS = [
   { name: "local_response_norm_f32", summary: "x over a power of its neighbouring channels' squares" },
   { name: "copy_nd", summary: "strided copy of up to 8 dimensions, any element size" },
   { name: "linear_f32", summary: "fully connected, few rows, weights read in place" },
+  { name: "linear_panels_f32", summary: "fully connected, few rows, weights in panels" },
   { name: "conv_transpose_gather_f32", summary: "columns of a transposed convolution summed by output" },
   { name: "fft_weights_f32", summary: "weights to spectra (plan time)" },
   { name: "conv2d_fft_f32", summary: "overlap-save FFT, two tiles as one complex tile" },

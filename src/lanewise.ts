@@ -218,6 +218,7 @@ export class Runtime {
     inputs: readonly TensorSpec[],
     params: readonly (Tensor | undefined)[],
     options: object,
+    packBytes = Infinity,
   ): Plan {
     if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
     const builder = build(
@@ -225,7 +226,7 @@ export class Runtime {
       inputs,
       params.map((tensor) => tensor?.spec),
       options,
-      this.planning(),
+      { ...this.planning(), packBytes },
     );
     const plan = new Plan(this, builder, params);
     this.#plans.add(plan);
@@ -278,6 +279,7 @@ export class Runtime {
       inputs.map((tensor) => tensor.spec),
       params,
       options,
+      0,
     );
     const outputs: Tensor[] = [];
     try {

@@ -71,6 +71,11 @@ export interface Planning extends Target {
   readonly precision?: Precision;
   readonly tune?: boolean;
   readonly measure?: Measure;
+  /**
+   * Most bytes of weights to pack where they could be read in place as well, somewhat slower: 0 for an eager call, which
+   * runs once; 8 MiB for a model, which would hold both copies while it loads; any for a plan.
+   */
+  readonly packBytes?: number;
 }
 
 /** What a plan says of itself. */

@@ -184,6 +184,16 @@ describe.each(BINARIES)("tensors and plans on the $name binary", ({ create }) =>
     expect(() => rt.relu(none)).toThrow(new ShapeError('"relu" expected sizes >= 1, got [0, 3]'));
   });
 
+  it("a plan that reads a parameter in place refuses to run once it is disposed", () => {
+    const slope = rt.zeros([4]);
+    using plan = rt.plan.prelu({ input: [1, 4], slope });
+    using x = rt.zeros([1, 4]);
+    using y = rt.empty([1, 4]);
+    plan.run(x, y);
+    slope.dispose();
+    expect(() => plan.run(x, y)).toThrow(DisposedError);
+  });
+
   it("views stay valid when memory grows under them", () => {
     using x = rt.tensor([1, 2, 3], [3]);
     const before = rt.report().memoryBytes;

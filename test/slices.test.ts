@@ -77,6 +77,15 @@ const CALLS: readonly (readonly [string, (rt: Runtime, x: Tensor) => Tensor | Re
       return rt.linear(row, w);
     },
   ],
+  [
+    "linear, planned",
+    (rt) => {
+      using w = rt.tensor(fill([77, 37], "w"), [77, 37]);
+      using row = rt.tensor(fill([2, 37], "row"), [2, 37]);
+      using plan = rt.plan.linear({ input: [2, 37], weight: w });
+      return plan.run(row, rt.empty([2, 77]));
+    },
+  ],
   ["transpose", (rt, x) => rt.transpose(x, { permutation: [3, 1, 0, 2] })],
   ["gelu", (rt, x) => rt.gelu(x)],
   ["add", (rt, x) => rt.add(x, x, { activation: "tanh" })],

@@ -8,11 +8,10 @@ import { multiply, type Product, packMatrix, sizeOf } from "./matrix-product.js"
 import { defineOperator, outputSpec, requireFloat, requireRank, requireShape } from "./operator.js";
 import { contiguousInput, contiguousOutput } from "./strided.js";
 
-/**
- * Up to so many rows the weights are read in place: no second copy of them, at a third more time than packed ones take
- * (weights [4096, 4096], 2 rows: 4.6 ms against 3.4). One row is faster in place.
- */
-const IN_PLACE_ROWS = 3;
+/** Up to so many rows of x, weights are streamed from memory; from there on a matrix product is faster. */
+const FEW_ROWS = 3;
+/** Weights that a model packs, at most; see Planning.packBytes. */
+const MODEL_BYTES = 8 * 2 ** 20;
 
 export interface LinearOptions {
   /** Applied to the sum before it is stored; default none. */
@@ -40,19 +39,22 @@ export const linear = defineOperator({
     const x = contiguousInput(b, input);
     const y = contiguousOutput(b, output);
     const biasRef = packBias(b, bias, M, 1).ref;
-    if (rows <= IN_PLACE_ROWS) {
-      b.algorithm = "rows";
-      b.reason = `${rows} of at most ${IN_PLACE_ROWS} rows: weights are read from memory once, where they lie`;
+    const strides = { col: K * 4, k: 4 };
+    if (rows <= FEW_ROWS) {
+      const isPacked = M * K * 4 <= (b.target.packBytes ?? MODEL_BYTES);
+      b.algorithm = isPacked ? "panels" : "rows";
+      b.reason = isPacked ? "few rows: packed weights are read once" : "few rows: weights are read where they lie";
+      const wPtr = isPacked ? packMatrix(b, "prepare", weight.ref, product, strides, 1, K).ref : weight.ref;
       b.step(
-        "linear_f32",
+        isPacked ? "linear_panels_f32" : "linear_f32",
         LinearDesc,
-        { xPtr: x, wPtr: weight.ref, biasPtr: biasRef, yPtr: y.ref, rows, length: K, filters: M, ...product.epilogue },
-        rows * Math.ceil(M / 8),
+        { xPtr: x, wPtr, biasPtr: biasRef, yPtr: y.ref, rows, length: K, filters: M, ...product.epilogue },
+        rows * Math.ceil(M / (isPacked ? 32 : 8)),
       );
     } else {
       b.algorithm = "gemm";
       b.reason = `${rows} rows share packed weights`;
-      multiply(b, x, packMatrix(b, "prepare", weight.ref, product, { col: K * 4, k: 4 }), biasRef, y.ref, product);
+      multiply(b, x, packMatrix(b, "prepare", weight.ref, product, strides), biasRef, y.ref, product);
     }
     y.finish();
   },

@@ -23,8 +23,9 @@ export function packMatrix(
   { cols, K }: Product,
   strides: { readonly col: number; readonly k: number },
   count = 1,
+  blockK?: number,
 ) {
-  const blocks = reductionBlocks(b, [0], K);
+  const blocks = reductionBlocks(b, [0], K, blockK);
   const panels = Math.ceil(cols / 8);
   const bytes = panels * K * 32;
   const ref = when === "prepare" ? b.constant(count * bytes) : b.workspace(count * bytes);
