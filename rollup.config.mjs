@@ -104,7 +104,7 @@ export default {
     measured,
     inlined,
     dense,
-    terser({ module: true, keep_classnames: true, format: { semicolons: false, max_line_len: 160 } }),
+    terser({ module: true, keep_classnames: true, format: { semicolons: false, max_line_len: 500 } }),
     budget,
   ],
   output: {

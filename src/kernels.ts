@@ -2,43 +2,38 @@
 import { fftTiling, MAX_EXTENT, MAX_SPECTRA_BYTES } from "./fft-tiling.js";
 import { type ConvShape, convMacs, extent } from "./shape.js";
 
-export interface KernelRow {
-  /** Name of the wasm export: operator, algorithm, dtype. */
-  readonly name: string;
-  readonly summary: string;
-}
-
+/** Names of the wasm exports: operator, algorithm, dtype. */
 export const KERNELS = [
-  { name: "gemm_f32", summary: "batched matrix product, B in packed panels" },
-  { name: "pack_weights_f32", summary: "weights to panels of 8 filters (plan time)" },
-  { name: "pad_image_f32", summary: "any image to padded channels-last" },
-  { name: "transpose_f32", summary: "contiguous to channels-last and back" },
-  { name: "conv2d_direct_f32", summary: "seven nested loops, 4 pixels x 8 filters in registers" },
-  { name: "im2col_f32", summary: "the patch matrix in memory" },
-  { name: "conv2d_implicit_gemm_f32", summary: "GEMM over row pointers into the image" },
-  { name: "winograd_weights_f32", summary: "weights to Winograd points (plan time)" },
-  { name: "conv2d_winograd_f32", summary: "F(2,3), F(4,3) and F(6,3), transforms and GEMM fused by blocks of tiles" },
-  { name: "depthwise_weights_f32", summary: "depthwise weights in blocks of 4 filters (plan time)" },
-  { name: "conv2d_depthwise_f32", summary: "depthwise, lanes are channels, nothing copied" },
-  { name: "activation_f32", summary: "an activation by element, in place where wanted" },
-  { name: "binary_f32", summary: "add, sub, mul, div and prelu by element, broadcast" },
-  { name: "softmax_f32", summary: "softmax or its logarithm, lanes along the axis or across it" },
-  { name: "max_pool_f32", summary: "maximum over windows, lanes are channels" },
-  { name: "avg_pool_f32", summary: "mean over windows, lanes are channels" },
-  { name: "global_pool_f32", summary: "maximum or mean of contiguous channels" },
-  { name: "batch_norm_f32", summary: "(x - center) * scale + shift by channel" },
-  { name: "batch_norm_table_f32", summary: "center, scale and shift of every channel (plan time)" },
-  { name: "batch_statistics_f32", summary: "mean and variance of every channel, two passes in float64" },
-  { name: "local_response_norm_f32", summary: "x over a power of its neighbouring channels' squares" },
-  { name: "copy_nd", summary: "strided copy of up to 8 dimensions, any element size" },
-  { name: "linear_f32", summary: "fully connected, few rows, weights read in place" },
-  { name: "linear_panels_f32", summary: "fully connected, few rows, weights in panels" },
-  { name: "conv_transpose_gather_f32", summary: "columns of a transposed convolution summed by output" },
-  { name: "fft_weights_f32", summary: "weights to spectra (plan time)" },
-  { name: "conv2d_fft_f32", summary: "overlap-save FFT, two tiles as one complex tile" },
-] as const satisfies readonly KernelRow[];
+  "gemm_f32", // batched matrix product, B in packed panels
+  "pack_weights_f32", // weights to panels of 8 filters (plan time)
+  "pad_image_f32", // any image to padded channels-last
+  "transpose_f32", // contiguous to channels-last and back
+  "conv2d_direct_f32", // seven nested loops, 4 pixels x 8 filters in registers
+  "im2col_f32", // the patch matrix in memory
+  "conv2d_implicit_gemm_f32", // GEMM over row pointers into the image
+  "winograd_weights_f32", // weights to Winograd points (plan time)
+  "conv2d_winograd_f32", // F(2,3), F(4,3) and F(6,3), transforms and GEMM fused by blocks of tiles
+  "depthwise_weights_f32", // depthwise weights in blocks of 4 filters (plan time)
+  "conv2d_depthwise_f32", // depthwise, lanes are channels, nothing copied
+  "activation_f32", // an activation by element, in place where wanted
+  "binary_f32", // add, sub, mul, div and prelu by element, broadcast
+  "softmax_f32", // softmax or its logarithm, lanes along the axis or across it
+  "max_pool_f32", // maximum over windows, lanes are channels
+  "avg_pool_f32", // mean over windows, lanes are channels
+  "global_pool_f32", // maximum or mean of contiguous channels
+  "batch_norm_f32", // (x - center) * scale + shift by channel
+  "batch_norm_table_f32", // center, scale and shift of every channel (plan time)
+  "batch_statistics_f32", // mean and variance of every channel, two passes in float64
+  "local_response_norm_f32", // x over a power of its neighbouring channels' squares
+  "copy_nd", // strided copy of up to 8 dimensions, any element size
+  "linear_f32", // fully connected, few rows, weights read in place
+  "linear_panels_f32", // fully connected, few rows, weights in panels
+  "conv_transpose_gather_f32", // columns of a transposed convolution summed by output
+  "fft_weights_f32", // weights to spectra (plan time)
+  "conv2d_fft_f32", // overlap-save FFT, two tiles as one complex tile
+] as const;
 
-export type KernelName = (typeof KERNELS)[number]["name"];
+export type KernelName = (typeof KERNELS)[number];
 
 export type ConvAlgorithm =
   | "direct"
@@ -53,7 +48,6 @@ export type ConvAlgorithm =
 /** One way to compute a convolution. */
 export interface ConvRow {
   readonly algorithm: ConvAlgorithm;
-  readonly summary: string;
   /** True, or what the algorithm expects of a shape that it does not get. */
   accepts(shape: ConvShape): true | string;
   /**
@@ -104,8 +98,8 @@ function gemmCost(macs: number, weightBytes: number, K: number, { gflops, gbps }
 
 export const CONV_ROWS: readonly ConvRow[] = [
   {
+    // GEMM over row pointers into the image, nothing copied but the padding
     algorithm: "implicit-gemm",
-    summary: "GEMM over row pointers into the image, nothing copied but the padding",
     error: SUM_ERROR,
     accepts: () => true,
     cost(s, rates) {
@@ -119,23 +113,23 @@ export const CONV_ROWS: readonly ConvRow[] = [
     },
   },
   {
+    // the seven nested loops, tiled by registers
     algorithm: "direct",
-    summary: "the seven nested loops, tiled by registers",
     error: SUM_ERROR,
     accepts: () => true,
     cost: () => undefined,
   },
   {
+    // patch matrix in memory, then one matrix product
     algorithm: "im2col",
-    summary: "patch matrix in memory, then one matrix product",
     error: SUM_ERROR,
     accepts: () => true,
     cost: () => undefined,
   },
   ...([2, 4, 6] as const).map(winograd),
   {
+    // overlap-save FFT: work grows with the logarithm of the kernel
     algorithm: "fft",
-    summary: "overlap-save FFT: work grows with the logarithm of the kernel",
     error: 7e-7,
     accepts(s) {
       const [h, w] = [extent(s.R, s.dilationH), extent(s.S, s.dilationW)];
@@ -148,8 +142,8 @@ export const CONV_ROWS: readonly ConvRow[] = [
     },
   },
   {
+    // one group a channel: lanes are channels, nothing copied
     algorithm: "depthwise",
-    summary: "one group a channel: lanes are channels, nothing copied",
     error: 5e-7,
     accepts: (s) => s.groups === s.C || `groups = C = ${s.C}, got ${s.groups}`,
     // Bound by loads, not by arithmetic: 20 to 30 GFLOP/s with and without FMA; with a multiplier, which gathers each
@@ -164,8 +158,8 @@ const TRANSFORM_NS = { 2: [0.9, 0.3], 4: [0.95, 0.25], 6: [0.95, 0.25] } as cons
 function winograd(m: 2 | 4 | 6): ConvRow {
   const n = m + 2;
   return {
+    // F(mxm, 3x3), and F(m, 3) for 1x3 and 3x1
     algorithm: `winograd${m}3`,
-    summary: `F(${m}x${m}, 3x3), and F(${m}, 3) for 1x3 and 3x1`,
     error: WINOGRAD_ERROR[m],
     // Six times the error of F(4,3), and seldom much faster.
     tunedOnly: m === 6,

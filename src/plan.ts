@@ -24,15 +24,16 @@ export function shift(ref: Ref, bytes: number): Ref {
   return { ...ref, offset: ref.offset + bytes };
 }
 
-/** The layout of a descriptor struct, from src/gen/desc.ts. */
-export interface DescLayout {
-  readonly bytes: number;
-  readonly fields: Readonly<Record<string, readonly [offset: number, type: "ptr" | "i32" | "f32"]>>;
-}
+/** The fields of a descriptor struct in the order of memory, four bytes each; from src/gen/desc.ts. */
+export type DescLayout = Readonly<Record<string, "ptr" | "i32" | "f32">>;
 
 export type DescValues<D extends DescLayout> = {
-  readonly [F in keyof D["fields"]]: D["fields"][F][1] extends "ptr" ? Ref : number;
+  readonly [F in keyof D]: D[F] extends "ptr" ? Ref : number;
 };
+
+function descBytes(layout: DescLayout): number {
+  return 4 * Object.keys(layout).length;
+}
 
 /** A step in JavaScript: reads the addresses of its operands from `desc`. */
 export type HostKernel = (engine: Engine, desc: number) => void;
@@ -193,10 +194,7 @@ export class Builder {
 
   /** A step in JavaScript: `compute` is given a view of the elements at every address. */
   hostStep(operands: readonly Operand[], compute: (views: readonly TensorData[]) => void): void {
-    const layout: DescLayout = {
-      bytes: 4 * operands.length,
-      fields: Object.fromEntries(operands.map((_, i) => [i, [4 * i, "ptr"]])),
-    };
+    const layout: DescLayout = Object.fromEntries(operands.map((_, i) => [i, "ptr"]));
     const values = Object.fromEntries(operands.map(({ ref }, i) => [i, ref]));
     const sizes = operands.map(({ spec }) => bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT);
     const kernel: HostKernel = ({ heap }, desc) => {
@@ -218,7 +216,7 @@ export class Builder {
   }
 
   get descBytes(): number {
-    return this.steps.reduce((sum, step) => sum + alignUp(step.layout.bytes, 16), 0);
+    return this.steps.reduce((sum, step) => sum + alignUp(descBytes(step.layout), 16), 0);
   }
 
   /** True when a run reads parameter `index` itself, not a packed copy of it. */
@@ -292,9 +290,9 @@ export class Program {
       };
       const write = (call: Call, desc: number): void => {
         const { i32, f32 } = engine.heap;
-        for (const [field, [offset, type]] of Object.entries(call.layout.fields)) {
+        for (const [i, [field, type]] of Object.entries(call.layout).entries()) {
           const value = call.values[field];
-          const at = (desc + offset) >>> 2;
+          const at = (desc >>> 2) + i;
           if (typeof value === "number") (type === "f32" ? f32 : i32)[at] = value;
           else if (value === undefined) throw new Error(`internal: ${String(call.kernel)}: ${field} is missing`);
           else if (value.area === "input" || value.area === "output") {
@@ -312,7 +310,7 @@ export class Program {
         engine.heap.u8.copyWithin(resolve(to), source, source + bytes);
       }
       if (builder.prepares.length > 0) {
-        const temporary = take(Math.max(...builder.prepares.map((call) => call.layout.bytes)));
+        const temporary = take(Math.max(...builder.prepares.map((call) => descBytes(call.layout))));
         for (const call of builder.prepares) {
           write(call, temporary);
           engine.kernels[call.kernel as KernelName](temporary, 0, call.items, this.#scratch);
@@ -327,7 +325,7 @@ export class Program {
         this.#kernels.push(typeof kernel === "string" ? engine.kernels[kernel] : (desc) => kernel(engine, desc));
         this.#descs.push(desc);
         this.#items.push(step.items);
-        desc += alignUp(step.layout.bytes, 16);
+        desc += alignUp(descBytes(step.layout), 16);
       }
     } catch (error) {
       for (const ptr of taken) allocator.free(ptr);

@@ -10,7 +10,7 @@ import { RELAXED_OPCODES } from "../src/runtime/features.js";
 const read = (name: string) => readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));
 /** Names of the relaxed instructions by opcode, as far as we use any. */
 const RELAXED_NAMES: Readonly<Record<number, string>> = { 261: "f32x4.relaxed_madd", 262: "f32x4.relaxed_nmadd" };
-const names = KERNELS.map((row) => row.name as string).sort();
+const names = [...KERNELS].sort();
 
 describe.each(["debug", "simd", "relaxed"])("the %s binary", (name) => {
   const bytes = read(name);
@@ -58,9 +58,8 @@ describe.each(["debug", "simd", "relaxed"])("the %s binary", (name) => {
 });
 
 describe("the table", () => {
-  it("names every kernel once, with what it is for", () => {
+  it("names every kernel once", () => {
     expect(new Set(names).size).toBe(names.length);
-    for (const row of KERNELS) expect(row.summary.length).toBeGreaterThan(10);
   });
 
   it("has a lowering for every algorithm", () => {

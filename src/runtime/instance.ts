@@ -51,7 +51,7 @@ export class Engine {
         `"wasm" expected the kernel binary of this version (ABI ${ABI}), got ABI ${show(constant("ABI"))}`,
       );
     }
-    for (const { name } of KERNELS) {
+    for (const name of KERNELS) {
       if (typeof exports[name] !== "function") {
         throw new UnsupportedError(`"wasm" expected an export ${name}, got ${show(exports[name])}`);
       }
