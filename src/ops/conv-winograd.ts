@@ -8,7 +8,7 @@ import { type Conv, channelsLastImage, convValues, packBias, reductionBlocks, ro
 /** Cache that a block of tiles may fill: an L2 of 1 MB with room for what streams through it. */
 const CACHE_BYTES = 896 * 1024;
 /** Weights that no cache of a core's share holds: they come from memory for every block of tiles. */
-const MEMORY_BYTES = 16 * 1024 * 1024;
+const MEMORY_BYTES = 12 * 1024 * 1024;
 
 interface Tiling {
   readonly tileH: number;
