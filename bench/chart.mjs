@@ -1,7 +1,8 @@
 // A bar chart as SVG: groups of bars with a label each, and a line at 1.
 
-const COLORS = ["#9db8d9", "#2b5d9b", "#c9c3b8"];
+const COLORS = ["#9db8d9", "#2b5d9b", "#c9c3b8", "#d9a441"];
 const [BAR, GAP, LEFT, WIDTH, TOP] = [7, 8, 150, 760, 56];
+const LEGEND = 155;
 
 const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
 
@@ -20,8 +21,8 @@ export function barChart({ title, note, series, rows }) {
 
   text(10, 18, title, { size: 14, weight: "bold" });
   series.forEach((name, i) => {
-    rect(LEFT + i * 200, 30, 10, 10, COLORS[i]);
-    text(LEFT + i * 200 + 15, 39, name);
+    rect(LEFT + i * LEGEND, 30, 10, 10, COLORS[i]);
+    text(LEFT + i * LEGEND + 15, 39, name);
   });
   for (let tick = 0; tick <= most; tick++) {
     const x = LEFT + tick * scale;

@@ -4,8 +4,12 @@ import { Bench } from "tinybench";
 /**
  * Times candidates { name, run, isAsync?, warmupMs? }. Answers name -> { min, median, runs } in milliseconds. Each is
  * warmed up, then gets up to `rounds` turns of about `turnMs`, fewer (at least 3) where that would take over `budgetMs`.
+ * Where the clock is coarse, a sample is as many calls as take `sampleMs`.
  */
-export async function timeInTurns(candidates, { rounds = 20, turnMs = 3, budgetMs = 800, warmupMs = 40 } = {}) {
+export async function timeInTurns(
+  candidates,
+  { rounds = 20, turnMs = 3, budgetMs = 800, warmupMs = 40, sampleMs = 0 } = {},
+) {
   const entries = [];
   for (const { name, run, isAsync = false, warmupMs: ownWarmupMs = warmupMs } of candidates) {
     const start = performance.now();
@@ -16,21 +20,35 @@ export async function timeInTurns(candidates, { rounds = 20, turnMs = 3, budgetM
       else run();
       once = Math.min(once, performance.now() - from);
     }
-    const perTurn = Math.max(1, Math.round(turnMs / once));
-    const turns = Math.max(3, Math.min(rounds, Math.floor(budgetMs / (once * perTurn))));
+    once = Math.max(once, sampleMs / 1000); // a coarse clock says 0
+    const calls = Math.max(1, Math.ceil(sampleMs / once));
+    const perTurn = Math.max(1, Math.round(turnMs / (once * calls)));
+    const turns = Math.max(3, Math.min(rounds, Math.floor(budgetMs / (once * calls * perTurn))));
     const bench = new Bench({ iterations: perTurn, time: 0, warmup: false, retainSamples: true, throws: true });
-    bench.add(name, run, { async: isAsync });
-    entries.push({ name, bench, turns, samples: [], isAsync });
+    bench.add(name, repeated(run, calls, isAsync), { async: isAsync });
+    entries.push({ name, bench, calls, turns, samples: [], isAsync });
   }
   for (let round = 0; round < rounds; round++) {
-    for (const { bench, turns, samples, isAsync } of entries) {
+    for (const { bench, calls, turns, samples, isAsync } of entries) {
       if (round >= turns) continue;
       bench.reset(); // else a bench that has run answers its old samples
       const [task] = isAsync ? await bench.run() : bench.runSync();
-      samples.push(...task.result.latency.samples);
+      samples.push(...task.result.latency.samples.map((sample) => sample / calls));
     }
   }
   return new Map(entries.map(({ name, samples }) => [name, summary(samples)]));
+}
+
+function repeated(run, calls, isAsync) {
+  if (calls === 1) return run;
+  if (isAsync) {
+    return async () => {
+      for (let i = 0; i < calls; i++) await run();
+    };
+  }
+  return () => {
+    for (let i = 0; i < calls; i++) run();
+  };
 }
 
 function summary(samples) {

@@ -1,10 +1,6 @@
-// The machine's limit, measured in the same process as the kernels: see limit.ts.
+// Builds limit.ts, and opens it under Node; limit-meter.mjs measures.
 import { mkdirSync, readFileSync } from "node:fs";
-
-const TURNS = 20_000;
-const MEMORY_BYTES = 64 * 2 ** 20;
-const L2_BYTES = 384 * 2 ** 10;
-const BASE = 65536;
+import { limitMeter } from "./limit-meter.mjs";
 
 const binary = (variant) => new URL(`../build/bench/limit-${variant}.wasm`, import.meta.url);
 
@@ -36,30 +32,5 @@ export async function buildLimit() {
 
 /** Answers a function that measures { gflops, readGBs, l2GBs } anew. */
 export function makeLimit(variant) {
-  const memory = new WebAssembly.Memory({ initial: (MEMORY_BYTES + 2 * BASE) / 65536 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(binary(variant))), {
-    env: { memory },
-  });
-  exports.touch(BASE, MEMORY_BYTES);
-  const least = (times, call) => {
-    let best = Infinity;
-    for (let i = 0; i < times; i++) {
-      const start = performance.now();
-      call();
-      best = Math.min(best, performance.now() - start);
-    }
-    return best;
-  };
-  return () => {
-    // Many calls: V8 replaces its first code after some.
-    const rate = (chains) =>
-      (TURNS * chains * 8) / least(200, () => exports[`multiply_add_${chains}`](TURNS, 0.7)) / 1e6;
-    const l2 = least(300, () => exports.read_sum(BASE, L2_BYTES));
-    const read = least(12, () => exports.read_sum(BASE, MEMORY_BYTES));
-    return {
-      gflops: Math.max(rate(12), rate(13)),
-      l2GBs: L2_BYTES / l2 / 1e6,
-      readGBs: MEMORY_BYTES / read / 1e6,
-    };
-  };
+  return limitMeter(new WebAssembly.Module(readFileSync(binary(variant))));
 }

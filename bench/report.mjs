@@ -1,9 +1,10 @@
-// npm run bench:report: README's table and chart, from the newest results of bench:peers and bench. --check fails on drift.
+// npm run bench:report: README's tables and chart, from the newest results of bench:peers, bench and bench --set crossover.
+// --check fails on drift.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { barChart } from "./chart.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
-import { markdown, percent } from "./table.mjs";
+import { markdown, ms, percent } from "./table.mjs";
 
 const README = new URL("../README.md", import.meta.url);
 const RESULTS = new URL("results/", import.meta.url);
@@ -16,27 +17,63 @@ const { values: flags } = parseArgs({ options: { check: { type: "boolean", defau
 function newest(what) {
   const files = readdirSync(RESULTS).filter((file) => file.endsWith(`-${what}.json`));
   const results = files.map((file) => ({ file, ...JSON.parse(readFileSync(new URL(file, RESULTS), "utf8")) }));
-  const found = results.sort((a, b) => (a.date < b.date ? 1 : -1))[0];
+  return results.sort((a, b) => (a.date < b.date ? 1 : -1))[0];
+}
+
+function needed(what) {
+  const found = newest(what);
   if (found === undefined)
     throw new Error(`bench/results expected a file ending in -${what}.json: run the bench first`);
   return found;
 }
 
-function section(peers, bench) {
+/** The depthwise kernel beside FFT by kernel size: simd under Node 20, relaxed under Node 24. */
+function crossover({ runs }) {
+  const shown = [runs.find(({ variant }) => variant === "simd"), runs.find(({ variant }) => variant === "relaxed")];
+  const columns = shown.filter(Boolean).flatMap(({ variant, rows }) => {
+    const widths = [...new Set(rows.map(({ layer }) => layer.W))];
+    return widths.map((W) => ({ name: `${variant} @${W}`, rows: rows.filter(({ layer }) => layer.W === W) }));
+  });
+  const kernels = [...new Set(columns.flatMap(({ rows }) => rows.map(({ layer }) => layer.R)))];
+  const cells = (R, { rows }) => {
+    const { algorithms, pick } = rows.find(({ layer }) => layer.R === R);
+    return ["depthwise", "fft"].map((name) => {
+      const time = ms(algorithms[name].min);
+      return name === pick ? `**${time}**` : time;
+    });
+  };
+  const noisy = shown.flatMap((run) => (run?.noise ? [`\`${run.variant}\`: ${run.noise}`] : []));
+  return [
+    markdown(
+      ["kernel", ...columns.flatMap(({ name }) => [`${name}: depthwise`, "FFT"])],
+      kernels.map((R) => [`${R}x${R}`, ...columns.flatMap((column) => cells(R, column))]),
+    ),
+    ...(noisy.length > 0 ? ["", `Noisy: ${noisy.join("; ")}.`] : []),
+    "",
+  ];
+}
+
+function section(peers, bench, sizes) {
   const { cpu, cores } = peers.machine;
+  const { chromium } = peers.engines;
   const versions = Object.entries(peers.versions)
     .map(([name, version]) => `${name} ${version}`)
     .join(", ");
-  const limits = bench.runs.map(({ variant, node, limit, rows }) => {
+  const limits = bench.runs.map(({ variant, node, limit, noise, rows }) => {
     const gemm = rows
       .map(({ layer, algorithms }) => `${layer.name} ${percent(algorithms["implicit-gemm"].gflops / limit.gflops)}`)
       .join(", ");
-    return `- \`${variant}\`, Node ${node.split(".")[0]}, ${limit.gflops.toFixed(1)} GFLOP/s: ${gemm}`;
+    return `- \`${variant}\`, Node ${node.split(".")[0]}, ${limit.gflops.toFixed(1)} GFLOP/s: ${gemm}${noise ? ` (noisy: ${noise})` : ""}`;
   });
   return [
     `${cpu}, ${cores} virtual cores, one thread, ${peers.date.slice(0, 10)}; ${versions}. Minimum of alternating runs, weights prepared,`,
     `channels-last for us and TensorFlow.js, NCHW for onnxruntime; \`simd\` under Node 20, \`relaxed\` under Node 24, each against the best of`,
-    `onnxruntime-web and tfjs-backend-wasm under either Node. Native is onnxruntime-node (AVX-512 where the machine has it).`,
+    "onnxruntime-web and tfjs-backend-wasm under either Node. Native is onnxruntime-node (AVX-512 where the machine has it).",
+    ...(chromium
+      ? [
+          `LiteRT.js (CPU accelerator, XNNPACK) and \`relaxed\` beside it ran in one page of headless Chromium ${chromium}.`,
+        ]
+      : []),
     "",
     "![speed against the best web peer, by layer](bench/results/peers.svg)",
     "",
@@ -46,7 +83,10 @@ function section(peers, bench) {
     "",
     "<details><summary>Every layer</summary>",
     "",
-    markdown(LAYER_HEAD, peers.rows.map(layerCells)),
+    markdown(
+      LAYER_HEAD,
+      peers.rows.map((row) => layerCells(row, peers.limits)),
+    ),
     "",
     "</details>",
     "",
@@ -55,28 +95,42 @@ function section(peers, bench) {
     ...limits,
     "",
     `Sizes: simd.wasm ${bench.sizes.simdWasm} B, relaxed.wasm ${bench.sizes.relaxedWasm} B, default entry with one binary ${bench.sizes.entryGzip} B gzip.`,
-    ...(peers.noise ? ["", `That run was noisy: ${peers.noise}.`] : []),
+    ...(peers.noise ? ["", `The run beside peers was noisy: ${peers.noise}.`] : []),
     "",
-    `Source: [${peers.file}](bench/results/${peers.file}), [${bench.file}](bench/results/${bench.file}).`,
+    ...(sizes
+      ? [
+          "<details><summary>Depthwise kernel or FFT by kernel size, 64 channels, milliseconds; bold is what auto picks</summary>",
+          "",
+          ...crossover(sizes),
+          "</details>",
+          "",
+        ]
+      : []),
+    `Source: ${[peers, bench, sizes]
+      .filter(Boolean)
+      .map(({ file }) => `[${file}](bench/results/${file})`)
+      .join(", ")}.`,
   ].join("\n");
 }
 
-const peers = newest("peers");
-const bench = newest("bench-foundation");
+const peers = needed("peers");
+const bench = needed("bench-foundation");
+const sizes = newest("bench-crossover");
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
   note: `${peers.machine.cpu}, 1 thread, ${peers.date.slice(0, 10)}`,
-  series: ["lanewise simd, Node 20", "lanewise relaxed, Node 24", "native onnxruntime"],
+  series: ["lanewise simd, Node 20", "lanewise relaxed, Node 24", "native onnxruntime", "LiteRT.js, Chromium"],
   rows: peers.rows.map((row) => {
-    const { web, native, simd, relaxed } = figures(row);
-    return { label: row.layer.name, values: [simd?.overWeb, relaxed?.overWeb, native && web.min / native.min] };
+    const { web, native, litert, simd, relaxed } = figures(row, peers.limits);
+    const others = [native, litert].map((side) => side && web.min / side.min);
+    return { label: row.layer.name, values: [simd?.overPeer, relaxed?.overPeer, ...others] };
   }),
 });
 
 const readme = readFileSync(README, "utf8");
 const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
 if (begin < 0 || end < begin) throw new Error(`README.md expected the lines "${BEGIN}" and "${END}"`);
-const written = `${readme.slice(0, begin)}${BEGIN}\n${section(peers, bench)}\n${readme.slice(end)}`;
+const written = `${readme.slice(0, begin)}${BEGIN}\n${section(peers, bench, sizes)}\n${readme.slice(end)}`;
 if (flags.check) {
   const isSame = written === readme && readFileSync(CHART, "utf8") === chart;
   console.log(

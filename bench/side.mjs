@@ -1,10 +1,10 @@
 // Our side of the comparison with peers; here, because bench/peers is a package of its own and knows no "lanewise".
 import { createRuntime } from "lanewise";
 
-/** Opens a layer on one binary: see peers/sides.mjs. */
-export function lanewise(variant) {
+/** Opens a layer on one binary: see peers/sides.mjs. One module for all layers, because optimised code stays with it. */
+export function lanewise(variant, wasm) {
   return async (layer, data) => {
-    const rt = await createRuntime({ variant });
+    const rt = await createRuntime({ variant, wasm });
     const { operator, N, C, H, W, M, R, S, groups, stride, dilation, padding, kernel } = layer;
     const image = operator !== "linear";
     const shape = image ? [N, C, H, W] : [N, C];

@@ -1,11 +1,12 @@
 // The peers, installed into this folder on first use: 500 MB.
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 export const PEERS_FOLDER = new URL("./", import.meta.url).pathname;
 
 export function installPeers() {
-  if (existsSync(`${PEERS_FOLDER}node_modules`)) return;
+  const { dependencies } = JSON.parse(readFileSync(`${PEERS_FOLDER}package.json`, "utf8"));
+  if (Object.keys(dependencies).every((name) => existsSync(`${PEERS_FOLDER}node_modules/${name}`))) return;
   console.error("installing the peers into bench/peers (500 MB) ...");
   execFileSync("npm", ["i", "--ignore-scripts", "--no-audit", "--no-fund"], {
     cwd: PEERS_FOLDER,

@@ -1,11 +1,11 @@
-// A layer as every side needs it: shapes, seeded data in both orders, and the operations it counts.
+// Layers of the comparison: shapes, and the operations they count.
 import { readFileSync } from "node:fs";
-import { normals } from "../data.mjs";
-import { readSet } from "../layers.mjs";
+import { readSets } from "../layers.mjs";
 
-/** The convolutions of bench/shapes/peers.txt, then the other operators of others.txt. */
-export function readLayers() {
-  const convolutions = readSet("peers").map((layer) => ({ ...layer, operator: "conv" }));
+/** Convolutions of the sets of bench/shapes, each shape once, then, beside the set "peers", others.txt's operators. */
+export function readLayers(sets) {
+  const convolutions = readSets(sets).map((layer) => ({ ...layer, operator: "conv" }));
+  if (!sets.includes("peers")) return convolutions;
   const lines = readFileSync(new URL("others.txt", import.meta.url), "utf8")
     .split("\n")
     .filter((line) => line && !line.startsWith("#"));
@@ -35,23 +35,4 @@ function parse(line) {
     padding: [pad, pad],
     macs: (N * C * P * Q * kernel * kernel) / 2,
   };
-}
-
-/** x channels-last; weights [M, C/groups, R, S] or [M, C]; bias [M]. */
-export function makeData({ name, operator, N, C, H, W, M, R, S, groups }) {
-  const x = normals(N * C * H * W, `${name} x`);
-  if (operator === "conv")
-    return { x, w: normals(M * (C / groups) * R * S, `${name} w`), bias: normals(M, `${name} bias`) };
-  if (operator === "linear") return { x, w: normals(M * C, `${name} w`), bias: normals(M, `${name} bias`) };
-  return { x };
-}
-
-/** [N, C, pixels] from [N, pixels, C] with (N, pixels, C), and back with (N, C, pixels). */
-export function swapped(data, N, rows, columns) {
-  const out = new Float32Array(data.length);
-  for (let n = 0; n < N; n++) {
-    for (let i = 0; i < rows; i++)
-      for (let j = 0; j < columns; j++) out[(n * columns + j) * rows + i] = data[(n * rows + i) * columns + j];
-  }
-  return out;
 }

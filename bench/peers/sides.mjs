@@ -1,15 +1,17 @@
 // Who is compared. A side opens a layer on given data and answers { run, isAsync, output, dispose }: output() is the
 // result in channels-last order.
+import { readFileSync } from "node:fs";
 import { lanewise } from "../side.mjs";
 import { onnxModel } from "./onnx.mjs";
-import { swapped } from "./operators.mjs";
+import { swapped } from "./operands.mjs";
 
 /** The sides of this process, by name. An engine without relaxed SIMD has no lanewise relaxed. */
 export async function openSides() {
   const sides = { "ort-web": await ortWeb(), "tfjs-wasm": await tfjs(), "ort-native": await ortNative() };
   for (const variant of ["simd", "relaxed"]) {
     if (variant === "relaxed" && Number(process.versions.node.split(".")[0]) < 22) continue;
-    sides[`lanewise-${variant}`] = lanewise(variant);
+    const bytes = readFileSync(new URL(`../../dist/wasm/${variant}.wasm`, import.meta.url));
+    sides[`lanewise-${variant}`] = lanewise(variant, new WebAssembly.Module(bytes));
   }
   return sides;
 }

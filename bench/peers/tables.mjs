@@ -1,7 +1,11 @@
 // What a comparison with peers says: per layer and per group, from the rows of a results file.
-import { ms, table } from "../table.mjs";
+import { ms, percent, table } from "../table.mjs";
 
-const ours = { simd: "lanewise-simd n20", relaxed: "lanewise-relaxed n24" };
+const ours = {
+  simd: "lanewise-simd n20",
+  relaxed: "lanewise-relaxed n24",
+  chromium: "lanewise-relaxed chromium",
+};
 const isConv =
   (test) =>
   ({ layer }) =>
@@ -37,48 +41,71 @@ const GROUPS = [
   { name: "fully connected", has: ({ layer }) => layer.operator === "linear" },
 ];
 
+/** Times of a side, or of all sides whose names start so, in the engine where it is fastest. */
 function least(times, side) {
   const found = Object.entries(times)
     .filter(([key]) => key.startsWith(side))
     .sort(([, a], [, b]) => a.min - b.min)[0];
-  return found && { min: found[1].min, key: found[0] };
+  return found && { ...found[1], key: found[0] };
 }
 
+/** Compared under any Node, so that a web peer's best counts: the hardest reading. */
+const WEB_PEERS = ["ort-web", "tfjs-wasm"];
+
 /**
- * A row's figures: our times, the best of the web peers under any Node (the hardest reading), native onnxruntime's best
- * under any Node, and how many times faster we are. variant: simd under Node 20, relaxed under Node 24.
+ * A row's figures: the best of the web peers under any Node, native onnxruntime, LiteRT.js, and ours: simd under Node 20,
+ * relaxed under Node 24, chromium (relaxed in LiteRT.js's page). Each of ours says how many times faster it is.
  */
-export function figures({ layer, times }) {
-  const web = [least(times, "ort-web"), least(times, "tfjs-wasm")].filter(Boolean).sort((a, b) => a.min - b.min)[0];
+export function figures({ layer, times }, limits) {
+  const web = WEB_PEERS.map((side) => least(times, side))
+    .filter(Boolean)
+    .sort((a, b) => a.min - b.min)[0];
   const native = least(times, "ort-native");
-  const of = (variant) => {
-    const time = times[ours[variant]];
-    return (
-      time && {
-        ...time,
-        gflops: (2 * layer.macs) / time.min / 1e6,
-        overWeb: web.min / time.min,
-        overNative: native && native.min / time.min,
-      }
-    );
+  const litert = least(times, "litert");
+  const of = (key, peer) => {
+    const time = times[key];
+    if (time === undefined) return undefined;
+    const gflops = (2 * layer.macs) / time.min / 1e6;
+    return {
+      ...time,
+      gflops,
+      share: gflops / limitOf(limits, key),
+      overPeer: peer && peer.min / time.min,
+      overNative: native && native.min / time.min,
+    };
   };
-  return { web, native, simd: of("simd"), relaxed: of("relaxed") };
+  return {
+    web,
+    native,
+    litert,
+    simd: of(ours.simd, web),
+    relaxed: of(ours.relaxed, web),
+    chromium: of(ours.chromium, litert),
+  };
+}
+
+/** GFLOP/s that the engine of a key reached when nothing waits. */
+function limitOf(limits, key) {
+  return limits.find(({ engine }) => key.endsWith(` ${engine}`))?.gflops;
 }
 
 function geometricMean(values) {
   return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 }
 
-/** { name, variant, mean, least, target, atLimit?, native? } of every group that has rows. */
+/** { name, variant, mean, least, target, atLimit?, native?, litert? } of every group that has rows. */
 export function groups(rows, limits) {
+  const meanOf = (values) => {
+    const known = values.filter((value) => value !== undefined);
+    return known.length > 0 ? geometricMean(known) : undefined;
+  };
   return GROUPS.flatMap((group) => {
-    const members = rows.filter(group.has).map((row) => ({ macs: row.layer.macs, ...figures(row) }));
+    const members = rows.filter(group.has).map((row) => ({ macs: row.layer.macs, ...figures(row, limits) }));
     return ["simd", "relaxed"].flatMap((variant) => {
-      const found = members.map((member) => member[variant]).filter(Boolean);
+      const found = members.filter((member) => member[variant]?.overPeer !== undefined);
       if (found.length === 0) return [];
-      const over = found.map(({ overWeb }) => overWeb);
-      const native = found.map(({ overNative }) => overNative).filter(Boolean);
-      const limit = limits.find(({ node }) => ours[variant].endsWith(`n${node}`))?.gflops;
+      const over = found.map((member) => member[variant].overPeer);
+      const limit = limitOf(limits, ours[variant]);
       return [
         {
           name: group.name,
@@ -86,11 +113,9 @@ export function groups(rows, limits) {
           mean: geometricMean(over),
           least: Math.min(...over),
           target: group[variant],
-          atLimit:
-            group.isPlain &&
-            limit &&
-            geometricMean(members.map(({ macs, web }) => (web.min * limit * 1e6) / (2 * macs))),
-          native: native.length > 0 ? geometricMean(native) : undefined,
+          atLimit: group.isPlain && meanOf(found.map(({ macs, web }) => (web.min * limit * 1e6) / (2 * macs))),
+          native: meanOf(found.map((member) => member[variant].overNative)),
+          litert: variant === "relaxed" ? meanOf(members.map(({ chromium }) => chromium?.overPeer)) : undefined,
         },
       ];
     });
@@ -99,34 +124,42 @@ export function groups(rows, limits) {
 
 export const LAYER_HEAD = [
   "layer",
-  "simd, ms",
-  "GFLOP/s",
-  "relaxed, ms",
-  "GFLOP/s",
+  "simd, ms (median)",
+  "GFLOP/s (of limit)",
+  "relaxed, ms (median)",
+  "GFLOP/s (of limit)",
   "ort-web, ms",
   "tfjs-wasm, ms",
   "native, ms",
   "simd / web",
   "relaxed / web",
   "relaxed / native",
+  "LiteRT.js, ms",
+  "relaxed there, ms",
+  "relaxed / LiteRT.js",
 ];
 
-export function layerCells(row) {
-  const { simd, relaxed, native } = figures(row);
-  const times = (value) => value?.toFixed(2);
-  const rate = (side) => (row.layer.operator === "conv" ? side?.gflops.toFixed(1) : "");
+const factor = (value) => value?.toFixed(2);
+
+export function layerCells(row, limits) {
+  const { simd, relaxed, native, litert, chromium } = figures(row, limits);
+  const time = (side) => side && `${ms(side.min)} (${ms(side.median)})`;
+  const rate = (side) =>
+    side && row.layer.operator === "conv" ? `${side.gflops.toFixed(1)} (${percent(side.share)})` : undefined;
   return [
     row.layer.name,
-    ms(simd?.min),
+    time(simd),
     rate(simd),
-    ms(relaxed?.min),
+    time(relaxed),
     rate(relaxed),
-    ms(least(row.times, "ort-web")?.min),
-    ms(least(row.times, "tfjs-wasm")?.min),
+    ...WEB_PEERS.map((side) => ms(least(row.times, side)?.min)),
     ms(native?.min),
-    times(simd?.overWeb),
-    times(relaxed?.overWeb),
-    times(relaxed?.overNative),
+    factor(simd?.overPeer),
+    factor(relaxed?.overPeer),
+    factor(relaxed?.overNative),
+    ms(litert?.min),
+    ms(chromium?.min),
+    factor(chromium?.overPeer),
   ];
 }
 
@@ -138,24 +171,41 @@ export const GROUP_HEAD = [
   "target",
   "at the machine's limit",
   "against native",
+  "against LiteRT.js",
 ];
 
-export function groupCells({ name, variant, mean, least: worst, target, atLimit, native }) {
-  return [name, variant, mean.toFixed(2), worst.toFixed(2), target, atLimit?.toFixed(2), native?.toFixed(2)];
+export function groupCells({ name, variant, mean, least: worst, target, atLimit, native, litert }) {
+  return [name, variant, ...[mean, worst].map(factor), target, ...[atLimit, native, litert].map(factor)];
 }
 
 export function peersTables({ rows, limits }) {
-  const detail = rows.flatMap(({ layer, times }) =>
-    Object.entries(times)
+  const detail = rows.flatMap(({ layer, times }) => {
+    const peer = Object.entries(times)
+      .filter(([side]) => [...WEB_PEERS, "litert"].some((name) => side.startsWith(name)))
+      .sort(([, a], [, b]) => a.min - b.min)[0];
+    return Object.entries(times)
       .sort(([, a], [, b]) => a.min - b.min)
-      .map(([side, time], i) => [i === 0 ? layer.name : "", side, ms(time.min), ms(time.median), time.note ?? ""]),
-  );
+      .map(([side, time], i) => {
+        const gflops = (2 * layer.macs) / time.min / 1e6;
+        const isConv = layer.operator === "conv";
+        return [
+          i === 0 ? layer.name : "",
+          side,
+          ms(time.min),
+          ms(time.median),
+          isConv ? gflops.toFixed(1) : "",
+          isConv ? percent(gflops / limitOf(limits, side)) : "",
+          factor(peer && peer[1].min / time.min),
+          time.note ?? "",
+        ];
+      });
+  });
   const bandwidth = rows
     .filter(({ layer }) => layer.operator === "linear")
     .flatMap(({ layer, times }) =>
-      limits.flatMap(({ node, readGBs }) =>
+      limits.flatMap(({ engine, readGBs }) =>
         Object.entries(times)
-          .filter(([side]) => side.startsWith("lanewise") && side.endsWith(`n${node}`))
+          .filter(([side]) => side.startsWith("lanewise") && side.endsWith(` ${engine}`))
           .map(([side, { min }]) => {
             const rate = (layer.C * layer.M * 4) / min / 1e6;
             return `${layer.name}: ${side} reads its weights at ${rate.toFixed(1)} GB/s, ${((100 * rate) / readGBs).toFixed(0)} % of ${readGBs.toFixed(1)} GB/s`;
@@ -163,11 +213,14 @@ export function peersTables({ rows, limits }) {
       ),
     );
   return [
-    table(["layer", "side", "ms min", "median", "algorithm"], detail),
-    table(LAYER_HEAD, rows.map(layerCells)),
-    "Times faster than the best of onnxruntime-web and tfjs-wasm under either Node (the hardest reading), and than native onnxruntime.",
+    table(["layer", "side", "ms min", "median", "GFLOP/s", "of limit", "best peer / it", "algorithm"], detail),
+    table(
+      LAYER_HEAD,
+      rows.map((row) => layerCells(row, limits)),
+    ),
+    "Times faster than the best of onnxruntime-web and tfjs-wasm under either Node (the hardest reading), than native onnxruntime, and than LiteRT.js in the same page.",
     table(GROUP_HEAD, groups(rows, limits).map(groupCells)),
     ...bandwidth,
-    `machine's limit: ${limits.map(({ node, gflops }) => `${gflops.toFixed(1)} GFLOP/s under Node ${node}`).join(", ")}`,
+    `machine's limit: ${limits.map(({ engine, gflops }) => `${gflops.toFixed(1)} GFLOP/s (${engine})`).join(", ")}`,
   ].join("\n\n");
 }

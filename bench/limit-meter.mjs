@@ -1,0 +1,34 @@
+// The machine's limit, measured beside the kernels: see limit.ts. Runs in Node and in a page.
+
+const TURNS = 20_000; // 33 us at 60 GFLOP/s
+const MEMORY_BYTES = 64 * 2 ** 20;
+const L2_BYTES = 384 * 2 ** 10;
+const BASE = 65536;
+
+/** Answers a function that measures { gflops, readGBs, l2GBs } anew, in this process or page. module: limit.ts, compiled; more turns where the clock is coarse. */
+export function limitMeter(module, turns = TURNS) {
+  const memory = new WebAssembly.Memory({ initial: (MEMORY_BYTES + 2 * BASE) / 65536 });
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  exports.touch(BASE, MEMORY_BYTES);
+  const least = (times, call) => {
+    let best = Infinity;
+    for (let i = 0; i < times; i++) {
+      const start = performance.now();
+      call();
+      best = Math.min(best, performance.now() - start);
+    }
+    return best;
+  };
+  return () => {
+    // Many calls: V8 replaces its first code after some.
+    const rate = (chains) =>
+      (turns * chains * 8) / least(200, () => exports[`multiply_add_${chains}`](turns, 0.7)) / 1e6;
+    const l2 = least(300, () => exports.read_sum(BASE, L2_BYTES));
+    const read = least(12, () => exports.read_sum(BASE, MEMORY_BYTES));
+    return {
+      gflops: Math.max(rate(12), rate(13)),
+      l2GBs: L2_BYTES / l2 / 1e6,
+      readGBs: MEMORY_BYTES / read / 1e6,
+    };
+  };
+}
