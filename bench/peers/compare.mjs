@@ -14,6 +14,7 @@ export async function compareSides(sides, layer, timing) {
     let first;
     for (const [name, open] of Object.entries(sides)) {
       const side = await open(layer, data);
+      if (side === undefined) continue;
       opened.push({ name, ...side });
       await side.run();
       notes[name] = side.note;

@@ -1,5 +1,5 @@
 // Who is compared. A side opens a layer on given data and answers { run, isAsync, output, dispose }: output() is the
-// result in channels-last order.
+// result in channels-last order. undefined: it has no such layer.
 import { readFileSync } from "node:fs";
 import { lanewise } from "../side.mjs";
 import { onnxModel } from "./onnx.mjs";
@@ -97,6 +97,7 @@ async function tfjs() {
   if (!(await tf.env().getAsync("WASM_HAS_SIMD_SUPPORT"))) throw new Error("tfjs-backend-wasm runs without SIMD");
   return async (layer, data) => {
     const { operator, N, C, H, W, M, R, S, groups, stride: strides, dilation: dilations, padding, kernel } = layer;
+    if (operator === "conv" && groups !== 1 && groups !== C) return undefined; // tfjs has no other groups
     const kept = [];
     const keep = (tensor) => {
       kept.push(tensor);
@@ -104,7 +105,8 @@ async function tfjs() {
     };
     const x = keep(tf.tensor(data.x, operator === "linear" ? [N, C] : [N, H, W, C]));
     const bias = data.bias && keep(tf.tensor(data.bias, [M]));
-    const pad = padding?.[0];
+    const around = (size) => [size, size];
+    const pad = padding && (padding[0] === padding[1] ? padding[0] : [[0, 0], ...padding.map(around), [0, 0]]);
     const common = {
       x,
       strides,
