@@ -5,7 +5,6 @@ import { openSides } from "./sides.mjs";
 
 const variant = Number(process.versions.node.split(".")[0]) < 22 ? "simd" : "relaxed";
 const measureLimit = makeLimit(variant);
-measureLimit(); // not counted: V8 may replace its first code only now
 const sides = await openSides();
 process.send({ ready: true, version: process.versions.node });
 process.on("message", async ({ layer, timing }) => {

@@ -30,7 +30,6 @@ async function litert(layer, data) {
 
 const compiled = (path) => WebAssembly.compileStreaming(fetch(path));
 const measureLimit = limitMeter(await compiled("/build/bench/limit-relaxed.wasm"), LIMIT_TURNS);
-measureLimit(); // not counted: V8 may replace its first code only now
 await loadLiteRt("/bench/peers/node_modules/@litertjs/core/wasm/", { threads: false });
 const sides = {
   "lanewise-relaxed": lanewise("relaxed", await compiled("/dist/wasm/relaxed.wasm")),
