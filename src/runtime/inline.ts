@@ -1,15 +1,41 @@
 // Kernel bytes inside JavaScript, as text that gzip shrinks like the bytes themselves: 20 KB where base64, which cuts the
 // repetitions of code apart, takes 27 KB. Byte 86 k + r is digit r, behind one escape where k > 0; wasm's common bytes are below 86.
 
-/** Digits "#" … "[" and "]" … "y" (no backslash, no quotes); "z" and "{" stand for k = 1 and k = 2. */
+/** Digits "#" … "x", no quotes among them; escapes "y" and "z" stand for k = 1 and k = 2. */
 const FIRST = 35;
-const BACKSLASH = 92;
 const DIGITS = 86;
+const PAGE_BYTES = 65536;
+
+/**
+ * The decoder is wasm too: 0.3 ms where a loop in cold JavaScript takes 5. It works in place, since the bytes are never ahead
+ * of the text.
+ *
+ *   (module (memory (export "m") 1) (func (export "d") (param $end i32) (result i32)
+ *     (local $from i32) (local $to i32) (local $base i32) (local $digit i32)
+ *     loop
+ *       (i32.store8 $to (i32.add (local.tee $digit (i32.sub (i32.load8_u $from) 35)) $base))
+ *       (local.set $base (select (i32.mul (i32.sub $digit 85) 86) 0 (i32.ge_u $digit 86)))
+ *       (local.set $to (i32.add $to (i32.lt_u $digit 86)))
+ *       (br_if 0 (i32.lt_u (local.tee $from (i32.add $from 1)) $end))
+ *     end
+ *     $to))
+ */
+const DECODER = [
+  ...[0, 97, 115, 109, 1, 0, 0, 0], // magic, version
+  ...[1, 6, 1, 0x60, 1, 0x7f, 1, 0x7f], // type: (i32) → i32
+  ...[3, 2, 1, 0], // one function
+  ...[5, 3, 1, 0, 1], // memory of 1 page
+  ...[7, 9, 2, 1, 109, 2, 0, 1, 100, 0, 0], // exports "m" and "d"
+  ...[10, 73, 1, 71, 1, 4, 0x7f, 3, 0x40], // code: 4 locals, loop
+  ...[0x20, 2, 0x20, 1, 0x2d, 0, 0, 0x41, FIRST, 0x6b, 0x22, 4, 0x20, 3, 0x6a, 0x3a, 0, 0],
+  ...[0x20, 4, 0x41, 0xd5, 0, 0x6b, 0x41, 0xd6, 0, 0x6c, 0x41, 0, 0x20, 4, 0x41, 0xd6, 0, 0x4f, 0x1b, 0x21, 3],
+  ...[0x20, 2, 0x20, 4, 0x41, 0xd6, 0, 0x49, 0x6a, 0x21, 2],
+  ...[0x20, 1, 0x41, 1, 0x6a, 0x22, 1, 0x20, 0, 0x49, 0x0d, 0, 0x0b, 0x20, 2, 0x0b],
+];
 
 /** The text of bytes: what the build writes into the entry. */
 export function inlineText(bytes: Uint8Array): string {
-  const symbol = (digit: number): string =>
-    String.fromCharCode(digit + FIRST < BACKSLASH ? digit + FIRST : digit + FIRST + 1);
+  const symbol = (digit: number): string => String.fromCharCode(digit + FIRST);
   let text = "";
   for (const byte of bytes) {
     const k = Math.floor(byte / DIGITS);
@@ -19,20 +45,13 @@ export function inlineText(bytes: Uint8Array): string {
   return text;
 }
 
-/** The bytes of a text that inlineText wrote. */
+/** The bytes of a text that inlineText wrote, as a view of a memory of their own. */
 export function inlinedBytes(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(text.length);
-  let length = 0;
-  let base = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    const digit = code < BACKSLASH ? code - FIRST : code - FIRST - 1;
-    if (digit >= DIGITS) {
-      base = (digit - DIGITS + 1) * DIGITS;
-    } else {
-      bytes[length++] = base + digit;
-      base = 0;
-    }
-  }
-  return bytes.slice(0, length);
+  const { m, d } = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(DECODER))).exports as {
+    m: WebAssembly.Memory;
+    d: (end: number) => number;
+  };
+  m.grow(Math.ceil(text.length / PAGE_BYTES));
+  new TextEncoder().encodeInto(text, new Uint8Array(m.buffer));
+  return new Uint8Array(m.buffer, 0, d(text.length));
 }
