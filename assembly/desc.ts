@@ -135,6 +135,24 @@
   beta: f32;
 }
 
+/** A separable block: a ConvDesc of its depthwise half, and the pointwise one. See conv-separable.ts. */
+@unmanaged export class SeparableDesc extends ConvDesc {
+  pointPtr: usize; // weights in panels
+  pointBiasPtr: usize; // filters rounded up to 8 floats
+  pointBlocksPtr: usize; // reduction blocks, see gemm.ts
+  pointBlockCount: i32;
+  pointFilters: i32; // M
+  pointLo: f32;
+  pointHi: f32;
+  pointActivation: i32;
+  pointAlpha: f32;
+  pointBeta: f32;
+  outPtr: usize; // where yPtr is not read
+  outResidualPtr: usize; // laid out as the output, or 0
+  blockRows: i32; // most output rows between the halves at a time
+  depthwiseScratchBytes: i32;
+}
+
 /** Weights [M, C/groups, R, S] to Winograd points: see conv-winograd.ts. One work item is one panel of 8 filters of a group. */
 @unmanaged export class WinogradWeightsDesc {
   srcPtr: usize;

@@ -10,6 +10,7 @@ export { im2col_f32 } from "./conv-im2col";
 export { conv2d_implicit_gemm_f32 } from "./conv-implicit-gemm";
 export { conv2d_winograd_f32, winograd_weights_f32 } from "./conv-winograd";
 export { conv2d_depthwise_f32, depthwise_weights_f32 } from "./conv-depthwise";
+export { separable_conv2d_f32 } from "./conv-separable";
 export { activation_f32 } from "./activation";
 export { binary_f32 } from "./elementwise";
 export { softmax_f32 } from "./softmax";

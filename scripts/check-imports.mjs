@@ -53,8 +53,11 @@ for (const file of sources) {
   }
 }
 
-/** What several kernels use: instructions, structs, functions of vectors, tiles. Everything else is a kernel of its own. */
-const HELPERS = /^(simd|desc|math|activation|pack|gemm|fft|winograd|gen\/\w+)$/;
+/**
+ * What several kernels use: instructions, structs, functions of vectors, tiles, the depthwise half of a separable block.
+ * Everything else is a kernel of its own.
+ */
+const HELPERS = /^(simd|desc|math|activation|pack|gemm|fft|winograd|conv-depthwise|gen\/\w+)$/;
 const kernels = readdirSync(join(root, "assembly"), { recursive: true }).filter((file) => file.endsWith(".ts"));
 for (const file of kernels.filter((name) => name !== "index.ts")) {
   const text = readFileSync(join(root, "assembly", file), "utf8");

@@ -15,6 +15,7 @@ export const KERNELS = [
   "conv2d_winograd_f32", // F(2,3), F(4,3) and F(6,3), transforms and GEMM fused by blocks of tiles
   "depthwise_weights_f32", // depthwise weights in blocks of 4 filters (plan time)
   "conv2d_depthwise_f32", // depthwise, lanes are channels, nothing copied
+  "separable_conv2d_f32", // depthwise and pointwise by rows, what lies between in cache
   "activation_f32", // an activation by element, in place where wanted
   "binary_f32", // add, sub, mul, div and prelu by element, broadcast
   "softmax_f32", // softmax or its logarithm, lanes along the axis or across it

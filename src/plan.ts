@@ -31,7 +31,7 @@ export type DescValues<D extends DescLayout> = {
   readonly [F in keyof D]: D[F] extends "ptr" ? Ref : number;
 };
 
-function descBytes(layout: DescLayout): number {
+export function descBytes(layout: DescLayout): number {
   return 4 * Object.keys(layout).length;
 }
 

@@ -1,6 +1,6 @@
 // Transposed, 1-D and separable convolution against the float64 reference, all binaries, both memory formats.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Runtime, ShapeError } from "../src/index.js";
+import { type MemoryFormat, type Runtime, type SeparableConv2dOptions, ShapeError } from "../src/index.js";
 import { BINARIES } from "./binaries.js";
 import { CONV_TRANSPOSE_CASES, convTransposeShapes, showCase } from "./cases.js";
 import { fill } from "./random.js";
@@ -141,6 +141,101 @@ describe.each(BINARIES)("other convolutions on the $name binary", ({ create }) =
       });
       expect(plan.describe()).toMatchObject({ macs: N * P * Q * (k * C * 9 + k * C * M) });
     }
+  });
+
+  it.each<
+    readonly [
+      string,
+      shape: readonly [number, number, number, number],
+      kernel: readonly [wide: number, R: number, S: number, M: number],
+      options: SeparableConv2dOptions & {
+        readonly stride?: number | readonly [number, number];
+        readonly dilation?: number;
+      },
+      padding: reference.Sides,
+    ]
+  >([
+    ["several blocks, the last one smaller", [1, 64, 23, 64], [64, 3, 3, 16], { padding: 1 }, [1, 1, 1, 1]],
+    ["blocks that hold rows of two images", [3, 40, 20, 67], [40, 3, 3, 9], { stride: 2, padding: 1 }, [1, 1, 1, 1]],
+    ["rows longer than a block of the matrix product", [1, 3, 9, 801], [3, 3, 3, 5], { stride: [1, 2] }, [0, 0, 0, 0]],
+    [
+      "dilation, four different sides",
+      [2, 17, 9, 8],
+      [17, 3, 3, 11],
+      { dilation: 2, padding: [2, 1, 3, 2] },
+      [2, 1, 3, 2],
+    ],
+    ["5x5, 1 channel to 3 to 8", [1, 1, 12, 11], [3, 5, 5, 8], { padding: 2 }, [2, 2, 2, 2]],
+    ["600 channels: two reduction blocks", [1, 600, 5, 6], [600, 3, 3, 10], { padding: "same" }, [1, 1, 1, 1]],
+    ["2 filters a channel", [1, 10, 7, 6], [20, 3, 3, 13], { padding: 1, stride: 2 }, [1, 1, 1, 1]],
+  ])("separable by rows: %s", (_, shape, [wide, R, S, M], options, padding) => {
+    const [, C] = shape;
+    const ends = { depthwiseActivation: "hardSwish", activation: "leakyRelu" } as const;
+    const d = refOf(fill([wide, 1, R, S], "d"), [wide, 1, R, S]);
+    const p = refOf(fill([M, wide, 1, 1], "p"), [M, wide, 1, 1]);
+    const [b, db] = [refOf(fill([M], "b"), [M]), refOf(fill([wide], "db"), [wide])];
+    const x = refOf(fill(shape, "x"), shape);
+    const both = (value: number | readonly number[] = 1) => [value, value].flat().slice(0, 2) as [number, number];
+    const windows = { stride: both(options.stride), dilation: both(options.dilation), padding, groups: C };
+    const middle = reference.hardSwish(reference.conv2d(x, d, db, windows));
+    const sum = reference.conv2d(middle, p, b);
+    const r = refOf(fill(sum.shape, "r"), sum.shape);
+    const expected = reference.leakyRelu(reference.add(sum, r));
+    const most = reference.conv2dMagnitude(x, d, db, windows); // hardSwish is at most 1.5 times as steep as x
+    const magnitude = reference.add(reference.conv2dMagnitude(most, p, b), reference.abs(r));
+    const tensor = (value: reference.Ref, format: MemoryFormat = "contiguous") =>
+      tensorOf(rt, Float32Array.from(value.data), value.shape, format);
+    for (const memoryFormat of FORMATS) {
+      using input = tensor(x, memoryFormat);
+      using residual = tensor(r, memoryFormat);
+      using depthwiseWeight = tensor(d);
+      using pointwiseWeight = tensor(p);
+      using bias = tensor(b);
+      using depthwiseBias = tensor(db);
+      const params = { depthwiseWeight, pointwiseWeight, bias, depthwiseBias };
+      const [rows, halves] = (["rows", "halves"] as const).map((algorithm) => {
+        using plan = rt.plan.separableConv2d({
+          input: shape,
+          residual: sum.shape,
+          memoryFormat,
+          ...params,
+          ...options,
+          ...ends,
+          algorithm,
+        });
+        expect(plan.describe().algorithm.startsWith("rows: ")).toBe(algorithm === "rows");
+        using y = rt.clone(residual);
+        plan.run(input, y, y); // in place
+        return y.toArray() as Float32Array;
+      });
+      expectClose(rows as Float32Array, expected, dotTolerance(wide + R * S, magnitude, 2), memoryFormat);
+      expect(rows).toEqual(halves);
+    }
+  });
+
+  it("separable goes by rows where that saves memory and no time", () => {
+    const describeOf = (C: number, size: number, M: number, options: SeparableConv2dOptions = {}) => {
+      using depthwiseWeight = rt.zeros([C, 1, 3, 3]);
+      using pointwiseWeight = rt.zeros([M, C, 1, 1]);
+      const input = [1, C, size, size];
+      using plan = rt.plan.separableConv2d({
+        input,
+        memoryFormat: "channelsLast",
+        depthwiseWeight,
+        pointwiseWeight,
+        padding: 1,
+        ...options,
+      });
+      return plan.describe();
+    };
+    expect(describeOf(32, 112, 64)).toMatchObject({ algorithm: "rows: depthwise + implicit-gemm" });
+    expect(describeOf(32, 112, 64).reason).toMatch(/^4 of 112 rows at a time; depthwise: .*; pointwise: /);
+    expect(describeOf(32, 112, 64).workspaceBytes).toBeLessThan(70_000);
+    expect(describeOf(32, 112, 64, { algorithm: "halves" }).workspaceBytes).toBeGreaterThan(4 * 32 * 112 * 112);
+    expect(describeOf(512, 14, 512).algorithm).toBe("depthwise + implicit-gemm");
+    expect(describeOf(512, 14, 512).reason).toMatch(/^by rows is no faster; /);
+    expect(describeOf(8, 14, 16).algorithm).toBe("depthwise + implicit-gemm");
+    expect(() => describeOf(8, 14, 16, { algorithm: "columns" as never })).toThrow(RangeError);
   });
 
   it("refuses what does not fit, with nothing changed", () => {

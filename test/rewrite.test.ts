@@ -12,7 +12,7 @@ import {
 } from "../src/index.js";
 import { planModel } from "../src/model/planner.js";
 import { type Rule, rewrite } from "../src/model/rewrite.js";
-import { foldNormalisation, fuseActivation, fuseResidual, RULES } from "../src/model/rules.js";
+import { foldNormalisation, fuseActivation, fuseResidual, joinSeparable, RULES } from "../src/model/rules.js";
 import { sourceOf } from "../src/model/weights.js";
 import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
@@ -137,6 +137,22 @@ describe("rewrites", () => {
     expect(text(apply(g, rule).graph as Graph)).toEqual(after);
   });
 
+  it("a depthwise and a pointwise convolution become one block", () => {
+    const make: Make = (g, x) => {
+      const deep = g.layer("dw").conv2d(x, "d", "b", { groups: 6, padding: 1, stride: 2, activation: "relu6" });
+      return g.layer("pw").conv2d(deep, "wide", null, { activation: "relu" });
+    };
+    const g = graphOf(make, [1, 6, 440, 440]);
+    expect(text(g)).toEqual([
+      'dw = dw: conv2d(x; d b) {"groups":6,"padding":1,"stride":2,"activation":"relu6"}',
+      'pw = pw: conv2d(dw; wide) {"activation":"relu"}',
+    ]);
+    expect(text(apply(g, joinSeparable).graph as Graph)).toEqual([
+      "pw = dw + pw: separableConv2d(x; d wide b) " +
+        '{"padding":1,"stride":2,"depthwiseActivation":"relu6","activation":"relu"}',
+    ]);
+  });
+
   it.each<readonly [string, Make]>([
     [
       "a value that is read twice",
@@ -158,6 +174,10 @@ describe("rewrites", () => {
     ["a second residual", (g, x) => g.add(g.conv2d(x, "wide", null, { residual: x }), "constant")],
     ["an addition that broadcasts", (g, x) => g.add(g.conv2d(x, "wide"), "scale")],
     ["an addition to a depthwise convolution", (g, x) => g.add(g.conv2d(x, "d", null, { groups: 6, padding: 1 }), x)],
+    [
+      "a depthwise and a pointwise convolution that the cache holds",
+      (g, x) => g.conv2d(g.conv2d(x, "d", null, { groups: 6, padding: 1 }), "wide"),
+    ],
     ["activations of inputs and views", (g, x) => g.relu(g.flatten(g.sigmoid(x)))],
   ])("leaves alone: %s", (_, make) => {
     const g = graphOf(make);
@@ -190,6 +210,15 @@ const NETWORKS: Readonly<Record<string, { make: Make; shape?: readonly number[];
     steps: 3,
     make: (g, x) => {
       const wide = g.relu6(g.batchNorm(g.conv2d(x, "wide"), "mean", "variance", null, null, { epsilon: 0.1 }));
+      const deep = g.relu6(g.batchNorm(g.conv2d(wide, "d", "b", { groups: 6, padding: 1 }), ...NORM));
+      return g.add(x, g.batchNorm(g.conv2d(deep, "wide"), ...NORM));
+    },
+  },
+  "an inverted residual, by rows": {
+    steps: 2,
+    shape: [1, 6, 209, 211],
+    make: (g, x) => {
+      const wide = g.relu6(g.batchNorm(g.conv2d(x, "wide"), ...NORM));
       const deep = g.relu6(g.batchNorm(g.conv2d(wide, "d", "b", { groups: 6, padding: 1 }), ...NORM));
       return g.add(x, g.batchNorm(g.conv2d(deep, "wide"), ...NORM));
     },

@@ -52,6 +52,14 @@ const CALLS: readonly (readonly [string, (rt: Runtime, x: Tensor) => Tensor | Re
     },
   ],
   [
+    "separableConv2d",
+    (rt, x) => {
+      using d = rt.tensor(fill([37, 1, 3, 3], "d"), [37, 1, 3, 3]);
+      using p = rt.tensor(fill([9, 37, 1, 1], "p"), [9, 37, 1, 1]);
+      return rt.separableConv2d(x, d, p, null, null, { padding: 1, algorithm: "rows", activation: "elu" });
+    },
+  ],
+  [
     "conv2d fft, depthwise",
     (rt, x) => {
       using w = rt.tensor(fill([37, 1, 5, 5], "w"), [37, 1, 5, 5]);

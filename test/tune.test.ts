@@ -173,7 +173,7 @@ describe("tune", () => {
     using pointwiseWeight = rt.zeros([64, 64, 1, 1]);
     forced.depthwise = 0.5;
     using two = rt.plan.separableConv2d({ input: INPUT, depthwiseWeight, pointwiseWeight });
-    expect(two.describe().reason).toMatch(/^depthwise: fastest measured: 0\.500 ms/);
+    expect(two.describe().reason).toMatch(/depthwise: fastest measured: 0\.500 ms/);
   });
 });
 

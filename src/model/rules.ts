@@ -4,8 +4,11 @@ import { sameShape } from "../check.js";
 import type { Activation } from "../ops/activation.js";
 import * as activations from "../ops/activations.js";
 import { type BatchNormOptions, type BatchNormParameters, foldBatchNorm } from "../ops/batch-norm.js";
+import type { Conv2dOptions } from "../ops/conv2d.js";
 import { OPERATORS } from "../ops/index.js";
 import type { Operator } from "../ops/operator.js";
+import { separableRows } from "../ops/separable-conv2d.js";
+import { type ConvShape, convShape } from "../shape.js";
 import type { GraphNode } from "./graph.js";
 import type { Rule, Scope } from "./rewrite.js";
 import type { HostTensor } from "./weights.js";
@@ -71,10 +74,42 @@ function takesResidual(node: GraphNode, scope: Scope): boolean {
   return isFree && !isDepthwise(node, scope);
 }
 
-function isDepthwise({ op, params, options }: GraphNode, scope: Scope): boolean {
-  const { groups = 1 } = options as { groups?: number };
-  return op === "conv2d" && groups > 1 && scope.specOf(params[0] as string).shape[1] === 1;
+function isDepthwise({ op, inputs, options }: GraphNode, scope: Scope): boolean {
+  const { groups = 1 } = options as Conv2dOptions;
+  return op === "conv2d" && groups > 1 && groups === scope.specOf(inputs[0] as string).shape[1];
 }
+
+/** depthwise ─▶ 1x1 conv   ==>   separableConv2d, where that runs by rows */
+export const joinSeparable: Rule = (node, scope) => {
+  if (node.op !== "conv2d") return undefined;
+  const [between, ...residual] = node.inputs as [string];
+  const absorbed = scope.soleProducer(between);
+  if (absorbed === undefined || absorbed.inputs.length > 1 || !isDepthwise(absorbed, scope)) return undefined;
+  const options = [absorbed.options, node.options] as readonly Conv2dOptions[];
+  if (options.some(({ algorithm, precision, tune }) => (algorithm ?? precision ?? tune) !== undefined))
+    return undefined;
+  const [wide, narrow] = [absorbed, node].map(({ inputs, params, options }) =>
+    convShape(scope.specOf(inputs[0] as string).shape, scope.specOf(params[0] as string).shape, options),
+  ) as [ConvShape, ConvShape];
+  const { R, S, P, Q, strideH, strideW, groups, M } = narrow;
+  const isPointwise = R * S * strideH * strideW * groups === 1 && P === wide.P && Q === wide.Q;
+  if (!isPointwise || separableRows(wide, M) === undefined) return undefined;
+  const [{ activation: depthwiseActivation, groups: _, ...windows }, { activation }] = options as [
+    Conv2dOptions,
+    Conv2dOptions,
+  ];
+  return {
+    absorbed,
+    node: {
+      name: `${absorbed.name} + ${node.name}`,
+      op: "separableConv2d",
+      inputs: [...absorbed.inputs, ...residual],
+      params: [absorbed.params[0], node.params[0], node.params[1], absorbed.params[1]].map((param) => param ?? null),
+      options: { ...windows, ...(depthwiseActivation && { depthwiseActivation }), ...(activation && { activation }) },
+      outputs: node.outputs,
+    },
+  };
+};
 
 /** Of operators whose outputs are sums of filters, which parameters are weights [M, ...] and bias [M]. */
 const FILTERS: Readonly<Record<string, readonly [weight: number, bias: number]>> = {
@@ -132,4 +167,4 @@ export const foldNormalisation: Rule = (node, scope) => {
 };
 
 /** All of them; the first one that fits is applied. */
-export const RULES: readonly Rule[] = [foldNormalisation, fuseResidual, fuseActivation];
+export const RULES: readonly Rule[] = [foldNormalisation, fuseResidual, fuseActivation, joinSeparable];

@@ -123,8 +123,8 @@ function depthwiseTiling(s: ConvShape) {
   return { tileW, tileBlock, scratchBytes: 16 * (tileW + 2) + copiedRows * s.W * L1.line };
 }
 
-/** The tensor itself, weights in blocks of 4 filters. */
-const depthwise: Lowering = (b, conv) => {
+/** The tensor itself, weights in blocks of 4 filters. Answers what the kernel takes. */
+export function depthwiseCall(b: Builder, conv: Conv) {
   const { shape: s } = conv;
   const image = channelsLastImage(b, conv.input, 1, [0, 0, 0, 0]);
   const weights = { ref: b.constant(s.R * s.S * roundUp(s.M, 4) * 4), groupBytes: 0 };
@@ -146,7 +146,12 @@ const depthwise: Lowering = (b, conv) => {
   );
   const { tileW, tileBlock, scratchBytes } = depthwiseTiling(s);
   const values = convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, 1), undefined);
-  b.step("conv2d_depthwise_f32", ConvDesc, { ...values, tileW, tileBlock }, s.N * s.P, scratchBytes);
+  return { values: { ...values, tileW, tileBlock }, items: s.N * s.P, scratchBytes };
+}
+
+const depthwise: Lowering = (b, conv) => {
+  const { values, items, scratchBytes } = depthwiseCall(b, conv);
+  b.step("conv2d_depthwise_f32", ConvDesc, values, items, scratchBytes);
 };
 
 export const LOWERINGS: Readonly<Record<ConvAlgorithm, Lowering>> = {

@@ -54,7 +54,7 @@ export const conv1d = defineOperator({
     requireRank("input", input.spec, 3, "[N, C, L]");
     requireRank("weight", weight.spec, 3, "[M, C/groups, K]");
     const { groups, activation, algorithm, precision, tune } = options;
-    const done = lowerConv(
+    lowerConv(
       b,
       { input: asImage(input), weight: asImage(weight), bias, residual: residual && asImage(residual) },
       {
@@ -69,9 +69,5 @@ export const conv1d = defineOperator({
       },
       ([N, M, , Q]) => asImage(b.output(outputSpec([N, M, Q], input.spec))),
     );
-    b.algorithm = done.algorithm;
-    b.reason = done.reason;
-    b.error = done.error;
-    b.macs = done.macs;
   },
 });

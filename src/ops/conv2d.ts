@@ -1,10 +1,11 @@
 // 2-D convolution (cross-correlation, as the field calls it): y[n,m,p,q] = bias[m] + sum x[n,c,pU+r,qU+s] * w[m,c,r,s].
 import { boolean, oneOf, type Pair } from "../check.js";
-import { CONV_ALGORITHMS, type ConvAlgorithm } from "../kernels.js";
+import { CONV_ALGORITHMS, type ConvAlgorithm, type ConvRow } from "../kernels.js";
 import type { Builder, Operand } from "../plan.js";
 import { PRECISIONS, type Precision, select } from "../select.js";
-import { convMacs, convShape, type Padding } from "../shape.js";
-import { type Activation, epilogue } from "./activation.js";
+import { type ConvShape, convMacs, convShape, type Padding } from "../shape.js";
+import type { MemoryFormat, TensorSpec } from "../spec.js";
+import { type Activation, type Epilogue, epilogue } from "./activation.js";
 import { lowerBy } from "./conv-algorithms.js";
 import { defineOperator, outputSpec, requireRank, requireShape, requireSpec } from "./operator.js";
 
@@ -33,51 +34,71 @@ export interface Conv2dOptions {
 const ALGORITHMS = ["auto", ...CONV_ALGORITHMS] as const;
 export const PRECISION_NAMES = Object.keys(PRECISIONS) as Precision[];
 
-/** What a convolution was lowered to. */
-export interface LoweredConv {
-  readonly algorithm: ConvAlgorithm;
+/** A convolution whose operands fit and whose algorithm is chosen. */
+export interface ChosenConv {
+  readonly shape: ConvShape;
+  readonly row: ConvRow;
   readonly reason: string;
-  readonly error: number;
-  readonly macs: number;
-  readonly output: Operand;
+  readonly epilogue: Epilogue;
 }
 
-/** A convolution of rank-4 operands into the operand that `place` makes for [N, M, P, Q]. */
-export function lowerConv(
+/** Validates a convolution of rank-4 operands into an output of this memory format, and chooses its algorithm. */
+export function chooseConv(
   b: Builder,
-  {
-    residual,
-    ...operands
-  }: {
-    readonly input: Operand;
-    readonly weight: Operand;
-    readonly bias: Operand | undefined;
-    readonly residual?: Operand | undefined;
-  },
+  input: TensorSpec,
+  weight: TensorSpec,
+  bias: TensorSpec | undefined,
   options: Conv2dOptions,
-  place: (shape: readonly [number, number, number, number]) => Operand,
-): LoweredConv {
-  const { input, weight, bias } = operands;
-  const shape = convShape(input.spec.shape, weight.spec.shape, options);
-  if (bias) requireShape("bias", bias.spec, [shape.M]);
+  memoryFormat: MemoryFormat,
+): ChosenConv {
+  const shape = convShape(input.shape, weight.shape, options);
+  if (bias) requireShape("bias", bias, [shape.M]);
   const algorithm = oneOf("algorithm", options.algorithm ?? "auto", ALGORITHMS);
   const precision = oneOf("precision", options.precision ?? b.target.precision ?? "default", PRECISION_NAMES);
   const tune = boolean("tune", options.tune ?? b.target.tune ?? false);
-  const end = epilogue(options.activation);
-  const output = place([shape.N, shape.M, shape.P, shape.Q]);
-  if (residual) {
-    requireSpec("residual", residual.spec, output.spec);
-    b.inPlace = [residual.ref.index];
-  }
-  const problem = { shape, input: input.spec, weight: weight.spec, output: output.spec };
+  const output: TensorSpec = { shape: outputOf(shape), dtype: "float32", memoryFormat };
   const measure = tune ? b.target.measure : undefined;
   const { row, reason } = select(shape, b.target.variant, {
     algorithm,
     precision,
-    measure: measure && ((candidates) => measure(problem, candidates)),
+    measure: measure && ((candidates) => measure({ shape, input, weight, output }, candidates)),
   });
-  lowerBy(row.algorithm, b, { ...operands, shape, output, residual, epilogue: end });
-  return { algorithm: row.algorithm, reason, error: row.error, macs: convMacs(shape), output };
+  return { shape, row, reason, epilogue: epilogue(options.activation) };
+}
+
+export function outputOf({ N, M, P, Q }: ConvShape): readonly [number, number, number, number] {
+  return [N, M, P, Q];
+}
+
+/** Checks a residual; the output may then be its memory. */
+export function acceptResidual(b: Builder, residual: Operand | undefined, output: Operand): void {
+  if (residual === undefined) return;
+  requireSpec("residual", residual.spec, output.spec);
+  b.inPlace = [residual.ref.index];
+}
+
+/** A whole operator that is one convolution of rank-4 operands, into the operand that `place` makes for [N, M, P, Q]. */
+export function lowerConv(
+  b: Builder,
+  operands: {
+    readonly input: Operand;
+    readonly weight: Operand;
+    readonly bias: Operand | undefined;
+    readonly residual: Operand | undefined;
+  },
+  options: Conv2dOptions,
+  place: (shape: readonly [number, number, number, number]) => Operand,
+): void {
+  const { input, weight, bias, residual } = operands;
+  const chosen = chooseConv(b, input.spec, weight.spec, bias?.spec, options, input.spec.memoryFormat);
+  const { shape, row } = chosen;
+  const output = place(outputOf(shape));
+  acceptResidual(b, residual, output);
+  lowerBy(row.algorithm, b, { ...operands, shape, output, epilogue: chosen.epilogue });
+  b.algorithm = row.algorithm;
+  b.reason = chosen.reason;
+  b.error = row.error;
+  b.macs = convMacs(shape);
 }
 
 export const conv2d = defineOperator({
@@ -92,12 +113,6 @@ export const conv2d = defineOperator({
     const [weight, bias] = b.params as [Operand, Operand | undefined];
     requireRank("input", input.spec, 4, "[N, C, H, W]");
     requireRank("weight", weight.spec, 4, "[M, C/groups, R, S]");
-    const done = lowerConv(b, { input, weight, bias, residual }, options, (shape) =>
-      b.output(outputSpec(shape, input.spec)),
-    );
-    b.algorithm = done.algorithm;
-    b.reason = done.reason;
-    b.error = done.error;
-    b.macs = done.macs;
+    lowerConv(b, { input, weight, bias, residual }, options, (shape) => b.output(outputSpec(shape, input.spec)));
   },
 });

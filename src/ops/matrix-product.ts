@@ -20,7 +20,7 @@ export function packMatrix(
   b: Builder,
   when: "prepare" | "step",
   src: Ref,
-  { cols, K }: Product,
+  { cols, K }: Pick<Product, "cols" | "K">,
   strides: { readonly col: number; readonly k: number },
   count = 1,
   blockK?: number,
