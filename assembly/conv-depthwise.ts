@@ -9,7 +9,7 @@
 // x is the channels-last tensor itself: rows and columns outside of it are left out. Three ways (gen/tiles.ts), where the
 // middle tap of a window is inside and the multiplier is 1:
 //   3x3, stride 1      runs of outputs, 9 weights in registers, a column loaded once: bound by multiply-adds
-//   3 or 5 taps a row  tiles of 4 to 7 outputs, row by row, stride 1 or 2: 7 accumulators + weights + input <= 13 registers
+//   3 or 5 taps a row  tiles of 4 to 7 outputs, row by row, at stride 1 and 2: 7 accumulators + weights + input <= 13 registers
 //   else               4 outputs with looped taps, or one output with a clipped window
 // At stride 1 and dilation D every Dth output is a convolution of dilation 1 over every Dth column, so the same kernels serve.
 //
@@ -40,15 +40,13 @@ export function depthwise_weights_f32(desc: usize, begin: i32, end: i32, scratch
   }
 }
 
-/** Input channels of outputs m..m+3, where each channel has `multiplier` outputs. */
-@inline function gather(x: usize, m: i32, multiplier: i32): v128 {
-  let v = v128.load32_splat(x + (<usize>(m / multiplier) << 2));
-  v = f32x4.replace_lane(v, 1, f32.load(x + (<usize>((m + 1) / multiplier) << 2)));
-  v = f32x4.replace_lane(v, 2, f32.load(x + (<usize>((m + 2) / multiplier) << 2)));
-  return f32x4.replace_lane(v, 3, f32.load(x + (<usize>((m + 3) / multiplier) << 2)));
+/** The input vector of 4 outputs whose channels lie o0 to o3 bytes from x. */
+@inline function gather(x: usize, o0: usize, o1: usize, o2: usize, o3: usize): v128 {
+  const v = v128.load_lane<f32>(x + o1, v128.load32_splat(x + o0), 1);
+  return v128.load_lane<f32>(x + o3, v128.load_lane<f32>(x + o2, v, 2), 3);
 }
 
-function finish(d: ConvDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32): void {
+@inline function finish(d: ConvDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32): void {
   if (d.residualPtr) v = f32x4.add(v, v128.load(d.residualPtr + (y - d.yPtr)));
   storeLanes(y, minOf(maxOf(v, lo), hi), count);
   if (d.activation) activateRows(y, 1, count < 4 ? count : 4, 0, d.activation, d.alpha, d.beta);
@@ -66,22 +64,22 @@ function finish(d: ConvDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32):
   return end < count ? end : count;
 }
 
-/** Sums of 4 pixels x 4 outputs to `out`, any number of taps. unit: multiplier 1, known at compile time. */
+/** Sums of 4 pixels x 4 outputs to `out`, any number of taps. */
 @inline function anyTaps(
-  unit: bool, x: usize, w: usize, rows: i32, taps: i32, stepR: usize, stepS: usize, stepQ: usize, m: i32, multiplier: i32,
-  bias: v128, out: usize,
+  unit: bool, x: usize, w: usize, rows: i32, taps: i32, stepR: usize, stepS: usize, stepQ: usize,
+  o0: usize, o1: usize, o2: usize, o3: usize, bias: v128, out: usize,
 ): void {
   let acc0 = bias, acc1 = bias, acc2 = bias, acc3 = bias;
-  if (unit) x += <usize>m << 2;
+  if (unit) x += o0;
   do {
     let tap = x;
     let s = taps;
     do {
       const v = v128.load(w);
-      acc0 = madd(unit ? v128.load(tap) : gather(tap, m, multiplier), v, acc0);
-      acc1 = madd(unit ? v128.load(tap + stepQ) : gather(tap + stepQ, m, multiplier), v, acc1);
-      acc2 = madd(unit ? v128.load(tap + 2 * stepQ) : gather(tap + 2 * stepQ, m, multiplier), v, acc2);
-      acc3 = madd(unit ? v128.load(tap + 3 * stepQ) : gather(tap + 3 * stepQ, m, multiplier), v, acc3);
+      acc0 = madd(unit ? v128.load(tap) : gather(tap, o0, o1, o2, o3), v, acc0);
+      acc1 = madd(unit ? v128.load(tap + stepQ) : gather(tap + stepQ, o0, o1, o2, o3), v, acc1);
+      acc2 = madd(unit ? v128.load(tap + 2 * stepQ) : gather(tap + 2 * stepQ, o0, o1, o2, o3), v, acc2);
+      acc3 = madd(unit ? v128.load(tap + 3 * stepQ) : gather(tap + 3 * stepQ, o0, o1, o2, o3), v, acc3);
       tap += stepS;
       w += 16;
     } while (--s);
@@ -95,13 +93,14 @@ function finish(d: ConvDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32):
 
 /** Sums of one pixel x 4 outputs over `taps` >= 0 taps a row; `skip` bytes of weights from row to row are left out. */
 @inline function clippedTaps(
-  unit: bool, x: usize, w: usize, rows: i32, taps: i32, stepR: usize, stepS: usize, skip: usize, m: i32, multiplier: i32, acc: v128,
+  unit: bool, x: usize, w: usize, rows: i32, taps: i32, stepR: usize, stepS: usize, skip: usize,
+  o0: usize, o1: usize, o2: usize, o3: usize, acc: v128,
 ): v128 {
-  if (unit) x += <usize>m << 2;
+  if (unit) x += o0;
   for (let r = 0; r < rows; r++) {
     let tap = x;
     for (let s = 0; s < taps; s++) {
-      acc = madd(unit ? v128.load(tap) : gather(tap, m, multiplier), v128.load(w), acc);
+      acc = madd(unit ? v128.load(tap) : gather(tap, o0, o1, o2, o3), v128.load(w), acc);
       tap += stepS;
       w += 16;
     }
@@ -133,7 +132,8 @@ function depthwiseRows(
   const yStep = <usize>(lattices * d.yPixelBytes);
   const isUnrolled = multiplier == 1 && !d.residualPtr && (d.strideW == 1 || (d.strideW == 2 && d.dilationW == 1));
   const isRun = isUnrolled && d.kernelW == 3 && d.kernelH == 3 && d.tileW > 7;
-  const taps = isUnrolled && !isRun ? d.kernelW : 0;
+  const taps = d.kernelW;
+  const isTile = isUnrolled && (taps == 3 || taps == 5);
   if (isRun) v128.store(scratch, splat(0));
   scratch += 16;
 
@@ -151,7 +151,8 @@ function depthwiseRows(
       // Outputs [inFirst, inEnd) have their whole window inside, [first, last) go by an unrolled kernel.
       const inFirst = firstInside(left0, step), inEnd = endInside(left0 + span, step, d.width, count);
       let first = firstInside(left0 + middle, step), last = endInside(left0 + middle, step, d.width, count);
-      if (isRun ? r0 > 1 || r1 < 2 || inEnd <= first : rows <= 0 || last - first < 4 || (taps != 3 && taps != 5)) last = first;
+      const isFit = isRun ? r0 <= 1 && r1 >= 2 && inEnd > first : isTile && rows > 0 && last - first >= 4;
+      if (!isFit) last = first;
       let t = 0;
       while (t < count) {
         const left = left0 + t * step;
@@ -187,35 +188,36 @@ function depthwiseRows(
           t += some;
           continue;
         }
-        if (rows > 0 && t >= inFirst && t + 4 <= inEnd) {
-          // 4 outputs with nothing to clip
-          for (let m = 0; m < channels; m += 4) {
-            const mBytes = <usize>m << 2;
-            const wm = w + <usize>(m >> 2) * wBlock;
-            const start = v128.load(bias + mBytes);
-            if (multiplier == 1) anyTaps(true, x, wm, rows, d.kernelW, stepR, stepS, stepQ, m, 1, start, scratch);
-            else anyTaps(false, x, wm, rows, d.kernelW, stepR, stepS, stepQ, m, multiplier, start, scratch);
-            for (let i: usize = 0; i < 4; i++) finish(d, y + i * yStep + mBytes, v128.load(scratch + (i << 4)), lo, hi, channels - m);
-          }
-          t += 4;
-          continue;
-        }
-        // one output, clipped
+        // 4 outputs with nothing to clip, or one with a clipped window
+        const isWhole = rows > 0 && t >= inFirst && t + 4 <= inEnd;
         const s0 = firstInside(left, d.dilationW);
-        const s1 = endInside(left, d.dilationW, d.width, d.kernelW);
+        const s1 = endInside(left, d.dilationW, d.width, taps);
         const inside = s1 > s0 ? s1 - s0 : 0;
-        const skip = <usize>(d.kernelW - inside) << 4;
+        const skip = <usize>(taps - inside) << 4;
         const x0 = x + <usize>s0 * stepS;
         for (let m = 0; m < channels; m += 4) {
-          const mBytes = <usize>m << 2;
           const wm = w + <usize>(m >> 2) * wBlock + (<usize>s0 << 4);
-          const start = v128.load(bias + mBytes);
-          const acc = multiplier == 1
-            ? clippedTaps(true, x0, wm, rows, inside, stepR, stepS, skip, m, 1, start)
-            : clippedTaps(false, x0, wm, rows, inside, stepR, stepS, skip, m, multiplier, start);
-          finish(d, y + mBytes, acc, lo, hi, channels - m);
+          const start = v128.load(bias + (<usize>m << 2));
+          const to = y + (<usize>m << 2);
+          let o0 = <usize>m << 2, o1: usize = 0, o2: usize = 0, o3: usize = 0; // of the 4 outputs' channels
+          if (multiplier > 1) {
+            o0 = <usize>(m / multiplier) << 2;
+            o1 = <usize>((m + 1) / multiplier) << 2;
+            o2 = <usize>((m + 2) / multiplier) << 2;
+            o3 = <usize>((m + 3) / multiplier) << 2;
+          }
+          if (isWhole) {
+            if (multiplier == 1) anyTaps(true, x0, wm, rows, taps, stepR, stepS, stepQ, o0, o1, o2, o3, start, scratch);
+            else anyTaps(false, x0, wm, rows, taps, stepR, stepS, stepQ, o0, o1, o2, o3, start, scratch);
+            for (let i: usize = 0; i < 4; i++) finish(d, to + i * yStep, v128.load(scratch + (i << 4)), lo, hi, channels - m);
+          } else {
+            const sum = multiplier == 1
+              ? clippedTaps(true, x0, wm, rows, inside, stepR, stepS, skip, o0, o1, o2, o3, start)
+              : clippedTaps(false, x0, wm, rows, inside, stepR, stepS, skip, o0, o1, o2, o3, start);
+            finish(d, to, sum, lo, hi, channels - m);
+          }
         }
-        t++;
+        t += isWhole ? 4 : 1;
       }
     }
   }

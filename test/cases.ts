@@ -216,6 +216,7 @@ export const CONV_CASES: readonly ConvCase[] = [
       groups: 7,
     }),
   ),
+  ...upTo(11).map((Q) => conv(`depthwise 7x7, ${Q} columns`, [1, 6, 4, Q], [6, 7, 7], { padding: 3, groups: 6 })),
   conv("depthwise 3x3, runs of 30 and fewer", [1, 64, 3, 67], [64, 3, 3], { padding: 1, groups: 64 }),
   conv("depthwise 3x3, two columns", [1, 6, 3, 2], [6, 3, 3], { padding: 1, groups: 6 }),
   conv("depthwise 1x5", [1, 9, 4, 17], [9, 1, 5], { padding: [0, 2, 0, 2], groups: 9 }),
