@@ -154,7 +154,16 @@ export const CONV_ROWS: readonly ConvRow[] = [
 ];
 
 /** Nanoseconds an element of the input and of the output transform takes on the reference machine. */
-const TRANSFORM_NS = { 2: [0.9, 0.3], 4: [0.95, 0.25], 6: [0.95, 0.25] } as const;
+const TRANSFORM_NS = { 2: [0.28, 0.22], 4: [0.35, 0.25], 6: [0.5, 0.35] } as const;
+/** Weights of more bytes are streamed from memory for every block of tiles, slower than the GEMM's. */
+const STREAMED_BYTES = 12 * 2 ** 20;
+const STREAMED_GBPS = 20;
+
+/** Points of F(m, 3) along one axis; a last tile of F(4,3) with one or two outputs does without two of its points. */
+function winogradPoints(m: 2 | 4 | 6, outputs: number): number {
+  const rest = outputs % m;
+  return (m + 2) * Math.ceil(outputs / m) - (m === 4 && (rest === 1 || rest === 2) ? 2 : 0);
+}
 
 function winograd(m: 2 | 4 | 6): ConvRow {
   const n = m + 2;
@@ -173,15 +182,17 @@ function winograd(m: 2 | 4 | 6): ConvRow {
       return true;
     },
     cost(s, rates) {
-      const [mh, mw] = [s.R === 3 ? m : 1, s.S === 3 ? m : 1];
       const points = (s.R === 3 ? n : 1) * (s.S === 3 ? n : 1);
-      const tiles = s.N * Math.ceil(s.P / mh) * Math.ceil(s.Q / mw);
+      const computed = s.N * (s.R === 3 ? winogradPoints(m, s.P) : s.P) * (s.S === 3 ? winogradPoints(m, s.Q) : s.Q);
       const [perInput, perOutput] = TRANSFORM_NS[m];
-      const C = s.groups * roundUp(s.C / s.groups, 4); // vectors and panels are computed whole
-      const M = s.groups * roundUp(s.M / s.groups, 8);
-      const weights = (points * C * M) / s.groups;
-      const product = gemmCost(tiles * weights, weights < 25e4 ? 0 : weights * 4, s.C / s.groups, rates);
-      return (tiles * points * (C * perInput + M * perOutput)) / 1e6 + product;
+      const M = s.groups * roundUp(s.M / s.groups, 8); // panels are computed whole
+      const weightBytes = (points * s.C * M * 4) / s.groups;
+      const isStreamed = weightBytes > STREAMED_BYTES;
+      const product = gemmCost((computed * s.C * M) / s.groups, weightBytes < 1e6 ? 0 : weightBytes, s.C / s.groups, {
+        ...rates,
+        gbps: isStreamed ? STREAMED_GBPS : rates.gbps,
+      });
+      return (computed * (s.C * perInput + M * perOutput)) / 1e6 + product;
     },
   };
 }

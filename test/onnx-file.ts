@@ -1,0 +1,99 @@
+// ONNX files made here: just enough of onnx.proto3 to write what a test needs.
+import { PbfWriter } from "pbf";
+
+export interface Node {
+  readonly op: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Whole numbers, lists of them, texts; { float } for a real one. */
+  readonly attributes?: Readonly<Record<string, number | readonly number[] | string | { readonly float: number }>>;
+  readonly domain?: string;
+}
+
+export interface Constant {
+  readonly dims: readonly number[];
+  readonly data: Float32Array | BigInt64Array | Uint8Array | Uint16Array;
+  /** TensorProto.DataType; default that of the array. */
+  readonly type?: number;
+}
+
+export interface File {
+  readonly nodes: readonly Node[];
+  /** Sizes, or names of sizes. Element type 1 (float) unless said otherwise. */
+  readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
+  readonly types?: Readonly<Record<string, number>>;
+  readonly outputs: readonly string[];
+  readonly constants?: Readonly<Record<string, Constant>>;
+  readonly opset?: number;
+}
+
+function typeOf({ data, type }: Constant): number {
+  if (type !== undefined) return type;
+  return data instanceof Float32Array ? 1 : data instanceof BigInt64Array ? 7 : 2;
+}
+
+function writeNode({ op, inputs, outputs, attributes = {}, domain = "" }: Node, w: PbfWriter): void {
+  for (const name of inputs) w.writeStringField(1, name);
+  for (const name of outputs) w.writeStringField(2, name);
+  w.writeStringField(3, `${op}-${outputs[0]}`);
+  w.writeStringField(4, op);
+  if (domain) w.writeStringField(7, domain);
+  for (const [name, value] of Object.entries(attributes)) {
+    w.writeMessage(
+      5,
+      (_, a) => {
+        a.writeStringField(1, name);
+        if (typeof value === "number") a.writeVarintField(3, value);
+        else if (typeof value === "string") a.writeStringField(4, value);
+        else if (Array.isArray(value)) for (const one of value as number[]) a.writeVarintField(8, one);
+        else a.writeFloatField(2, (value as { float: number }).float);
+        a.writeVarintField(
+          20,
+          typeof value === "number" ? 2 : typeof value === "string" ? 3 : Array.isArray(value) ? 7 : 1,
+        );
+      },
+      null,
+    );
+  }
+}
+
+function writeConstant([name, constant]: readonly [string, Constant], w: PbfWriter): void {
+  for (const size of constant.dims) w.writeVarintField(1, size);
+  w.writeVarintField(2, typeOf(constant));
+  w.writeStringField(8, name);
+  const { data } = constant;
+  w.writeBytesField(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+}
+
+function writeValue([name, type, dims]: readonly [string, number, readonly (number | string)[]], w: PbfWriter): void {
+  w.writeStringField(1, name);
+  const dimension = (size: number | string, d: PbfWriter) =>
+    typeof size === "number" ? d.writeVarintField(1, size) : d.writeStringField(2, size);
+  const shape = (_: null, s: PbfWriter) => {
+    for (const size of dims) s.writeMessage(1, dimension, size);
+  };
+  const tensor = (_: null, t: PbfWriter) => {
+    t.writeVarintField(1, type);
+    t.writeMessage(2, shape, null);
+  };
+  w.writeMessage(2, (_, t) => t.writeMessage(1, tensor, null), null);
+}
+
+/** The bytes of a .onnx file. */
+export function onnxFile({ nodes, inputs, types = {}, outputs, constants = {}, opset = 17 }: File): Uint8Array {
+  const w = new PbfWriter();
+  w.writeVarintField(1, 8);
+  w.writeMessage(
+    7,
+    (_, g) => {
+      for (const node of nodes) g.writeMessage(1, writeNode, node);
+      g.writeStringField(2, "graph");
+      for (const entry of Object.entries(constants)) g.writeMessage(5, writeConstant, entry);
+      for (const [name, dims] of Object.entries(inputs)) g.writeMessage(11, writeValue, [name, types[name] ?? 1, dims]);
+      for (const name of outputs) g.writeMessage(12, writeValue, [name, 1, []]);
+    },
+    null,
+  );
+  w.writeMessage(8, (_, o) => o.writeVarintField(2, opset), null);
+  return w.finish();
+}
