@@ -118,7 +118,9 @@ export const CONV_ROWS: readonly ConvRow[] = [
     algorithm: "direct",
     error: SUM_ERROR,
     accepts: () => true,
-    cost: () => undefined,
+    // Sums of a few terms, where starting and storing a tile is most of GEMM's work: 4 ns for 8 filters of a pixel.
+    cost: (s) =>
+      (s.C / s.groups) * s.R * s.S <= 8 && s.groups === 1 ? s.N * s.P * s.Q * Math.ceil(s.M / 8) * 4e-6 : undefined,
   },
   {
     // patch matrix in memory, then one matrix product
