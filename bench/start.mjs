@@ -137,7 +137,7 @@ function lenet5Onnx(tensors) {
   });
 }
 
-/** Gzipped bytes of what a page fetches to run a model: JavaScript and wasm, without the model. */
+/** Gzipped bytes of what a page fetches to run a model: JavaScript and wasm, without the model. LiteRT.js needs a page, so it is not timed. */
 function fetched() {
   const modules = new URL("node_modules/", `file://${PEERS_FOLDER}`);
   const gzip = (...paths) =>
@@ -158,6 +158,14 @@ function fetched() {
         "@tensorflow/tfjs-core/dist/tf-core.min.js",
         "@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.min.js",
         "@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm",
+      ),
+    },
+    {
+      name: "@litertjs/core",
+      bytes: gzip(
+        "@litertjs/core/dist/index.js",
+        "@litertjs/core/wasm/litert_wasm_internal.js",
+        "@litertjs/core/wasm/litert_wasm_internal.wasm",
       ),
     },
   ];
