@@ -97,6 +97,14 @@ function gemmCost(macs: number, weightBytes: number, K: number, { gflops, gbps }
   return Math.max(compute, memory) + 0.5 * Math.min(compute, memory);
 }
 
+/** 3 and 5 taps a row have tiles of their own; others go tap by tap, and with a multiplier every vector is gathered. */
+function depthwiseShare({ C, M, S, strideW }: ConvShape): number {
+  if (M !== C) return 0.14;
+  if (S === 3) return strideW === 1 ? 0.63 : 0.46;
+  if (S === 5) return strideW === 1 ? 0.85 : 0.68;
+  return S > 15 ? 0.35 : 0.42;
+}
+
 export const CONV_ROWS: readonly ConvRow[] = [
   {
     // GEMM over row pointers into the image, nothing copied but the padding
@@ -149,9 +157,8 @@ export const CONV_ROWS: readonly ConvRow[] = [
     algorithm: "depthwise",
     error: 5e-7,
     accepts: (s) => s.groups === s.C || `groups = C = ${s.C}, got ${s.groups}`,
-    // Bound by loads, not by arithmetic: 20 to 30 GFLOP/s with and without FMA; with a multiplier, which gathers each
-    // vector of channels, 3 to 4. Lanes are computed whole.
-    cost: (s) => (((2 * convMacs(s)) / s.M) * roundUp(s.M, 4)) / (s.M === s.C ? 22 : 3.5) / 1e6,
+    // Bound by loads: a share of the GEMM's rate that the way of the kernel decides. Lanes are computed whole.
+    cost: (s, rates) => (((2 * convMacs(s)) / s.M) * roundUp(s.M, 4)) / (rates.gflops * depthwiseShare(s)) / 1e6,
   },
 ];
 

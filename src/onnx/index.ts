@@ -1,2 +1,18 @@
 // lanewise/onnx: networks as training tools export them.
+
+import type { DType, TensorData } from "../spec.js";
+import { type HostTensor, readTensorProto } from "./host/tensor.js";
+import { STORED } from "./network.js";
+import { parseTensor } from "./proto.js";
+
 export { loadOnnx, type OnnxInput, OnnxModel, type OnnxOptions, type OnnxSource, type OnnxTensor } from "./model.js";
+
+/** Reads a serialised TensorProto, such as the .pb files of ONNX test data. Throws ModelError. */
+export function readTensorFile(bytes: Uint8Array): {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly data: TensorData;
+} {
+  const { shape, type, data }: HostTensor = readTensorProto(parseTensor(bytes));
+  return { shape, dtype: STORED[type], data };
+}
