@@ -58,6 +58,7 @@ function packaging() {
     join(scratch, "consumer.ts"),
     `import { type Tensor, createModel, createRuntime, lenet5, readSafetensors } from "lanewise";
 import { readIdx } from "lanewise/datasets";
+import { loadOnnx, type OnnxModel } from "lanewise/onnx";
 import simd from "lanewise/wasm/simd.wasm";
 const rt = await createRuntime({ wasm: simd, maxBytes: 2 ** 24 });
 const x: Tensor = rt.tensor([1, 2, 3, 4], [1, 1, 2, 2], { memoryFormat: "channelsLast" });
@@ -69,6 +70,7 @@ const macs: number = plan.describe().macs;
 const model = createModel(rt, lenet5({ batch: 1 }), readSafetensors(new Uint8Array()));
 export const logits: Tensor | undefined = model.run({ image: y })["logits"];
 export const images = await readIdx(new Uint8Array());
+export const network: OnnxModel = await loadOnnx(rt, new Uint8Array(), { shapes: { batch: 1 } });
 export { macs };
 `,
   );
@@ -79,6 +81,14 @@ export { macs };
     return one(install.ok && sh(`${join(root, "node_modules/.bin/tsc")} ${flags} consumer.ts`, { cwd: scratch }).ok);
   });
   return [lint, ...types].reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed }));
+}
+
+/** The standard's own operator tests, where they are at hand. */
+function conformance() {
+  const folder = "../shared/data/onnx-tests";
+  if (existsSync(folder)) return one(sh(`npm run conformance -- --dir ${folder}`).ok);
+  console.log(`SKIP conformance: no ${folder}`);
+  return { passed: 0, failed: 0 };
 }
 
 function demo() {
@@ -95,6 +105,7 @@ const STEPS = [
   ["lint", () => one(sh("npm run lint").ok)],
   ["packaging", packaging],
   ["runtimes", () => counted(sh("npm run test:runtimes", { minutes: 20 }))],
+  ["conformance", conformance],
   ["demo", demo],
   ...("bench" in scripts ? [["bench smoke", () => counted(sh("npm run bench -- --smoke"))]] : []),
 ];
