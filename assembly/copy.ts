@@ -32,7 +32,7 @@ export function copy_nd(desc: usize, begin: i32, end: i32, scratch: usize): void
       dst += <usize>(index * load<i32>(field + dsts));
       rest = next;
     }
-    if (srcCol == size && dstCol == size) {
+    if (srcCol == size && dstCol == size && cols > 3) {
       const bytes = <usize>(cols * size);
       for (let i = 0; i < rows; i++) {
         if (size == 4) copyFloats(dst, src, bytes);

@@ -18,7 +18,7 @@ import {
 import { createRuntime } from "../src/index.js";
 import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
-import { abs, conv2d, map, type Ref, ref, relu } from "./reference.js";
+import { abs, conv2d, map, maxPool2d, type Ref, ref, relu, transpose } from "./reference.js";
 import { toChannelsLast } from "./tensors.js";
 import { dotTolerance, expectClose } from "./tolerance.js";
 
@@ -161,6 +161,38 @@ describe("model", () => {
     expect(model.output("y")).toEqual(expected);
     expect(() => model.input("y")).toThrow(new ModelError(`"input" expected one of image, got "y"`));
     expect(() => model.output("image")).toThrow(new ModelError(`"output" expected one of y, got "image"`));
+  });
+
+  it("moves no element between [N, H, W, C] and channels-last, and changes a format once for all who want it", () => {
+    const shape = [1, 5, 7, 3] as const; // N, H, W, C
+    const g = new Graph();
+    const pixels = g.input("x", shape, { memoryFormat: "contiguous" });
+    const image = g.layer("in").transpose(pixels, { permutation: [0, 3, 1, 2] });
+    const y = g.layer("conv").conv2d(image, "w", null, { padding: 1 });
+    g.output("y", g.layer("out").transpose(y, { permutation: [0, 2, 3, 1] }));
+    const planes = g.input("planes", [1, 3, 4, 6], { memoryFormat: "contiguous" });
+    g.output("a", g.layer("a").conv2d(planes, "w"));
+    g.output("b", g.layer("b").maxPool2d(planes, { kernel: 2 }));
+    const weights = { w: host([4, 3, 3, 3], "w") };
+    using turned = createModel(rt, g, weights);
+    const steps = turned.summary().rows.map(({ op, algorithm }) => (op === "toMemoryFormat" ? op : algorithm));
+    expect(steps.filter((step) => step === "view")).toHaveLength(2);
+    // planes once, and the outputs a and b
+    expect(steps.filter((step) => step === "toMemoryFormat")).toHaveLength(3);
+    const [x, p] = [fill(shape, "x"), fill([1, 3, 4, 6], "p")];
+    using xs = rt.tensor(x, shape);
+    using ps = rt.tensor(p, [1, 3, 4, 6]);
+    const out = turned.run({ x: xs, planes: ps }) as Record<"y" | "a" | "b", Tensor>;
+    const w = ref([4, 3, 3, 3], weights.w.data as Float32Array);
+    const wanted = conv2d(transpose(ref(shape, x), [0, 3, 1, 2]), w, null, { padding: [1, 1, 1, 1] });
+    expectClose(out.y.toArray() as Float32Array, transpose(wanted, [0, 2, 3, 1]), 1e-5, "y");
+    expectClose(out.a.toArray() as Float32Array, conv2d(ref([1, 3, 4, 6], p), w, null), 1e-5, "a");
+    expectClose(
+      out.b.toArray() as Float32Array,
+      maxPool2d(ref([1, 3, 4, 6], p), { kernel: [2, 2], stride: [2, 2] }),
+      0,
+      "b",
+    );
   });
 
   it("shares one value between two outputs, and answers an input as it came", () => {

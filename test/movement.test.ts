@@ -85,6 +85,11 @@ describe.each(BINARIES)("moving elements on the $name binary", ({ create }) => {
       same(flattened, reference.flatten(x, axis));
     }
     if (shape.length < 3) return;
+    for (const outputFormat of FORMATS) {
+      using turned = rt.transpose(input, { permutation, outputFormat });
+      expect(turned.memoryFormat).toBe(outputFormat);
+      same(turned, reference.transpose(x, permutation));
+    }
     for (const memoryFormat of FORMATS) {
       using moved = rt.toMemoryFormat(input, { memoryFormat });
       expect(moved.memoryFormat).toBe(memoryFormat);

@@ -12,6 +12,7 @@ const CASES: readonly { readonly shape: readonly number[]; readonly axis: number
   ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 1000].map((size) => ({ shape: [2, size], axis: -1 })),
   ...[1, 2, 3, 5, 15, 16, 17, 35].map((inner) => ({ shape: [2, 7, inner], axis: 1 })),
   { shape: [5], axis: 0 },
+  ...[7, 8, 9, 35].map((lines) => ({ shape: [lines, 2], axis: -1 })),
   { shape: [11, 3], axis: 0 },
   { shape: [2, 19, 3, 5], axis: 1 },
   { shape: [2, 3, 4, 5], axis: 0 },

@@ -82,6 +82,9 @@ interface Lowered {
   readonly outputs: readonly number[];
 }
 
+/** Operators whose kernels read pixels as channel vectors: of another format they would change every input and output. */
+const READS_PIXELS = /2d$|^global/;
+
 /** Plans a graph. specOf answers a weight's spec, or throws. Throws ModelError for a graph that does not hold together. */
 export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec, target: Planning): ModelPlan {
   checkGraph(graph);
@@ -120,13 +123,17 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
     named.set(name, constant);
     return constant;
   };
-  /** The same tensor in another memory format: relabelled where both lie alike, else by a step of its own. */
+  const changed = new Map<number, number>();
+  /** The same tensor in another memory format: relabelled where both lie alike, else by one step for all who want it. */
   const inFormat = (id: number, memoryFormat: MemoryFormat): number => {
     const { spec } = item(id);
     if (spec.memoryFormat === memoryFormat || spec.shape.length < 3) return id;
     const wanted = { ...spec, memoryFormat };
     if (isChannelsLast(spec) && isChannelsLast(wanted)) return share(id, wanted);
+    const known = changed.get(id);
+    if (known !== undefined) return known;
     const output = add(wanted);
+    changed.set(id, output);
     lowered.push({ node: undefined, builder: formatChange(spec, wanted, target), inputs: [id], outputs: [output] });
     return output;
   };
@@ -136,7 +143,7 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
     const spec = makeSpec(shape, dtype, format, name);
     const id = add(spec);
     define(name, id);
-    const other: TensorSpec = { ...spec, memoryFormat: format === "contiguous" ? "channelsLast" : "contiguous" };
+    const other: TensorSpec = { ...spec, memoryFormat: otherFormat(format) };
     const isAlike = shape.length < 3 || (isChannelsLast(spec) && isChannelsLast(other));
     return { name, id, spec, convert: isAlike ? undefined : formatChange(other, spec, target) };
   });
@@ -144,13 +151,20 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   for (const node of graph.nodes) {
     const operator = OPERATORS[node.op] as unknown as Operator;
     const given = node.inputs.map((name) => operand(node.name, name));
-    const channelsLast = given.some((id) => item(id).spec.memoryFormat === "channelsLast");
+    const channelsLast =
+      READS_PIXELS.test(node.op) || given.some((id) => item(id).spec.memoryFormat === "channelsLast");
     const aligned = given.map((id) =>
       channelsLast && item(id).spec.shape.length === 4 ? inFormat(id, "channelsLast") : id,
     );
     const params = node.params.map((name) => (name === null ? undefined : weight(node.name, name)));
     const specs = aligned.map((id) => item(id).spec);
-    const full = located(node, () => build(operator, specs, params, node.options, target));
+    const lower = (options: object) => located(node, () => build(operator, specs, params, options, target));
+    let full = lower(node.options);
+    if (node.op === "transpose" && specs[0]?.shape.length === 4 && !full.isView) {
+      // [N, H, W, C] is [N, C, H, W] in channels-last, and the other way round.
+      const other = lower({ outputFormat: otherFormat(specs[0].memoryFormat), ...node.options });
+      if (other.isView) full = other;
+    }
     const builder = full.isView ? viewOf(full, specs, target) : full;
     const outputs = builder.outputs.map(({ spec }) => (full.isView ? share(aligned[0] as number, spec) : add(spec)));
     node.outputs.forEach((name, i) => {
@@ -262,6 +276,10 @@ export function keptBytes(builder: Builder): number {
 
 export function countOf(shape: Shape): number {
   return shape.reduce((a, b) => a * b, 1);
+}
+
+function otherFormat(format: MemoryFormat): MemoryFormat {
+  return format === "contiguous" ? "channelsLast" : "contiguous";
 }
 
 /** The same tensor in another memory format. */

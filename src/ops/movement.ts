@@ -219,6 +219,8 @@ export const pad = defineOperator({
 export interface TransposeOptions {
   /** Axis i of the output is axis permutation[i] of the input; default reversed. */
   readonly permutation?: readonly number[];
+  /** The output's memory format; default the input's. Where the bytes then lie as they did, a model's layer moves nothing. */
+  readonly outputFormat?: MemoryFormat;
 }
 
 export const transpose = defineOperator({
@@ -226,7 +228,7 @@ export const transpose = defineOperator({
   inputs: ["input"],
   params: [],
   required: 0,
-  options: ["permutation"],
+  options: ["permutation", "outputFormat"],
   lower(b, options: TransposeOptions) {
     const input = only(b);
     const { shape } = input.spec;
@@ -237,11 +239,11 @@ export const transpose = defineOperator({
     if (permutation.length !== shape.length || new Set(permutation).size !== shape.length) {
       throw new ShapeError(`"permutation" expected each of ${shape.length} axes once, got ${show(permutation)}`);
     }
+    const moved = permutation.map((axis) => shape[axis] as number);
     const output = b.output(
-      outputSpec(
-        permutation.map((axis) => shape[axis] as number),
-        input.spec,
-      ),
+      options.outputFormat === undefined
+        ? outputSpec(moved, input.spec)
+        : makeSpec(moved, input.spec.dtype, options.outputFormat, "output"),
     );
     const from = stridesOf(input.spec);
     const to = stridesOf(output.spec);
@@ -250,6 +252,7 @@ export const transpose = defineOperator({
       src: from[axis] as number,
       dst: to[i] as number,
     }));
+    b.isView = loops.every(({ size, src, dst }) => src === dst || size === 1);
     copyStrided(b, input.spec.dtype, input.ref, output.ref, loops);
   },
 });

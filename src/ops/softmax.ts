@@ -2,14 +2,18 @@
 import { axisOf } from "../check.js";
 import { ShapeError } from "../errors.js";
 import { SoftmaxDesc } from "../gen/desc.js";
-import type { Builder, Operand } from "../plan.js";
-import { axisView } from "../spec.js";
+import type { Builder, Operand, Ref } from "../plan.js";
+import { axisView, bytesOf } from "../spec.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
+import { copyStrided } from "./strided.js";
 
 export interface SoftmaxOptions {
   /** The axis whose elements sum up to 1; negative counts from the end; default -1. */
   readonly axis?: number;
 }
+
+/** Many lines of fewer elements than this are turned, so that vectors hold elements of four lines (4420 x 2: 5 times faster). */
+const SHORT = 8;
 
 function normalised<const Name extends string>(name: Name, logarithm: 0 | 1) {
   return defineOperator({
@@ -26,8 +30,21 @@ function normalised<const Name extends string>(name: Name, logarithm: 0 | 1) {
       const { outer, size, inner } = axisView(input.spec, axisOf("axis", options.axis ?? -1, shape.length));
       const output = b.output(outputSpec(shape, input.spec));
       b.inPlace = [0];
-      const values = { xPtr: input.ref, yPtr: output.ref, size, inner, logarithm };
-      b.step("softmax_f32", SoftmaxDesc, values, outer * Math.ceil(inner / 16));
+      const step = (x: Ref, y: Ref, outer: number, inner: number) =>
+        b.step("softmax_f32", SoftmaxDesc, { xPtr: x, yPtr: y, size, inner, logarithm }, outer * Math.ceil(inner / 16));
+      if (inner > 1 || size >= SHORT || outer < SHORT) {
+        step(input.ref, output.ref, outer, inner);
+        return;
+      }
+      const turned = b.workspace(bytesOf(input.spec));
+      const [lines, along] = [
+        { size: outer, src: size, dst: 1 },
+        { size, src: 1, dst: outer },
+      ];
+      copyStrided(b, "float32", input.ref, turned, [lines, along]);
+      step(turned, turned, 1, outer);
+      const back = [lines, along].map(({ size, src, dst }) => ({ size, src: dst, dst: src }));
+      copyStrided(b, "float32", turned, output.ref, back);
     },
   });
 }
