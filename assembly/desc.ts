@@ -242,6 +242,21 @@
   countPadding: i32; // 1: the mean divides by the taps inside the padded input
 }
 
+/** A channels-last image resampled by separable taps: see resize.ts. One work item is an output row, numbered n * P + p. */
+@unmanaged export class ResizeDesc {
+  xPtr: usize;
+  yPtr: usize;
+  rowsPtr: usize; // a table entry an output row, offsets from the image
+  columnsPtr: usize; // one an output column, offsets from the row
+  rowPairs: i32; // pairs of taps a row; 0: one tap, copied
+  columnPairs: i32;
+  channels: i32;
+  height: i32;
+  width: i32;
+  outH: i32;
+  outW: i32;
+}
+
 /** Rows of a contiguous image to one number each: see pool.ts. */
 @unmanaged export class GlobalPoolDesc {
   xPtr: usize;

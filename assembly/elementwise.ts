@@ -1,11 +1,12 @@
 // y = act(a op b), where a and b are repeated along axes as numpy has it. Memory order and broadcasting are worked out
-// at plan time (src/broadcast.ts): what is left are a few nested loops, each with one stride an operand, and the
-// innermost runs in one of four ways: both contiguous, one of them a single value, or lane by lane with any stride.
+// at plan time (src/broadcast.ts): what is left are a few nested loops, each with one stride an operand. The innermost
+// runs over whole vectors: an operand that is one value, or whose elements lie apart, is brought into scratch first, where
+// one value is read again and again (step 0).
 //
 // Tail: a partial vector is computed whole and stored in part; strided operands are never read past their last element.
 import { activateRows } from "./activation";
 import { BinaryDesc } from "./desc";
-import { maxOf, minOf, splat, storeLanes } from "./simd";
+import { maxOf, minOf, splat, storePart } from "./simd";
 
 // The codes of src/ops/arithmetic.ts.
 const ADD: i32 = 0;
@@ -13,65 +14,53 @@ const SUB: i32 = 1;
 const MUL: i32 = 2;
 const DIV: i32 = 3;
 const PRELU: i32 = 4; // a, or b*a where a < 0
+const MAXIMUM: i32 = 5; // NaN where either is
+const MINIMUM: i32 = 6;
 
 @inline function combine(op: i32, a: v128, b: v128): v128 {
   if (op == ADD) return f32x4.add(a, b);
   if (op == SUB) return f32x4.sub(a, b);
   if (op == MUL) return f32x4.mul(a, b);
   if (op == DIV) return f32x4.div(a, b);
+  if (op == MAXIMUM) return f32x4.max(a, b);
+  if (op == MINIMUM) return f32x4.min(a, b);
   return v128.bitselect(f32x4.mul(a, b), a, f32x4.lt(a, splat(0)));
 }
 
-/** Up to four floats, `step` bytes apart. */
-@inline function gather(ptr: usize, step: usize, count: i32): v128 {
-  let v = v128.load32_splat(ptr);
-  if (count > 1) v = v128.load_lane<f32>(ptr + step, v, 1);
-  if (count > 2) v = v128.load_lane<f32>(ptr + 2 * step, v, 2);
-  if (count > 3) v = v128.load_lane<f32>(ptr + 3 * step, v, 3);
-  return v;
+/** Elements that lie apart, brought together in `room`. */
+function collect(ptr: usize, step: usize, cols: i32, room: usize): void {
+  const end = room + (<usize>cols << 2);
+  for (; room < end; room += 4) {
+    store<u32>(room, load<u32>(ptr));
+    ptr += step;
+  }
 }
 
-/** One run with each operand contiguous or a single value, as the two constants say. */
+/** An operand of a run as vectors: where it lies, or in `room`. */
+@inline function dense(ptr: usize, step: usize, cols: i32, room: usize): usize {
+  if (step == 4) return ptr;
+  if (step) collect(ptr, step, cols, room);
+  else v128.store(room, v128.load32_splat(ptr));
+  return room;
+}
+
 @inline function run(
-  op: i32, aSingle: bool, bSingle: bool, y: usize, a: usize, b: usize, cols: i32, lo: v128, hi: v128,
-): void {
-  const a0 = v128.load32_splat(a);
-  const b0 = v128.load32_splat(b);
-  const whole = <usize>(cols & ~3) << 2;
-  const bytes = <usize>cols << 2;
-  let i: usize = 0;
-  do {
-    let v = combine(op, aSingle ? a0 : v128.load(a + i), bSingle ? b0 : v128.load(b + i));
-    v = minOf(maxOf(v, lo), hi);
-    if (i < whole) v128.store(y + i, v);
-    else storeLanes(y + i, v, cols & 3);
-    i += 16;
-  } while (i < bytes);
-}
-
-@inline function runStrided(
   op: i32, y: usize, a: usize, b: usize, aStep: usize, bStep: usize, cols: i32, lo: v128, hi: v128,
 ): void {
-  do {
-    const v = combine(op, gather(a, aStep, cols), gather(b, bStep, cols));
-    storeLanes(y, minOf(maxOf(v, lo), hi), cols);
+  const end = y + (<usize>(cols & ~3) << 2);
+  while (y < end) {
+    v128.store(y, minOf(maxOf(combine(op, v128.load(a), v128.load(b)), lo), hi));
     y += 16;
-    a += aStep << 2;
-    b += bStep << 2;
-    cols -= 4;
-  } while (cols > 0);
+    a += aStep;
+    b += bStep;
+  }
+  if (cols & 3) storePart(y, minOf(maxOf(combine(op, v128.load(a), v128.load(b)), lo), hi), cols & 3);
 }
 
-@inline function runOf(
-  op: i32, y: usize, a: usize, b: usize, aStep: usize, bStep: usize, cols: i32, lo: v128, hi: v128,
-): void {
-  if (aStep == 4 && bStep == 4) run(op, false, false, y, a, b, cols, lo, hi);
-  else if (aStep == 4 && bStep == 0) run(op, false, true, y, a, b, cols, lo, hi);
-  else if (aStep == 0 && bStep == 4) run(op, true, false, y, a, b, cols, lo, hi);
-  else runStrided(op, y, a, b, aStep, bStep, cols, lo, hi);
-}
-
-/** Work items: chunks of innermost runs, numbered run * chunks + chunk. y may be an operand that is not repeated. */
+/**
+ * Work items: chunks of innermost runs, numbered run * chunks + chunk. y may be an operand that is not repeated. scratch: a
+ * chunk of each operand.
+ */
 export function binary_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<BinaryDesc>(desc);
   const aStep = <usize>d.aStepBytes;
@@ -94,12 +83,18 @@ export function binary_f32(desc: usize, begin: i32, end: i32, scratch: usize): v
       b += index * <usize>load<u32>(loop, 8);
       rest = quotient;
     }
+    a = dense(a, aStep, cols, scratch);
+    b = dense(b, bStep, cols, scratch + (<usize>d.chunkCols << 2) + 16);
+    const aNext: usize = aStep ? 16 : 0;
+    const bNext: usize = bStep ? 16 : 0;
     switch (d.operation) {
-      case ADD: runOf(ADD, y, a, b, aStep, bStep, cols, lo, hi); break;
-      case SUB: runOf(SUB, y, a, b, aStep, bStep, cols, lo, hi); break;
-      case MUL: runOf(MUL, y, a, b, aStep, bStep, cols, lo, hi); break;
-      case DIV: runOf(DIV, y, a, b, aStep, bStep, cols, lo, hi); break;
-      default: runOf(PRELU, y, a, b, aStep, bStep, cols, lo, hi);
+      case ADD: run(ADD, y, a, b, aNext, bNext, cols, lo, hi); break;
+      case SUB: run(SUB, y, a, b, aNext, bNext, cols, lo, hi); break;
+      case MUL: run(MUL, y, a, b, aNext, bNext, cols, lo, hi); break;
+      case DIV: run(DIV, y, a, b, aNext, bNext, cols, lo, hi); break;
+      case MAXIMUM: run(MAXIMUM, y, a, b, aNext, bNext, cols, lo, hi); break;
+      case MINIMUM: run(MINIMUM, y, a, b, aNext, bNext, cols, lo, hi); break;
+      default: run(PRELU, y, a, b, aNext, bNext, cols, lo, hi);
     }
     if (d.activation) activateRows(y, 1, cols, 0, d.activation, d.alpha, d.beta);
   }

@@ -15,6 +15,7 @@ export { activation_f32 } from "./activation";
 export { binary_f32 } from "./elementwise";
 export { softmax_f32 } from "./softmax";
 export { avg_pool_f32, global_pool_f32, max_pool_f32 } from "./pool";
+export { resize_f32 } from "./resize";
 export { batch_norm_f32, batch_norm_table_f32, batch_statistics_f32 } from "./batch-norm";
 export { local_response_norm_f32 } from "./local-response-norm";
 export { copy_nd } from "./copy";

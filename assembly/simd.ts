@@ -62,3 +62,8 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
     if (count > 2) f32.store(ptr, f32x4.extract_lane(v, 2), 8);
   }
 }
+
+/** storeLanes as a call: for tails behind loops that are there many times. */
+export function storePart(ptr: usize, v: v128, count: i32): void {
+  storeLanes(ptr, v, count);
+}

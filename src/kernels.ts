@@ -17,11 +17,12 @@ export const KERNELS = [
   "conv2d_depthwise_f32", // depthwise, lanes are channels, nothing copied
   "separable_conv2d_f32", // depthwise and pointwise by rows, what lies between in cache
   "activation_f32", // an activation by element, in place where wanted
-  "binary_f32", // add, sub, mul, div and prelu by element, broadcast
+  "binary_f32", // add, sub, mul, div, prelu, maximum and minimum by element, broadcast
   "softmax_f32", // softmax or its logarithm, lanes along the axis or across it
   "max_pool_f32", // maximum over windows, lanes are channels
   "avg_pool_f32", // mean over windows, lanes are channels
   "global_pool_f32", // maximum or mean of contiguous channels
+  "resize_f32", // nearest, linear, cubic: separable taps from tables, lanes are channels
   "batch_norm_f32", // (x - center) * scale + shift by channel
   "batch_norm_table_f32", // center, scale and shift of every channel (plan time)
   "batch_statistics_f32", // mean and variance of every channel, two passes in float64

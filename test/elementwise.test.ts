@@ -5,7 +5,7 @@ import { fill } from "./random.js";
 import * as reference from "./reference.js";
 import { FORMATS, refOf, tensorOf, toChannelsLast } from "./tensors.js";
 
-const OPERATIONS = ["add", "sub", "mul", "div"] as const;
+const OPERATIONS = ["add", "sub", "mul", "div", "maximum", "minimum"] as const;
 
 /** Every way a kernel runs: alike, single value, row, column, both repeated, ranks 0 to 8, tails, more than a chunk. */
 const SHAPES: readonly (readonly [readonly number[], readonly number[]])[] = [
@@ -129,6 +129,15 @@ describe.each(BINARIES)("arithmetic on $name", ({ create }) => {
     using sum = rt.add(a, b, { activation: "relu" });
     expect([...(quotient.data as Float32Array)]).toEqual([Number.NaN, Infinity, -Infinity, Number.NaN, -0]);
     expect((sum.data as Float32Array)[0]).toBeNaN();
+  });
+
+  it("keeps NaN of either operand in a maximum and a minimum", () => {
+    using a = rt.tensor([Number.NaN, 1, -Infinity, 2, Number.NaN], [5]);
+    using b = rt.tensor([1, Number.NaN, 3, -0, Number.NaN], [5]);
+    using most = rt.maximum(a, b);
+    using least = rt.minimum(a, b);
+    expect([...(most.data as Float32Array)]).toEqual([Number.NaN, Number.NaN, 3, 2, Number.NaN]);
+    expect([...(least.data as Float32Array)]).toEqual([Number.NaN, Number.NaN, -Infinity, -0, Number.NaN]);
   });
 
   it("runs from a plan, in place on either operand, without touching memory", () => {

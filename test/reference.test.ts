@@ -340,6 +340,13 @@ describe("normalisation", () => {
     const group = reference.groupNorm(ref([1, 4, 1, 1], [1, 3, 10, 30]), 2, vector(1, 2, 3, 4), null, 0);
     expectRef(group, [1, 4, 1, 1], [-1, 2, -3, 4]);
   });
+  it("resamples by weighted rows and columns", () => {
+    const x = ref([1, 1, 2, 2], [1, 2, 3, 4]);
+    const half = { at: [0, 1], weights: [0.5, 0.5] };
+    const last = { at: [1], weights: [1] };
+    expectRef(reference.resample(x, [half, last], [half, last, last]), [1, 1, 2, 3], [2.5, 3, 3, 3.5, 4, 4]);
+  });
+
   it("divides by the response of neighbouring channels", () => {
     const x = ref([1, 3, 1, 1], [1, 2, 3]);
     const odd = reference.localResponseNorm(x, { size: 3, alpha: 3, beta: 1, bias: 1 });
@@ -478,6 +485,8 @@ describe("arithmetic", () => {
     expectRef(reference.sub(ref([2, 1], [1, 2]), vector(10, 20)), [2, 2], [-9, -19, -8, -18]);
     expectRef(reference.mul(ref([], [2]), a), [2, 3], [2, 4, 6, 8, 10, 12]);
     expectRef(reference.div(vector(1, -1, 0), vector(0)), [3], [Infinity, -Infinity, Number.NaN]);
+    expectRef(reference.maximum(vector(1, -1, Number.NaN), vector(0)), [3], [1, 0, Number.NaN]);
+    expectRef(reference.minimum(vector(1, -1, Number.NaN), vector(0)), [3], [0, -1, Number.NaN]);
     expectRef(reference.mul(range([2, 1, 2]), range([2, 1])), [2, 2, 2], [1, 2, 2, 4, 3, 4, 6, 8]);
     expect(() => reference.add(a, vector(1, 2))).toThrow("broadcast");
   });

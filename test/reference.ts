@@ -530,6 +530,27 @@ export function instanceNorm(x: Ref, gamma: Ref | null, beta: Ref | null, epsilo
   return groupNorm(x, x.shape[1] as number, gamma, beta, epsilon);
 }
 
+/** Input positions and weights of one output position. */
+export interface ResampleTaps {
+  readonly at: readonly number[];
+  readonly weights: readonly number[];
+}
+
+/** [N, C, H, W]: each output pixel a weighted sum of rows and columns. */
+export function resample(x: Ref, rows: readonly ResampleTaps[], columns: readonly ResampleTaps[]): Ref {
+  const [N, C] = x.shape as [number, number];
+  return build([N, C, rows.length, columns.length], (n, c, p, q) => {
+    const [row, column] = [rows[p] as ResampleTaps, columns[q] as ResampleTaps];
+    let sum = 0;
+    row.at.forEach((h, r) => {
+      column.at.forEach((w, s) => {
+        sum += (row.weights[r] as number) * (column.weights[s] as number) * at(x, n as number, c as number, h, w);
+      });
+    });
+    return sum;
+  });
+}
+
 export interface LocalResponseNormOptions {
   /**
    * Channels in the window: floor((size - 1) / 2) before the channel at hand, ceil((size - 1) / 2) after it.
@@ -788,6 +809,15 @@ export function mul(a: Ref, b: Ref): Ref {
 
 export function div(a: Ref, b: Ref): Ref {
   return elementwise(a, b, (u, v) => u / v);
+}
+
+/** The larger; NaN where either is. */
+export function maximum(a: Ref, b: Ref): Ref {
+  return elementwise(a, b, (u, v) => Math.max(u, v));
+}
+
+export function minimum(a: Ref, b: Ref): Ref {
+  return elementwise(a, b, (u, v) => Math.min(u, v));
 }
 
 // ---- shapes ----

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Runtime, Tensor } from "../src/index.js";
 import { KERNELS } from "../src/kernels.js";
+import { resize } from "../src/onnx/ops/resize.js";
 import type { Kernel, Kernels } from "../src/runtime/instance.js";
 import { BINARIES } from "./binaries.js";
 import { fill, random } from "./random.js";
@@ -107,6 +108,14 @@ const CALLS: readonly (readonly [string, (rt: Runtime, x: Tensor) => Tensor | Re
   ["softmax over channels", (rt, x) => rt.softmax(x, { axis: 1 })],
   ["logSoftmax over columns", (rt, x) => rt.logSoftmax(x)],
   ["batchNormTrain", (rt, x) => rt.batchNormTrain(x)],
+  [
+    "resize",
+    (rt, x) => {
+      const taps = (size: number) => Array.from({ length: 23 }, (_, i) => ({ at: [i % size, 2], weights: [0.3, 0.7] }));
+      return rt.custom([x], resize(taps(11), taps(13)) as never);
+    },
+  ],
+  ["maximum", (rt, x) => rt.maximum(x, x)],
   ["localResponseNorm", (rt, x) => rt.localResponseNorm(x, { size: 5, alpha: 1 })],
 ];
 

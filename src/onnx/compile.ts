@@ -286,7 +286,8 @@ function answersOf(
   const layer = nodeName(node);
   const dynamic = known.find((value) => !isConstant(value)) as Dynamic;
   const isFloat = known.every((value) => value === undefined || STORED[value.type] === "float32");
-  const isEmpty = known.some((value) => value?.shape.includes(0));
+  // Of what only says how to do it, an empty list is one that is left out.
+  const isEmpty = known.some((value, i) => !shapeInputs.includes(i) && value?.shape.includes(0));
   const lowering = isStandard(node) && !isEmpty ? loweringOf(node.opType, isFloat) : undefined;
   if (lowering) {
     const mark = network.nodes.length;

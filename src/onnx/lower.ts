@@ -3,6 +3,7 @@
 import { UnsupportedError } from "../errors.js";
 import type { OperatorName } from "../ops/index.js";
 import type { Context } from "./host/context.js";
+import { isKept, type ResizeAxis, resizePlan, tapsOf } from "./host/image.js";
 import { flattenTo, padsOf, reshapeTo, sliceRanges, splitSizes, squeezeTo, unsqueezeTo } from "./host/movement.js";
 import { byChannel } from "./host/reduction.js";
 import {
@@ -18,6 +19,7 @@ import {
 } from "./host/tensor.js";
 import { type Axis, transposedAxes, windowAxes } from "./host/window.js";
 import type { Dynamic, Network } from "./network.js";
+import { resize, type Taps } from "./ops/resize.js";
 
 /** A node with its operands: a constant has a tensor, everything else a value of the network. */
 export interface Site {
@@ -400,6 +402,51 @@ const expand: Lowering = (site) => {
     : site.network.add(site.layer, "add", [x, param(site, zeros, "zeros") as string]);
 };
 
+/** The last two axes of [N, C, H, W], or the last of [N, C, W]. */
+const resizeOp: Lowering = (site) => {
+  const { c, network, layer } = site;
+  const x = dynamicAt(site, 0);
+  if (!x || ![3, 4].includes(x.shape.length) || [1, 2, 3].some((i) => varies(site, i))) return undefined;
+  // Operator set 10 has scales second; later ones roi, scales, sizes.
+  const [second, third, fourth] = [1, 2, 3].map((i) => tensorAt(site, i));
+  const plan =
+    c.opset < 11 ? resizePlan(c, x.shape, undefined, second, undefined) : resizePlan(c, x.shape, second, third, fourth);
+  const isKeptAt = (i: number) => isKept(plan, x.shape[i] as number, plan.axes[i] as ResizeAxis);
+  if (!isKeptAt(0) || !isKeptAt(1)) return undefined;
+  const taps = plan.axes.slice(2).map((axis, i) => tapsOf(c, plan, x.shape[i + 2] as number, axis));
+  if (taps.flat().some(({ at }) => at.length === 0)) return undefined;
+  const columns = taps.pop() as Taps[];
+  const rows = taps.pop();
+  if (rows) return network.add(layer, "custom", [x], [], resize(rows, columns, c.node.opType));
+  const [n, channels, width] = x.shape as [number, number, number];
+  const image = network.add(layer, "reshape", [x], [], { shape: [n, channels, 1, width] });
+  const sized = network.add(layer, "custom", image, [], resize([{ at: [0], weights: [1] }], columns, c.node.opType));
+  return network.add(layer, "reshape", sized, [], { shape: [n, channels, columns.length] });
+};
+
+/** The larger or smaller of any number of tensors. Against one number it is a clamp, which others may take in. */
+function extreme(op: "maximum" | "minimum", bound: "min" | "max"): Lowering {
+  return (site) => {
+    const { network, layer, inputs } = site;
+    const limits = inputs.filter(
+      (given): given is HostTensor => isConstant(given) && given.data.length === 1 && !Number.isNaN(given.data[0]),
+    );
+    const others = inputs.filter((given) => !limits.includes(given as HostTensor));
+    const rank = Math.max(...others.map((given) => given?.shape.length ?? 0));
+    // A limit of more axes than the others have would add them.
+    const isClamp = limits.length > 0 && limits.every(({ shape }) => shape.length <= rank);
+    const [first, ...rest] = (isClamp ? others : inputs).map((given) => operand(site, inputs.indexOf(given)));
+    let answer = first as Dynamic | string;
+    for (const next of rest) answer = network.add(layer, op, [answer, next])[0] as Dynamic;
+    if (isClamp) {
+      const values = limits.map(({ data }) => Number(data[0]));
+      const limit = op === "maximum" ? Math.max(...values) : Math.min(...values);
+      answer = network.add(layer, "clip", [answer], [], { [bound]: limit })[0] as Dynamic;
+    }
+    return typeof answer === "string" || inputs.length === 1 ? undefined : [answer];
+  };
+}
+
 const FLOATS: Readonly<Record<string, Lowering>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
@@ -416,6 +463,10 @@ const FLOATS: Readonly<Record<string, Lowering>> = {
   Mul: binary("mul"),
   Div: binary("div"),
   Sum: sum,
+  Max: extreme("maximum", "min"),
+  Min: extreme("minimum", "max"),
+  Resize: resizeOp,
+  Upsample: resizeOp,
   Clip: clip,
   PRelu: prelu,
   Relu: through("relu"),

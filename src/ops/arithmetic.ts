@@ -1,4 +1,4 @@
-// Arithmetic of elements with numpy's broadcasting, and prelu, which is one more of it: one kernel, five codes.
+// Arithmetic of elements with numpy's broadcasting, and prelu, which is one more of it: one kernel, seven codes.
 import { type Broadcast, broadcast } from "../broadcast.js";
 import { sameShape } from "../check.js";
 import { ShapeError, show } from "../errors.js";
@@ -9,7 +9,7 @@ import { type Activation, epilogue } from "./activation.js";
 import { defineOperator, requireFloat } from "./operator.js";
 
 /** Codes of assembly/elementwise.ts. */
-const OPERATIONS = { add: 0, sub: 1, mul: 2, div: 3, prelu: 4 } as const;
+const OPERATIONS = { add: 0, sub: 1, mul: 2, div: 3, prelu: 4, maximum: 5, minimum: 6 } as const;
 /** Longest run of a work item, in elements: 24 KB of both operands and the output. */
 const CHUNK = 2048;
 
@@ -51,6 +51,8 @@ function lowerBinary(
     BinaryDesc,
     values,
     outer.reduce((items, loop) => items * loop.size, chunks),
+    // A chunk of each operand, and a vector behind each.
+    inner.aStride === 1 && inner.bStride === 1 ? 0 : 2 * (chunkCols * 4 + 16),
   );
 }
 
@@ -74,6 +76,8 @@ export const add = arithmetic("add");
 export const sub = arithmetic("sub");
 export const mul = arithmetic("mul");
 export const div = arithmetic("div");
+export const maximum = arithmetic("maximum");
+export const minimum = arithmetic("minimum");
 
 export const prelu = defineOperator({
   name: "prelu",

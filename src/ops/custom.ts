@@ -1,6 +1,7 @@
 // An operator in JavaScript, for what no kernel does: it gets typed arrays over linear memory, contiguous, and fills others.
 import { integer, knownOptions } from "../check.js";
 import { show } from "../errors.js";
+import type { Builder } from "../plan.js";
 import { type DType, makeSpec, type TensorData, type TensorSpec } from "../spec.js";
 import { defineOperator } from "./operator.js";
 import { contiguousInput } from "./strided.js";
@@ -16,16 +17,27 @@ export interface CustomOptions {
   readonly label?: string;
 }
 
+/** Internal: an operator of kernels that no facade shows; `lower` does what an operator's own does (see operator.ts). */
+export interface LoweredOptions {
+  readonly lower: (b: Builder) => void;
+  readonly label: string;
+}
+
 export const custom = defineOperator({
   name: "custom",
   inputs: ["inputs"],
   variadic: true,
   params: [],
   required: 0,
-  options: ["outputs", "compute", "macs", "label"],
-  outputs: ({ outputs }: CustomOptions) =>
+  options: ["outputs", "compute", "macs", "label", "lower"],
+  outputs: ({ outputs }: CustomOptions & Partial<LoweredOptions>) =>
     Array.isArray(outputs) && outputs.length > 1 ? outputs.map((_, i) => `${i}`) : undefined,
-  lower(b, options: CustomOptions) {
+  lower(b, options: CustomOptions & Partial<LoweredOptions>) {
+    if (options.lower) {
+      b.algorithm = options.label as string;
+      options.lower(b);
+      return;
+    }
     const { outputs, compute } = options;
     if (typeof compute !== "function") throw new TypeError(`"compute" expected a function, got ${show(compute)}`);
     if (!Array.isArray(outputs) || outputs.length === 0) {

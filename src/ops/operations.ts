@@ -119,6 +119,9 @@ export interface Operations<T> {
   sub(a: T, b: T, options?: ArithmeticOptions): T;
   mul(a: T, b: T, options?: ArithmeticOptions): T;
   div(a: T, b: T, options?: ArithmeticOptions): T;
+  /** NaN where either is. */
+  maximum(a: T, b: T, options?: ArithmeticOptions): T;
+  minimum(a: T, b: T, options?: ArithmeticOptions): T;
 
   // Normalisation.
 

@@ -1,5 +1,6 @@
 // Operators that sample images at fractional places, and what detectors do with boxes.
 import { ModelError, show } from "../../errors.js";
+import type { Taps } from "../ops/resize.js";
 import { type Context, type HostOp, need } from "./context.js";
 import { countOf, type HostTensor, int64s, make, numbers, settle, stridesOf, toNumbers } from "./tensor.js";
 
@@ -49,12 +50,7 @@ function cubic(x: number, a: number): number {
   return d < 2 ? a * d ** 3 - 5 * a * d ** 2 + 8 * a * d - 4 * a : 0;
 }
 
-interface Taps {
-  readonly at: readonly number[];
-  readonly weights: readonly number[];
-}
-
-interface ResizeAxis {
+export interface ResizeAxis {
   readonly scale: number;
   readonly out: number;
   readonly start: number;
@@ -121,8 +117,13 @@ function oldScales(c: Context): readonly number[] | undefined {
   return c.has("height_scale") ? [1, 1, c.float("height_scale", 1), c.float("width_scale", 1)] : undefined;
 }
 
-/** The input positions and weights of every output position along one axis. */
-function tapsOf(c: Context, plan: ResizePlan, size: number, axis: ResizeAxis): Taps[] {
+/** Whether an axis is left as it is. */
+export function isKept(plan: ResizePlan, size: number, axis: ResizeAxis): boolean {
+  return axis.out === size && axis.scale === 1 && plan.transform !== "tf_crop_and_resize";
+}
+
+/** The input positions and weights of every output position along one axis; no taps where it lies outside of a crop. */
+export function tapsOf(c: Context, plan: ResizePlan, size: number, axis: ResizeAxis): Taps[] {
   const { scale, out, start, end } = axis;
   const place = coordinate(plan.transform, scale, size, out, start, end);
   const isAntialiased = c.int("antialias", 0) === 1 && scale < 1;
@@ -164,7 +165,7 @@ const resize: HostOp = (c, input, second, third, fourth) => {
   let missing: Uint8Array | undefined;
   plan.axes.forEach((axis, d) => {
     const size = shape[d] as number;
-    if (axis.out === size && axis.scale === 1 && plan.transform !== "tf_crop_and_resize") return;
+    if (isKept(plan, size, axis)) return;
     const taps = tapsOf(c, plan, size, axis);
     const next = shape.map((s, i) => (i === d ? axis.out : s));
     make("float64", next); // refuses what is too large
