@@ -341,6 +341,55 @@ describe("model", () => {
     expect(() => model.profile({ image: x }, { runs: 0 })).toThrow(RangeError);
   });
 
+  it("writes a profile as trace events, one after the other", () => {
+    const profile = model.profile({ image: x }, { runs: 1 });
+    const { traceEvents } = JSON.parse(JSON.stringify(profile.toTrace())) as ReturnType<typeof profile.toTrace>;
+    expect(traceEvents.map(({ name, cat }) => [name, cat])).toEqual(
+      profile.rows.map(({ layer, op }) => [layer || op, op]),
+    );
+    traceEvents.forEach(({ ph, ts, dur, args }, i) => {
+      const before = traceEvents[i - 1];
+      expect(ph).toBe("X");
+      expect(ts).toBeCloseTo(before ? before.ts + before.dur : 0, 6);
+      expect(dur).toBe(args.microseconds);
+    });
+  });
+
+  it("runs in turns with other work, and answers nothing else meanwhile", async () => {
+    const expected = (model.run({ image: x })["y"] as Tensor).toArray();
+    (model.output("y") as Float32Array).fill(0);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    using input = rt.tensor(image, IMAGE);
+    const pending = model.runAsync({ image: input }, { yieldEvery: 0 });
+    input.dispose(); // taken already
+    expect(() => model.run({ image: x })).toThrow(ModelError);
+    expect(() => model.input("image")).toThrow(ModelError);
+    await expect(model.runAsync({ image: x })).rejects.toThrow(/"model" expected one run at a time/);
+    const { y } = (await pending) as { y: Tensor };
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(0);
+    expect(y.toArray()).toEqual(expected);
+    expect((await model.runAsync({ image: x }))["y"]).toBe(y);
+  });
+
+  it("stops an asynchronous run when asked, or when it is disposed, and can run again", async () => {
+    const expected = (model.run({ image: x })["y"] as Tensor).toArray();
+    await expect(model.runAsync({ image: x }, { signal: AbortSignal.abort() })).rejects.toThrow(/aborted/);
+    const controller = new AbortController();
+    const pending = model.runAsync({ image: x }, { signal: controller.signal, yieldEvery: 0 });
+    controller.abort(new RangeError("not needed any more"));
+    await expect(pending).rejects.toThrow(new RangeError("not needed any more"));
+    expect((model.run({ image: x })["y"] as Tensor).toArray()).toEqual(expected);
+    const other = createModel(rt, twoLayers(), WEIGHTS);
+    const late = other.runAsync({ image: x }, { yieldEvery: 0 });
+    other.dispose();
+    await expect(late).rejects.toThrow(DisposedError);
+    await expect(model.runAsync({ image: x }, { yieldEvery: -1 })).rejects.toThrow(RangeError);
+    await expect(model.runAsync({ image: x }, { signal: {} as AbortSignal })).rejects.toThrow(TypeError);
+    await expect(model.runAsync({})).rejects.toThrow(ModelError);
+  });
+
   it("builds the same graph from rows", () => {
     const g = sequential({ image: IMAGE }, [
       { op: "conv2d", name: "a", padding: 1, activation: "relu" },

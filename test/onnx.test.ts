@@ -90,6 +90,19 @@ describe.each(BINARIES)("lanewise/onnx on the '$name' binary", ({ name, create }
     const run = (data: readonly number[]) => model.run({ x: { data, shape: [4] } });
     expect(run([0, 3, 0, -1])["twice"]?.toArray()).toEqual(BigInt64Array.of(2n, 6n));
     expect(run([0, 0, 0, 0])["found"]?.shape).toEqual([1, 0]);
+    using x = rt.tensor(Float32Array.of(1, 0, 0, 2), [4]);
+    const pending = model.runAsync({ x });
+    x.dispose(); // taken already
+    expect((await pending)["twice"]?.toArray()).toEqual(BigInt64Array.of(0n, 6n));
+  });
+
+  it("runs asynchronously as it does at once, and stops when asked", async () => {
+    using model = await loadOnnx(rt, onnxFile(CONV));
+    const image = { data: fill([1, 3, 8, 8], "image"), shape: [1, 3, 8, 8] };
+    const expected = model.run({ image })["y"]?.toArray();
+    expect((await model.runAsync({ image }, { yieldEvery: 0 }))["y"]?.toArray()).toEqual(expected);
+    await expect(model.runAsync({ image }, { signal: AbortSignal.abort() })).rejects.toThrow(/aborted/);
+    expect((await model.runAsync())["y"]?.shape).toEqual([1, 4, 8]);
   });
 
   it("names every operator that is missing, and what is wrong with a graph", async () => {

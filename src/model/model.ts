@@ -76,6 +76,12 @@ export function createModel(runtime: Runtime, graph: GraphData, weights: Weights
   return new Model(runtime, plan, compiled.source);
 }
 
+export interface RunAsyncOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds of work between turns, default 8; a layer is never cut. 0: after every layer. */
+  readonly yieldEvery?: number;
+}
+
 /** Where an input arrives, and the program that brings it there from the other memory format. */
 interface Slot extends PlannedInput {
   readonly ptr: number;
@@ -94,6 +100,7 @@ export class Model {
   readonly #inputTensors = new Map<string, Tensor>();
   readonly #results: Readonly<Record<string, Tensor>>;
   readonly #loaded: Loaded;
+  #isRunning = false;
   #disposed = false;
 
   /** Internal: use createModel(). */
@@ -133,6 +140,41 @@ export class Model {
     this.#accept(tensors);
     for (const program of this.#loaded.programs) program.run();
     return this.#results;
+  }
+
+  /**
+   * As run(), in turns with everything else that waits in this thread: between layers, whenever yieldEvery milliseconds have
+   * passed. Inputs are taken at once; the model answers nothing else until it is done. Rejects with the signal's reason when
+   * that is aborted, with DisposedError when the model is; an aborted model can run again.
+   */
+  async runAsync(
+    tensors?: Readonly<Record<string, Tensor>>,
+    options: RunAsyncOptions = {},
+  ): Promise<Readonly<Record<string, Tensor>>> {
+    knownOptions("run options", options, ["signal", "yieldEvery"]);
+    const { signal, yieldEvery = 8 } = options;
+    if (signal !== undefined && !(signal instanceof AbortSignal))
+      throw new TypeError(`"signal" expected an AbortSignal, got ${show(signal)}`);
+    if (typeof yieldEvery !== "number" || !(yieldEvery >= 0))
+      throw new RangeError(`"yieldEvery" expected milliseconds >= 0, got ${show(yieldEvery)}`);
+    signal?.throwIfAborted();
+    this.#accept(tensors);
+    this.#isRunning = true;
+    try {
+      let rested = performance.now();
+      for (const program of this.#loaded.programs) {
+        if (performance.now() - rested >= yieldEvery) {
+          await turn();
+          signal?.throwIfAborted();
+          if (this.disposed) throw new DisposedError(`"model" expected a live model, got one disposed while it ran`);
+          rested = performance.now();
+        }
+        program.run();
+      }
+      return this.#results;
+    } finally {
+      this.#isRunning = false;
+    }
   }
 
   /**
@@ -203,6 +245,8 @@ export class Model {
 
   #alive(): void {
     if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
+    if (this.#isRunning)
+      throw new ModelError(`"model" expected one run at a time, got another before the first was done`);
   }
 
   #find<T>(found: T | undefined, kind: string, name: string, known: readonly ModelTensor[]): T {
@@ -251,6 +295,12 @@ export class Model {
     if (!isSame || !isReadable)
       throw new ShapeError(`"${name}" expected ${showSpec(spec)}, got ${showSpec(tensor.spec)}`);
   }
+}
+
+/** Resolves when what else waits in this thread has had its turn. */
+function turn(): Promise<void> {
+  const { scheduler } = globalThis as { scheduler?: { yield?: () => Promise<void> } };
+  return scheduler?.yield?.() ?? new Promise((resolve) => setTimeout(resolve));
 }
 
 /** Whether both memory formats of a tensor are the same bytes. */

@@ -2,7 +2,7 @@
 import { knownOptions } from "../check.js";
 import { DisposedError, ModelError, ShapeError, show } from "../errors.js";
 import { type Runtime, requireRuntime } from "../lanewise.js";
-import { createModel, type Model, type ModelOptions } from "../model/model.js";
+import { createModel, type Model, type ModelOptions, type RunAsyncOptions } from "../model/model.js";
 import type { ModelReport } from "../model/planner.js";
 import type { Profile, Summary } from "../model/summary.js";
 import { DTYPES, type DType, type TensorData } from "../spec.js";
@@ -188,18 +188,24 @@ export class OnnxModel {
    * the next run. Synchronous; allocates nothing unless shapes change or an output's shape depends on the data.
    */
   run(inputs?: Readonly<Record<string, OnnxInput>>): Readonly<Record<string, Tensor>> {
-    if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
-    if (inputs !== undefined) this.#choose(inputs);
-    const ready = this.#current;
-    if (ready === undefined) throw new ModelError(`"inputs" expected tensors for a model with open shapes, got none`);
-    const results =
-      ready.model === undefined ? {} : this.#withTensors(inputs, (tensors) => (ready.model as Model).run(tensors));
-    if (
-      ready.results.every((result) => result.from === "model" && result.type !== undefined) &&
-      ready.late.length === 0
-    )
-      return results;
-    return this.#finish(ready, results, inputs ?? {});
+    const ready = this.#readyFor(inputs);
+    const { model } = ready;
+    if (isAll(ready) && model !== undefined) return this.#withTensors(inputs, (tensors) => model.run(tensors));
+    const values = tapped(ready, inputs);
+    return this.#finish(ready, model ? this.#withTensors(inputs, (tensors) => model.run(tensors)) : {}, values);
+  }
+
+  /** As run(), in turns with everything else that waits in this thread; see Model.runAsync(). */
+  async runAsync(
+    inputs?: Readonly<Record<string, OnnxInput>>,
+    options: RunAsyncOptions = {},
+  ): Promise<Readonly<Record<string, Tensor>>> {
+    const ready = this.#readyFor(inputs);
+    const { model } = ready;
+    const values = tapped(ready, inputs);
+    // Inputs are in their slots when the model answers its promise: tensors made for the call can go then.
+    const results = model ? await this.#withTensors(inputs, (tensors) => model.runAsync(tensors, options)) : {};
+    return isAll(ready) ? results : this.#finish(ready, results, values);
   }
 
   dispose(): void {
@@ -211,6 +217,15 @@ export class OnnxModel {
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /** The model for the shapes of these inputs; without inputs, the one that ran last. */
+  #readyFor(inputs: Readonly<Record<string, OnnxInput>> | undefined): Ready {
+    if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
+    if (inputs !== undefined) this.#choose(inputs);
+    if (this.#current === undefined)
+      throw new ModelError(`"inputs" expected tensors for a model with open shapes, got none`);
+    return this.#current;
   }
 
   #model(): Model {
@@ -303,14 +318,10 @@ export class OnnxModel {
   #finish(
     ready: Ready,
     results: Readonly<Record<string, Tensor>>,
-    inputs: Readonly<Record<string, OnnxInput>>,
+    values: Map<string, HostTensor>,
   ): Readonly<Record<string, Tensor>> {
-    const values = new Map<string, HostTensor>(ready.constants);
-    for (const { name, type, output } of ready.taps) {
-      const source = output === "" ? inputs[name] : results[output];
-      if (source === undefined) throw new ModelError(`${show(name)} expected a tensor for this input, got none`);
-      values.set(name, { type, shape: source.shape, data: hostData(source, type) });
-    }
+    for (const { name, type, output } of ready.taps)
+      if (output !== "") values.set(name, hostTensor(results[output] as Tensor, type));
     for (const node of ready.late) {
       const opset = opsetOf(this.#checked, node);
       let answers: HostTensor[];
@@ -355,8 +366,26 @@ export class OnnxModel {
   }
 }
 
-function hostData(source: OnnxInput, type: ElementType): HostTensor["data"] {
+/** Whether a run of the model alone makes every output. */
+function isAll({ late, results }: Ready): boolean {
+  return late.length === 0 && results.every((result) => result.from === "model");
+}
+
+/** What late nodes read that is known before a run: constants, and inputs. */
+function tapped({ constants, taps }: Ready, inputs: Readonly<Record<string, OnnxInput>> = {}): Map<string, HostTensor> {
+  const values = new Map<string, HostTensor>(constants);
+  for (const { name, type, output } of taps) {
+    if (output !== "") continue;
+    const source = inputs[name];
+    if (source === undefined) throw new ModelError(`${show(name)} expected a tensor for this input, got none`);
+    values.set(name, hostTensor(source, type));
+  }
+  return values;
+}
+
+function hostTensor(source: OnnxInput, type: ElementType): HostTensor {
   const stored = DTYPES[STORED[type]];
-  const data = source instanceof Tensor ? source.toArray() : source.data;
-  return data instanceof stored ? data : (stored as unknown as { from(v: unknown): TensorData }).from(data);
+  const given = source instanceof Tensor ? source.toArray() : source.data;
+  const data = given instanceof stored ? given : (stored as unknown as { from(v: unknown): TensorData }).from(given);
+  return { type, shape: source.shape, data };
 }
