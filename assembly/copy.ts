@@ -14,7 +14,7 @@ const TILE: i32 = 64;
 export function copy_nd(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<CopyDesc>(desc);
   const size = d.elementBytes;
-  if (!ASC_NO_ASSERT) assert((size == 1 || size == 4 || size == 8) && d.dim6 > 0 && d.dim7 > 0);
+  if (!ASC_NO_ASSERT) assert((size == 1 || size == 2 || size == 4 || size == 8) && d.dim6 > 0 && d.dim7 > 0);
   const rows = d.dim6, cols = d.dim7;
   const srcRow = d.srcStride6, srcCol = d.srcStride7;
   const dstRow = d.dstStride6, dstCol = d.dstStride7;
@@ -44,6 +44,8 @@ export function copy_nd(desc: usize, begin: i32, end: i32, scratch: usize): void
       transposeTiles(dst, <usize>dstRow, src, <usize>srcCol, cols, rows);
     } else if (size == 4) {
       copyEach<u32>(dst, dstRow, dstCol, src, srcRow, srcCol, rows, cols);
+    } else if (size == 2) {
+      copyEach<u16>(dst, dstRow, dstCol, src, srcRow, srcCol, rows, cols);
     } else if (size == 1) {
       copyEach<u8>(dst, dstRow, dstCol, src, srcRow, srcCol, rows, cols);
     } else {

@@ -262,7 +262,8 @@
   xPtr: usize;
   yPtr: usize;
   length: i32; // H * W
-  maximum: i32; // 0: the mean
+  maximum: i32; // 0: the sum over the divisor
+  divisor: f32;
 }
 
 /** Per-channel numbers of a batch normalisation, made from its parameters: see batch-norm.ts. One work item is 4 channels. */
@@ -325,7 +326,7 @@
 @unmanaged export class CopyDesc {
   srcPtr: usize;
   dstPtr: usize;
-  elementBytes: i32; // 1, 4 or 8
+  elementBytes: i32; // 1, 2, 4 or 8
   dim0: i32;
   dim1: i32;
   dim2: i32;

@@ -12,6 +12,7 @@ export { conv2d_winograd_f32, winograd_weights_f32 } from "./conv-winograd";
 export { conv2d_depthwise_f32, depthwise_weights_f32 } from "./conv-depthwise";
 export { separable_conv2d_f32 } from "./conv-separable";
 export { activation_f32 } from "./activation";
+export { unary_f32 } from "./unary";
 export { binary_f32 } from "./elementwise";
 export { softmax_f32 } from "./softmax";
 export { avg_pool_f32, global_pool_f32, max_pool_f32 } from "./pool";

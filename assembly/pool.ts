@@ -195,7 +195,7 @@ export function global_pool_f32(desc: usize, begin: i32, end: i32, scratch: usiz
       x += 16;
     }
     const sum = hsum(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
-    let result = sum / <f32>d.length;
+    let result = sum / d.divisor;
     if (d.maximum) {
       const acc = maxOf(maxOf(acc0, acc1), maxOf(acc2, acc3));
       const pair = maxOf(acc, i32x4.shuffle(acc, acc, 2, 3, 0, 1));

@@ -17,6 +17,7 @@ export const KERNELS = [
   "conv2d_depthwise_f32", // depthwise, lanes are channels, nothing copied
   "separable_conv2d_f32", // depthwise and pointwise by rows, what lies between in cache
   "activation_f32", // an activation by element, in place where wanted
+  "unary_f32", // exp, log, sin, cos, erf, sqrt, abs, rounding, sign and reciprocal by element
   "binary_f32", // add, sub, mul, div, prelu, maximum and minimum by element, broadcast
   "softmax_f32", // softmax or its logarithm, lanes along the axis or across it
   "max_pool_f32", // maximum over windows, lanes are channels

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Runtime, Tensor } from "../src/index.js";
 import { KERNELS } from "../src/kernels.js";
 import { resize } from "../src/onnx/ops/resize.js";
+import { unary } from "../src/onnx/ops/unary.js";
 import type { Kernel, Kernels } from "../src/runtime/instance.js";
 import { BINARIES } from "./binaries.js";
 import { fill, random } from "./random.js";
@@ -115,6 +116,7 @@ const CALLS: readonly (readonly [string, (rt: Runtime, x: Tensor) => Tensor | Re
       return rt.custom([x], resize(taps(11), taps(13)) as never);
     },
   ],
+  ["unary", (rt, x) => rt.custom([x], unary("Erf") as never)],
   ["maximum", (rt, x) => rt.maximum(x, x)],
   ["localResponseNorm", (rt, x) => rt.localResponseNorm(x, { size: 5, alpha: 1 })],
 ];

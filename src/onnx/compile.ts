@@ -8,9 +8,10 @@ import type { MemoryFormat } from "../spec.js";
 import { Context } from "./host/context.js";
 import { evaluate, hostOp } from "./host/index.js";
 import { countOf, type ElementType, elementType, type HostTensor, make, readTensorProto } from "./host/tensor.js";
-import { loweringOf, type Site } from "./lower.js";
+import { loweringOf } from "./lower.js";
 import { type Dynamic, Network, STORED } from "./network.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./proto.js";
+import type { Site } from "./site.js";
 
 export interface Declared {
   readonly name: string;
@@ -285,7 +286,7 @@ function answersOf(
 
   const layer = nodeName(node);
   const dynamic = known.find((value) => !isConstant(value)) as Dynamic;
-  const isFloat = known.every((value) => value === undefined || STORED[value.type] === "float32");
+  const isFloat = known.every((value) => isConstant(value) || STORED[value.type] === "float32");
   // Of what only says how to do it, an empty list is one that is left out.
   const isEmpty = known.some((value, i) => !shapeInputs.includes(i) && value?.shape.includes(0));
   const lowering = isStandard(node) && !isEmpty ? loweringOf(node.opType, isFloat) : undefined;

@@ -1,9 +1,5 @@
 // ONNX operators as lanewise operators. Each function answers the node's outputs, or undefined where no kernel does what the
 // node asks: it runs as a host operator then. Only float32 (and float16, held as float32) gets here.
-import { UnsupportedError } from "../errors.js";
-import type { OperatorName } from "../ops/index.js";
-import type { Context } from "./host/context.js";
-import { isKept, type ResizeAxis, resizePlan, tapsOf } from "./host/image.js";
 import { flattenTo, padsOf, reshapeTo, sliceRanges, splitSizes, squeezeTo, unsqueezeTo } from "./host/movement.js";
 import { byChannel } from "./host/reduction.js";
 import {
@@ -18,47 +14,9 @@ import {
   transpose,
 } from "./host/tensor.js";
 import { type Axis, transposedAxes, windowAxes } from "./host/window.js";
-import type { Dynamic, Network } from "./network.js";
-import { resize, type Taps } from "./ops/resize.js";
-
-/** A node with its operands: a constant has a tensor, everything else a value of the network. */
-export interface Site {
-  readonly c: Context;
-  readonly network: Network;
-  readonly layer: string;
-  readonly inputs: readonly (Dynamic | HostTensor | undefined)[];
-}
-
-export type Lowering = (site: Site) => readonly Dynamic[] | undefined;
-
-const isConstant = (operand: Dynamic | HostTensor | undefined): operand is HostTensor =>
-  operand !== undefined && "data" in operand;
-
-function tensorAt({ inputs }: Site, i: number): HostTensor | undefined {
-  const operand = inputs[i];
-  return isConstant(operand) ? operand : undefined;
-}
-
-function dynamicAt({ inputs }: Site, i: number): Dynamic | undefined {
-  const operand = inputs[i];
-  return operand === undefined || isConstant(operand) ? undefined : operand;
-}
-
-/** Whether an input that the node has is not a constant. */
-const varies = (site: Site, i: number): boolean => dynamicAt(site, i) !== undefined;
-
-function param(site: Site, tensor: HostTensor | undefined, suffix: string): string | null {
-  return tensor === undefined ? null : site.network.constant(tensor, `${site.layer}.${suffix}`);
-}
-
-/** The first input through one operator without parameters. */
-function through(op: OperatorName, options: (site: Site) => object | undefined = () => ({})): Lowering {
-  return (site) => {
-    const x = dynamicAt(site, 0);
-    const given = options(site);
-    return x && given && site.network.add(site.layer, op, [x], [], given);
-  };
-}
+import { gatherAt, NUMERIC } from "./lower-numeric.js";
+import type { Dynamic } from "./network.js";
+import { dynamicAt, type Lowering, list, operand, param, type Site, tensorAt, through, varies } from "./site.js";
 
 const pairOf = (axes: readonly Axis[], f: (axis: Axis) => number): readonly number[] => axes.map(f);
 
@@ -192,13 +150,6 @@ const matmul: Lowering = (site) => {
   return network.add(layer, "matmul", [operand(site, 0), operand(site, 1)]);
 };
 
-/** Any input as an operand: constants are parameters. */
-function operand(site: Site, i: number): Dynamic | string {
-  const given = site.inputs[i];
-  if (given === undefined) throw new UnsupportedError(`"inputs" expected an input ${i}, got none`);
-  return isConstant(given) ? (param(site, given, `operand${i}`) as string) : given;
-}
-
 function binary(op: "add" | "sub" | "mul" | "div"): Lowering {
   return (site) => {
     if (site.c.opset < 7 && site.c.has("axis")) return undefined;
@@ -214,10 +165,17 @@ const sum: Lowering = (site) => {
   return [total as Dynamic];
 };
 
-/** Bounds of Clip; undefined where one is not known. */
+/** Bounds that are not known are a maximum and a minimum. */
 const clip: Lowering = (site) => {
+  const { network, layer } = site;
   const x = dynamicAt(site, 0);
-  if (!x || varies(site, 1) || varies(site, 2)) return undefined;
+  if (!x) return undefined;
+  if (varies(site, 1) || varies(site, 2)) {
+    let y = x;
+    if (site.inputs[1]) [y] = network.add(layer, "maximum", [y, operand(site, 1)]) as [Dynamic];
+    if (site.inputs[2]) [y] = network.add(layer, "minimum", [y, operand(site, 2)]) as [Dynamic];
+    return [y];
+  }
   const bound = (i: number, name: string) => {
     const tensor = tensorAt(site, i);
     return tensor ? Number(tensor.data[0]) : site.c.has(name) ? site.c.float(name, 0) : undefined;
@@ -288,9 +246,6 @@ const reshapeLike =
     const shape = x && shapeOf(site, x);
     return x && shape && site.network.add(site.layer, "reshape", [x], [], { shape });
   };
-
-const list = (site: Site, i: number, name: string): readonly number[] | undefined =>
-  site.c.list(name, tensorAt(site, i));
 
 const slice: Lowering = (site) => {
   const x = dynamicAt(site, 0);
@@ -364,18 +319,6 @@ const lrn: Lowering = through("localResponseNorm", ({ c }) => ({
   bias: c.float("bias", 1),
 }));
 
-const reduceMean: Lowering = (site) => {
-  const x = dynamicAt(site, 0);
-  const given = list(site, 1, "axes");
-  if (x?.shape.length !== 4 || given === undefined || varies(site, 1)) return undefined;
-  const axes = site.c.axes("axes", given, 4).sort();
-  if (axes.join() !== "2,3") return undefined;
-  const mean = site.network.add(site.layer, "globalAvgPool", [x]);
-  return site.c.int("keepdims", 1) === 1
-    ? mean
-    : site.network.add(site.layer, "reshape", mean, [], { shape: x.shape.slice(0, 2) });
-};
-
 const depthToSpace: Lowering = (site) => {
   const x = dynamicAt(site, 0);
   const block = site.c.int("blocksize", 0);
@@ -402,51 +345,6 @@ const expand: Lowering = (site) => {
     : site.network.add(site.layer, "add", [x, param(site, zeros, "zeros") as string]);
 };
 
-/** The last two axes of [N, C, H, W], or the last of [N, C, W]. */
-const resizeOp: Lowering = (site) => {
-  const { c, network, layer } = site;
-  const x = dynamicAt(site, 0);
-  if (!x || ![3, 4].includes(x.shape.length) || [1, 2, 3].some((i) => varies(site, i))) return undefined;
-  // Operator set 10 has scales second; later ones roi, scales, sizes.
-  const [second, third, fourth] = [1, 2, 3].map((i) => tensorAt(site, i));
-  const plan =
-    c.opset < 11 ? resizePlan(c, x.shape, undefined, second, undefined) : resizePlan(c, x.shape, second, third, fourth);
-  const isKeptAt = (i: number) => isKept(plan, x.shape[i] as number, plan.axes[i] as ResizeAxis);
-  if (!isKeptAt(0) || !isKeptAt(1)) return undefined;
-  const taps = plan.axes.slice(2).map((axis, i) => tapsOf(c, plan, x.shape[i + 2] as number, axis));
-  if (taps.flat().some(({ at }) => at.length === 0)) return undefined;
-  const columns = taps.pop() as Taps[];
-  const rows = taps.pop();
-  if (rows) return network.add(layer, "custom", [x], [], resize(rows, columns, c.node.opType));
-  const [n, channels, width] = x.shape as [number, number, number];
-  const image = network.add(layer, "reshape", [x], [], { shape: [n, channels, 1, width] });
-  const sized = network.add(layer, "custom", image, [], resize([{ at: [0], weights: [1] }], columns, c.node.opType));
-  return network.add(layer, "reshape", sized, [], { shape: [n, channels, columns.length] });
-};
-
-/** The larger or smaller of any number of tensors. Against one number it is a clamp, which others may take in. */
-function extreme(op: "maximum" | "minimum", bound: "min" | "max"): Lowering {
-  return (site) => {
-    const { network, layer, inputs } = site;
-    const limits = inputs.filter(
-      (given): given is HostTensor => isConstant(given) && given.data.length === 1 && !Number.isNaN(given.data[0]),
-    );
-    const others = inputs.filter((given) => !limits.includes(given as HostTensor));
-    const rank = Math.max(...others.map((given) => given?.shape.length ?? 0));
-    // A limit of more axes than the others have would add them.
-    const isClamp = limits.length > 0 && limits.every(({ shape }) => shape.length <= rank);
-    const [first, ...rest] = (isClamp ? others : inputs).map((given) => operand(site, inputs.indexOf(given)));
-    let answer = first as Dynamic | string;
-    for (const next of rest) answer = network.add(layer, op, [answer, next])[0] as Dynamic;
-    if (isClamp) {
-      const values = limits.map(({ data }) => Number(data[0]));
-      const limit = op === "maximum" ? Math.max(...values) : Math.min(...values);
-      answer = network.add(layer, "clip", [answer], [], { [bound]: limit })[0] as Dynamic;
-    }
-    return typeof answer === "string" || inputs.length === 1 ? undefined : [answer];
-  };
-}
-
 const FLOATS: Readonly<Record<string, Lowering>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
@@ -463,10 +361,6 @@ const FLOATS: Readonly<Record<string, Lowering>> = {
   Mul: binary("mul"),
   Div: binary("div"),
   Sum: sum,
-  Max: extreme("maximum", "min"),
-  Min: extreme("minimum", "max"),
-  Resize: resizeOp,
-  Upsample: resizeOp,
   Clip: clip,
   PRelu: prelu,
   Relu: through("relu"),
@@ -480,14 +374,15 @@ const FLOATS: Readonly<Record<string, Lowering>> = {
   Swish: through("silu", ({ c }) => (c.float("alpha", 1) === 1 ? {} : undefined)),
   Softmax: softmax("softmax"),
   LogSoftmax: softmax("logSoftmax"),
-  ReduceMean: reduceMean,
   DepthToSpace: depthToSpace,
   Expand: expand,
+  ...NUMERIC,
 };
 
 /** Operators that only move elements, of any type. */
 const MOVERS: Readonly<Record<string, Lowering>> = {
   Concat: concat,
+  Gather: gatherAt,
   Slice: slice,
   Split: split,
   Pad: pad,

@@ -54,7 +54,8 @@ function lowerPool(b: Builder, kernel: "max_pool_f32" | "avg_pool_f32", windows:
   const output = b.output(outputSpec([N, C, P, Q], input.spec));
   if (windows.adaptive && P === 1 && Q === 1 && !isChannelsLast(input.spec)) {
     const maximum = Number(kernel === "max_pool_f32");
-    b.step("global_pool_f32", GlobalPoolDesc, { xPtr: input.ref, yPtr: output.ref, length: H * W, maximum }, N * C);
+    const values = { xPtr: input.ref, yPtr: output.ref, length: H * W, maximum, divisor: H * W };
+    b.step("global_pool_f32", GlobalPoolDesc, values, N * C);
     return;
   }
   const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
