@@ -2,16 +2,16 @@
 import { Bench } from "tinybench";
 
 /**
- * Times candidates { name, run, isAsync?, warmupMs? }. Answers name -> { min, median, runs } in milliseconds. Each is
- * warmed up, then gets up to `rounds` turns of about `turnMs`, fewer (at least 3) where that would take over `budgetMs`.
- * Where the clock is coarse, a sample is as many calls as take `sampleMs`.
+ * Times candidates { name, run, isAsync?, warmupMs?, afterEach? }; afterEach is not timed. Answers name -> { min, median, runs } in
+ * milliseconds. Each is warmed up, then gets up to `rounds` turns of about `turnMs`, fewer (at least 3) where that would
+ * take over `budgetMs`. Where the clock is coarse, a sample is as many calls as take `sampleMs`.
  */
 export async function timeInTurns(
   candidates,
   { rounds = 20, turnMs = 3, budgetMs = 800, warmupMs = 40, sampleMs = 0 } = {},
 ) {
   const entries = [];
-  for (const { name, run, isAsync = false, warmupMs: ownWarmupMs = warmupMs } of candidates) {
+  for (const { name, run, isAsync = false, warmupMs: ownWarmupMs = warmupMs, afterEach } of candidates) {
     const start = performance.now();
     let once = Infinity;
     for (let i = 0; i < 2 || performance.now() - start < ownWarmupMs; i++) {
@@ -19,13 +19,14 @@ export async function timeInTurns(
       if (isAsync) await run();
       else run();
       once = Math.min(once, performance.now() - from);
+      await afterEach?.();
     }
     once = Math.max(once, sampleMs / 1000); // a coarse clock says 0
     const calls = Math.max(1, Math.ceil(sampleMs / once));
     const perTurn = Math.max(1, Math.round(turnMs / (once * calls)));
     const turns = Math.max(3, Math.min(rounds, Math.floor(budgetMs / (once * calls * perTurn))));
     const bench = new Bench({ iterations: perTurn, time: 0, warmup: false, retainSamples: true, throws: true });
-    bench.add(name, repeated(run, calls, isAsync), { async: isAsync });
+    bench.add(name, repeated(run, calls, isAsync), { async: isAsync, afterEach });
     entries.push({ name, bench, calls, turns, samples: [], isAsync });
   }
   for (let round = 0; round < rounds; round++) {

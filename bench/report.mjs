@@ -1,8 +1,9 @@
-// npm run bench:report: README's tables and chart, from the newest results of bench:peers, bench, bench --set crossover
-// and bench:start. --check fails on drift.
+// npm run bench:report: README's tables and chart, from the newest results of bench:peers, bench, bench --set crossover,
+// bench:start and bench:models. --check fails on drift.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { barChart } from "./chart.mjs";
+import { modelsSection } from "./model-tables.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
 import { startSection } from "./start/section.mjs";
 import { markdown, ms, percent } from "./table.mjs";
@@ -10,7 +11,6 @@ import { markdown, ms, percent } from "./table.mjs";
 const README = new URL("../README.md", import.meta.url);
 const RESULTS = new URL("results/", import.meta.url);
 const CHART = new URL("results/peers.svg", import.meta.url);
-const [BEGIN, END] = ["<!-- bench -->", "<!-- /bench -->"];
 
 const { values: flags } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 
@@ -131,9 +131,9 @@ const chart = barChart({
 });
 
 const readme = readFileSync(README, "utf8");
-const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)];
-if (begin < 0 || end < begin) throw new Error(`README.md expected the lines "${BEGIN}" and "${END}"`);
-const written = `${readme.slice(0, begin)}${BEGIN}\n${section(peers, bench, sizes, start)}\n${readme.slice(end)}`;
+const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
+let written = between(readme, "bench", section(peers, bench, sizes, start));
+if (models.every(Boolean)) written = between(written, "bench:models", modelsSection(...models));
 if (flags.check) {
   const isSame = written === readme && readFileSync(CHART, "utf8") === chart;
   console.log(
@@ -144,4 +144,12 @@ if (flags.check) {
   writeFileSync(CHART, chart);
   writeFileSync(README, written);
   console.log(`written: README.md and ${CHART.pathname}`);
+}
+
+/** The text with what stands between two comments of a name put anew. */
+function between(whole, name, content) {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [from, to] = [whole.indexOf(begin), whole.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`README.md expected the lines "${begin}" and "${end}"`);
+  return `${whole.slice(0, from)}${begin}\n${content}\n${whole.slice(to)}`;
 }

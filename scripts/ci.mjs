@@ -98,6 +98,17 @@ function demo() {
   return one(ok && result.images === 10000 && result.top1 >= 0.99 && result.top5 >= result.top1);
 }
 
+/** Two networks beside their peers, where networks and peers are at hand: CI installs no 500 MB. */
+function modelsSmoke() {
+  const needed = ["../shared/data/models", "bench/peers/node_modules/onnxruntime-web"];
+  const missing = needed.filter((path) => !existsSync(path));
+  if (missing.length > 0) {
+    console.log(`SKIP bench:models: no ${missing.join(", no ")}`);
+    return { passed: 0, failed: 0 };
+  }
+  return counted(sh("npm run bench:models -- --quick --models 'mnist-8|slim'"));
+}
+
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
 const STEPS = [
   ["npm ci", () => one(sh("npm ci").ok)],
@@ -108,6 +119,7 @@ const STEPS = [
   ["conformance", conformance],
   ["demo", demo],
   ...("bench" in scripts ? [["bench smoke", () => counted(sh("npm run bench -- --smoke"))]] : []),
+  ["bench:models smoke", modelsSmoke],
 ];
 
 const total = { passed: 0, failed: 0 };

@@ -13,3 +13,9 @@ export function installPeers() {
     stdio: ["ignore", "ignore", "inherit"],
   });
 }
+
+/** The versions that are installed, by package. */
+export function peerVersions(names) {
+  const manifest = (name) => readFileSync(`${PEERS_FOLDER}node_modules/${name}/package.json`, "utf8");
+  return Object.fromEntries(names.map((name) => [name, JSON.parse(manifest(name)).version]));
+}

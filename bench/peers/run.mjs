@@ -2,7 +2,6 @@
 // beside LiteRT.js in headless Chromium, one thread each. --layer NAME, --set NAME (repeatable), --smoke (one short
 // pass), --json FILE. The engines take turns by layer; within one, sides do.
 import { fork } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { progressBar } from "../../scripts/progress.mjs";
 import { noise } from "../harness.mjs";
@@ -10,7 +9,7 @@ import { SETS } from "../layers.mjs";
 import { buildLimit } from "../limit.mjs";
 import { buildDist, node24, writeResults } from "../machine.mjs";
 import { openChromium } from "./chromium.mjs";
-import { installPeers, PEERS_FOLDER } from "./install.mjs";
+import { installPeers, PEERS_FOLDER, peerVersions } from "./install.mjs";
 import { readLayers } from "./operators.mjs";
 import { peersTables } from "./tables.mjs";
 
@@ -40,12 +39,7 @@ const layers = known.filter(({ name }) => flags.layer === undefined || flags.lay
 buildDist();
 await buildLimit();
 installPeers();
-const versions = Object.fromEntries(
-  PEERS.map((name) => [
-    name,
-    JSON.parse(readFileSync(`${PEERS_FOLDER}node_modules/${name}/package.json`, "utf8")).version,
-  ]),
-);
+const versions = peerVersions(PEERS);
 
 const nodes = [process.execPath, node24()].filter((path, i, all) => path !== undefined && all.indexOf(path) === i);
 const engines = (await Promise.all([...nodes.map(openNode), openChromium()])).filter((engine) => engine !== undefined);

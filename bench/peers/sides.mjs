@@ -7,7 +7,11 @@ import { swapped } from "./operands.mjs";
 
 /** The sides of this process, by name. An engine without relaxed SIMD has no lanewise relaxed. */
 export async function openSides() {
-  const sides = { "ort-web": await ortWeb(), "tfjs-wasm": await tfjs(), "ort-native": await ortNative() };
+  const sides = {
+    "ort-web": onnxruntime(await ortWeb()),
+    "tfjs-wasm": await tfjs(),
+    "ort-native": onnxruntime(await ortNative()),
+  };
   for (const variant of ["simd", "relaxed"]) {
     if (variant === "relaxed" && Number(process.versions.node.split(".")[0]) < 22) continue;
     const bytes = readFileSync(new URL(`../../dist/wasm/${variant}.wasm`, import.meta.url));
@@ -52,7 +56,7 @@ function model({ operator, N, C, H, W, M, P, Q, R, S, groups, stride, dilation, 
 }
 
 /** onnxruntime computes NCHW; its copies in and out are part of a run, as they are for who uses it. */
-function onnxruntime(ort, options) {
+function onnxruntime({ ort, options }) {
   return async (layer, data) => {
     const { operator, N, C, H, W, M, P, Q } = layer;
     const session = await ort.InferenceSession.create(model(layer, data), options);
@@ -70,22 +74,26 @@ function onnxruntime(ort, options) {
   };
 }
 
-async function ortWeb() {
+/** onnxruntime-web and how its sessions are made; so too native onnxruntime. */
+export async function ortWeb() {
   const ort = await import("onnxruntime-web/wasm");
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
-  return onnxruntime(ort, { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+  return { ort, options: { executionProviders: ["wasm"], graphOptimizationLevel: "all", logSeverityLevel: 3 } };
 }
 
-async function ortNative() {
+export async function ortNative() {
   const { default: ort } = await import("onnxruntime-node");
-  return onnxruntime(ort, {
-    executionProviders: ["cpu"],
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    graphOptimizationLevel: "all",
-    logSeverityLevel: 3,
-  });
+  return {
+    ort,
+    options: {
+      executionProviders: ["cpu"],
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      graphOptimizationLevel: "all",
+      logSeverityLevel: 3,
+    },
+  };
 }
 
 async function tfjs() {

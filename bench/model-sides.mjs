@@ -1,0 +1,62 @@
+// Who runs whole networks. open() makes the engine ready; load(bytes, inputs) answers a session { run, answers, isAsync,
+// release, plan? }. Inputs are plain data, given anew in every run, as who uses an engine does.
+import { readFileSync } from "node:fs";
+import { createRuntime } from "lanewise";
+import { loadOnnx } from "lanewise/onnx";
+import { ortNative, ortWeb } from "./peers/sides.mjs";
+
+export const SIDES = {
+  async lanewise(variant) {
+    const wasm = new WebAssembly.Module(readFileSync(new URL(`../dist/wasm/${variant}.wasm`, import.meta.url)));
+    const open = () => createRuntime({ variant, wasm });
+    return {
+      open,
+      async load(rt, bytes, inputs) {
+        // Sizes that the file leaves open are given, so that the network is planned when it is loaded.
+        const shapes = Object.fromEntries(inputs.map(({ name, shape }) => [name, shape]));
+        const model = await loadOnnx(rt, bytes, { shapes });
+        const feeds = Object.fromEntries(inputs.map(({ name, shape, data }) => [name, { shape, data }]));
+        let results;
+        return {
+          isAsync: false,
+          run: () => {
+            results = model.run(feeds);
+          },
+          answers: () =>
+            model.outputs.map(({ name }) => ({ shape: results[name].shape, data: results[name].toArray() })),
+          release: () => model.dispose(),
+          plannedBytes: model.plan.totalBytes,
+          peakBytes: rt.report().peakBytes,
+        };
+      },
+    };
+  },
+  "ort-web": async () => onnxruntime(await ortWeb()),
+  "ort-native": async () => onnxruntime(await ortNative()),
+};
+
+function onnxruntime({ ort, options }) {
+  return {
+    open: async () => {},
+    async load(_, bytes, inputs) {
+      const session = await ort.InferenceSession.create(bytes, options);
+      const feeds = Object.fromEntries(
+        inputs.map(({ data, shape }, i) => [session.inputNames[i], new ort.Tensor(typeOf(data), data, shape)]),
+      );
+      let results;
+      return {
+        isAsync: true,
+        run: async () => {
+          results = await session.run(feeds);
+        },
+        answers: () => session.outputNames.map((name) => ({ shape: results[name].dims, data: results[name].data })),
+        release: () => session.release(),
+      };
+    },
+  };
+}
+
+/** "float32" for a Float32Array, as ONNX names element types. */
+function typeOf(data) {
+  return data.constructor.name.replace(/^Big|Array$/g, "").toLowerCase();
+}
