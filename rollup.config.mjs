@@ -112,6 +112,7 @@ export default {
       keep_classnames: true,
       compress: { ecma: 2022, passes: 2 },
       mangle: { properties: { regex: DESCRIPTOR_FIELDS } },
+      nameCache: {}, // the same short names in every chunk
       format: { semicolons: false },
     }),
     budget,

@@ -1,11 +1,12 @@
 // npm run conformance -- --dir DIR: runs every ONNX test folder below DIR (model.onnx, test_data_set_N with input_K.pb and
 // output_K.pb) on the built package. DIR/manifest.json, where it is, tells tiers and tolerances. --tier core|extended|all,
 // --variant simd|relaxed, --json FILE. Exits with 1 on a failure that conformance-expected.json does not name with its reason.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { createRuntime, UnsupportedError } from "lanewise";
+import { createRuntime } from "lanewise";
 import { loadOnnx, readTensorFile } from "lanewise/onnx";
+import { outcomeOf, report } from "./conformance-report.mjs";
 
 const TOLERANCE = { rtol: 1e-3, atol: 1e-7 };
 
@@ -25,8 +26,6 @@ const manifest = new Map();
 if (existsSync(join(root, "manifest.json"))) {
   for (const row of JSON.parse(readFileSync(join(root, "manifest.json"), "utf8"))) manifest.set(row.path, row);
 }
-const expected = JSON.parse(readFileSync(new URL("conformance-expected.json", import.meta.url), "utf8"));
-
 const folders = readdirSync(root, { recursive: true })
   .filter((file) => basename(file) === "model.onnx")
   .map((file) => dirname(file))
@@ -36,30 +35,16 @@ if (folders.length === 0) throw new RangeError(`"dir" expected a folder with tes
 
 const rt = await createRuntime({ variant: flags.variant });
 const tests = [];
-for (const path of folders) tests.push({ name: path, ...(await run(path)) });
+for (const path of folders) tests.push(await outcomeOf(path, (seen) => run(path, seen)));
 rt.dispose();
+report(tests, { variant: rt.variant, json: flags.json });
 
-const of = (status) => tests.filter((test) => test.status === status);
-const summary = { passed: of("passed").length, failed: of("failed").length, unsupported: of("unsupported").length };
-for (const { name, maxAbs, reason } of of("failed"))
-  console.log(`FAILED ${name}: largest difference ${maxAbs ?? "none"}: ${reason}`);
-const missing = new Map();
-for (const { reason } of of("unsupported")) missing.set(reason, (missing.get(reason) ?? 0) + 1);
-for (const [reason, count] of missing) console.log(`unsupported, ${count} tests: ${reason}`);
-console.log(`${rt.variant}: ${summary.passed} passed, ${summary.failed} failed, ${summary.unsupported} unsupported`);
-if (flags.json) writeFileSync(flags.json, `${JSON.stringify({ ...summary, tests }, null, 1)}\n`);
-
-const unexpected = tests.filter(({ name, status }) => status !== "passed" && expected[basename(name)] === undefined);
-for (const { name } of unexpected) console.log(`not expected: ${name}`);
-process.exitCode = unexpected.length > 0 ? 1 : 0;
-
-async function run(path) {
+/** Throws at the first difference beyond the tolerance; tells all differences. */
+async function run(path, seen) {
   const folder = join(root, path);
   const { rtol, atol } = { ...TOLERANCE, ...manifest.get(path), ...dataJson(folder) };
-  let maxAbs = null;
-  let model;
+  const model = await loadOnnx(rt, readFileSync(join(folder, "model.onnx")));
   try {
-    model = await loadOnnx(rt, readFileSync(join(folder, "model.onnx")));
     const sets = readdirSync(folder).filter((entry) => entry.startsWith("test_data_set_"));
     if (sets.length === 0) throw new Error("no test data");
     for (const set of sets) {
@@ -79,18 +64,14 @@ async function run(path) {
         for (let at = 0; at < data.length; at++) {
           const [a, b] = [Number(data[at]), Number(want.data[at])];
           if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
-          maxAbs = Math.max(maxAbs ?? 0, Math.abs(a - b));
+          seen(Math.abs(a - b));
           if (!(Math.abs(a - b) <= atol + rtol * Math.abs(b)))
             throw new Error(`output ${i}, element ${at}: expected ${b}, got ${a}`);
         }
       });
     }
-    return { status: "passed", maxAbs, reason: null };
-  } catch (error) {
-    const isUnsupported = error instanceof UnsupportedError;
-    return { status: isUnsupported ? "unsupported" : "failed", maxAbs, reason: error.message };
   } finally {
-    model?.dispose();
+    model.dispose();
   }
 }
 
