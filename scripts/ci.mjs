@@ -28,6 +28,7 @@ function sh(command, { minutes = 10, cwd = root } = {}) {
   return { ok: status === 0, output: stdout ?? "" };
 }
 
+const sum = (a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed });
 /** One check. */
 const one = (ok) => ({ passed: ok ? 1 : 0, failed: ok ? 0 : 1 });
 
@@ -80,15 +81,19 @@ export { macs };
     const flags = `--strict --noEmit --target es2022 --lib es2023,esnext.disposable,dom --module ${module} --moduleResolution ${resolution}`;
     return one(install.ok && sh(`${join(root, "node_modules/.bin/tsc")} ${flags} consumer.ts`, { cwd: scratch }).ok);
   });
-  return [lint, ...types].reduce((a, b) => ({ passed: a.passed + b.passed, failed: a.failed + b.failed }));
+  return [lint, ...types].reduce(sum);
 }
 
-/** The standard's own operator tests, where they are at hand. */
+/** Operators and whole networks: our own set always, the standard's tests and real networks where they are at hand. */
 function conformance() {
-  const folder = "../shared/data/onnx-tests";
-  if (existsSync(folder)) return one(sh(`npm run conformance -- --dir ${folder}`).ok);
-  console.log(`SKIP conformance: no ${folder}`);
-  return { passed: 0, failed: 0 };
+  const data = "../shared/data";
+  const runs = [
+    "conformance",
+    "conformance:models",
+    ...(existsSync(data) ? [`conformance -- --dir ${data}/onnx-tests`, `conformance:models -- --dir ${data}`] : []),
+  ];
+  if (runs.length < 4) console.log(`SKIP conformance with the standard's tests and real networks: no ${data}`);
+  return runs.map((run) => one(sh(`npm run ${run}`).ok)).reduce(sum);
 }
 
 function demo() {

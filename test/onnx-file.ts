@@ -57,6 +57,13 @@ function writeNode({ op, inputs, outputs, attributes = {}, domain = "" }: Node, 
   }
 }
 
+/** The bytes of a .pb file that holds one tensor. */
+export function tensorFile(constant: Constant): Uint8Array {
+  const w = new PbfWriter();
+  writeConstant(["", constant], w);
+  return w.finish();
+}
+
 function writeConstant([name, constant]: readonly [string, Constant], w: PbfWriter): void {
   for (const size of constant.dims) w.writeVarintField(1, size);
   w.writeVarintField(2, typeOf(constant));
