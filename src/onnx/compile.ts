@@ -10,6 +10,7 @@ import { evaluate, hostOp } from "./host/index.js";
 import { countOf, type ElementType, elementType, type HostTensor, make, readTensorProto } from "./host/tensor.js";
 import { loweringOf } from "./lower.js";
 import { type Dynamic, Network, STORED } from "./network.js";
+import { Pointwise } from "./pointwise.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./proto.js";
 import type { Site } from "./site.js";
 
@@ -191,9 +192,15 @@ function located<T>(node: NodeProto, make: () => T): T {
 
 type Known = HostTensor | Dynamic | "late";
 
-/** Compiles for inputs of these shapes. Throws ModelError, ShapeError and UnsupportedError with the node's name in front. */
-export function compile(model: Checked, shapes: ReadonlyMap<string, readonly number[]>, target: Target): Compiled {
+/** Compiles for inputs of these shapes; optimised, or as the file stands. Throws ModelError, ShapeError and UnsupportedError with the node's name in front. */
+export function compile(
+  model: Checked,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  target: Target,
+  isOptimised = true,
+): Compiled {
   const network = new Network(target);
+  const pointwise = isOptimised ? new Pointwise(model.nodes, model.outputs) : undefined;
   const values = new Map<string, Known>(model.initializers);
   const constants = new Map<string, HostTensor>();
   for (const { name, type } of model.inputs) {
@@ -206,7 +213,7 @@ export function compile(model: Checked, shapes: ReadonlyMap<string, readonly num
   }
   const late: NodeProto[] = [];
   for (const node of model.nodes) {
-    const answers = located(node, () => answersOf(node, model, network, values));
+    const answers = located(node, () => answersOf(node, model, network, values, pointwise));
     if (answers === "late") late.push(node);
     node.outputs.forEach((name, i) => {
       if (name === "") return;
@@ -270,6 +277,7 @@ function answersOf(
   model: Checked,
   network: Network,
   values: ReadonlyMap<string, Known>,
+  pointwise: Pointwise | undefined,
 ): readonly Known[] | "late" {
   const inputs = node.inputs.map((name) => (name === "" ? undefined : values.get(name)));
   if (inputs.includes("late")) return "late";
@@ -286,6 +294,8 @@ function answersOf(
 
   const layer = nodeName(node);
   const dynamic = known.find((value) => !isConstant(value)) as Dynamic;
+  const replaced = isStandard(node) ? pointwise?.replace(node, opset, network, layer, known) : undefined;
+  if (replaced) return [replaced];
   const isFloat = known.every((value) => isConstant(value) || STORED[value.type] === "float32");
   // Of what only says how to do it, an empty list is one that is left out.
   const isEmpty = known.some((value, i) => !shapeInputs.includes(i) && value?.shape.includes(0));

@@ -280,7 +280,7 @@ export class OnnxModel {
     const known = this.#ready.get(key);
     if (known !== undefined) return known;
     const byName = new Map(this.#checked.inputs.map(({ name }, i) => [name, shapes[i] as readonly number[]]));
-    const compiled = compile(this.#checked, byName, this.#runtime.engine.target);
+    const compiled = compile(this.#checked, byName, this.#runtime.engine.target, this.#options.optimize);
     const model =
       compiled.graph.outputs.length === 0
         ? undefined
