@@ -34,11 +34,49 @@ const PAD: usize = 64;
 /** Bytes of a row of a patch: as many vectors as F(6,3) has points. */
 const PATCH_ROW: usize = 8 * 16;
 
-@inline function tap(p: usize, valid: bool): f64 {
-  return valid ? <f64>f32.load(p) : 0;
+// Scratch of winograd_weights_f32: a table of G along h and one along w, then taps of a channel reduced along w.
+const TABLE_BYTES: usize = 8 * 24; // points of F(6,3), three float64 each
+const REDUCED_ROW: usize = 8 * 32; // as many points, four float64 each
+
+/** G of F(m,3), a row of three float64 a point. */
+function storeWeightTable(m: i32, at: usize): void {
+  const points = m > 1 ? m + 2 : 1;
+  for (let i = 0; i < points; i++) {
+    f64.store(at, weightPoint(m, i, 1, 0, 0), 0);
+    f64.store(at, weightPoint(m, i, 0, 1, 0), 8);
+    f64.store(at, weightPoint(m, i, 0, 0, 1), 16);
+    at += 24;
+  }
 }
 
-/** Plan time: U from weights [M, C/groups, R, S]. Work items: panels of 8 filters, numbered group * panels + panel. */
+/** One point of two filters from their three taps, and its row of G. */
+@inline function pointOf(row: usize, g0: v128, g1: v128, g2: v128): v128 {
+  const sum = f64x2.add(f64x2.mul(v128.load64_splat(row, 0), g0), f64x2.mul(v128.load64_splat(row, 8), g1));
+  return f64x2.add(sum, f64x2.mul(v128.load64_splat(row, 16), g2));
+}
+
+/** The same tap of `count` filters, zeros for those missing of four. */
+@inline function tapOf(p: usize, filterBytes: usize, count: i32): v128 {
+  if (count <= 0) return splat(0);
+  let taps = v128.load32_zero(p);
+  if (count > 1) taps = v128.load_lane<f32>(p + filterBytes, taps, 1);
+  if (count > 2) taps = v128.load_lane<f32>(p + 2 * filterBytes, taps, 2);
+  if (count > 3) taps = v128.load_lane<f32>(p + 3 * filterBytes, taps, 3);
+  return taps;
+}
+
+@inline function low(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v);
+}
+
+@inline function high(v: v128): v128 {
+  return f64x2.promote_low_f32x4(i32x4.shuffle(v, v, 2, 3, 2, 3));
+}
+
+/**
+ * Plan time: U from weights [M, C/groups, R, S], in float64, four filters at once. Work items: panels of 8 filters, numbered
+ * group * panels + panel.
+ */
 export function winograd_weights_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<WinogradWeightsDesc>(desc);
   const mh = d.tileH, mw = d.tileW;
@@ -46,32 +84,63 @@ export function winograd_weights_f32(desc: usize, begin: i32, end: i32, scratch:
   const nw = mw > 1 ? mw + 2 : 1;
   const panels = (d.filters + 7) >> 3;
   const perBlock = d.colBlock >> 3;
-  const panelFloats = d.channels << 3;
-  const stepR = <usize>d.kernelHBytes, stepS = <usize>d.kernelWBytes;
+  const channels = d.channels;
+  const stepR = <usize>d.kernelHBytes, stepS = <usize>d.kernelWBytes, filterBytes = <usize>d.filterBytes;
+  const tableH = scratch, tableW = scratch + TABLE_BYTES;
+  const reduced = scratch + 2 * TABLE_BYTES;
+  storeWeightTable(mh, tableH);
+  storeWeightTable(mw, tableW);
+  memory.fill(reduced, 0, 3 * REDUCED_ROW); // a 1-D kernel has one row of taps
   for (let item = begin; item < end; item++) {
     const group = item / panels;
     const panel = item - group * panels;
     const block = panel / perBlock;
     const inBlock = panels - block * perBlock < perBlock ? panels - block * perBlock : perBlock; // panels of this block
-    const base = d.dstPtr + <usize>group * <usize>d.dstGroupBytes + (<usize>(block * perBlock * nh * nw * panelFloats) << 2);
-    for (let lane = 0; lane < 8; lane++) {
-      const m = (panel << 3) + lane;
-      for (let c = 0; c < d.channels; c++) {
-        const src = d.srcPtr + <usize>(group * d.filters + m) * <usize>d.filterBytes + <usize>c * <usize>d.channelBytes;
-        for (let j = 0; j < nw; j++) {
-          for (let i = 0; i < nh; i++) {
-            let value: f64 = 0;
-            if (m < d.filters) {
-              // three rows of taps, each reduced along w, then along h
-              const r0 = weightPoint(mw, j, tap(src, true), tap(src + stepS, mw > 1), tap(src + 2 * stepS, mw > 1));
-              const r1 = mh > 1 ? weightPoint(mw, j, tap(src + stepR, true), tap(src + stepR + stepS, mw > 1), tap(src + stepR + 2 * stepS, mw > 1)) : 0;
-              const r2 = mh > 1 ? weightPoint(mw, j, tap(src + 2 * stepR, true), tap(src + 2 * stepR + stepS, mw > 1), tap(src + 2 * stepR + 2 * stepS, mw > 1)) : 0;
-              value = weightPoint(mh, i, r0, r1, r2);
-            }
-            const index = ((i * nw + j) * inBlock + (panel - block * perBlock)) * panelFloats + (c << 3) + lane;
-            f32.store(base + (<usize>index << 2), <f32>value);
+    const panelBytes = <usize>channels << 5;
+    const posBytes = <usize>inBlock * panelBytes;
+    const base = d.dstPtr + <usize>group * <usize>d.dstGroupBytes + <usize>(block * perBlock * nh * nw) * panelBytes + <usize>(panel - block * perBlock) * panelBytes;
+    for (let half = 0; half < 8; half += 4) {
+      const m = (panel << 3) + half;
+      const count = d.filters - m;
+      let src = d.srcPtr + <usize>(group * d.filters + m) * filterBytes;
+      let dst = base + (<usize>half << 2);
+      for (let c = 0; c < channels; c++) {
+        // each row of taps along w, then every column of what they gave along h
+        let row = src, mid = reduced;
+        for (let r = mh > 1 ? 3 : 1; r > 0; r--) {
+          const g0 = tapOf(row, filterBytes, count);
+          let g1 = splat(0), g2 = splat(0);
+          if (mw > 1) {
+            g1 = tapOf(row + stepS, filterBytes, count);
+            g2 = tapOf(row + 2 * stepS, filterBytes, count);
           }
+          const a0 = low(g0), a1 = low(g1), a2 = low(g2);
+          const b0 = high(g0), b1 = high(g1), b2 = high(g2);
+          let at = tableW, to = mid;
+          for (let j = 0; j < nw; j++) {
+            v128.store(to, pointOf(at, a0, a1, a2), 0);
+            v128.store(to, pointOf(at, b0, b1, b2), 16);
+            at += 24;
+            to += 32;
+          }
+          row += stepR;
+          mid += REDUCED_ROW;
         }
+        mid = reduced;
+        for (let j = 0; j < nw; j++) {
+          const a0 = v128.load(mid, 0), a1 = v128.load(mid, REDUCED_ROW), a2 = v128.load(mid, 2 * REDUCED_ROW);
+          const b0 = v128.load(mid, 16), b1 = v128.load(mid, REDUCED_ROW + 16), b2 = v128.load(mid, 2 * REDUCED_ROW + 16);
+          let at = tableH, to = dst + <usize>j * posBytes;
+          for (let i = 0; i < nh; i++) {
+            const a = f32x4.demote_f64x2_zero(pointOf(at, a0, a1, a2)), b = f32x4.demote_f64x2_zero(pointOf(at, b0, b1, b2));
+            v128.store(to, v128.shuffle<i64>(a, b, 0, 2));
+            at += 24;
+            to += <usize>nw * posBytes;
+          }
+          mid += 32;
+        }
+        src += <usize>d.channelBytes;
+        dst += 32;
       }
     }
   }

@@ -10,6 +10,9 @@ const CACHE_BYTES = 896 * 1024;
 /** Weights that no cache of a core's share holds: they come from memory for every block of tiles. */
 const MEMORY_BYTES = 12 * 1024 * 1024;
 
+/** Two tables of 8 points by 3 float64, and 3 rows of 8 points by 4: as assembly/conv-winograd.ts lays them out. */
+const WEIGHTS_SCRATCH_BYTES = 2 * 8 * 24 + 3 * 8 * 32;
+
 interface Tiling {
   readonly tileH: number;
   readonly tileW: number;
@@ -71,6 +74,7 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
       dstGroupBytes: groupBytes,
     },
     s.groups * Math.ceil(filters / 8),
+    WEIGHTS_SCRATCH_BYTES,
   );
   const values = {
     ...convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, s.groups), blocks),
