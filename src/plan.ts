@@ -77,6 +77,8 @@ export interface Planning extends Target {
    * runs once; 8 MiB for a model, which would hold both copies while it loads; any for a plan.
    */
   readonly packBytes?: number;
+  /** Convolutions stop when their outputs are known, before an algorithm is chosen: for who asks for shapes only. */
+  readonly shapesOnly?: boolean;
 }
 
 /** What a plan says of itself. */
@@ -290,14 +292,15 @@ export class Program {
       };
       const write = (call: Call, desc: number): void => {
         const { i32, f32 } = engine.heap;
-        for (const [i, [field, type]] of Object.entries(call.layout).entries()) {
+        let at = desc >>> 2;
+        for (const field in call.layout) {
           const value = call.values[field];
-          const at = (desc >>> 2) + i;
-          if (typeof value === "number") (type === "f32" ? f32 : i32)[at] = value;
+          if (typeof value === "number") (call.layout[field] === "f32" ? f32 : i32)[at] = value;
           else if (value === undefined) throw new Error(`internal: ${String(call.kernel)}: ${field} is missing`);
           else if (value.area === "input" || value.area === "output") {
             this.#patches.push({ at, area: value.area, index: value.index, offset: value.offset });
           } else i32[at] = resolve(value);
+          at++;
         }
       };
 

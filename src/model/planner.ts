@@ -85,21 +85,45 @@ interface Lowered {
 /** Operators whose kernels read pixels as channel vectors: of another format they would change every input and output. */
 const READS_PIXELS = /2d$|^global/;
 
-/** Plans a graph. specOf answers a weight's spec, or throws. Throws ModelError for a graph that does not hold together. */
-export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec, target: Planning): ModelPlan {
+/** A graph lowered, before its tensors have places. */
+interface LoweredGraph {
+  readonly items: readonly Item[];
+  readonly named: ReadonlyMap<string, number>;
+  readonly lowered: readonly Lowered[];
+  readonly parameters: ReadonlyMap<string, TensorSpec>;
+  readonly inputs: readonly (Omit<PlannedInput, "place"> & { readonly id: number })[];
+  readonly outputs: readonly { readonly name: string; readonly id: number }[];
+}
+
+/** Every named value and parameter of a graph. Throws what planning it throws, but for what an algorithm refuses. */
+export function specsOf(
+  graph: GraphData,
+  specOf: (name: string) => TensorSpec,
+  target: Planning,
+): ReadonlyMap<string, TensorSpec> {
+  return allSpecs(lowerGraph(graph, specOf, { ...target, shapesOnly: true }));
+}
+
+function allSpecs({ items, named, parameters }: LoweredGraph): ReadonlyMap<string, TensorSpec> {
+  const specs = new Map(parameters);
+  for (const [name, id] of named) specs.set(name, (items[id] as Item).spec);
+  return specs;
+}
+
+function lowerGraph(graph: GraphData, specOf: (name: string) => TensorSpec, target: Planning): LoweredGraph {
   checkGraph(graph);
   const items: Item[] = [];
   const named = new Map<string, number>();
   const lowered: Lowered[] = [];
   const parameters = new Map<string, TensorSpec>();
-  const isParameter = new Set(graph.parameters.map((entry) => entry.name));
+  const declared = new Map(graph.parameters.map(({ name, shape }) => [name, shape]));
 
   const add = (spec: TensorSpec, param?: string): number => items.push({ spec, root: items.length, param }) - 1;
   const item = (id: number): Item => items[id] as Item;
   /** The same bytes seen as another tensor. */
   const share = (id: number, spec: TensorSpec): number => items.push({ ...item(id), spec }) - 1;
   const define = (name: string, id: number): void => {
-    if (named.has(name) || isParameter.has(name))
+    if (named.has(name) || declared.has(name))
       throw new ModelError(`"graph" expected each value once, got ${show(name)} twice`);
     named.set(name, id);
   };
@@ -107,9 +131,9 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
     const known = parameters.get(name);
     if (known !== undefined) return known;
     const spec = specOf(name);
-    const declared = graph.parameters.find((entry) => entry.name === name)?.shape;
-    if (declared !== undefined && !sameShape(declared, spec.shape)) {
-      throw new ModelError(`"${name}" expected shape ${show(declared)}, got ${show(spec.shape)}`);
+    const shape = declared.get(name);
+    if (shape !== undefined && !sameShape(shape, spec.shape)) {
+      throw new ModelError(`"${name}" expected shape ${show(shape)}, got ${show(spec.shape)}`);
     }
     parameters.set(name, spec);
     return spec;
@@ -117,8 +141,7 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   const operand = (node: string, name: string): number => {
     const id = named.get(name);
     if (id !== undefined) return id;
-    if (!isParameter.has(name))
-      throw new ModelError(`"${node}" expected a value that comes before it, got ${show(name)}`);
+    if (!declared.has(name)) throw new ModelError(`"${node}" expected a value that comes before it, got ${show(name)}`);
     const constant = add(parameter(name), name);
     named.set(name, constant);
     return constant;
@@ -174,7 +197,7 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   }
 
   function weight(node: string, name: string): TensorSpec {
-    if (!isParameter.has(name)) throw new ModelError(`"${node}" expected a parameter, got ${show(name)}`);
+    if (!declared.has(name)) throw new ModelError(`"${node}" expected a parameter, got ${show(name)}`);
     return parameter(name);
   }
 
@@ -189,6 +212,15 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
       throw new ModelError(`"${name}" expected a value that a layer computes, got parameter ${show(value)}`);
     return { name, id: inFormat(id, memoryFormat) };
   });
+
+  return { items, named, lowered, parameters, inputs, outputs };
+}
+
+/** Plans a graph. specOf answers a weight's spec, or throws. Throws ModelError for a graph that does not hold together. */
+export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec, target: Planning): ModelPlan {
+  const whole = lowerGraph(graph, specOf, target);
+  const { items, lowered, parameters, inputs, outputs } = whole;
+  const item = (id: number): Item => items[id] as Item;
 
   // The last step that reads each tensor, by root.
   const lastUse = new Map<number, number>();
@@ -249,7 +281,10 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   const arena = planArena(blocks satisfies Lifetime[]);
   const converts = inputs.flatMap(({ convert }) => (convert ? [convert] : []));
   const kept = [...steps.map((step) => step.builder), ...converts].reduce((sum, b) => sum + keptBytes(b), 0);
-  const weightBytes = [...resident].reduce((sum, name) => sum + Allocator.sizeOf(bytesOf(parameter(name))), kept);
+  const weightBytes = [...resident].reduce(
+    (sum, name) => sum + Allocator.sizeOf(bytesOf(parameters.get(name) as TensorSpec)),
+    kept,
+  );
   const arenaBytes = Allocator.sizeOf(arena.bytes);
   return {
     inputs: inputs.map(({ name, id, spec, convert }) => ({ name, spec, convert, place: place(id) })),
@@ -257,7 +292,7 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
     steps,
     arena,
     resident,
-    specs: new Map([...parameters, ...[...named].map(([name, id]) => [name, item(id).spec] as const)]),
+    specs: allSpecs(whole),
     parameters,
     report: {
       weightBytes,

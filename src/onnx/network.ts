@@ -5,6 +5,7 @@ import type { GraphData, GraphInput, GraphNode, GraphOutput, GraphParameter } fr
 import type { HostTensor as Weight } from "../model/weights.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import { build, type Operator } from "../ops/operator.js";
+import type { Planning } from "../plan.js";
 import type { Target } from "../runtime/instance.js";
 import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
 import type { ElementType, HostTensor } from "./host/tensor.js";
@@ -40,7 +41,12 @@ export class Network {
   readonly #names = new Set<string>();
   readonly #constants = new Map<HostTensor, string>();
 
-  constructor(readonly target: Target) {}
+  /** How operators are asked for shapes. */
+  readonly #target: Planning;
+
+  constructor(target: Target) {
+    this.#target = { ...target, shapesOnly: true };
+  }
 
   /** A name that nothing else has. */
   name(wanted: string): string {
@@ -79,7 +85,7 @@ export class Network {
     const operator = OPERATORS[op] as unknown as Operator;
     const specs = inputs.map((operand) => (typeof operand === "string" ? this.#weightSpec(operand) : specOf(operand)));
     const paramSpecs = params.map((name) => (name === null ? undefined : this.#weightSpec(name)));
-    const { outputs } = build(operator, specs, paramSpecs, options, this.target);
+    const { outputs } = build(operator, specs, paramSpecs, options, this.#target);
     const name = this.name(layer);
     const first = inputs.find((operand): operand is Dynamic => typeof operand !== "string");
     const answers = outputs.map(

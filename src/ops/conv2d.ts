@@ -42,6 +42,18 @@ export interface ChosenConv {
   readonly epilogue: Epilogue;
 }
 
+/** The shape of a convolution of rank-4 operands, validated. */
+function acceptConv(
+  input: TensorSpec,
+  weight: TensorSpec,
+  bias: TensorSpec | undefined,
+  options: Conv2dOptions,
+): ConvShape {
+  const shape = convShape(input.shape, weight.shape, options);
+  if (bias) requireShape("bias", bias, [shape.M]);
+  return shape;
+}
+
 /** Validates a convolution of rank-4 operands into an output of this memory format, and chooses its algorithm. */
 export function chooseConv(
   b: Builder,
@@ -51,8 +63,7 @@ export function chooseConv(
   options: Conv2dOptions,
   memoryFormat: MemoryFormat,
 ): ChosenConv {
-  const shape = convShape(input.shape, weight.shape, options);
-  if (bias) requireShape("bias", bias, [shape.M]);
+  const shape = acceptConv(input, weight, bias, options);
   const algorithm = oneOf("algorithm", options.algorithm ?? "auto", ALGORITHMS);
   const precision = oneOf("precision", options.precision ?? b.target.precision ?? "default", PRECISION_NAMES);
   const tune = boolean("tune", options.tune ?? b.target.tune ?? false);
@@ -90,6 +101,11 @@ export function lowerConv(
   place: (shape: readonly [number, number, number, number]) => Operand,
 ): void {
   const { input, weight, bias, residual } = operands;
+  if (b.target.shapesOnly) {
+    const shape = acceptConv(input.spec, weight.spec, bias?.spec, options);
+    acceptResidual(b, residual, place(outputOf(shape)));
+    return;
+  }
   const chosen = chooseConv(b, input.spec, weight.spec, bias?.spec, options, input.spec.memoryFormat);
   const { shape, row } = chosen;
   const output = place(outputOf(shape));
