@@ -210,6 +210,21 @@
   beta: f32;
 }
 
+/** Quantised numbers from float32 or back: see quantize.ts. One work item is a chunk of a row. */
+@unmanaged export class QuantizeDesc {
+  xPtr: usize;
+  yPtr: usize;
+  scalesPtr: usize; // a float a row, or a row of them
+  zerosPtr: usize; // laid out alike; 128 more where the quantised type is int8
+  cols: i32; // length of a row
+  chunks: i32; // a row
+  chunkCols: i32;
+  period: i32; // rows until the scales start again; 0: one row of scales for all, a scale a column
+  flip: i32; // 0x80 in every byte where the quantised type is int8, else 0
+  wide: i32; // 1: the quantised type is int32
+  multiply: i32; // quantising: 1 multiplies by the scales, 0 divides
+}
+
 /** Softmax over the middle axis of [outer, size, inner]: see softmax.ts. */
 @unmanaged export class SoftmaxDesc {
   xPtr: usize;

@@ -14,6 +14,7 @@ export { separable_conv2d_f32 } from "./conv-separable";
 export { activation_f32 } from "./activation";
 export { unary_f32 } from "./unary";
 export { binary_f32 } from "./elementwise";
+export { dequantize_f32, quantize_f32 } from "./quantize";
 export { softmax_f32 } from "./softmax";
 export { avg_pool_f32, global_pool_f32, max_pool_f32 } from "./pool";
 export { resize_f32 } from "./resize";

@@ -19,6 +19,8 @@ export const KERNELS = [
   "activation_f32", // an activation by element, in place where wanted
   "unary_f32", // exp, log, sin, cos, erf, sqrt, abs, rounding, sign and reciprocal by element
   "binary_f32", // add, sub, mul, div, prelu, maximum and minimum by element, broadcast
+  "quantize_f32", // float32 to uint8, int8 or int32, a scale and zero point a tensor or an axis
+  "dequantize_f32", // and back
   "softmax_f32", // softmax or its logarithm, lanes along the axis or across it
   "max_pool_f32", // maximum over windows, lanes are channels
   "avg_pool_f32", // mean over windows, lanes are channels

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Runtime, Tensor } from "../src/index.js";
 import { KERNELS } from "../src/kernels.js";
+import { dequantize, quantize } from "../src/onnx/ops/quantize.js";
 import { resize } from "../src/onnx/ops/resize.js";
 import { unary } from "../src/onnx/ops/unary.js";
 import type { Kernel, Kernels } from "../src/runtime/instance.js";
@@ -117,6 +118,14 @@ const CALLS: readonly (readonly [string, (rt: Runtime, x: Tensor) => Tensor | Re
     },
   ],
   ["unary", (rt, x) => rt.custom([x], unary("Erf") as never)],
+  [
+    "quantize",
+    (rt, x) => {
+      const q = { type: "int8", scale: fill([37], "scale").map(Math.abs), zero: [3], axis: 1 } as const;
+      using whole = rt.custom([x], quantize(q) as never);
+      return rt.custom([whole], dequantize(q) as never);
+    },
+  ],
   ["maximum", (rt, x) => rt.maximum(x, x)],
   ["localResponseNorm", (rt, x) => rt.localResponseNorm(x, { size: 5, alpha: 1 })],
 ];

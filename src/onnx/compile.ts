@@ -8,7 +8,7 @@ import type { MemoryFormat } from "../spec.js";
 import { Context } from "./host/context.js";
 import { evaluate, hostOp } from "./host/index.js";
 import { countOf, type ElementType, elementType, type HostTensor, make, readTensorProto } from "./host/tensor.js";
-import { loweringOf } from "./lower.js";
+import { loweringOf } from "./lowering.js";
 import { type Dynamic, Network, STORED } from "./network.js";
 import { Pointwise } from "./pointwise.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./proto.js";
@@ -293,19 +293,18 @@ function answersOf(
   if (DATA_SHAPED.has(node.opType) || shapeInputs.some((i) => !isConstant(known[i]))) return "late";
 
   const layer = nodeName(node);
-  const dynamic = known.find((value) => !isConstant(value)) as Dynamic;
   const replaced = isStandard(node) ? pointwise?.replace(node, opset, network, layer, known) : undefined;
   if (replaced) return [replaced];
   const isFloat = known.every((value) => isConstant(value) || STORED[value.type] === "float32");
   // Of what only says how to do it, an empty list is one that is left out.
   const isEmpty = known.some((value, i) => !shapeInputs.includes(i) && value?.shape.includes(0));
-  const lowering = isStandard(node) && !isEmpty ? loweringOf(node.opType, isFloat) : undefined;
+  const lowering = isEmpty ? undefined : loweringOf(node, isFloat);
   if (lowering) {
     const mark = network.nodes.length;
     try {
       const site: Site = { c: new Context(node, opset), network, layer, inputs: known };
       const answers = lowering(site);
-      if (answers) return answers.map((answer) => ({ ...answer, type: dynamic.type }));
+      if (answers) return answers;
     } catch (error) {
       // What the node says is wrong stays wrong; what a kernel does not do, the host operator may.
       if (error instanceof ModelError) throw error;

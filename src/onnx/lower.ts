@@ -29,7 +29,8 @@ function windowOptions(axes: readonly Axis[]) {
   };
 }
 
-const conv: Lowering = (site) => {
+/** Conv with constant weights; more: options that ONNX has no word for. */
+export function convLayer(site: Site, more: object = {}): readonly Dynamic[] | undefined {
   const [x, w, b] = [dynamicAt(site, 0), tensorAt(site, 1), tensorAt(site, 2)];
   if (!x || !w || varies(site, 2)) return undefined;
   const groups = site.c.int("group", 1);
@@ -37,13 +38,13 @@ const conv: Lowering = (site) => {
   const params = [param(site, w, "weight"), param(site, b, "bias")];
   const dilation = pairOf(axes, (axis) => axis.dilation);
   if (axes.length === 2) {
-    return site.network.add(site.layer, "conv2d", [x], params, { ...windowOptions(axes), dilation, groups });
+    return site.network.add(site.layer, "conv2d", [x], params, { ...windowOptions(axes), dilation, groups, ...more });
   }
   if (axes.length !== 1) return undefined;
   const [axis] = axes as [Axis];
-  const options = { stride: axis.stride, padding: [axis.before, axis.after], dilation: axis.dilation, groups };
+  const options = { stride: axis.stride, padding: [axis.before, axis.after], dilation: axis.dilation, groups, ...more };
   return site.network.add(site.layer, "conv1d", [x], params, options);
-};
+}
 
 const convTranspose: Lowering = (site) => {
   const [x, w, b] = [dynamicAt(site, 0), tensorAt(site, 1), tensorAt(site, 2)];
@@ -345,8 +346,9 @@ const expand: Lowering = (site) => {
     : site.network.add(site.layer, "add", [x, param(site, zeros, "zeros") as string]);
 };
 
-const FLOATS: Readonly<Record<string, Lowering>> = {
-  Conv: conv,
+/** Of float32. */
+export const FLOATS: Readonly<Record<string, Lowering>> = {
+  Conv: (site) => convLayer(site),
   ConvTranspose: convTranspose,
   MaxPool: pool("maxPool2d"),
   AveragePool: pool("avgPool2d"),
@@ -380,7 +382,7 @@ const FLOATS: Readonly<Record<string, Lowering>> = {
 };
 
 /** Operators that only move elements, of any type. */
-const MOVERS: Readonly<Record<string, Lowering>> = {
+export const MOVERS: Readonly<Record<string, Lowering>> = {
   Concat: concat,
   Gather: gatherAt,
   Slice: slice,
@@ -399,9 +401,3 @@ const MOVERS: Readonly<Record<string, Lowering>> = {
     varies(site, 1) ? undefined : unsqueezeTo(site.c, x.shape, list(site, 1, "axes") ?? []),
   ),
 };
-
-/** How an operator becomes layers: of any type what only moves elements, of float32 all else. */
-export function loweringOf(opType: string, isFloat: boolean): Lowering | undefined {
-  if (Object.hasOwn(MOVERS, opType)) return MOVERS[opType];
-  return isFloat && Object.hasOwn(FLOATS, opType) ? FLOATS[opType] : undefined;
-}

@@ -242,7 +242,7 @@ const dynamicQuantize: HostOp = (_, input) => {
 };
 
 /** x - zero point, as whole numbers in float64; a zero point of one value, or one a row of `axis`. */
-function centred(x: HostTensor, zero: HostTensor | undefined, axis: number): HostTensor {
+export function centred(x: HostTensor, zero: HostTensor | undefined, axis: number): HostTensor {
   return dequantize(x, 1, spread(zero, x.shape, Math.max(0, axis), 0), "float64");
 }
 
