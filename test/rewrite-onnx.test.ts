@@ -131,6 +131,123 @@ const ACTIVATIONS: Readonly<Record<string, Case>> = {
   },
 };
 
+const [OUTPUTS, SAME] = [8, [1, 1, 1, 1]];
+const CHANNEL = { m: constant([C, 1, 1], "m"), a: constant([1, C, 1, 1], "a"), o: constant([OUTPUTS, 1, 1], "o") };
+const NORM = {
+  gamma: constant([OUTPUTS], "gamma"),
+  beta: constant([OUTPUTS], "beta"),
+  mean: constant([OUTPUTS], "mean"),
+  variance: { dims: [OUTPUTS], data: fill([OUTPUTS], "variance").map((v) => 0.5 + v * v) },
+};
+
+const CONSTANT_ARITHMETIC: Readonly<Record<string, Case>> = {
+  "numbers and channels into the convolution before them": {
+    lines:
+      "Conv x k bias > c\n BatchNormalization c gamma beta mean variance > n\n Mul o n > p\n Sub p half > q\n Div q fifth > r\n Sub six r > y",
+    constants: { ...CHANNEL, ...NORM, k: constant([OUTPUTS, C, 3, 3], "k"), bias: constant([OUTPUTS], "bias") },
+    after: ["conv2d"],
+  },
+  "into groups without a bias": {
+    lines: "Conv x k > c\n Mul c o > p\n Add o p > y",
+    attributes: { c: { group: 2, pads: SAME } },
+    constants: { ...CHANNEL, k: constant([OUTPUTS, C / 2, 3, 3], "groups") },
+    after: ["conv2d"],
+  },
+  "into transposed groups": {
+    lines: "ConvTranspose x k > c\n BatchNormalization c gamma beta mean variance > n\n Add n o > y",
+    attributes: { c: { group: 2, strides: [2, 2] } },
+    constants: { ...CHANNEL, ...NORM, k: constant([C, OUTPUTS / 2, 2, 2], "transposed") },
+    after: ["convTranspose2d"],
+  },
+  "into a product of rows": {
+    lines: "MatMul x k > c\n Add c line > d\n Mul d half > y",
+    shape: [2, 3, 4, C],
+    constants: { k: constant([C, OUTPUTS], "rows"), line: constant([OUTPUTS], "line") },
+    after: ["linear"],
+  },
+  "chains of them become one": {
+    lines: "Relu x > r\n Sub r m > c\n Div c half > d\n Mul a d > e\n Add e three > f\n Sigmoid f > y",
+    constants: CHANNEL,
+    after: ["relu", "batchNorm"],
+  },
+  "into the convolution after them, a sum too where nothing is padded": {
+    lines: "Relu x > r\n Sub r m > c\n Mul c a > d\n Conv d k > y",
+    attributes: { y: { group: 2 } },
+    constants: { ...CHANNEL, k: constant([OUTPUTS, C / 2, 3, 3], "groups") },
+    after: ["relu", "conv2d"],
+  },
+  "a factor into the convolution after it": {
+    lines: "Relu x > r\n Mul r m > c\n Conv c k bias > y",
+    attributes: { y: { pads: SAME } },
+    constants: { ...CHANNEL, k: constant([OUTPUTS, C, 3, 3], "k"), bias: constant([OUTPUTS], "bias") },
+    after: ["relu", "conv2d"],
+  },
+  "into the product after them": {
+    lines: "Add x line > a\n Mul a half > b\n Gemm b k bias > y",
+    shape: [4, C],
+    constants: { line: constant([C], "line"), k: constant([C, OUTPUTS], "rows"), bias: constant([OUTPUTS], "bias") },
+    after: ["linear"],
+  },
+  "a sum before a padded convolution stays": {
+    lines: "Add x m > c\n Conv c k > y",
+    attributes: { y: { pads: SAME } },
+    constants: { ...CHANNEL, k: constant([OUTPUTS, C, 3, 3], "k") },
+    after: ["add", "conv2d"],
+  },
+  "what a shortcut reads stays": {
+    lines: "Conv x k > c\n Mul c o > d\n Sigmoid c > s\n Add s d > y",
+    constants: { ...CHANNEL, k: constant([OUTPUTS, C, 3, 3], "k") },
+    after: ["conv2d", "mul", "sigmoid", "add"],
+  },
+};
+
+const sides = (...counts: number[]): Constant => ({ dims: [8], data: BigInt64Array.from(counts, BigInt) });
+const PADDED = { p: sides(0, 0, 1, 0, 0, 0, 2, 1), low: number(-Infinity), w: constant([C, C, 3, 3]) };
+
+const PADS: Readonly<Record<string, Case>> = {
+  "into every convolution that reads it": {
+    lines: "Pad x p > a\n Conv a w > b\n Conv a w > c\n Sub b c > d\n Conv d w > y",
+    attributes: { b: { pads: [0, 1, 1, 0] }, c: { pads: [0, 1, 1, 0] }, y: { pads: SAME } },
+    constants: PADDED,
+    after: ["conv2d", "conv2d", "sub", "conv2d"],
+  },
+  "into the mean": {
+    lines: "Pad x p > a\n AveragePool a > y",
+    attributes: { y: { kernel_shape: [3, 3], strides: [2, 2] } },
+    constants: PADDED,
+    after: ["avgPool2d"],
+  },
+  "of -infinity into the maximum": {
+    lines: "Pad x p low > a\n MaxPool a > y",
+    attributes: { y: { kernel_shape: [3, 2] } },
+    constants: PADDED,
+    after: ["maxPool2d"],
+  },
+  "of 0 into the maximum of what is never below": {
+    lines: "Relu x > r\n Pad r p > a\n MaxPool a > y",
+    attributes: { y: { kernel_shape: [3, 3], strides: [2, 2] } },
+    constants: PADDED,
+    after: ["relu", "maxPool2d"],
+  },
+  "of 0 before the maximum of anything stays": {
+    lines: "Pad x p > a\n MaxPool a > y",
+    attributes: { y: { kernel_shape: [3, 3] } },
+    constants: PADDED,
+    after: ["pad", "maxPool2d"],
+  },
+  "before a mean that does not count its own stays": {
+    lines: "Pad x p > a\n AveragePool a > y",
+    attributes: { y: { kernel_shape: [3, 3], pads: SAME } },
+    constants: PADDED,
+    after: ["pad", "avgPool2d"],
+  },
+  "of a number stays": {
+    lines: "Pad x p half > a\n Conv a w > y",
+    constants: PADDED,
+    after: ["pad", "conv2d"],
+  },
+};
+
 const LEFT_ALONE: Readonly<Record<string, Case>> = {
   "a curve that is none of them": { lines: "Sigmoid x > s\n Mul s s > y", after: ["sigmoid", "mul"] },
   "a sum that is almost nothing": { lines: "Add x little > y", constants: { little: number(1e-12) }, after: ["add"] },
@@ -158,7 +275,14 @@ describe.each(BINARIES)("files on $name, optimised and as they stand", ({ create
   });
   afterAll(() => rt.dispose());
 
-  it.each(Object.entries({ ...ACTIVATIONS, ...LEFT_ALONE }))("%s", async (_, given) => {
+  it.each(
+    Object.entries({
+      activations: ACTIVATIONS,
+      constants: CONSTANT_ARITHMETIC,
+      padding: PADS,
+      alone: LEFT_ALONE,
+    }).flatMap(([group, cases]) => Object.entries(cases).map(([name, given]) => [group, name, given] as const)),
+  )("%s: %s", async (_, __, given) => {
     const bytes = onnxFile(fileOf(given));
     const shape = given.shape ?? [2, C, 7, 5];
     using plain = await loadOnnx(rt, bytes, { optimize: false });

@@ -3,7 +3,7 @@ import { boolean } from "../check.js";
 import type { Planning } from "../plan.js";
 import type { GraphData } from "./graph.js";
 import { specsOf } from "./planner.js";
-import { rewrite } from "./rewrite.js";
+import { type Rule, rewrite } from "./rewrite.js";
 import { RULES } from "./rules.js";
 import type { Source } from "./weights.js";
 
@@ -12,13 +12,24 @@ export interface Network {
   readonly source: Source;
 }
 
-/** Throws what planning the graph as it stands throws, but for what an algorithm refuses. */
-export function optimize({ graph, source }: Network, target: Planning, isWanted: unknown = true): Network {
-  if (!boolean("optimize", isWanted)) return { graph, source };
+/**
+ * `ahead`: rules of who brings the graph, applied before RULES. Throws what planning the graph as it stands throws, but for
+ * what an algorithm refuses.
+ */
+export function optimize(
+  network: Network,
+  target: Planning,
+  isWanted: unknown = true,
+  ahead: readonly Rule[] = [],
+): Network {
+  if (!boolean("optimize", isWanted)) return network;
   const { measure: _, ...byTable } = target;
-  const specs = specsOf(graph, source.specOf, byTable);
-  const { graph: rewritten, derived } = rewrite(graph, specs, RULES);
-  const specOf = (name: string) => derived.get(name)?.spec ?? source.specOf(name);
-  const tensorOf = (name: string) => derived.get(name)?.compute(tensorOf) ?? source.tensorOf(name);
-  return { graph: rewritten, source: { specOf, tensorOf } };
+  const specs = new Map(specsOf(network.graph, network.source.specOf, byTable));
+  return [ahead, RULES].reduce(({ graph, source }, rules) => {
+    const { graph: rewritten, derived } = rewrite(graph, specs, rules);
+    const specOf = (name: string) => derived.get(name)?.spec ?? source.specOf(name);
+    const tensorOf = (name: string) => derived.get(name)?.compute(tensorOf) ?? source.tensorOf(name);
+    for (const [name, { spec }] of derived) specs.set(name, spec);
+    return { graph: rewritten, source: { specOf, tensorOf } };
+  }, network);
 }

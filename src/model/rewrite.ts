@@ -16,7 +16,9 @@ export interface DerivedParameter {
 
 /** What a rule may ask. Specs are those of the graph as it was given: a rewrite changes no value's shape. */
 export interface Scope {
-  /** The node of a value that is read once and is no output of the graph. */
+  /** The node of a value, its first output. */
+  producer(value: string): GraphNode | undefined;
+  /** The same where the value is read once and is no output of the graph. */
   soleProducer(value: string): GraphNode | undefined;
   specOf(value: string): TensorSpec;
   /** A place in the order of the graph; parameters and inputs come before all nodes. */
@@ -25,13 +27,8 @@ export interface Scope {
   derive(name: string, parameter: DerivedParameter): string;
 }
 
-/** A node that does the work of `absorbed` and of the node at hand, in its place. */
-export interface Rewrite {
-  readonly node: GraphNode;
-  readonly absorbed: GraphNode;
-}
-
-export type Rule = (node: GraphNode, scope: Scope) => Rewrite | undefined;
+/** Answers a node to put in the place of the one at hand, with the same outputs. What nobody reads then is dropped. */
+export type Rule = (node: GraphNode, scope: Scope) => GraphNode | undefined;
 
 export interface Rewritten {
   readonly graph: GraphData;
@@ -43,9 +40,11 @@ export interface Rewritten {
  * value and parameter that the graph uses. Answers the graph itself when no rule fits.
  */
 export function rewrite(graph: GraphData, specs: ReadonlyMap<string, TensorSpec>, rules: readonly Rule[]): Rewritten {
-  const reads = new Map<string, number>();
-  const read = (value: string | null) => value !== null && reads.set(value, (reads.get(value) ?? 0) + 1);
-  for (const { inputs, params } of graph.nodes) for (const value of [...inputs, ...params]) read(value);
+  const reads = new Map<string | null, number>();
+  const read = ({ inputs, params }: GraphNode, by: number) => {
+    for (const value of [...inputs, ...params]) reads.set(value, (reads.get(value) ?? 0) + by);
+  };
+  for (const node of graph.nodes) read(node, 1);
   const shown = new Set(graph.outputs.map(({ value }) => value));
   const names = new Set([
     ...[...graph.inputs, ...graph.parameters].map(({ name }) => name),
@@ -56,6 +55,7 @@ export function rewrite(graph: GraphData, specs: ReadonlyMap<string, TensorSpec>
   const order = new Map<string, number>();
   const derived = new Map<string, DerivedParameter>();
   const scope: Scope = {
+    producer: (value) => nodes.get(value),
     soleProducer: (value) => (reads.get(value) === 1 && !shown.has(value) ? nodes.get(value) : undefined),
     specOf: (value) => (specs.get(value) ?? derived.get(value)?.spec) as TensorSpec,
     orderOf: (value) => order.get(value) ?? -1,
@@ -64,30 +64,42 @@ export function rewrite(graph: GraphData, specs: ReadonlyMap<string, TensorSpec>
       while (names.has(free)) free += "'";
       names.add(free);
       derived.set(free, parameter);
-      read(free);
       return free;
     },
+  };
+  /** Forgets a node, and those before it that nobody reads any more. */
+  const drop = (node: GraphNode) => {
+    read(node, -1);
+    for (const value of node.inputs) {
+      const before = nodes.get(value);
+      if (before === undefined || before.outputs.some((output) => reads.get(output) || shown.has(output))) continue;
+      nodes.delete(value);
+      drop(before);
+    }
   };
   let isRewritten = false;
   for (const [index, given] of graph.nodes.entries()) {
     let node = given;
     for (let found = first(rules, node, scope); found !== undefined; found = first(rules, node, scope)) {
       isRewritten = true;
-      nodes.delete(found.absorbed.outputs[0] as string);
-      node = found.node;
+      read(found, 1);
+      drop(node);
+      node = found;
     }
     nodes.set(node.outputs[0] as string, node);
     for (const output of node.outputs) order.set(output, index);
   }
   if (!isRewritten) return { graph, derived };
-  const parameters: GraphParameter[] = [...derived].map(([name, { spec }]) => ({ name, shape: spec.shape }));
+  const parameters: GraphParameter[] = [...derived]
+    .filter(([name]) => reads.get(name))
+    .map(([name, { spec }]) => ({ name, shape: spec.shape }));
   return {
     graph: { ...graph, parameters: [...graph.parameters, ...parameters], nodes: [...nodes.values()] },
     derived,
   };
 }
 
-function first(rules: readonly Rule[], node: GraphNode, scope: Scope): Rewrite | undefined {
+function first(rules: readonly Rule[], node: GraphNode, scope: Scope): GraphNode | undefined {
   for (const rule of rules) {
     const found = rule(node, scope);
     if (found !== undefined) return found;

@@ -31,7 +31,7 @@ export const fuseActivation: Rule = (node, scope) => {
   if (!hasFreeStore(absorbed)) return undefined;
   const given = Object.entries(node.options).filter(([, value]) => value !== undefined);
   const activation = given.length > 0 ? { type: node.op, ...Object.fromEntries(given) } : node.op;
-  return { absorbed, node: { ...absorbed, options: { ...absorbed.options, activation }, outputs: node.outputs } };
+  return { ...absorbed, options: { ...absorbed.options, activation }, outputs: node.outputs };
 };
 
 /** conv ─▶ add ◀─ y   ==>   conv { residual: y }, of the operands that are convolutions the one computed last. */
@@ -55,13 +55,10 @@ export const fuseResidual: Rule = (node, scope) => {
     const isAlike = spec.shape.length === 4 || spec.memoryFormat === other.memoryFormat;
     if (!isAlike || !sameShape(spec.shape, other.shape)) continue;
     return {
-      absorbed,
-      node: {
-        ...absorbed,
-        inputs: [...absorbed.inputs, residual],
-        options: { ...absorbed.options, ...node.options },
-        outputs: node.outputs,
-      },
+      ...absorbed,
+      inputs: [...absorbed.inputs, residual],
+      options: { ...absorbed.options, ...node.options },
+      outputs: node.outputs,
     };
   }
   return undefined;
@@ -99,15 +96,12 @@ export const joinSeparable: Rule = (node, scope) => {
     Conv2dOptions,
   ];
   return {
-    absorbed,
-    node: {
-      name: `${absorbed.name} + ${node.name}`,
-      op: "separableConv2d",
-      inputs: [...absorbed.inputs, ...residual],
-      params: [absorbed.params[0], node.params[0], node.params[1], absorbed.params[1]].map((param) => param ?? null),
-      options: { ...windows, ...(depthwiseActivation && { depthwiseActivation }), ...(activation && { activation }) },
-      outputs: node.outputs,
-    },
+    name: `${absorbed.name} + ${node.name}`,
+    op: "separableConv2d",
+    inputs: [...absorbed.inputs, ...residual],
+    params: [absorbed.params[0], node.params[0], node.params[1], absorbed.params[1]].map((param) => param ?? null),
+    options: { ...windows, ...(depthwiseActivation && { depthwiseActivation }), ...(activation && { activation }) },
+    outputs: node.outputs,
   };
 };
 
@@ -156,13 +150,10 @@ export const foldNormalisation: Rule = (node, scope) => {
     compute: (weightOf) => tensor([M], foldBatchNorm([], numbers(weightOf, bias), parameters(weightOf)).bias),
   });
   return {
-    absorbed,
-    node: {
-      ...absorbed,
-      params,
-      options: { ...absorbed.options, ...(activation && { activation }) },
-      outputs: node.outputs,
-    },
+    ...absorbed,
+    params,
+    options: { ...absorbed.options, ...(activation && { activation }) },
+    outputs: node.outputs,
   };
 };
 

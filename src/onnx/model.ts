@@ -2,7 +2,7 @@
 import { knownOptions } from "../check.js";
 import { DisposedError, ModelError, ShapeError, show } from "../errors.js";
 import { type Runtime, requireRuntime } from "../lanewise.js";
-import { createModel, type Model, type ModelOptions, type RunAsyncOptions } from "../model/model.js";
+import { type Model, type ModelOptions, modelOf, type RunAsyncOptions } from "../model/model.js";
 import type { ModelReport } from "../model/planner.js";
 import type { Profile, Summary } from "../model/summary.js";
 import { DTYPES, type DType, type TensorData } from "../spec.js";
@@ -12,6 +12,7 @@ import { evaluate } from "./host/index.js";
 import type { ElementType, HostTensor } from "./host/tensor.js";
 import { STORED } from "./network.js";
 import { parseModel } from "./proto.js";
+import { exporterRules } from "./rules.js";
 
 export interface OnnxOptions extends ModelOptions {
   /** Sizes of named dimensions, or whole shapes of inputs by name, where the file leaves them open. */
@@ -284,7 +285,7 @@ export class OnnxModel {
     const model =
       compiled.graph.outputs.length === 0
         ? undefined
-        : createModel(this.#runtime, compiled.graph, compiled.weights, this.#options);
+        : modelOf(this.#runtime, compiled.graph, compiled.weights, this.#options, exporterRules(compiled.weights));
     const ready = { ...compiled, model };
     this.#ready.set(key, ready);
     return ready;
