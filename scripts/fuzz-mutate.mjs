@@ -8,7 +8,7 @@ const TENSOR = {};
 const ATTRIBUTE = { 5: TENSOR };
 const GRAPH = { 1: { 5: ATTRIBUTE }, 5: TENSOR, 11: VALUE, 12: VALUE };
 const MODEL = { 7: GRAPH, 8: {} };
-const [VARINT, FIXED64, BYTES, FIXED32] = [0, 1, 2, 5];
+const [VARINT, FIXED64, BYTES] = [0, 1, 2];
 
 /** A file as a tree: [{ field, wire, value, fields }]; fields in place of a value where it is a message. */
 export function treeOf(bytes, schema = MODEL) {

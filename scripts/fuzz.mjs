@@ -25,6 +25,8 @@ const MOST_BYTES = 2 ** 21;
 /** Larger inputs, of files that leave a size open and declare an absurd one, are not made. */
 const MOST_ELEMENTS = 2 ** 24;
 const mutators = new Map();
+/** Findings printed; all count. */
+const SHOWN = 30;
 
 if (isMainThread) await main();
 else await work(workerData);
@@ -95,7 +97,7 @@ async function main() {
       });
     });
   }
-  for (const { index, what } of findings) {
+  for (const { index, what } of findings.slice(0, SHOWN)) {
     const { kind, file } = mutation(options, index);
     console.log(`FINDING --seed ${seed} --at ${index} (${kind} of ${file}): ${what}`);
   }
@@ -164,10 +166,15 @@ async function once(rt, bytes) {
   }
 }
 
-const sizesOf = (shape) => shape.map((size) => (typeof size === "number" ? size : 1));
-const countOf = (shape) => sizesOf(shape).reduce((a, b) => a * b, 1);
-
 /** Sizes left open are 1. */
+function sizesOf(shape) {
+  return shape.map((size) => (typeof size === "number" ? size : 1));
+}
+
+function countOf(shape) {
+  return sizesOf(shape).reduce((a, b) => a * b, 1);
+}
+
 function zeros(rt, { shape, dtype }) {
   const sizes = sizesOf(shape);
   if (sizes.includes(0)) return { data: [], shape: sizes };

@@ -7,7 +7,15 @@ import type { Target } from "../runtime/instance.js";
 import type { MemoryFormat } from "../spec.js";
 import { Context } from "./host/context.js";
 import { evaluate, hostOp } from "./host/index.js";
-import { countOf, type ElementType, elementType, type HostTensor, make, readTensorProto } from "./host/tensor.js";
+import {
+  countOf,
+  type ElementType,
+  elementType,
+  type HostTensor,
+  make,
+  readTensorProto,
+  trying,
+} from "./host/tensor.js";
 import { loweringOf } from "./lowering.js";
 import { type Dynamic, Network, STORED } from "./network.js";
 import { Pointwise } from "./pointwise.js";
@@ -327,10 +335,12 @@ function onHost(
   layer: string,
   inputs: readonly (HostTensor | Dynamic | undefined)[],
 ): Known[] {
-  const trial = evaluate(
-    node,
-    opset,
-    inputs.map((value) => (value === undefined || "data" in value ? value : make(value.type, value.shape))),
+  const trial = trying(() =>
+    evaluate(
+      node,
+      opset,
+      inputs.map((value) => (value === undefined || "data" in value ? value : make(value.type, value.shape))),
+    ),
   );
   const wanted = trial.slice(0, node.outputs.length);
   if (wanted.some((tensor) => countOf(tensor.shape) === 0)) return wanted; // nothing to compute

@@ -1,5 +1,5 @@
 // A network from an ONNX file: planned and packed once for each set of input shapes, then run like any model.
-import { knownOptions } from "../check.js";
+import { integer, knownOptions } from "../check.js";
 import { DisposedError, ModelError, ShapeError, show } from "../errors.js";
 import { type Runtime, requireRuntime } from "../lanewise.js";
 import { type Model, type ModelOptions, modelOf, type RunAsyncOptions } from "../model/model.js";
@@ -9,7 +9,7 @@ import { DTYPES, type DType, type TensorData } from "../spec.js";
 import { Tensor } from "../tensor.js";
 import { type Checked, type Compiled, checkModel, compile, type Declared, nodeName, opsetOf } from "./compile.js";
 import { evaluate } from "./host/index.js";
-import type { ElementType, HostTensor } from "./host/tensor.js";
+import { type Budget, type ElementType, type HostTensor, within } from "./host/tensor.js";
 import { STORED } from "./network.js";
 import { parseModel } from "./proto.js";
 import { exporterRules } from "./rules.js";
@@ -54,7 +54,20 @@ export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: On
     "externalData",
   ]);
   const bytes = await bytesOf(source, onProgress);
-  return new OnnxModel(runtime, checkModel(parseModel(bytes), externalData), shapes ?? {}, modelOptions);
+  const checked = within(budgetOf(modelOptions), () => checkModel(parseModel(bytes), externalData));
+  return new OnnxModel(runtime, checked, shapes ?? {}, modelOptions);
+}
+
+/**
+ * What JavaScript may take for constants and shapes while a model is loaded or planned, and for outputs after a run: by
+ * default a GiB and 2^32 multiply-accumulates, some ten seconds. With maxBytes four times as many bytes, since constants are
+ * transposed and merged on their way into the model.
+ */
+function budgetOf({ maxBytes, maxMacs }: ModelOptions): Budget {
+  return {
+    bytes: maxBytes === undefined ? 2 ** 30 : Math.max(4 * integer("maxBytes", maxBytes, 0), 2 ** 24),
+    macs: maxMacs === undefined ? 2 ** 32 : Math.min(integer("maxMacs", maxMacs, 0), 2 ** 32),
+  };
 }
 
 async function bytesOf(source: unknown, onProgress: OnnxOptions["onProgress"]): Promise<Uint8Array> {
@@ -281,7 +294,10 @@ export class OnnxModel {
     const known = this.#ready.get(key);
     if (known !== undefined) return known;
     const byName = new Map(this.#checked.inputs.map(({ name }, i) => [name, shapes[i] as readonly number[]]));
-    const compiled = compile(this.#checked, byName, this.#runtime.engine.target, this.#options.optimize);
+    const { target } = this.#runtime.engine;
+    const compiled = within(budgetOf(this.#options), () =>
+      compile(this.#checked, byName, target, this.#options.optimize),
+    );
     const model =
       compiled.graph.outputs.length === 0
         ? undefined
@@ -327,11 +343,8 @@ export class OnnxModel {
       const opset = opsetOf(this.#checked, node);
       let answers: HostTensor[];
       try {
-        answers = evaluate(
-          node,
-          opset,
-          node.inputs.map((name) => (name === "" ? undefined : values.get(name))),
-        );
+        const given = node.inputs.map((name) => (name === "" ? undefined : values.get(name)));
+        answers = within(budgetOf(this.#options), () => evaluate(node, opset, given));
       } catch (error) {
         if (error instanceof Error) error.message = `node ${show(nodeName(node))} (${node.opType}): ${error.message}`;
         throw error;

@@ -18,6 +18,7 @@ import {
   reshaped,
   roundToEven,
   settle,
+  spend,
   toNumbers,
   transpose,
 } from "./tensor.js";
@@ -39,6 +40,7 @@ export function matmul(first: HostTensor, second: HostTensor, type: ElementType 
   const out = make(type, [...lead, rows, columns]);
   const [p, q, to] = [x.data, y.data, out.data as unknown as (number | bigint)[]] as const;
   const batches = countOf(lead);
+  spend(batches * rows * columns * inner);
   for (let n = 0; n < batches; n++) {
     for (let i = 0; i < rows; i++) {
       for (let j = 0; j < columns; j++) {
@@ -120,7 +122,8 @@ const einsum: HostOp = (c, ...inputs) => {
   );
   const inner = countOf(extents.slice(output.length));
   const total = countOf(extents);
-  const sums = new Float64Array(out.data.length);
+  spend(total * given.length);
+  const sums = numbers(make("float64", out.shape)) as unknown as Float64Array;
   for (let i = 0; i < total; i++) {
     let product = 1;
     given.forEach((t, operand) => {

@@ -2,7 +2,7 @@
 import { ModelError, show } from "../../errors.js";
 import type { Taps } from "../ops/resize.js";
 import { type Context, type HostOp, need } from "./context.js";
-import { countOf, type HostTensor, int64s, make, numbers, settle, stridesOf, toNumbers } from "./tensor.js";
+import { countOf, type HostTensor, int64s, make, numbers, settle, spend, stridesOf, toNumbers } from "./tensor.js";
 
 /** Where an output position lies in the input, by the coordinate_transformation_mode of Resize. */
 function coordinate(
@@ -123,6 +123,9 @@ export function isKept(plan: ResizePlan, size: number, axis: ResizeAxis): boolea
   return axis.out === size && axis.scale === 1 && plan.transform !== "tf_crop_and_resize";
 }
 
+/** An entry of a list takes as long, and as many bytes, as this many multiply-accumulates take time. */
+const ENTRY = 64;
+
 /** The input positions and weights of every output position along one axis; no taps where it lies outside of a crop. */
 export function tapsOf(c: Context, plan: ResizePlan, size: number, axis: ResizeAxis): Taps[] {
   const { scale, out, start, end } = axis;
@@ -132,13 +135,14 @@ export function tapsOf(c: Context, plan: ResizePlan, size: number, axis: ResizeA
   const a = c.float("cubic_coeff_a", -0.75);
   const clamp = (i: number) => Math.max(0, Math.min(size - 1, i));
   const isCrop = plan.transform === "tf_crop_and_resize";
+  const isCubic = plan.mode === "cubic";
+  const shrink = isAntialiased ? scale : 1;
+  const reach = (isCubic ? 2 : 1) / shrink;
+  spend(ENTRY * out * (plan.mode === "nearest" ? 1 : 2 * reach + 1));
   return Array.from({ length: out }, (_, o) => {
     const x = place(o);
     if (isCrop && (x < 0 || x > size - 1)) return { at: [], weights: [] };
     if (plan.mode === "nearest") return { at: [clamp(nearest(plan.nearestMode, x, scale))], weights: [1] };
-    const isCubic = plan.mode === "cubic";
-    const shrink = isAntialiased ? scale : 1;
-    const reach = (isCubic ? 2 : 1) / shrink;
     const kernel = (d: number) => (isCubic ? cubic(d * shrink, a) : Math.max(0, 1 - Math.abs(d * shrink)));
     const from = Math.ceil(x - reach - 1e-9);
     const to = Math.floor(x + reach + 1e-9);
@@ -169,11 +173,11 @@ const resize: HostOp = (c, input, second, third, fourth) => {
     if (isKept(plan, size, axis)) return;
     const taps = tapsOf(c, plan, size, axis);
     const next = shape.map((s, i) => (i === d ? axis.out : s));
-    make("float64", next); // refuses what is too large
     const inner = countOf(shape.slice(d + 1));
     const outer = countOf(shape.slice(0, d));
-    const to = new Float64Array(countOf(next));
-    const gone = new Uint8Array(to.length);
+    spend(inner * outer * taps.reduce((sum, { at }) => sum + at.length, 0));
+    const to = make("float64", next).data as Float64Array<ArrayBuffer>;
+    const gone = make("uint8", next).data as Uint8Array;
     for (let o = 0; o < outer; o++) {
       taps.forEach(({ at, weights }, j) => {
         for (let n = 0; n < inner; n++) {
@@ -313,6 +317,7 @@ const roiAlign: HostOp = (c, input, roisInput, batchInput) => {
     const [w, h] = isHalf ? [x2 - x1, y2 - y1] : [Math.max(x2 - x1, 1), Math.max(y2 - y1, 1)];
     const [binW, binH] = [w / columns, h / rows];
     const [nx, ny] = ratio > 0 ? [ratio, ratio] : [Math.ceil(binW), Math.ceil(binH)];
+    spend(channels * rows * columns * nx * ny);
     for (let p = 0; p < rows; p++) {
       for (let q = 0; q < columns; q++) {
         for (let k = 0; k < channels; k++) {
@@ -389,6 +394,7 @@ const nonMaxSuppression: HostOp = (c, boxesInput, scoresInput, mostInput, overla
       const order = Array.from({ length: count }, (_, i) => i)
         .filter((i) => score(i) > threshold)
         .sort((i, j) => score(j) - score(i) || i - j);
+      spend(order.length * Math.min(order.length, most));
       const kept: (readonly [number, number, number, number])[] = [];
       for (const i of order) {
         if (kept.length >= most) break;

@@ -72,23 +72,61 @@ export function elementType(code: number, what: string): ElementType {
 export const isBig = (type: ElementType): boolean => type === "int64" || type === "uint64";
 export const isFloat = (type: ElementType): boolean => /float/.test(type);
 
-/** Most bytes one host tensor may have: a file of a few bytes can ask for any size. */
+/** What JavaScript may still take for a file: a few bytes can ask for any amount. */
+export interface Budget {
+  /** Of tensors made, each counted once. */
+  readonly bytes: number;
+  /** Multiply-accumulates of operators that do more than one an element. */
+  readonly macs: number;
+}
+
+/** One tensor, at most: beyond it engines fail. */
 const MAX_BYTES = 2 ** 31;
+let budget: Budget = { bytes: Infinity, macs: Infinity };
+
+/** Runs f under a budget of its own. */
+export function within<T>(given: Budget, f: () => T): T {
+  const outer = budget;
+  budget = given;
+  try {
+    return f();
+  } finally {
+    budget = outer;
+  }
+}
+
+/** Runs f, whose tensors are gone afterwards, under the budget at hand. */
+export function trying<T>(f: () => T): T {
+  const { bytes } = budget;
+  try {
+    return f();
+  } finally {
+    budget = { ...budget, bytes };
+  }
+}
+
+/** Takes multiply-accumulates from the budget before they are done. Throws ModelError for more than are left. */
+export function spend(macs: number): void {
+  if (!(macs <= budget.macs))
+    throw new ModelError(`"maxMacs" expected at least ${macs} for what runs in JavaScript, got ${budget.macs} left`);
+  budget = { ...budget, macs: budget.macs - macs };
+}
 
 export function countOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-/** Zeroed. Throws ModelError for dimensions that are no sizes or ask for more than 2 GiB. */
+/** Zeroed. Throws ModelError for dimensions that are no sizes or ask for more bytes than the budget has. */
 export function make(type: ElementType, shape: readonly number[]): HostTensor {
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 0)
       throw new ModelError(`"shape" expected sizes >= 0, got ${show(shape)}`);
   }
   const count = countOf(shape);
-  if (!(count * ARRAYS[type].BYTES_PER_ELEMENT <= MAX_BYTES)) {
-    throw new ModelError(`"shape" expected at most ${MAX_BYTES} bytes, got ${type} ${show(shape)}`);
-  }
+  const bytes = count * ARRAYS[type].BYTES_PER_ELEMENT;
+  const most = Math.min(budget.bytes, MAX_BYTES);
+  if (!(bytes <= most)) throw new ModelError(`"shape" expected at most ${most} bytes, got ${type} ${show(shape)}`);
+  budget = { ...budget, bytes: budget.bytes - bytes };
   return { type, shape, data: new ARRAYS[type](count) };
 }
 

@@ -2,7 +2,7 @@
 // float64. Images are [N, C, spatial…], weights [M, C/groups, taps…].
 import { ModelError, show, UnsupportedError } from "../../errors.js";
 import { type Context, type HostOp, need } from "./context.js";
-import { countOf, type HostTensor, int64s, make, numbers, settle, stridesOf, toNumbers } from "./tensor.js";
+import { countOf, type HostTensor, int64s, make, numbers, settle, spend, stridesOf, toNumbers } from "./tensor.js";
 
 /** One spatial axis of a window operator. */
 export interface Axis {
@@ -78,9 +78,7 @@ function eachTap(axes: readonly Axis[], f: (output: number, tap: number, input: 
 function positions(axes: readonly Axis[]): { table: Int32Array; outs: number; taps: number } {
   const outs = countOf(axes.map((axis) => axis.out));
   const taps = countOf(axes.map((axis) => axis.taps));
-  if (outs * taps > 2 ** 28)
-    throw new ModelError(`"kernel_shape" expected fewer than 2^28 taps in all, got ${outs * taps}`);
-  const table = new Int32Array(outs * taps).fill(-1);
+  const table = (make("int32", [outs, taps]).data as Int32Array).fill(-1);
   eachTap(axes, (o, t, at) => {
     table[o * taps + t] = at;
   });
@@ -104,6 +102,7 @@ export function convolve(c: Context, x: HostTensor, w: HostTensor, bias: HostTen
   const axes = windowAxes(c, spatial, kernel);
   const { table, outs, taps } = positions(axes);
   const out = make(x.type, [n, filters, ...axes.map((axis) => axis.out)]);
+  spend(n * filters * outs * taps * perGroup);
   const [from, weights, to] = [numbers(x), numbers(w), numbers(out)];
   const area = countOf(spatial);
   const each = filters / groups;
@@ -174,9 +173,10 @@ const convTranspose: HostOp = (c, input, weight, bias) => {
   const outSpatial = axes.map((axis) => axis.out);
   const outs = countOf(outSpatial);
   const filters = each * groups;
-  const sums = new Float64Array(n * filters * outs);
+  const sums = numbers(make("float64", [n, filters, outs])) as unknown as Float64Array;
   const area = countOf(spatial);
   const taps = countOf(kernel);
+  spend(n * channels * each * area * taps);
   const inStrides = stridesOf(spatial);
   const tapStrides = stridesOf(kernel);
   const outStrides = stridesOf(outSpatial);
@@ -230,6 +230,7 @@ function pool(
   const [n = 0, channels = 0] = x.shape;
   const { table, outs, taps } = positions(axes);
   const out = make(x.type, [n, channels, ...axes.map((axis) => axis.out)]);
+  spend(n * channels * outs * taps);
   const area = countOf(x.shape.slice(2));
   for (let plane = 0; plane < n * channels; plane++) {
     const from = numbers(x).subarray(plane * area, (plane + 1) * area);
@@ -364,6 +365,7 @@ const deformConv: HostOp = (c, input, weight, offsetInput, bias, mask) => {
   const out = make(x.type, [n, filters, ah.out, aw.out]);
   const taps = kh * kw;
   const outs = ah.out * aw.out;
+  spend(n * filters * outs * perGroup * taps);
   const perOffset = channels / offsetGroups;
   const each = filters / groups;
   const value = (b: number, channel: number, y: number, z: number): number =>
