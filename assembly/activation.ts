@@ -82,8 +82,12 @@ function apply(code: i32, y: usize, x: usize, rows: i32, cols: i32, stride: usiz
   }
 }
 
-/** Applies `code` to rows x cols floats at c, in place. */
+/** Applies `code` to rows x cols floats at c, in place. Rows without gaps are one. */
 export function activateRows(c: usize, rows: i32, cols: i32, stride: usize, code: i32, alpha: f32, beta: f32): void {
+  if (stride == <usize>cols << 2) {
+    cols *= rows;
+    rows = 1;
+  }
   apply(code, c, c, rows, cols, stride, alpha, beta);
 }
 

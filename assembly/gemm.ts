@@ -88,11 +88,12 @@ export function gemmRows(
       for (let t = 0; t < tiles; t++) {
         const count = t < large ? small + 1 : small;
         tile(count, table, a, seg, segEnd, segBytes, b, first ? bias + colBytes : out, initStride, out, cStride, res, low, high, left);
-        if (last && activation) activateRows(out, count, left < 8 ? left : 8, cStride, activation, alpha, beta);
         table += <usize>count << 2;
         out += <usize>count * cStride;
         if (res) res += <usize>count * cStride;
       }
+      // 8 columns of all rows, 24 KB at most: still in L1.
+      if (last && activation) activateRows(c + colBytes, rows, left < 8 ? left : 8, cStride, activation, alpha, beta);
       b += panelBytes;
     }
   }

@@ -1,4 +1,5 @@
-// Transposed convolution: a matrix product into columns, then a gather. See assembly/conv-transpose.ts.
+// Transposed convolution: a matrix product into columns, then a gather (see assembly/conv-transpose.ts); where windows do not
+// overlap, products straight into the output.
 import { integer, type Pair, pair } from "../check.js";
 import { ShapeError, show } from "../errors.js";
 import { GatherDesc, GemmDesc, PackDesc } from "../gen/desc.js";
@@ -71,68 +72,113 @@ export const convTranspose2d = defineOperator({
     }) as [number, number];
     const output = b.output(outputSpec([N, M, P, Q], input.spec));
     const end = epilogue(options.activation);
-    b.algorithm = "gemm-gather";
     b.macs = N * H * W * C * perGroup * R * S;
 
+    // Windows that lie side by side: every product is an output, written where it belongs.
+    const isWithin = [top, left, bottom, right, ...extra].every((count) => count === 0);
+    const isApart = isWithin && stride[0] === R && stride[1] === S && P === H * R && Q === W * S;
+    b.algorithm = isApart ? "gemm-scatter" : "gemm-gather";
     const taps = R * S;
     const K = C / groups;
-    const pixels = N * H * W;
     const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
     const blocks = reductionBlocks(b, [0], K);
-    const tapBytes = Math.ceil(perGroup / 8) * K * 32;
-    const packed = b.constant(groups * taps * tapBytes);
-    const [sC, sM, , sS] = stridesOf(weight.spec).map((s) => s * 4) as [number, number, number, number];
-    const columns = b.workspace(pixels * taps * M * 4);
-    const zeros = b.constant(roundUp(perGroup, 8) * 4);
+    const [sC, sM, sR, sS] = stridesOf(weight.spec).map((s) => s * 4) as [number, number, number, number];
+    // Columns of a product are filters, of all taps of a row where whole panels follow each other; or the taps of one filter.
+    const isRow = isApart && M === 1;
+    const isWhole = isApart && groups === 1 && M % 8 === 0 && blocks.count === 1;
+    const cols = isRow ? S : perGroup;
+    const tapBytes = Math.ceil(cols / 8) * K * 32;
+    const packs = isRow ? R : taps;
+    const packed = b.constant(groups * packs * tapBytes);
     for (let g = 0; g < groups; g++) {
-      // Taps are the "groups" of packing and the batches of the product: taps lie sS bytes apart in either format.
+      // Taps are the "groups" of packing: they lie sS bytes apart in either format.
       b.prepare(
         "pack_weights_f32",
         PackDesc,
         {
           srcPtr: shift(weight.ref, g * K * sC),
-          dstPtr: shift(packed, g * taps * tapBytes),
+          dstPtr: shift(packed, g * packs * tapBytes),
           blocksPtr: blocks.ref,
           blockCount: blocks.count,
-          cols: perGroup,
+          cols,
           channels: K,
           kernelW: 1,
-          colBytes: sM,
+          colBytes: isRow ? sS : sM,
           channelBytes: sC,
           kernelHBytes: 0,
           kernelWBytes: 0,
-          srcGroupBytes: sS,
+          srcGroupBytes: isRow ? sR : sS,
           dstGroupBytes: tapBytes,
         },
-        taps * Math.ceil(perGroup / 8),
+        packs * Math.ceil(cols / 8),
       );
+    }
+    const product = (g: number, tap: number) => ({
+      aPtr: shift(image.ref, g * K * 4),
+      bPtr: shift(packed, (g * packs + tap) * tapBytes),
+      residualPtr: NONE,
+      blocksPtr: blocks.ref,
+      blockCount: blocks.count,
+      aStrideBytes: C * 4,
+      tileRows: b.target.tileRows,
+    });
+    const y = channelsLastOutput(b, output);
+    if (isApart) {
+      const repeats = isRow || isWhole ? S : 1;
+      const biases = b.constant(roundUp(M * repeats, 8) * 4);
+      for (let i = 0; bias !== undefined && i < repeats; i++) b.copy(shift(biases, i * M * 4), bias.ref, M * 4);
+      for (let g = 0; g < groups; g++) {
+        for (let tap = 0; tap < taps; tap += repeats) {
+          const [r, s] = [Math.floor(tap / S), tap % S];
+          b.step(
+            "gemm_f32",
+            GemmDesc,
+            {
+              ...product(g, isRow ? r : tap),
+              cPtr: shift(y.ref, ((r * Q + s) * M + g * perGroup) * 4),
+              biasPtr: shift(biases, g * perGroup * 4),
+              rows: W,
+              cols: perGroup * repeats,
+              cStrideBytes: S * M * 4,
+              aBatchBytes: W * C * 4,
+              bBatchBytes: 0,
+              biasBatchBytes: 0,
+              cBatchBytes: R * Q * M * 4,
+              ...end,
+            },
+            N * H * W,
+            ROW_TABLE_BYTES,
+          );
+        }
+      }
+      y.finish();
+      return;
+    }
+    const pixels = N * H * W;
+    const columns = b.workspace(pixels * taps * M * 4);
+    const zeros = b.constant(roundUp(perGroup, 8) * 4);
+    for (let g = 0; g < groups; g++) {
+      // Taps are the batches of the product.
       b.step(
         "gemm_f32",
         GemmDesc,
         {
-          aPtr: shift(image.ref, g * K * 4),
-          bPtr: shift(packed, g * taps * tapBytes),
+          ...product(g, 0),
           cPtr: shift(columns, g * perGroup * 4),
           biasPtr: zeros,
-          residualPtr: NONE,
-          blocksPtr: blocks.ref,
-          blockCount: blocks.count,
           rows: pixels,
           cols: perGroup,
-          aStrideBytes: C * 4,
           cStrideBytes: taps * M * 4,
           aBatchBytes: 0,
           bBatchBytes: tapBytes,
           biasBatchBytes: 0,
           cBatchBytes: M * 4,
-          tileRows: b.target.tileRows,
           ...epilogue(undefined),
         },
         taps * pixels,
         ROW_TABLE_BYTES,
       );
     }
-    const y = channelsLastOutput(b, output);
     b.step(
       "conv_transpose_gather_f32",
       GatherDesc,
