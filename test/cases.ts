@@ -369,6 +369,8 @@ export const CONV_TRANSPOSE_CASES: readonly ConvTransposeCase[] = [
   convT("3 groups of 3 to 5, batch 2", [2, 9, 3, 4], [15, 3, 3], { groups: 3, bias: false }),
   convT("depthwise", [1, 7, 5, 4], [7, 4, 4], { stride: 2, padding: 1, groups: 7 }),
   convT("depthwise, 2 filters a channel", [1, 5, 4, 3], [10, 3, 3], { padding: 1, groups: 5 }),
+  convT("one filter, 2x2 stride 2", [2, 16, 3, 5], [1, 2, 2], { stride: 2 }),
+  convT("one filter of 3x5 taps, four sides", [1, 5, 4, 6], [1, 3, 5], { stride: [1, 2], padding: [1, 2, 0, 3] }),
   convT("130 channels", [1, 130, 3, 3], [5, 3, 3], { stride: 2 }),
 ];
 

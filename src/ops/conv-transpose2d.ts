@@ -202,7 +202,6 @@ export const convTranspose2d = defineOperator({
         ...end,
       },
       N * P,
-      roundUp(M, 4) * 4,
     );
     y.finish();
   },
