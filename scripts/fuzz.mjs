@@ -5,7 +5,7 @@
 //   --count N, --seed N     mutations, by default 20,000, and what they are drawn from
 //   --dir DIR               models to mutate (.onnx files in it); default our own conformance set
 //   --at N                  one mutation again, with the whole error; --out FILE writes it
-//   --variant simd|relaxed, --seconds N (for one mutation, default 5)
+//   --variant simd|relaxed, --seconds N (for one mutation, default 10)
 //
 // Mutations run in a thread that is replaced when one takes too long. Exits with 1 on any finding.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ import { createRuntime } from "lanewise";
 import { loadOnnx } from "lanewise/onnx";
 import { mutatorOf, randomOf } from "./fuzz-mutate.mjs";
 
-const LIMITS = { maxBytes: 2 ** 27, maxMacs: 2e9 };
+const LIMITS = { maxBytes: 2 ** 26, maxMacs: 5e8 };
 /** Errors that tell what is wrong with a file, or with running it on inputs it declares. */
 const REFUSALS = new Set(["ModelError", "UnsupportedError", "OutOfMemoryError"]);
 /** A sentence of the package: `"what" expected ..., got ...`, with the node in front where there is one. */
@@ -40,7 +40,7 @@ async function main() {
       at: { type: "string" },
       out: { type: "string" },
       variant: { type: "string", default: "auto" },
-      seconds: { type: "string", default: "5" },
+      seconds: { type: "string", default: "10" },
     },
   });
   const [count, seed, seconds] = [flags.count, flags.seed, flags.seconds].map(Number);

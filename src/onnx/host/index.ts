@@ -1,5 +1,5 @@
 // Every operator in plain JavaScript: constants are folded with these, and what no kernel does runs on them.
-import { ModelError, show } from "../../errors.js";
+import { ModelError, show, UnsupportedError } from "../../errors.js";
 import type { NodeProto } from "../proto.js";
 import { ALGEBRA, MICROSOFT } from "./algebra.js";
 import { Context, type HostOp } from "./context.js";
@@ -26,10 +26,16 @@ export function hostOp(node: NodeProto): HostOp | undefined {
   return Object.hasOwn(table, node.opType) ? (table as Record<string, HostOp>)[node.opType] : undefined;
 }
 
-/** Computes a node. Throws ModelError and UnsupportedError. */
+/** Computes a node. Throws ModelError and UnsupportedError; so does an element type that the operator cannot compute with. */
 export function evaluate(node: NodeProto, opset: number, inputs: readonly (HostTensor | undefined)[]): HostTensor[] {
   const op = hostOp(node);
   if (op === undefined) throw new ModelError(`"opType" expected a known operator, got ${show(node.opType)}`);
-  const answer = op(new Context(node, opset), ...inputs);
-  return Array.isArray(answer) ? answer : [answer];
+  try {
+    const answer = op(new Context(node, opset), ...inputs);
+    return Array.isArray(answer) ? answer : [answer];
+  } catch (error) {
+    if (error instanceof ModelError || error instanceof UnsupportedError) throw error;
+    const given = inputs.map((input) => (input ? `${input.type} ${show([...input.shape])}` : "none")).join(", ");
+    throw new ModelError(`"inputs" expected what ${node.opType} computes with, got ${given}`, { cause: error });
+  }
 }
