@@ -191,16 +191,19 @@
   beta: f32;
 }
 
-/** y = act(a op b), broadcast: see elementwise.ts. One work item is a chunk of an innermost run. */
+/** y = act(a op b), broadcast: see elementwise.ts. One work item is a chunk of a run, or a few short runs. */
 @unmanaged export class BinaryDesc {
   aPtr: usize;
   bPtr: usize;
   yPtr: usize; // dense, in the order of the loops
-  loopsPtr: usize; // all loops but the innermost, fastest first: | size | a stride in bytes | b stride in bytes |
+  loopsPtr: usize; // all loops but those of rows and runs, fastest first: | size | a stride in bytes | b stride in bytes |
   operation: i32; // code of elementwise.ts
   cols: i32; // length of an innermost run
   aStepBytes: i32; // stride inside of a run: 4, 0 where one value is repeated, or any other
   bStepBytes: i32;
+  rows: i32; // runs of a work item, one after the other in y
+  aRowBytes: i32; // from run to run
+  bRowBytes: i32;
   chunks: i32; // a run
   chunkCols: i32;
   lo: f32;

@@ -58,44 +58,52 @@ function collect(ptr: usize, step: usize, cols: i32, room: usize): void {
 }
 
 /**
- * Work items: chunks of innermost runs, numbered run * chunks + chunk. y may be an operand that is not repeated. scratch: a
- * chunk of each operand.
+ * Work items: chunks of a run, numbered run * chunks + chunk; where runs are short, a block of `rows` of them. y may be an
+ * operand that is not repeated. scratch: a chunk of each operand.
  */
 export function binary_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<BinaryDesc>(desc);
+  if (!ASC_NO_ASSERT) assert(d.rows > 0 && (d.rows == 1 || d.chunks == 1));
   const aStep = <usize>d.aStepBytes;
   const bStep = <usize>d.bStepBytes;
+  const aNext: usize = aStep ? 16 : 0;
+  const bNext: usize = bStep ? 16 : 0;
+  const bRoom = scratch + (<usize>d.chunkCols << 2) + 16;
   const lo = splat(d.lo);
   const hi = splat(d.hi);
   for (let item = begin; item < end; item++) {
-    const row = item / d.chunks;
-    const first = (item - row * d.chunks) * d.chunkCols;
+    const block = item / d.chunks;
+    const first = (item - block * d.chunks) * d.chunkCols;
     const cols = d.cols - first < d.chunkCols ? d.cols - first : d.chunkCols;
-    let a = d.aPtr + <usize>first * aStep;
-    let b = d.bPtr + <usize>first * bStep;
-    const y = d.yPtr + ((<usize>row * <usize>d.cols + <usize>first) << 2);
-    let rest = row;
+    let aRow = d.aPtr + <usize>first * aStep;
+    let bRow = d.bPtr + <usize>first * bStep;
+    let y = d.yPtr + ((<usize>block * <usize>(d.rows * d.cols) + <usize>first) << 2);
+    let rest = block;
     for (let loop = d.loopsPtr; rest; loop += 12) { // fastest first: | size | a stride in bytes | b stride in bytes |
       const size = load<i32>(loop);
       const quotient = rest / size;
       const index = <usize>(rest - quotient * size);
-      a += index * <usize>load<u32>(loop, 4);
-      b += index * <usize>load<u32>(loop, 8);
+      aRow += index * <usize>load<u32>(loop, 4);
+      bRow += index * <usize>load<u32>(loop, 8);
       rest = quotient;
     }
-    a = dense(a, aStep, cols, scratch);
-    b = dense(b, bStep, cols, scratch + (<usize>d.chunkCols << 2) + 16);
-    const aNext: usize = aStep ? 16 : 0;
-    const bNext: usize = bStep ? 16 : 0;
-    switch (d.operation) {
-      case ADD: run(ADD, y, a, b, aNext, bNext, cols, lo, hi); break;
-      case SUB: run(SUB, y, a, b, aNext, bNext, cols, lo, hi); break;
-      case MUL: run(MUL, y, a, b, aNext, bNext, cols, lo, hi); break;
-      case DIV: run(DIV, y, a, b, aNext, bNext, cols, lo, hi); break;
-      case MAXIMUM: run(MAXIMUM, y, a, b, aNext, bNext, cols, lo, hi); break;
-      case MINIMUM: run(MINIMUM, y, a, b, aNext, bNext, cols, lo, hi); break;
-      default: run(PRELU, y, a, b, aNext, bNext, cols, lo, hi);
+    const start = y;
+    for (let row = d.rows; row > 0; row--) {
+      const a = dense(aRow, aStep, cols, scratch);
+      const b = dense(bRow, bStep, cols, bRoom);
+      switch (d.operation) {
+        case ADD: run(ADD, y, a, b, aNext, bNext, cols, lo, hi); break;
+        case SUB: run(SUB, y, a, b, aNext, bNext, cols, lo, hi); break;
+        case MUL: run(MUL, y, a, b, aNext, bNext, cols, lo, hi); break;
+        case DIV: run(DIV, y, a, b, aNext, bNext, cols, lo, hi); break;
+        case MAXIMUM: run(MAXIMUM, y, a, b, aNext, bNext, cols, lo, hi); break;
+        case MINIMUM: run(MINIMUM, y, a, b, aNext, bNext, cols, lo, hi); break;
+        default: run(PRELU, y, a, b, aNext, bNext, cols, lo, hi);
+      }
+      aRow += <usize>d.aRowBytes;
+      bRow += <usize>d.bRowBytes;
+      y += <usize>d.cols << 2;
     }
-    if (d.activation) activateRows(y, 1, cols, 0, d.activation, d.alpha, d.beta);
+    if (d.activation) activateRows(start, 1, d.rows > 1 ? d.rows * cols : cols, 0, d.activation, d.alpha, d.beta);
   }
 }

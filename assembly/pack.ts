@@ -94,10 +94,24 @@ export function transposeBlock(dst: usize, dstStride: usize, src: usize, srcStri
       to += dstStride;
     }
   }
+  let first = 0;
+  if (rows == 3 && dstStride == 12) {
+    // An image in three colours, four pixels at a time: a third of what FastestDet's first layer took was its conversion.
+    for (; first + 4 <= cols; first += 4) {
+      const from = src + (<usize>first << 2);
+      const to = dst + <usize>first * 12;
+      const a = v128.load(from);
+      const b = v128.load(from + srcStride);
+      const c = v128.load(from + 2 * srcStride);
+      v128.store(to, i32x4.shuffle(i32x4.shuffle(a, b, 0, 4, 1, 5), c, 0, 1, 4, 2));
+      v128.store(to, i32x4.shuffle(i32x4.shuffle(b, c, 1, 5, 2, 6), a, 0, 1, 6, 2), 16);
+      v128.store(to, i32x4.shuffle(i32x4.shuffle(c, a, 2, 7, 3, 3), b, 0, 1, 7, 2), 32);
+    }
+  }
   for (; i < rows; i++) {
-    let from = src + <usize>i * srcStride;
-    let to = dst + (<usize>i << 2);
-    for (let j = 0; j < cols; j++) {
+    let from = src + <usize>i * srcStride + (<usize>first << 2);
+    let to = dst + (<usize>i << 2) + <usize>first * dstStride;
+    for (let j = first; j < cols; j++) {
       f32.store(to, f32.load(from));
       from += 4;
       to += dstStride;

@@ -1,5 +1,5 @@
 // Arithmetic of elements with numpy's broadcasting, and prelu, which is one more of it: one kernel, seven codes.
-import { type Broadcast, broadcast } from "../broadcast.js";
+import { type Broadcast, broadcast, type Loop } from "../broadcast.js";
 import { sameShape } from "../check.js";
 import { ShapeError, show } from "../errors.js";
 import { BinaryDesc } from "../gen/desc.js";
@@ -27,10 +27,15 @@ function lowerBinary(
 ): void {
   const output = b.output(makeSpec(shape, "float32", memoryFormat, "output"));
   b.inPlace = [0, 1];
-  const inner = loops.at(-1) as (typeof loops)[number];
-  const outer = loops.slice(0, -1);
+  const inner = loops.at(-1) as Loop;
   const chunkCols = Math.min(inner.size, CHUNK);
   const chunks = Math.ceil(inner.size / chunkCols);
+  // Short runs by as many of the next loop as divide it.
+  const next = loops.at(-2) ?? { size: 1, aStride: 0, bStride: 0 };
+  let rows = Math.max(1, Math.min(next.size, Math.floor(CHUNK / inner.size)));
+  while (next.size % rows !== 0) rows--;
+  const blocks = { size: next.size / rows, aStride: next.aStride * rows, bStride: next.bStride * rows };
+  const outer = [...loops.slice(0, -2), blocks];
   const values = {
     aPtr: left.ref,
     bPtr: right.ref,
@@ -42,6 +47,9 @@ function lowerBinary(
     cols: inner.size,
     aStepBytes: inner.aStride * 4,
     bStepBytes: inner.bStride * 4,
+    rows,
+    aRowBytes: next.aStride * 4,
+    bRowBytes: next.bStride * 4,
     chunks,
     chunkCols,
     ...epilogue(activation),
