@@ -13,6 +13,8 @@ export interface Node {
 export interface Constant {
   readonly dims: readonly number[];
   readonly data: Float32Array | BigInt64Array | Uint8Array | Uint16Array;
+  /** Location, offset and length of data in another file, in place of `data`. */
+  readonly external?: Readonly<Record<string, string>>;
   /** TensorProto.DataType; default that of the array. */
   readonly type?: number;
 }
@@ -21,6 +23,8 @@ export interface File {
   readonly nodes: readonly Node[];
   /** Sizes, or names of sizes. Element type 1 (float) unless said otherwise. */
   readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
+  /** Shapes of outputs, for those that say theirs. */
+  readonly declared?: Readonly<Record<string, readonly (number | string)[]>>;
   readonly types?: Readonly<Record<string, number>>;
   readonly outputs: readonly string[];
   readonly constants?: Readonly<Record<string, Constant>>;
@@ -68,8 +72,15 @@ function writeConstant([name, constant]: readonly [string, Constant], w: PbfWrit
   for (const size of constant.dims) w.writeVarintField(1, size);
   w.writeVarintField(2, typeOf(constant));
   w.writeStringField(8, name);
-  const { data } = constant;
-  w.writeBytesField(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const { data, external } = constant;
+  if (external === undefined) {
+    w.writeBytesField(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    return;
+  }
+  for (const entry of Object.entries(external)) {
+    w.writeMessage(13, (texts, e) => texts.forEach((text, i) => void e.writeStringField(i + 1, text)), entry);
+  }
+  w.writeVarintField(14, 1);
 }
 
 function writeValue([name, type, dims]: readonly [string, number, readonly (number | string)[]], w: PbfWriter): void {
@@ -87,7 +98,15 @@ function writeValue([name, type, dims]: readonly [string, number, readonly (numb
 }
 
 /** The bytes of a .onnx file. */
-export function onnxFile({ nodes, inputs, types = {}, outputs, constants = {}, opset = 17 }: File): Uint8Array {
+export function onnxFile({
+  nodes,
+  inputs,
+  declared = {},
+  types = {},
+  outputs,
+  constants = {},
+  opset = 17,
+}: File): Uint8Array {
   const w = new PbfWriter();
   w.writeVarintField(1, 8);
   w.writeMessage(
@@ -97,7 +116,7 @@ export function onnxFile({ nodes, inputs, types = {}, outputs, constants = {}, o
       g.writeStringField(2, "graph");
       for (const entry of Object.entries(constants)) g.writeMessage(5, writeConstant, entry);
       for (const [name, dims] of Object.entries(inputs)) g.writeMessage(11, writeValue, [name, types[name] ?? 1, dims]);
-      for (const name of outputs) g.writeMessage(12, writeValue, [name, 1, []]);
+      for (const name of outputs) g.writeMessage(12, writeValue, [name, types[name] ?? 1, declared[name] ?? []]);
     },
     null,
   );

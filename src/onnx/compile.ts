@@ -9,6 +9,7 @@ import { Context } from "./host/context.js";
 import { evaluate, hostOp } from "./host/index.js";
 import {
   countOf,
+  ELEMENT_TYPES,
   type ElementType,
   elementType,
   type HostTensor,
@@ -35,6 +36,8 @@ export interface Checked {
   readonly opsets: ReadonlyMap<string, number>;
   readonly inputs: readonly Declared[];
   readonly outputs: readonly string[];
+  /** The outputs as the file declares them. */
+  readonly declared: readonly Declared[];
   readonly initializers: ReadonlyMap<string, HostTensor>;
 }
 
@@ -113,7 +116,14 @@ export function checkModel(
   const opsets = new Map(model.opsets);
   if (!opsets.has("")) opsets.set("", 1);
   const nodes = sorted(graph, new Set([...names, ...initializers.keys()]));
-  return { nodes, opsets, inputs, outputs: graph.outputs.map((output) => output.name), initializers };
+  const declared = graph.outputs.map(
+    ({ name, elementType: code, dims }): Declared => ({
+      name,
+      type: ELEMENT_TYPES[code] ?? "float32",
+      dims: dims ?? [],
+    }),
+  );
+  return { nodes, opsets, inputs, outputs: declared.map(({ name }) => name), declared, initializers };
 }
 
 function refuseUnsupported(model: ModelProto, graph: GraphProto): void {

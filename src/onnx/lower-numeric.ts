@@ -52,7 +52,7 @@ const pow: Lowering = (site) => {
 /** A cast to the type that is there. */
 const cast: Lowering = (site) => {
   const x = dynamicAt(site, 0);
-  return x && x.type === "float32" && site.c.int("to", 0) === 1 ? [x] : undefined;
+  return x && site.c.opset >= 6 && x.type === "float32" && site.c.int("to", 0) === 1 ? [x] : undefined;
 };
 
 /** The most runs of indices that are still fewer copies than elements are worth a step in JavaScript. */

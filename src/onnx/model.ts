@@ -1,6 +1,6 @@
 // A network from an ONNX file: planned and packed once for each set of input shapes, then run like any model.
-import { integer, knownOptions } from "../check.js";
-import { DisposedError, ModelError, ShapeError, show } from "../errors.js";
+import { elements, integer, knownOptions } from "../check.js";
+import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../errors.js";
 import { type Runtime, requireRuntime } from "../lanewise.js";
 import { type Model, type ModelOptions, modelOf, type RunAsyncOptions } from "../model/model.js";
 import type { ModelReport } from "../model/planner.js";
@@ -19,7 +19,7 @@ export interface OnnxOptions extends ModelOptions {
   readonly shapes?: Readonly<Record<string, number | readonly number[]>>;
   /** Bytes of the file as they arrive: { loaded, total }, total undefined where it is not known. */
   readonly onProgress?: (progress: { readonly loaded: number; readonly total: number | undefined }) => void;
-  /** Answers bytes of tensors kept in other files. */
+  /** Answers bytes of tensors kept in other files, beside the model's: a relative path, never out of its folder. */
   readonly externalData?: (location: string, offset: number, length: number | undefined) => Uint8Array;
 }
 
@@ -42,7 +42,6 @@ export type OnnxSource = Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> |
  */
 export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: OnnxOptions = {}): Promise<OnnxModel> {
   requireRuntime(runtime);
-  const { shapes, onProgress, externalData, ...modelOptions } = options;
   knownOptions("model options", options, [
     "maxBytes",
     "maxMacs",
@@ -53,6 +52,11 @@ export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: On
     "onProgress",
     "externalData",
   ]);
+  const { shapes, onProgress, externalData, ...modelOptions } = options;
+  for (const [name, f] of Object.entries({ onProgress, externalData })) {
+    if (f !== undefined && typeof f !== "function")
+      throw new TypeError(`"${name}" expected a function, got ${show(f)}`);
+  }
   const bytes = await bytesOf(source, onProgress);
   const checked = within(budgetOf(modelOptions), () => checkModel(parseModel(bytes), externalData));
   return new OnnxModel(runtime, checked, shapes ?? {}, modelOptions);
@@ -96,6 +100,7 @@ async function bytesOf(source: unknown, onProgress: OnnxOptions["onProgress"]): 
   for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
+    if (!(value instanceof Uint8Array)) throw new TypeError(`"source" expected chunks of bytes, got ${show(value)}`);
     chunks.push(value);
     loaded += value.length;
     onProgress?.({ loaded, total });
@@ -138,14 +143,16 @@ export class OnnxModel {
     this.#checked = checked;
     this.#options = options;
     this.#given = shapes;
-    const known = new Set(
-      checked.inputs.flatMap(({ name, dims }) => [name, ...dims.filter((dim) => typeof dim === "string")]),
-    );
-    for (const name of Object.keys(shapes)) {
-      if (!known.has(name as string)) {
-        throw new ModelError(
-          `"shapes" expected names of inputs or dimensions (${[...known].join(", ")}), got ${show(name)}`,
-        );
+    const sizes = new Set(checked.inputs.flatMap(({ dims }) => dims.filter((dim) => typeof dim === "string")));
+    for (const [name, given] of Object.entries(shapes)) {
+      const input = checked.inputs.find((one) => one.name === name);
+      if (input && (Array.isArray(given) || !sizes.has(name))) {
+        elements(`shapes.${name}`, given, 1, 0);
+        requireFit(name, openDims(input.dims), given as readonly number[]);
+      } else if (sizes.has(name)) integer(`shapes.${name}`, given, 0);
+      else {
+        const known = [...checked.inputs.map((one) => one.name), ...sizes].join(", ");
+        throw new ModelError(`"shapes" expected names of inputs or dimensions (${known}), got ${show(name)}`);
       }
     }
     this.inputs = checked.inputs.map((input) => ({
@@ -158,14 +165,15 @@ export class OnnxModel {
       this.#current = this.#prepare(first as readonly (readonly number[])[]);
     }
     const outputs = this.#current;
-    this.outputs = checked.outputs.map((name) => {
+    this.outputs = checked.declared.map((declared) => {
+      const { name } = declared;
       const found = outputs?.model?.outputs.find((output) => output.name === name);
       const result = outputs?.results.find((entry) => entry.name === name);
       const constant = result?.from === "constant" ? result.tensor : undefined;
       return {
         name,
-        shape: found?.shape ?? constant?.shape ?? [],
-        dtype: found?.dtype ?? (constant ? STORED[constant.type] : "float32"),
+        shape: found?.shape ?? constant?.shape ?? this.#openShape(declared),
+        dtype: found?.dtype ?? STORED[constant?.type ?? declared.type],
       };
     });
   }
@@ -253,9 +261,9 @@ export class OnnxModel {
   #openShape({ name, dims }: Declared): readonly (number | string | null)[] {
     const given = this.#given[name];
     if (Array.isArray(given)) return given as readonly number[];
-    return dims.map((dim) => {
+    return openDims(dims).map((dim) => {
       const size = typeof dim === "string" ? this.#given[dim] : undefined;
-      return typeof size === "number" ? size : typeof dim === "number" && dim <= 0 ? null : dim;
+      return typeof size === "number" ? size : dim;
     });
   }
 
@@ -275,15 +283,10 @@ export class OnnxModel {
       const input = Object.hasOwn(inputs, declared.name) ? inputs[declared.name] : undefined;
       if (input === undefined)
         throw new ModelError(`${show(declared.name)} expected a tensor for this input, got none`);
-      const { shape } = input;
-      if (!Array.isArray(shape)) throw new TypeError(`${show(declared.name)} expected a tensor, got ${show(input)}`);
-      const open = this.#openShape(declared);
-      const fits =
-        open.length === shape.length
-          ? open.every((size, i) => typeof size !== "number" || size === shape[i])
-          : open.length === 0 && declared.dims.length === 0;
-      if (!fits)
-        throw new ShapeError(`${show(declared.name)} expected shape ${show([...open])}, got ${show([...shape])}`);
+      const shape: unknown = input?.shape;
+      if (!Array.isArray(shape))
+        throw new TypeError(`${show(declared.name)} expected a tensor, or data and shape, got ${show(input)}`);
+      requireFit(declared.name, this.#openShape(declared), shape);
       return shape as readonly number[];
     });
     this.#current = this.#prepare(shapes);
@@ -298,13 +301,28 @@ export class OnnxModel {
     const compiled = within(budgetOf(this.#options), () =>
       compile(this.#checked, byName, target, this.#options.optimize),
     );
-    const model =
-      compiled.graph.outputs.length === 0
-        ? undefined
-        : modelOf(this.#runtime, compiled.graph, compiled.weights, this.#options, exporterRules(compiled.weights));
+    const plan = () =>
+      modelOf(this.#runtime, compiled.graph, compiled.weights, this.#options, exporterRules(compiled.weights));
+    const model = compiled.graph.outputs.length > 0 ? this.#roomFor(plan) : undefined;
     const ready = { ...compiled, model };
     this.#ready.set(key, ready);
     return ready;
+  }
+
+  /** What `make` makes; where memory ends, the models for all shapes but `kept` make room for it. */
+  #roomFor<T>(make: () => T, kept?: Ready): T {
+    try {
+      return make();
+    } catch (error) {
+      const others = [...this.#ready].filter(([, ready]) => ready !== kept);
+      if (!(error instanceof OutOfMemoryError) || others.length === 0) throw error;
+      for (const [key, { model }] of others) {
+        model?.dispose();
+        this.#ready.delete(key);
+      }
+      this.#current = kept;
+      return make();
+    }
   }
 
   /** Plain data as tensors for the time of a call. */
@@ -316,11 +334,13 @@ export class OnnxModel {
     const own: Tensor[] = [];
     try {
       const tensors: Record<string, Tensor> = {};
-      for (const { name, dtype } of (this.#current as Ready).graph.inputs) {
+      const current = this.#current as Ready;
+      for (const { name, dtype } of current.graph.inputs) {
         const input = inputs[name] as OnnxInput;
         if (input instanceof Tensor) tensors[name] = input;
         else {
-          const tensor = this.#runtime.tensor(input.data, input.shape, { dtype });
+          const { data, shape } = input;
+          const tensor = this.#roomFor(() => this.#runtime.tensor(dataOf(data, dtype), shape, { dtype }), current);
           own.push(tensor);
           tensors[name] = tensor;
         }
@@ -398,8 +418,27 @@ function tapped({ constants, taps }: Ready, inputs: Readonly<Record<string, Onnx
 }
 
 function hostTensor(source: OnnxInput, type: ElementType): HostTensor {
-  const stored = DTYPES[STORED[type]];
-  const given = source instanceof Tensor ? source.toArray() : source.data;
-  const data = given instanceof stored ? given : (stored as unknown as { from(v: unknown): TensorData }).from(given);
+  const dtype = STORED[type];
+  const given = dataOf(source instanceof Tensor ? source.toArray() : source.data, dtype);
+  const data = given instanceof DTYPES[dtype] ? given : (DTYPES[dtype] as typeof Float32Array).from(given as number[]);
   return { type, shape: source.shape, data };
+}
+
+/** The data, with numbers as bigints where the type has 64 bits. */
+function dataOf(given: TensorData | readonly number[], dtype: DType): TensorData | readonly number[] {
+  if (!Array.isArray(given) || !/int64/.test(dtype)) return given;
+  return (DTYPES[dtype] as BigInt64ArrayConstructor).from(given as readonly number[], BigInt);
+}
+
+/** What a file says of sizes; one that is no size is left open. */
+function openDims(dims: Declared["dims"]): readonly (number | string | null)[] {
+  return dims.map((dim) => (typeof dim === "number" && dim <= 0 ? null : dim));
+}
+
+/** A file that says nothing of an input's shape takes any. */
+function requireFit(name: string, open: readonly (number | string | null)[], shape: readonly unknown[]): void {
+  const fits =
+    open.length === 0 ||
+    (open.length === shape.length && open.every((size, i) => typeof size !== "number" || size === shape[i]));
+  if (!fits) throw new ShapeError(`${show(name)} expected shape ${show([...open])}, got ${show([...shape])}`);
 }

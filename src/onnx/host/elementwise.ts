@@ -1,7 +1,8 @@
 // Operators by element, with NumPy broadcasting. Formulas are those of the ONNX operator specification.
-import { ModelError, UnsupportedError } from "../../errors.js";
+import { ModelError, show, UnsupportedError } from "../../errors.js";
 import { type Context, type HostOp, need } from "./context.js";
 import {
+  ARRAYS,
   broadcast,
   broadcastShape,
   cast,
@@ -205,7 +206,16 @@ const gelu: HostOp = (c, x) =>
       : (v) => 0.5 * v * (1 + erf(v / Math.SQRT2)),
   );
 
-const castTo: HostOp = (c, x) => cast(need(x, "input"), elementType(c.int("to", 0), "to"));
+/** Operator set 1 spells the type: FLOAT, DOUBLE, INT32. */
+const SPELT: Readonly<Record<string, ElementType>> = { FLOAT: "float32", DOUBLE: "float64" };
+
+const castTo: HostOp = (c, x) => {
+  const name = c.opset < 6 ? c.string("to", "") : undefined;
+  const type =
+    name === undefined ? elementType(c.int("to", 0), "to") : (SPELT[name] ?? (name.toLowerCase() as ElementType));
+  if (!Object.hasOwn(ARRAYS, type)) throw new UnsupportedError(`"to" expected a numeric type, got ${show(name)}`);
+  return cast(need(x, "input"), type);
+};
 const castLike: HostOp = (_, x, like) => cast(need(x, "input"), need(like, "target_type").type);
 
 /** Whole numbers: towards zero, and 0 where the divisor is. */

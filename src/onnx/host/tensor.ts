@@ -1,5 +1,6 @@
 // Tensors of every ONNX element type in plain JavaScript memory: initialisers, constants, and what the host operators of
 // this folder compute. Always contiguous. Kernels never see them; src/onnx/compile.ts brings them into linear memory.
+import { asBytes } from "../../check.js";
 import { ModelError, show, UnsupportedError } from "../../errors.js";
 import type { TensorData } from "../../spec.js";
 import type { TensorProto } from "../proto.js";
@@ -209,11 +210,31 @@ export function settle(t: HostTensor): HostTensor {
   return t;
 }
 
+type External = (location: string, offset: number, length: number | undefined) => Uint8Array;
+
+/** The bytes of a tensor in another file, which may not lie outside of the model's folder. */
+function externalBytes(
+  name: string,
+  { location = "", offset = "0", length }: Readonly<Record<string, string>>,
+  bytes: number,
+  external: External | undefined,
+): Uint8Array {
+  if (location === "" || /^([/\\]|[a-z]+:)|(^|[/\\])\.\.([/\\]|$)/i.test(location))
+    throw new ModelError(`"${name}" expected a path inside the model's folder, got ${show(location)}`);
+  for (const value of [offset, length ?? "0"]) {
+    if (!/^\d{1,15}$/.test(value))
+      throw new ModelError(`"${name}" expected a place in ${show(location)}, got ${show(value)}`);
+  }
+  if (external === undefined)
+    throw new ModelError(`"externalData" expected a function that answers the bytes of ${show(location)}, got none`);
+  const answer: unknown = external(location, Number(offset), length === undefined ? bytes : Number(length));
+  if (!(answer instanceof Uint8Array))
+    throw new TypeError(`"externalData" expected to answer a Uint8Array of ${show(location)}, got ${show(answer)}`);
+  return answer;
+}
+
 /** The tensor of a TensorProto. `external` answers the bytes of a tensor kept in another file. Throws ModelError. */
-export function readTensorProto(
-  proto: TensorProto,
-  external?: (location: string, offset: number, length: number | undefined) => Uint8Array,
-): HostTensor {
+export function readTensorProto(proto: TensorProto, external?: External): HostTensor {
   const name = proto.name || "tensor";
   const type = elementType(proto.dataType, name);
   const shape = proto.dims;
@@ -227,13 +248,7 @@ export function readTensorProto(
   const width = isHalf ? 2 : ARRAYS[type].BYTES_PER_ELEMENT;
   let raw = proto.raw;
   if (proto.external !== null) {
-    const { location = "", offset = "0", length } = proto.external;
-    if (external === undefined) {
-      throw new ModelError(
-        `"externalData" expected a function that answers the bytes of ${show(location)}, got undefined`,
-      );
-    }
-    raw = external(location, Number(offset), length === undefined ? count * width : Number(length));
+    raw = externalBytes(name, proto.external, count * width, external);
   }
   const wrong = (got: number, unit: string) =>
     new ModelError(
@@ -242,7 +257,7 @@ export function readTensorProto(
   const fromBits = type === "float16" ? halfToNumber : bfloatToNumber;
   if (raw !== null) {
     if (raw.length !== count * width) throw wrong(raw.length, "bytes");
-    const bytes = raw.slice(); // aligned, and the file's bytes may go
+    const bytes = asBytes(raw).slice(); // aligned, and the file's bytes may go; a Buffer's slice() would not copy
     if (isHalf) return { type, shape, data: Float32Array.from(new Uint16Array(bytes.buffer, 0, count), fromBits) };
     return { type, shape, data: new ARRAYS[type](bytes.buffer, 0, count) };
   }

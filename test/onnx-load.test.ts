@@ -1,0 +1,263 @@
+// loadOnnx as it is called: where bytes come from, what its options do, and what it says when they are wrong.
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createRuntime, OutOfMemoryError, type Runtime, ShapeError, type Tensor } from "../src/index.js";
+import { loadOnnx, type OnnxSource } from "../src/onnx/index.js";
+import { type Constant, type File, onnxFile } from "./onnx-file.js";
+
+const RELU: File = {
+  inputs: { x: ["batch", 3, "height", -1] },
+  declared: { y: ["batch", 3, "height", -1] },
+  outputs: ["y"],
+  nodes: [{ op: "Relu", inputs: ["x"], outputs: ["y"] }],
+};
+
+let rt: Runtime;
+let used = 0;
+beforeAll(async () => {
+  rt = await createRuntime();
+  used = rt.report().bytesInUse;
+});
+afterAll(() => {
+  expect(rt.report().bytesInUse).toBe(used);
+  rt.dispose();
+});
+
+const one = (data: readonly number[], shape: readonly number[]) => ({ x: { data, shape } });
+
+describe("sources", () => {
+  const bytes = onnxFile(RELU) as Uint8Array<ArrayBuffer>;
+  const chunks = (...parts: unknown[]) =>
+    new ReadableStream({
+      start(controller) {
+        for (const part of parts) controller.enqueue(part as Uint8Array);
+        controller.close();
+      },
+    }) as ReadableStream<Uint8Array>;
+  const padded = new Uint8Array(bytes.length + 7);
+  padded.set(bytes, 3);
+
+  const sources: Readonly<Record<string, () => OnnxSource>> = {
+    "a Uint8Array": () => bytes,
+    "part of a buffer": () => padded.subarray(3, 3 + bytes.length),
+    "an ArrayBuffer": () => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
+    "a stream": () => chunks(bytes.subarray(0, 5), bytes.subarray(5, 5), bytes.subarray(5)),
+    "a response": () => new Response(bytes, { headers: { "content-length": `${bytes.length}` } }),
+  };
+  it.each(Object.entries(sources))("are %s", async (name, source) => {
+    const seen: { loaded: number; total: number | undefined }[] = [];
+    using model = await loadOnnx(rt, source(), { onProgress: (progress) => seen.push(progress) });
+    expect(model.run(one([-1, 2, 3], [1, 3, 1, 1]))["y"]?.toArray()).toEqual(Float32Array.of(0, 2, 3));
+    expect(seen.at(-1)).toEqual({ loaded: bytes.length, total: name === "a stream" ? undefined : bytes.length });
+  });
+
+  it("are nothing else", async () => {
+    for (const source of ["model.onnx", undefined, 5, {}, new Response(null)])
+      await expect(loadOnnx(rt, source as never)).rejects.toThrow(
+        /"source" expected bytes, a ReadableStream or a Resp/,
+      );
+    await expect(loadOnnx(rt, chunks("text"))).rejects.toThrow('"source" expected chunks of bytes, got "text"');
+    const missing = loadOnnx(rt, new Response("no", { status: 404 }));
+    await expect(missing).rejects.toThrow('"source" expected a response with the model, got status 404');
+  });
+});
+
+describe("shapes", () => {
+  it("are those of the file until sizes are known", async () => {
+    using model = await loadOnnx(rt, onnxFile({ ...RELU, types: { y: 7 } }));
+    const shape = ["batch", 3, "height", null];
+    expect(model.inputs).toEqual([{ name: "x", shape, dtype: "float32" }]);
+    expect(model.outputs).toEqual([{ name: "y", shape, dtype: "int64" }]);
+    using part = await loadOnnx(rt, onnxFile(RELU), { shapes: { batch: 2 } });
+    expect(part.outputs[0]?.shape).toEqual([2, 3, "height", null]);
+    expect(() => part.run(one([1, 2, 3], [1, 3, 1, 1]))).toThrow(ShapeError);
+    using whole = await loadOnnx(rt, onnxFile(RELU), { shapes: { x: [1, 3, 4, 5] } });
+    expect(whole.outputs[0]).toEqual({ name: "y", shape: [1, 3, 4, 5], dtype: "float32" });
+  });
+
+  it.each([
+    [{ width: 4 }, /"shapes" expected names of inputs or dimensions \(x, batch, height\), got "width"/],
+    [{ batch: -1 }, /"shapes.batch" expected integer >= 0, got -1/],
+    [{ batch: "1" }, /"shapes.batch" expected integer >= 0, got "1"/],
+    [{ batch: [1] }, /"shapes.batch" expected integer >= 0/],
+    [{ x: 4 }, /"shapes.x" expected an array of dimensions, got 4/],
+    [{ x: [1, 3, 0.5, 1] }, /"shapes.x\[2\]" expected integer >= 0, got 0.5/],
+    [{ x: [1, 4, 2, 2] }, /"x" expected shape \["batch", 3, "height", null\], got \[1, 4, 2, 2\]/],
+    [{ x: [1, 3] }, /"x" expected shape/],
+    [{ x: [1e9, 3, 1e9, 1e9] }, /"shapes.x" expected at most 4294967296 bytes/],
+  ])("%o are refused", async (shapes, message) => {
+    await expect(loadOnnx(rt, onnxFile(RELU), { shapes: shapes as never })).rejects.toThrow(message);
+  });
+
+  it("make room for each other where memory ends", async () => {
+    using small = await createRuntime({ maxBytes: 2 ** 21 });
+    using model = await loadOnnx(small, onnxFile(RELU));
+    for (let width = 1; width < 40; width++) {
+      const { y } = model.run(one(new Array<number>(300 * width).fill(-1), [1, 3, 100, width]));
+      expect(y?.shape).toEqual([1, 3, 100, width]);
+    }
+    expect(() => model.run(one([], [1, 3, 1000, 1000]))).toThrow(OutOfMemoryError);
+    expect(model.run(one([1, 2, 3], [1, 3, 1, 1]))["y"]?.toArray()).toEqual(Float32Array.of(1, 2, 3));
+  });
+});
+
+describe("options", () => {
+  it("are known and of their kind", async () => {
+    const load = (options: unknown) => loadOnnx(rt, onnxFile(RELU), options as never);
+    await expect(load(null)).rejects.toThrow('"model options" expected an options object, got null');
+    await expect(load({ maxbytes: 1 })).rejects.toThrow('got "maxbytes"');
+    await expect(load({ onProgress: 1 })).rejects.toThrow('"onProgress" expected a function, got 1');
+    await expect(load({ externalData: {} })).rejects.toThrow('"externalData" expected a function, got an object');
+    await expect(load({ maxBytes: "1" })).rejects.toThrow('"maxBytes" expected integer >= 0, got "1"');
+  });
+
+  it("limit bytes and multiply-accumulates before anything is allocated", async () => {
+    const shapes = { x: [1, 3, 64, 64] };
+    await expect(loadOnnx(rt, onnxFile(RELU), { shapes, maxBytes: 1000 })).rejects.toThrow(OutOfMemoryError);
+    const w: Constant = { dims: [8, 3, 3, 3], data: new Float32Array(216) };
+    const conv = onnxFile({
+      ...RELU,
+      nodes: [{ op: "Conv", inputs: ["x", "w"], outputs: ["y"] }],
+      constants: { w },
+    });
+    const load = loadOnnx(rt, conv, { shapes, maxMacs: 1000 });
+    await expect(load).rejects.toThrow(/"maxMacs" expected at least 830304 for this model, got 1000/);
+  });
+});
+
+describe("inputs", () => {
+  it("are tensors, or data of any kind with a shape", async () => {
+    using model = await loadOnnx(rt, onnxFile(RELU));
+    const run = (x: unknown) => model.run({ x } as never)["y"]?.toArray();
+    expect(run({ data: Float64Array.of(-1, 1, 2), shape: [1, 3, 1, 1] })).toEqual(Float32Array.of(0, 1, 2));
+    for (const x of [null, 3, new Float32Array(3), { data: [1, 2, 3] }])
+      expect(() => run(x)).toThrow('"x" expected a tensor, or data and shape, got');
+    expect(() => model.run({})).toThrow('"x" expected a tensor for this input, got none');
+    expect(() => model.run({ ...one([1, 2, 3], [1, 3, 1, 1]), z: null } as never)).toThrow('got "z"');
+    expect(() => run({ data: [1, 2, 3], shape: [-1, 3, -1, 1] })).toThrow(/expected sizes >= 0/);
+  });
+
+  it("of 64 bits are numbers or bigints", async () => {
+    for (const op of ["Neg", "NonZero"]) {
+      const nodes = [{ op, inputs: ["x"], outputs: ["y"] }];
+      using model = await loadOnnx(rt, onnxFile({ ...RELU, inputs: { x: [2] }, types: { x: 7, y: 7 }, nodes }));
+      const y = (data: unknown) => model.run({ x: { data, shape: [2] } } as never)["y"]?.toArray();
+      const expected = op === "Neg" ? BigInt64Array.of(-4n, 5n) : BigInt64Array.of(0n, 1n);
+      expect(y([4, -5])).toEqual(expected);
+      expect(y(BigInt64Array.of(4n, -5n))).toEqual(expected);
+    }
+  });
+});
+
+describe("weights", () => {
+  const sum = (w: Constant, opset = 17): Uint8Array =>
+    onnxFile({
+      inputs: { x: [4] },
+      outputs: ["y"],
+      nodes: [{ op: "Add", inputs: ["x", "w"], outputs: ["y"] }],
+      constants: { w },
+      opset,
+    });
+  const zeros = { x: { data: [0, 0, 0, 0], shape: [4] } };
+
+  it("of half the bits are expanded", async () => {
+    const half = Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x7bff);
+    const brain = Uint16Array.of(0x3f80, 0xc000, 0x0001, 0x7f7f);
+    for (const [type, data, expected] of [
+      [10, half, [1, -2, 2 ** -24, 65504]],
+      [16, brain, [1, -2, 2 ** -133, 255 * 2 ** 120]],
+    ] as const) {
+      const nodes = [
+        { op: "Cast", inputs: ["w"], outputs: ["v"], attributes: { to: 1 } },
+        { op: "Add", inputs: ["x", "v"], outputs: ["y"] },
+      ];
+      using model = await loadOnnx(
+        rt,
+        onnxFile({ inputs: { x: [4] }, outputs: ["y"], nodes, constants: { w: { dims: [4], data, type } } }),
+      );
+      expect([...((model.run(zeros)["y"] as Tensor).toArray() as Float32Array)]).toEqual(expected);
+    }
+  });
+
+  const store = Buffer.from(Float32Array.of(9, 1, 2, 3, 4).buffer);
+  const outside = (external: Readonly<Record<string, string>>, dims = [4]) =>
+    sum({ dims, data: new Float32Array(), external });
+
+  it("in other files are asked for", async () => {
+    for (const length of [{ length: "16" }, {}] as readonly Readonly<Record<string, string>>[]) {
+      const asked: unknown[] = [];
+      const file = outside({ location: "net/weights.bin", offset: "4", ...length });
+      using model = await loadOnnx(rt, file, {
+        externalData: (location, offset, bytes = 0) => {
+          asked.push([location, offset, bytes]);
+          return store.subarray(offset, offset + bytes);
+        },
+      });
+      expect(asked).toEqual([["net/weights.bin", 4, 16]]);
+      expect(model.run(zeros)["y"]?.toArray()).toEqual(Float32Array.of(1, 2, 3, 4));
+    }
+  });
+
+  it.each([
+    ["../secret", "0", undefined, /"w" expected a path inside the model's folder, got "..\/secret"/],
+    ["a/../../secret", "0", undefined, /expected a path inside/],
+    ["/etc/passwd", "0", undefined, /expected a path inside/],
+    ["C:\\secret", "0", undefined, /expected a path inside/],
+    ["https://example.com/w", "0", undefined, /expected a path inside/],
+    ["", "0", undefined, /expected a path inside/],
+    ["w", "-4", undefined, /"w" expected a place in "w", got "-4"/],
+    ["w", "1e3", undefined, /expected a place/],
+    ["w", "12", undefined, /"w" expected 16 bytes for float32 \[4\], got 8/],
+    ["w", "0", "12", /"w" expected 16 bytes for float32 \[4\], got 12/],
+  ])("at %s, offset %s and length %s are refused", async (location, offset, length, message) => {
+    const file = outside({ location, offset, ...(length && { length }) });
+    const externalData = (_: string, from: number, bytes = 0) => store.subarray(from, from + bytes);
+    await expect(loadOnnx(rt, file, { externalData })).rejects.toThrow(message);
+  });
+
+  it("in other files must be there", async () => {
+    const file = outside({ location: "w" });
+    await expect(loadOnnx(rt, file)).rejects.toThrow(/"externalData" expected a function .* "w", got none/);
+    const nothing = loadOnnx(rt, file, { externalData: () => undefined as never });
+    await expect(nothing).rejects.toThrow('"externalData" expected to answer a Uint8Array of "w", got undefined');
+  });
+});
+
+describe("old operator sets", () => {
+  const run = async (file: Pick<File, "nodes" | "opset"> & Partial<File>, data: readonly number[], shape: number[]) => {
+    using model = await loadOnnx(rt, onnxFile({ inputs: { x: shape }, outputs: ["y"], ...file }));
+    return Array.from((model.run({ x: { data, shape } })["y"] as Tensor).toArray(), Number);
+  };
+
+  it("spell the type of Cast", async () => {
+    const cast = (to: string) => ({
+      nodes: [{ op: "Cast", inputs: ["x"], outputs: ["y"], attributes: { to } }],
+      opset: 1,
+    });
+    expect(await run(cast("INT32"), [1.5, -2.5], [2])).toEqual([1, -2]);
+    expect(await run(cast("FLOAT"), [1.5, -2.5], [2])).toEqual([1.5, -2.5]);
+    await expect(run(cast("STRING"), [1], [1])).rejects.toThrow(/"to" expected a numeric type, got "STRING"/);
+  });
+
+  it("align the second operand at an axis", async () => {
+    const constants = { c: { dims: [2], data: Float32Array.of(10, 20) } };
+    const add = { op: "Add", inputs: ["x", "c"], outputs: ["y"], attributes: { broadcast: 1, axis: 0 } };
+    expect(await run({ nodes: [add], constants, opset: 6 }, [1, 2, 3, 4], [2, 2])).toEqual([11, 12, 23, 24]);
+  });
+
+  it("have shapes, axes and bounds as attributes", async () => {
+    const node = (op: string, from: string, to: string, attributes: File["nodes"][number]["attributes"] = {}) => ({
+      op,
+      inputs: [from],
+      outputs: [to],
+      attributes,
+    });
+    const nodes = [
+      node("Reshape", "x", "a", { shape: [2, 3] }),
+      node("Slice", "a", "b", { starts: [0, 1], ends: [2, 3] }),
+      node("Clip", "b", "c", { min: { float: 2 }, max: { float: 5 } }),
+      node("Pad", "c", "d", { paddings: [0, 0, 0, 1], mode: "constant", value: { float: 7 } }),
+      node("ReduceSum", "d", "y", { axes: [1], keepdims: 0 }),
+    ];
+    expect(await run({ nodes, opset: 1 }, [0, 1, 2, 3, 4, 9], [6])).toEqual([2 + 2 + 7, 4 + 5 + 7]);
+  });
+});
