@@ -33,7 +33,7 @@ const CONSTANTS: Readonly<Record<string, Constant>> = {
   minusSlopes: { dims: [1, C, 1, 1], data: fill([C, 1, 1], "minus").map((v) => -v) },
 };
 
-/** "op a b > y": one node a line; the input is x, the output y. */
+/** "op a b > y,z": one node a line; the input is x, the output y. */
 function nodesOf(lines: string, attributes: Readonly<Record<string, Node["attributes"]>> = {}): Node[] {
   return lines
     .trim()
@@ -41,11 +41,12 @@ function nodesOf(lines: string, attributes: Readonly<Record<string, Node["attrib
     .map((line) => {
       const [left = "", output = ""] = line.split(">").map((part) => part.trim());
       const [op = "", ...inputs] = left.split(/ +/);
-      const given = attributes[output];
+      const outputs = output.split(",");
+      const given = attributes[outputs[0] as string];
       return {
         op,
         inputs: inputs.map((name) => (name === "_" ? "" : name)),
-        outputs: [output],
+        outputs,
         ...(given && { attributes: given }),
       };
     });
@@ -76,7 +77,9 @@ function fileOf({ lines, attributes, constants, shape = [2, C, 7, 5], opset = 17
 /** The operators of a model's layers, with their algorithm where it says more. */
 function layers(model: OnnxModel): string[] {
   const { rows } = model.summary();
-  return rows.filter(({ layer, algorithm }) => layer !== "" && algorithm !== "view").map(({ op }) => op);
+  return rows
+    .filter(({ layer, algorithm }) => layer !== "" && algorithm !== "view")
+    .map(({ op, algorithm }) => (op === "custom" ? algorithm : op));
 }
 
 const ACTIVATIONS: Readonly<Record<string, Case>> = {
@@ -248,6 +251,68 @@ const PADS: Readonly<Record<string, Case>> = {
   },
 };
 
+const ints = (...values: number[]): Constant => ({ dims: [values.length], data: BigInt64Array.from(values, BigInt) });
+const SHUFFLED = {
+  one: constant([C, C, 1, 1], "one"),
+  two: constant([C, C, 1, 1], "two"),
+  wide: constant([4, 2 * C, 1, 1], "wide"),
+  bias: constant([C], "bias"),
+  deep: constant([2 * C, 1, 3, 3], "deep"),
+  grouped: constant([C, C / 2, 1, 1], "grouped"),
+  parts: ints(2, 2, C, 7, 5),
+  image: ints(2, 2 * C, 7, 5),
+  halves: ints(C, C),
+  lines: ints(2 * C, 2, 35),
+  stack: ints(2, 2, C, 7, 5),
+  three: ints(2, 3, C / 3, 7, 5),
+  same: ints(2, C, 7, 5),
+};
+const [SWAP, HALVES] = [{ perm: [0, 2, 1, 3, 4] }, { axis: 1 }];
+const SHUFFLE = "Reshape j parts > r\n Transpose r > t\n Reshape t image > s";
+
+const SHUFFLES: Readonly<Record<string, Case>> = {
+  "two units: halves read where they are computed": {
+    lines: `Conv x one bias > a\n Relu a > ra\n Conv x two > b\n Concat ra b > j\n ${SHUFFLE}\n Split s halves > p,q
+      Conv q one bias > c\n Concat p c > j2\n Reshape j2 parts > r2\n Transpose r2 > t2\n Reshape t2 image > s2
+      Split s2 halves > p2,q2\n Conv q2 two > d\n Concat p2 d > j3\n Conv j3 wide > y`,
+    attributes: { j: HALVES, t: SWAP, p: HALVES, j2: HALVES, t2: SWAP, p2: HALVES, j3: HALVES },
+    constants: SHUFFLED,
+    after: ["conv2d", "conv2d", "channels", "conv2d", "channels", "conv2d", "channels", "conv2d"],
+  },
+  "by lines and Gather": {
+    lines: `Conv x one > a\n Conv x two > b\n Concat a b > j\n Reshape j lines > r\n Transpose r > t\n Reshape t stack > s
+      Gather s first > p\n Gather s second > q\n Conv q one > c\n Concat p c > z\n Conv z wide > y`,
+    attributes: { j: HALVES, t: { perm: [1, 0, 2] }, z: HALVES },
+    constants: {
+      ...SHUFFLED,
+      stack: ints(2, 1, C, 7, 5),
+      first: { dims: [], data: BigInt64Array.of(0n) },
+      second: { dims: [], data: BigInt64Array.of(1n) },
+      lines: ints(C, 2, 35),
+    },
+    shape: [1, C, 7, 5],
+    after: ["conv2d", "conv2d", "channels", "conv2d", "channels", "conv2d"],
+  },
+  "what others read keeps its order": {
+    lines: `Conv x one > a\n Concat a x > j\n ${SHUFFLE}\n Conv s deep > d\n Conv s wide > e\n Conv d wide > f\n Add e f > y`,
+    attributes: { j: HALVES, t: SWAP, d: { group: 2 * C, pads: SAME } },
+    constants: SHUFFLED,
+    after: ["conv2d", "channels", "conv2d", "conv2d", "conv2d"],
+  },
+  "of groups, as an output": {
+    lines: "Conv x grouped > a\n Reshape a three > r\n Transpose r > t\n Reshape t same > y",
+    attributes: { a: { group: 2 }, t: SWAP },
+    constants: SHUFFLED,
+    after: ["conv2d", "channels"],
+  },
+  "parts that are only joined and cut stay": {
+    lines: "Relu x > a\n Sigmoid x > b\n Concat a b > j\n Split j halves > p,q\n Add p q > y",
+    attributes: { j: HALVES, p: HALVES },
+    constants: SHUFFLED,
+    after: ["relu", "sigmoid", "concat", "slice", "slice", "add"],
+  },
+};
+
 const LEFT_ALONE: Readonly<Record<string, Case>> = {
   "a curve that is none of them": { lines: "Sigmoid x > s\n Mul s s > y", after: ["sigmoid", "mul"] },
   "a sum that is almost nothing": { lines: "Add x little > y", constants: { little: number(1e-12) }, after: ["add"] },
@@ -280,6 +345,7 @@ describe.each(BINARIES)("files on $name, optimised and as they stand", ({ create
       activations: ACTIVATIONS,
       constants: CONSTANT_ARITHMETIC,
       padding: PADS,
+      shuffles: SHUFFLES,
       alone: LEFT_ALONE,
     }).flatMap(([group, cases]) => Object.entries(cases).map(([name, given]) => [group, name, given] as const)),
   )("%s: %s", async (_, __, given) => {

@@ -13,9 +13,8 @@ import { type DType, type MemoryFormat, showSpec, type TensorData } from "../spe
 import { Tensor, type TensorOwner } from "../tensor.js";
 import type { GraphData } from "./graph.js";
 import { type Loaded, loadPlan } from "./load.js";
-import { optimize } from "./optimize.js";
+import { optimize, PASSES, type Pass } from "./optimize.js";
 import { type ModelPlan, type ModelReport, type PlannedInput, planModel } from "./planner.js";
-import type { Rule } from "./rewrite.js";
 import { type Profile, profileOf, type Summary, summaryOf } from "./summary.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
@@ -52,23 +51,23 @@ export interface ModelTensor {
  * maxBytes, and the operators' own errors with the layer's name in front; nothing stays allocated then.
  */
 export function createModel(runtime: Runtime, graph: GraphData, weights: Weights, options: ModelOptions = {}): Model {
-  return modelOf(runtime, graph, weights, options, []);
+  return modelOf(runtime, graph, weights, options, PASSES);
 }
 
-/** Internal: with rules of its own, applied before those of every model. */
+/** Internal: compiled by these passes. */
 export function modelOf(
   runtime: Runtime,
   graph: GraphData,
   weights: Weights,
   options: ModelOptions,
-  rules: readonly Rule[],
+  passes: readonly Pass[],
 ): Model {
   knownOptions("model options", options, ["maxBytes", "maxMacs", "precision", "tune", "optimize"]);
   const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);
   const planning = runtime.planning(options);
-  const compiled = optimize({ graph, source: sourceOf(weights) }, planning, options.optimize, rules);
+  const compiled = optimize({ graph, source: sourceOf(weights) }, planning, options.optimize, passes);
   const planWith = (target: Planning) => planModel(compiled.graph, compiled.source.specOf, target);
   // By the table first: nothing runs before the graph and its MACs are accepted.
   let isTuned = false;

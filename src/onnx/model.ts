@@ -3,10 +3,12 @@ import { elements, integer, knownOptions } from "../check.js";
 import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../errors.js";
 import { type Runtime, requireRuntime } from "../lanewise.js";
 import { type Model, type ModelOptions, modelOf, type RunAsyncOptions } from "../model/model.js";
+import { byRules, PASSES } from "../model/optimize.js";
 import type { ModelReport } from "../model/planner.js";
 import type { Profile, Summary } from "../model/summary.js";
 import { DTYPES, type DType, type TensorData } from "../spec.js";
 import { Tensor } from "../tensor.js";
+import { routeChannels } from "./channels.js";
 import { type Checked, type Compiled, checkModel, compile, type Declared, nodeName, opsetOf } from "./compile.js";
 import { evaluate } from "./host/index.js";
 import { type Budget, type ElementType, type HostTensor, within } from "./host/tensor.js";
@@ -301,8 +303,8 @@ export class OnnxModel {
     const compiled = within(budgetOf(this.#options), () =>
       compile(this.#checked, byName, target, this.#options.optimize),
     );
-    const plan = () =>
-      modelOf(this.#runtime, compiled.graph, compiled.weights, this.#options, exporterRules(compiled.weights));
+    const passes = [byRules(exporterRules(compiled.weights)), ...PASSES, routeChannels];
+    const plan = () => modelOf(this.#runtime, compiled.graph, compiled.weights, this.#options, passes);
     const model = compiled.graph.outputs.length > 0 ? this.#roomFor(plan) : undefined;
     const ready = { ...compiled, model };
     this.#ready.set(key, ready);
