@@ -2,9 +2,9 @@
 // below 2^24 (a term is at most 255 * 255: 258 terms whatever they are, many more as they come), and what is rounded before it
 // is quantised again is the sum of a convolution or product with more of them, by 2^-24 of its size: less than a quantum.
 import { ModelError } from "../errors.js";
-import { centred, dequantize as hostDequantize } from "./host/algebra.js";
+import { dequantize as hostDequantize } from "./host/algebra.js";
 import { Context } from "./host/context.js";
-import { cast, countOf, type ElementType, elementType, type HostTensor, toNumbers } from "./host/tensor.js";
+import { along, cast, countOf, type ElementType, elementType, type HostTensor, toNumbers } from "./host/tensor.js";
 import { convLayer, FLOATS } from "./lower.js";
 import type { Dynamic } from "./network.js";
 import { dequantize, type Quantisation, type Quantised, quantize } from "./ops/quantize.js";
@@ -83,9 +83,20 @@ function centredAt(site: Site, zeroAt: number): Dynamic | undefined {
 
 /** Constant weights less their zero points, one value or one an element of the axis. */
 function weightsAt(site: Site, i: number, zeroAt: number, axisOf: (rank: number) => number): HostTensor | undefined {
-  const w = tensorAt(site, i);
-  if (!w || varies(site, zeroAt)) return undefined;
-  return cast(centred(w, tensorAt(site, zeroAt), axisOf(w.shape.length)), "float32");
+  const [w, zero] = [tensorAt(site, i), tensorAt(site, zeroAt)];
+  if (!w || !isQuantised(w.type) || varies(site, zeroAt)) return undefined;
+  const { size, inner } = along(w.shape, axisOf(w.shape.length));
+  const zeros = zero ? toNumbers(zero) : [0];
+  if (zeros.length !== 1 && zeros.length !== size)
+    throw new ModelError(`"zero_point" expected ${size} values, got ${zeros.length}`);
+  const data = new Float32Array(w.data as Int8Array);
+  if (zeros.some((value) => value !== 0)) {
+    for (let at = 0, row = 0; at < data.length; row++) {
+      const value = zeros[row % zeros.length] as number;
+      for (const end = at + inner; at < end; at++) (data[at] as number) -= value;
+    }
+  }
+  return { type: "float32", shape: w.shape, data };
 }
 
 /** Sums of whole products: by the algorithms that only add up products. */

@@ -169,7 +169,9 @@ function spread(
   const size = shape[axis] as number;
   if (t.shape.length === 1) {
     if (values.length !== size) throw new ModelError(`"scale" expected ${size} values, got ${values.length}`);
-    return Float64Array.from({ length: countOf(shape) }, (_, i) => values[Math.floor(i / inner) % size] as number);
+    const each = new Float64Array(countOf(shape));
+    for (let i = 0; i < each.length; i += inner) each.fill(values[(i / inner) % size] as number, i, i + inner);
+    return each;
   }
   const blocks = t.shape[axis] as number;
   return Float64Array.from({ length: countOf(shape) }, (_, i) => {
@@ -245,7 +247,7 @@ const dynamicQuantize: HostOp = (_, input) => {
 };
 
 /** x - zero point, as whole numbers in float64; a zero point of one value, or one a row of `axis`. */
-export function centred(x: HostTensor, zero: HostTensor | undefined, axis: number): HostTensor {
+function centred(x: HostTensor, zero: HostTensor | undefined, axis: number): HostTensor {
   return dequantize(x, 1, spread(zero, x.shape, Math.max(0, axis), 0), "float64");
 }
 
