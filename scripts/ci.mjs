@@ -96,6 +96,13 @@ function conformance() {
   return runs.map((run) => one(sh(`npm run ${run}`).ok)).reduce(sum);
 }
 
+/** Mutated files: our own, and real ones where they are at hand. */
+function fuzz() {
+  const models = "../shared/data/models";
+  const real = existsSync(models) ? [`--count 1500 --dir ${models}`] : [];
+  return ["--count 3000", ...real].map((flags) => one(sh(`npm run fuzz -- ${flags}`).ok)).reduce(sum);
+}
+
 function demo() {
   const { ok, output } = sh("npm run --silent demo -- --json");
   const last = output.trim().split("\n").at(-1) ?? "";
@@ -122,6 +129,7 @@ const STEPS = [
   ["packaging", packaging],
   ["runtimes", () => counted(sh("npm run test:runtimes", { minutes: 20 }))],
   ["conformance", conformance],
+  ["fuzz", fuzz],
   ["demo", demo],
   ...("bench" in scripts ? [["bench smoke", () => counted(sh("npm run bench -- --smoke"))]] : []),
   ["bench:models smoke", modelsSmoke],

@@ -128,10 +128,14 @@ export function checkModel(
 
 function refuseUnsupported(model: ModelProto, graph: GraphProto): void {
   const missing = new Set<string>();
-  for (const node of graph.nodes) {
-    if (hostOp(node) === undefined) missing.add(isStandard(node) ? node.opType : `${node.domain}.${node.opType}`);
-  }
-  if (graph.sparse > 0) missing.add("sparse initializers");
+  const look = ({ nodes, sparse }: GraphProto): void => {
+    if (sparse > 0) missing.add("sparse initializers");
+    for (const node of nodes) {
+      if (hostOp(node) === undefined) missing.add(isStandard(node) ? node.opType : `${node.domain}.${node.opType}`);
+      for (const { g } of node.attributes) if (g !== null) look(g); // branches and bodies
+    }
+  };
+  look(graph);
   if (missing.size === 0) return;
   const what = model.functions > 0 ? " (functions of the model are not expanded)" : "";
   throw new UnsupportedError(

@@ -11,7 +11,8 @@ import {
   UnsupportedError,
 } from "lanewise";
 import { readIdx } from "lanewise/datasets";
-import { digits, labels, weights } from "./fixtures.mjs";
+import { loadOnnx } from "lanewise/onnx";
+import { digits, labels, onnx, onnxInput, onnxOutput, weights } from "./fixtures.mjs";
 
 function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -85,6 +86,25 @@ async function reading(rt) {
   return { right, of: shape[0], hash: hashOf(logits) };
 }
 
+/** A network from an ONNX file, at once and in turns; answers a hash of its output. */
+async function network(rt) {
+  const floats = (npy) => {
+    const bytes = bytesOf(npy);
+    return new Float32Array(bytes.slice(10 + bytes[8] + 256 * bytes[9]).buffer);
+  };
+  const model = await loadOnnx(rt, bytesOf(onnx));
+  const [{ name, shape }] = model.inputs;
+  const given = { [name]: { data: floats(onnxInput), shape } };
+  const got = model.run(given)[model.outputs[0].name].toArray();
+  floats(onnxOutput).forEach((wanted, i) => {
+    assert(Math.abs(got[i] - wanted) < 1e-4, `onnx output ${i}: expected ${wanted}, got ${got[i]}`);
+  });
+  const again = (await model.runAsync(given, { yieldEvery: 0 }))[model.outputs[0].name].toArray();
+  assert(got.join() === again.join(), "runAsync differs from run");
+  model.dispose();
+  return hashOf(got);
+}
+
 /** Why a tuned plan has its algorithm. */
 function tuned(rt) {
   const weight = rt.zeros([16, 16, 3, 3]);
@@ -133,9 +153,11 @@ export async function golden(variants = ["auto", "simd"]) {
     const rt = await createRuntime({ variant });
     const hashes = convolutions(rt);
     const lenet = await reading(rt);
+    await network(rt);
     const { memoryBytes } = rt.report();
     for (let i = 0; i < 20; i++) convolutions(rt);
     await reading(rt);
+    const onnxHash = await network(rt);
     const choice = tuned(rt);
     refusals(rt);
     const report = rt.report();
@@ -145,7 +167,7 @@ export async function golden(variants = ["auto", "simd"]) {
       `leak: ${JSON.stringify(report)}`,
     );
     rt.dispose();
-    results.push({ report, hashes: { ...hashes, lenet5: lenet.hash }, lenet, choice });
+    results.push({ report, hashes: { ...hashes, lenet5: lenet.hash, onnx: onnxHash }, lenet, choice });
   }
   return results;
 }

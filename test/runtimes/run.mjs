@@ -77,9 +77,19 @@ function firstDigits(count) {
   idx.writeUInt32BE(count, 4);
   return { digits: idx.toString("base64"), labels: [...labels.subarray(8, 8 + count)] };
 }
+/** A network of our own conformance set, its input and its first output. */
+function onnxNetwork(name) {
+  const set = (path) => readFileSync(join(root, "test/conformance", path)).toString("base64");
+  return {
+    onnx: set(`models/${name}.onnx`),
+    onnxInput: set(`refs/${name}/seed/input_0.npy`),
+    onnxOutput: set(`refs/${name}/seed/output_0.npy`),
+  };
+}
 const fixtures = {
   ...firstDigits(10),
   weights: readFileSync(join(root, "examples/lenet5/lenet5.safetensors")).toString("base64"),
+  ...onnxNetwork("residual-float"),
 };
 const exportsOf = (values) =>
   Object.entries(values)
@@ -124,6 +134,7 @@ async function chromium() {
   const imports = {
     lanewise: "/node_modules/lanewise/dist/index.js",
     "lanewise/datasets": "/node_modules/lanewise/dist/datasets.js",
+    "lanewise/onnx": "/node_modules/lanewise/dist/onnx.js",
   };
   writeFileSync(
     join(project, "page.html"),
@@ -163,23 +174,22 @@ async function workerd() {
     join(project, "worker.mjs"),
     `import { golden } from "./golden.mjs";\nexport default { async fetch() { try { return new Response(JSON.stringify(await golden())); } catch (e) { return new Response("failed: " + e.stack); } } };\n`,
   );
-  // Modules are named as the files import them; the package's two entries go by their bare names.
+  // Modules are named as the files import them: all of the package in one folder, so that its entries share one core.
+  const entries = { static: "static.js", datasets: "datasets", onnx: "onnx" };
+  writeFileSync(join(project, "lanewise.mjs"), 'export * from "lanewise/static.js";\n');
   const modules = [
     ["worker.mjs", "esModule", "worker.mjs"],
     ["golden.mjs", "esModule", "golden.mjs"],
     ["fixtures.mjs", "esModule", "fixtures.mjs"],
-    ["lanewise", "esModule", "node_modules/lanewise/dist/static.js"],
-    ["lanewise/datasets", "esModule", "node_modules/lanewise/dist/datasets.js"],
+    ["lanewise", "esModule", "lanewise.mjs"],
   ];
-  const inlined = new Set(["index.js", "static.js", "edge-light.js", "datasets.js", "simd.js", "relaxed.js"]);
-  for (const file of readdirSync(dist).filter((name) => name.endsWith(".js") && !inlined.has(name))) {
-    modules.push(
-      [file, "esModule", `node_modules/lanewise/dist/${file}`],
-      [`lanewise/${file}`, "esModule", `node_modules/lanewise/dist/${file}`],
-    );
+  const others = new Set(["index.js", "edge-light.js", "simd.js", "relaxed.js"]);
+  for (const file of readdirSync(dist).filter((name) => name.endsWith(".js") && !others.has(name))) {
+    const name = entries[file.replace(".js", "")] ?? file;
+    modules.push([`lanewise/${name}`, "esModule", `node_modules/lanewise/dist/${file}`]);
   }
   for (const file of readdirSync(join(dist, "wasm")))
-    modules.push([`wasm/${file}`, "wasm", `node_modules/lanewise/dist/wasm/${file}`]);
+    modules.push([`lanewise/wasm/${file}`, "wasm", `node_modules/lanewise/dist/wasm/${file}`]);
   const list = modules
     .map(([name, kind, path]) => `(name = ${JSON.stringify(name)}, ${kind} = embed ${JSON.stringify(path)})`)
     .join(",\n    ");
