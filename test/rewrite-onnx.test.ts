@@ -313,6 +313,42 @@ const SHUFFLES: Readonly<Record<string, Case>> = {
   },
 };
 
+const VIEWS: Readonly<Record<string, Case>> = {
+  "boxes of a detector move nothing": {
+    lines: "Conv x k > c\n Reshape c boxes > r\n Transpose r > t\n Softmax t > y",
+    attributes: { c: { pads: SAME }, t: { perm: [0, 2, 1] } },
+    constants: { k: constant([4, C, 3, 3], "boxes"), boxes: ints(2, 4, -1) },
+    after: ["conv2d", "softmax"],
+  },
+  "anchors are copied once": {
+    lines: "Conv x k > c\n Reshape c anchors > r\n Transpose r > t\n Reshape t flat > f\n Sigmoid f > y",
+    attributes: { c: { pads: SAME }, t: { perm: [0, 1, 3, 4, 2] } },
+    constants: { k: constant([12, C, 3, 3], "anchors"), anchors: ints(2, 3, 4, 7, 5), flat: ints(2, -1, 4) },
+    after: ["conv2d", "moved", "sigmoid"],
+  },
+  "pixels of a block, and a part of them": {
+    lines: `Conv x k > c\n Reshape c parts > r\n Transpose r > t\n Reshape t larger > l\n Slice l from to axis > s\n Relu l > p
+      Conv p last > y1\n ReduceMax s > y2\n Add y1 y2 > y`,
+    attributes: { c: { pads: SAME }, t: { perm: [0, 1, 4, 2, 5, 3] } },
+    constants: {
+      k: constant([8, C, 3, 3], "pixels"),
+      parts: ints(2, 2, 2, 2, 7, 5),
+      larger: ints(2, 2, 14, 10),
+      last: constant([3, 2, 3, 3], "last"),
+      from: ints(2),
+      to: ints(9),
+      axis: ints(2),
+    },
+    after: ["conv2d", "moved", "slice", "relu", "ReduceMax", "conv2d", "add"],
+  },
+  "a row of images cut unevenly stays": {
+    lines: "Relu x > c\n Reshape c rows > r\n Slice r from to axis > s\n Transpose s > t\n Softmax t > y",
+    attributes: { t: { perm: [0, 2, 1] } },
+    constants: { rows: ints(2, C, 35), from: ints(3), to: ints(23), axis: ints(2) },
+    after: ["relu", "reshape", "slice", "transpose", "softmax"],
+  },
+};
+
 const LEFT_ALONE: Readonly<Record<string, Case>> = {
   "a curve that is none of them": { lines: "Sigmoid x > s\n Mul s s > y", after: ["sigmoid", "mul"] },
   "a sum that is almost nothing": { lines: "Add x little > y", constants: { little: number(1e-12) }, after: ["add"] },
@@ -346,6 +382,7 @@ describe.each(BINARIES)("files on $name, optimised and as they stand", ({ create
       constants: CONSTANT_ARITHMETIC,
       padding: PADS,
       shuffles: SHUFFLES,
+      views: VIEWS,
       alone: LEFT_ALONE,
     }).flatMap(([group, cases]) => Object.entries(cases).map(([name, given]) => [group, name, given] as const)),
   )("%s: %s", async (_, __, given) => {

@@ -12,19 +12,7 @@ import { outputSpec } from "../ops/operator.js";
 import { copyStrided, elementRef } from "../ops/strided.js";
 import type { Operand } from "../plan.js";
 import { stridesOf, type TensorSpec } from "../spec.js";
-
-/** A loop over elements of a value in logical order. */
-interface Loop {
-  readonly size: number;
-  readonly stride: number;
-}
-
-/** A value as a view of `root`: the loops of each axis, outer first, and where they begin. */
-interface View {
-  readonly root: string;
-  readonly offset: number;
-  readonly axes: readonly (readonly Loop[])[];
-}
+import { cutsOf, type Loop, type View, viewOf } from "./views.js";
 
 interface Channel {
   readonly source: string;
@@ -311,94 +299,6 @@ function movedValues(nodes: readonly GraphNode[], specs: Specs): ReadonlyMap<str
     if (found !== undefined) moved.set(value, found);
   }
   return moved;
-}
-
-/** What a reshape, transpose or slice makes, as a view of what a row of them starts from; undefined where it is none. */
-function viewOf(
-  node: GraphNode,
-  views: ReadonlyMap<string, View>,
-  shapeOf: (value: string) => readonly number[],
-): View | undefined {
-  if (node.op !== "reshape" && node.op !== "transpose" && node.op !== "slice") return undefined;
-  const [[input], [value]] = [node.inputs, node.outputs] as [[string], [string]];
-  const before = views.get(input) ?? wholeOf(input, shapeOf(input));
-  if (node.op === "reshape") {
-    const axes = regroup(before.axes.flat(), shapeOf(value));
-    return axes && { ...before, axes };
-  }
-  if (node.op === "transpose") {
-    const { permutation } = node.options as { permutation?: readonly number[] };
-    return permutation && { ...before, axes: permutation.map((axis) => before.axes[axis] as readonly Loop[]) };
-  }
-  let { offset } = before;
-  const axes = [...before.axes];
-  for (const { axis, from, count, step } of cutsOf(node, shapeOf(input), shapeOf(value))) {
-    const [loop, ...more] = axes[axis] as readonly Loop[];
-    if (loop === undefined || more.length > 0) return undefined;
-    offset += from * loop.stride;
-    axes[axis] = count === 1 ? [] : [{ size: count, stride: loop.stride * step }];
-  }
-  return { ...before, offset, axes };
-}
-
-/** What a slice takes of the axes that it does not leave whole. */
-function cutsOf({ options }: GraphNode, input: readonly number[], output: readonly number[]) {
-  const { starts, axes, steps } = options as {
-    starts: readonly number[];
-    axes?: readonly number[];
-    steps?: readonly number[];
-  };
-  return starts.flatMap((start, i) => {
-    const axis = axes?.[i] ?? i;
-    const [size, count, step] = [input[axis] as number, output[axis] as number, steps?.[i] ?? 1];
-    const from = start < 0 ? Math.max(start + size, 0) : Math.min(start, size - 1);
-    return size === count && step === 1 ? [] : [{ axis, from, count, step }];
-  });
-}
-
-function wholeOf(root: string, shape: readonly number[]): View {
-  let stride = 1;
-  const axes = [...shape].reverse().map((size) => {
-    const loops = size === 1 ? [] : [{ size, stride }];
-    stride *= size;
-    return loops;
-  });
-  return { root, offset: 0, axes: axes.reverse() };
-}
-
-/** Loops cut and put together to axes of these sizes; undefined where a loop would have to be cut unevenly. */
-function regroup(loops: readonly Loop[], shape: readonly number[]): readonly (readonly Loop[])[] | undefined {
-  const left = [...loops];
-  const axes: Loop[][] = [];
-  for (const size of shape) {
-    const axis: Loop[] = [];
-    for (let rest = size; rest > 1; ) {
-      const loop = left.shift();
-      if (loop === undefined) return undefined;
-      if (rest % loop.size === 0) {
-        axis.push(loop);
-        rest /= loop.size;
-      } else if (loop.size % rest === 0) {
-        const inner = loop.size / rest;
-        axis.push({ size: rest, stride: loop.stride * inner });
-        left.unshift({ size: inner, stride: loop.stride });
-        rest = 1;
-      } else return undefined;
-    }
-    axes.push(merged(axis));
-  }
-  return axes;
-}
-
-function merged(loops: readonly Loop[]): Loop[] {
-  const all: Loop[] = [];
-  for (const loop of loops) {
-    const last = all.at(-1);
-    if (last?.stride === loop.stride * loop.size)
-      all[all.length - 1] = { size: last.size * loop.size, stride: loop.stride };
-    else all.push(loop);
-  }
-  return all;
 }
 
 /** The root's channel of each of the view's, where the view is of images and moves nothing but channels. */

@@ -15,6 +15,7 @@ import { type Budget, type ElementType, type HostTensor, within } from "./host/t
 import { STORED } from "./network.js";
 import { parseModel } from "./proto.js";
 import { exporterRules } from "./rules.js";
+import { moveOnce } from "./views.js";
 
 export interface OnnxOptions extends ModelOptions {
   /** Sizes of named dimensions, or whole shapes of inputs by name, where the file leaves them open. */
@@ -303,7 +304,7 @@ export class OnnxModel {
     const compiled = within(budgetOf(this.#options), () =>
       compile(this.#checked, byName, target, this.#options.optimize),
     );
-    const passes = [byRules(exporterRules(compiled.weights)), ...PASSES, routeChannels];
+    const passes = [byRules(exporterRules(compiled.weights)), ...PASSES, routeChannels, moveOnce];
     const plan = () => modelOf(this.#runtime, compiled.graph, compiled.weights, this.#options, passes);
     const model = compiled.graph.outputs.length > 0 ? this.#roomFor(plan) : undefined;
     const ready = { ...compiled, model };
