@@ -43,6 +43,19 @@ interface Call {
   readonly layout: DescLayout;
   readonly values: Readonly<Record<string, Ref | number>>;
   readonly items: number;
+  /** Bytes of its one parameter that a work item reads, item after item; 0 where it needs the whole. */
+  readonly itemBytes: number;
+}
+
+/** A parameter that is brought to `ptr` piece by piece while it is packed. */
+export interface Feed {
+  readonly ptr: number;
+  /** Bytes that are free there. */
+  readonly room: number;
+  /** Bytes of the whole. */
+  readonly bytes: number;
+  /** Writes the bytes from `from` on. */
+  write(to: Uint8Array, from: number): void;
 }
 
 interface Copy {
@@ -170,16 +183,20 @@ export class Builder {
     this.copies.push({ to, from, bytes });
   }
 
-  /** A kernel call at plan time, after the copies: packing weights, mostly. */
+  /**
+   * A kernel call at plan time, after the copies: packing weights, mostly. itemBytes: where items read one parameter, and each
+   * its own bytes of it, one after the other, how many.
+   */
   prepare<D extends DescLayout>(
     kernel: KernelName,
     layout: D,
     values: DescValues<D>,
     items: number,
     scratchBytes = 0,
+    itemBytes = 0,
   ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
-    this.prepares.push({ kernel, layout, values, items });
+    this.prepares.push({ kernel, layout, values, items, itemBytes });
   }
 
   /** A kernel call of every run. scratchBytes: what one caller of the kernel needs for itself. */
@@ -191,7 +208,7 @@ export class Builder {
     scratchBytes = 0,
   ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
-    this.steps.push({ kernel, layout, values, items });
+    this.steps.push({ kernel, layout, values, items, itemBytes: 0 });
   }
 
   /** A step in JavaScript: `compute` is given a view of the elements at every address. */
@@ -204,7 +221,7 @@ export class Builder {
         operands.map(({ spec }, i) => heap.view(spec.dtype, heap.i32[(desc >>> 2) + i] as number, sizes[i] as number)),
       );
     };
-    this.steps.push({ kernel, layout, values, items: 1 });
+    this.steps.push({ kernel, layout, values, items: 1, itemBytes: 0 });
   }
 
   /** Bytes to reserve for a run: scratch, then workspace. */
@@ -223,9 +240,14 @@ export class Builder {
 
   /** True when a run reads parameter `index` itself, not a packed copy of it. */
   readsParam(index: number): boolean {
-    return this.steps.some((step) =>
-      Object.values(step.values).some((v) => typeof v === "object" && v.area === "param" && v.index === index),
-    );
+    return this.steps.some((step) => takes(step, index));
+  }
+
+  /** Bytes that are the least room for a Feed of parameter `index`, or 0 where it is needed as a whole. */
+  feedBytes(index: number): number {
+    if (this.copies.some(({ from }) => from.area === "param" && from.index === index)) return 0;
+    const sizes = this.prepares.filter((call) => takes(call, index)).map((call) => call.itemBytes);
+    return sizes.includes(0) ? 0 : Math.max(0, ...sizes);
   }
 
   describe(): PlanDescription {
@@ -244,6 +266,11 @@ export class Builder {
       memoryFormat: first.memoryFormat,
     };
   }
+}
+
+/** Whether a call is given the address of parameter `index`. */
+function takes(call: Call, index: number): boolean {
+  return Object.values(call.values).some((v) => typeof v === "object" && v.area === "param" && v.index === index);
 }
 
 /** Where a run finds the operands whose addresses may change from run to run. */
@@ -266,7 +293,7 @@ export class Program {
   readonly #patches: Patch[] = [];
 
   /** Allocates, fills descriptors and packs parameters. runPtr: memory of builder.runBytes that somebody else owns. */
-  constructor(engine: Engine, builder: Builder, params: readonly (number | undefined)[], runPtr?: number) {
+  constructor(engine: Engine, builder: Builder, params: readonly (number | Feed | undefined)[], runPtr?: number) {
     this.#engine = engine;
     const { allocator } = engine.heap;
     const taken: number[] = [];
@@ -279,13 +306,14 @@ export class Program {
       this.#kept = take(builder.keptBytes);
       this.#ownRun = runPtr === undefined ? take(builder.runBytes) : undefined;
       this.#scratch = runPtr ?? (this.#ownRun as number);
+      const addresses = params.map((param) => (typeof param === "object" ? param.ptr : param));
       const constants = this.#kept + builder.descBytes;
       const workspace = this.#scratch + alignUp(builder.scratchBytes + 64);
       const resolve = (ref: Ref): number => {
         if (ref.area === "none") return 0;
         if (ref.area === "constant") return constants + ref.offset;
         if (ref.area === "workspace") return workspace + ref.offset;
-        const param = params[ref.index];
+        const param = addresses[ref.index];
         if (ref.area !== "param" || param === undefined)
           throw new Error(`internal: ${ref.area} is not known at plan time`);
         return param + ref.offset;
@@ -313,13 +341,32 @@ export class Program {
         engine.heap.u8.copyWithin(resolve(to), source, source + bytes);
       }
       if (builder.prepares.length > 0) {
-        const temporary = take(Math.max(...builder.prepares.map((call) => descBytes(call.layout))));
+        // The descriptors of a run are not written yet.
+        const needed = Math.max(...builder.prepares.map((call) => descBytes(call.layout)));
+        const temporary = needed <= builder.descBytes ? this.#kept : take(needed);
         for (const call of builder.prepares) {
-          write(call, temporary);
-          engine.kernels[call.kernel as KernelName](temporary, 0, call.items, this.#scratch);
+          const kernel = engine.kernels[call.kernel as KernelName];
+          const fed = params.findIndex((param, i) => typeof param === "object" && takes(call, i));
+          if (fed < 0) {
+            write(call, temporary);
+            kernel(temporary, 0, call.items, this.#scratch);
+            continue;
+          }
+          const { ptr, room, bytes, write: bring } = params[fed] as Feed;
+          const each = Math.floor(room / call.itemBytes);
+          for (let item = 0; item < call.items; item += each) {
+            const end = Math.min(item + each, call.items);
+            const from = item * call.itemBytes;
+            bring(engine.heap.u8.subarray(ptr, ptr + Math.min(end * call.itemBytes, bytes) - from), from);
+            addresses[fed] = ptr - from; // item `item` finds its bytes at ptr
+            write(call, temporary);
+            kernel(temporary, item, end, this.#scratch);
+          }
         }
-        taken.pop();
-        allocator.free(temporary);
+        if (temporary !== this.#kept) {
+          taken.pop();
+          allocator.free(temporary);
+        }
       }
       let desc = this.#kept;
       for (const step of builder.steps) {

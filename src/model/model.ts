@@ -7,7 +7,7 @@ import { integer, knownOptions, sameShape } from "../check.js";
 import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../errors.js";
 import { type Runtime, requireRuntime } from "../lanewise.js";
 import { isChannelsLast } from "../ops/conv-lowering.js";
-import type { Planning, Program } from "../plan.js";
+import type { Measure, Planning, Program } from "../plan.js";
 import type { Precision } from "../select.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData } from "../spec.js";
 import { Tensor, type TensorOwner } from "../tensor.js";
@@ -70,21 +70,25 @@ export function modelOf(
   const compiled = optimize({ graph, source: sourceOf(weights) }, planning, options.optimize, passes);
   const planWith = (target: Planning) => planModel(compiled.graph, compiled.source.specOf, target);
   // By the table first: nothing runs before the graph and its MACs are accepted.
-  let isTuned = false;
-  const measure = () => {
-    isTuned = true;
-    return "the fastest do not fit in memory together";
-  };
-  const byTable = planWith({ ...planning, measure });
+  const asked: true[] = [];
+  const byTable = planWith({ ...planning, measure: refusal(asked) });
   const { macs } = byTable.report;
   if (macs > maxMacs) throw new ModelError(`"maxMacs" expected at least ${macs} for this model, got ${maxMacs}`);
-  const tuned = isTuned ? planWith(planning) : byTable;
+  const tuned = asked.length > 0 ? planWith(planning) : byTable;
   const { maxBytes: most, bytesInUse } = runtime.report();
   const plan = tuned.report.totalBytes <= Math.min(maxBytes, most - bytesInUse) ? tuned : byTable;
   const { totalBytes } = plan.report;
   if (totalBytes > maxBytes)
     throw new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${maxBytes}`);
   return new Model(runtime, plan, compiled.source);
+}
+
+/** Measures nothing, but notes that it was asked. On its own, since plans keep it: beside weights it would keep them too. */
+function refusal(asked: true[]): Measure {
+  return () => {
+    asked.push(true);
+    return "the fastest do not fit in memory together";
+  };
 }
 
 export interface RunAsyncOptions {
@@ -120,16 +124,16 @@ export class Model {
     this.#plan = plan;
     this.plan = plan.report;
     this.#loaded = loadPlan(runtime.engine, plan, tensorOf);
-    const { addressOf, converts } = this.#loaded;
+    const loaded = this.#loaded;
     const owner = this.#owner();
     plan.inputs.forEach((input, i) => {
-      const ptr = addressOf(input.place);
-      this.#slots.set(input.name, { ...input, ptr, program: converts[i] });
+      const ptr = loaded.addressOf(input.place);
+      this.#slots.set(input.name, { ...input, ptr, program: loaded.converts[i] });
       this.#inputTensors.set(input.name, new Tensor(owner, input.spec, ptr));
     });
     this.#results = Object.freeze(
       Object.fromEntries(
-        plan.outputs.map(({ name, spec, place }) => [name, new Tensor(owner, spec, addressOf(place))]),
+        plan.outputs.map(({ name, spec, place }) => [name, new Tensor(owner, spec, loaded.addressOf(place))]),
       ),
     );
     const shown = ({ name, spec }: { name: string; spec: Tensor["spec"] }): ModelTensor => ({ name, ...spec });

@@ -6,7 +6,7 @@ import { isChannelsLast } from "../ops/conv-lowering.js";
 import { OPERATORS } from "../ops/index.js";
 import { build, type Operator } from "../ops/operator.js";
 import { Builder, type Planning } from "../plan.js";
-import { Allocator } from "../runtime/memory.js";
+import { Allocator, alignUp } from "../runtime/memory.js";
 import { bytesOf, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
 import { type ArenaPlan, type Lifetime, planArena } from "./arena.js";
 import { checkGraph } from "./check-graph.js";
@@ -22,8 +22,16 @@ export interface PlannedStep {
   readonly inputs: readonly Place[];
   readonly outputs: readonly Place[];
   readonly params: readonly (string | undefined)[];
+  /** Where each parameter that is packed lies meanwhile; undefined for those that stay. */
+  readonly windows: readonly (Window | undefined)[];
   /** The arena block of its scratch and workspace. */
   readonly run: number;
+}
+
+/** A stretch of the arena, beside a step's scratch and workspace, with room for a parameter or for pieces of it. */
+export interface Window {
+  readonly offset: number;
+  readonly room: number;
 }
 
 export interface PlannedInput {
@@ -238,7 +246,7 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   const reserve = (bytes: number, first: number, last: number): number => blocks.push({ bytes, first, last }) - 1;
   for (const { id, spec } of inputs) blockOf.set(id, reserve(bytesOf(spec), -1, lastUse.get(id) ?? -1));
 
-  const steps = lowered.map(({ node, builder, inputs, outputs }, i): PlannedStep => {
+  const placed = lowered.map(({ node, builder, inputs, outputs }, i) => {
     outputs.forEach((id, o) => {
       const { spec, root: own } = item(id);
       if (own !== id) return; // a view
@@ -272,25 +280,34 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
   });
 
   const resident = new Set<string>();
-  for (const { inputs, builder, params } of steps) {
+  for (const { inputs, builder, params } of placed) {
     for (const input of inputs) if ("param" in input) resident.add(input.param);
     params.forEach((name, i) => {
       if (name !== undefined && builder.readsParam(i)) resident.add(name);
     });
   }
   const arena = planArena(blocks satisfies Lifetime[]);
+  let arenaEnd = arena.bytes;
+  const steps = placed.map((step): PlannedStep => {
+    const packed = step.params.map((name) =>
+      name === undefined || resident.has(name) ? undefined : bytesOf(parameters.get(name) as TensorSpec),
+    );
+    const { windows, end } = windowsOf(step.builder, packed, arena.offsets[step.run] as number, arena.bytes);
+    arenaEnd = Math.max(arenaEnd, end);
+    return { ...step, windows };
+  });
   const converts = inputs.flatMap(({ convert }) => (convert ? [convert] : []));
   const kept = [...steps.map((step) => step.builder), ...converts].reduce((sum, b) => sum + keptBytes(b), 0);
   const weightBytes = [...resident].reduce(
     (sum, name) => sum + Allocator.sizeOf(bytesOf(parameters.get(name) as TensorSpec)),
     kept,
   );
-  const arenaBytes = Allocator.sizeOf(arena.bytes);
+  const arenaBytes = Allocator.sizeOf(arenaEnd);
   return {
     inputs: inputs.map(({ name, id, spec, convert }) => ({ name, spec, convert, place: place(id) })),
     outputs: outputs.map(({ name, id }) => ({ name, spec: item(id).spec, place: place(id) })),
     steps,
-    arena,
+    arena: { ...arena, bytes: arenaEnd },
     resident,
     specs: allSpecs(whole),
     parameters,
@@ -302,6 +319,29 @@ export function planModel(graph: GraphData, specOf: (name: string) => TensorSpec
       parameters: [...parameters.values()].reduce((sum, spec) => sum + countOf(spec.shape), 0),
     },
   };
+}
+
+/**
+ * Places for the parameters of a step while they are packed: nothing runs yet, so all of the arena is free but the step's own
+ * scratch and workspace from `run` on. Whole where they fit; else in pieces, or behind the arena's end. Answers that end too.
+ */
+function windowsOf(builder: Builder, packed: readonly (number | undefined)[], run: number, end: number) {
+  const gaps = [
+    { from: 0, to: run },
+    { from: alignUp(run + builder.runBytes), to: end },
+  ] as [{ from: number; to: number }, { from: number; to: number }];
+  const windows = packed.map((bytes, index): Window | undefined => {
+    if (bytes === undefined) return undefined;
+    const least = builder.feedBytes(index) || bytes;
+    const fits = (size: number) => gaps.find(({ from, to }) => to - from >= Allocator.sizeOf(size));
+    const gap = fits(bytes) ?? fits(least) ?? gaps[1];
+    gap.to = Math.max(gap.to, gap.from + Allocator.sizeOf(least));
+    const offset = gap.from;
+    const room = Math.min(bytes, gap.to - offset - Allocator.sizeOf(0));
+    gap.from += Allocator.sizeOf(room);
+    return { offset, room };
+  });
+  return { windows, end: gaps[1].to };
 }
 
 /** What a program of this builder takes from the allocator for as long as it lives. */

@@ -10,6 +10,22 @@ export interface HostTensor {
   readonly data: TensorData;
 }
 
+/** A tensor that holds no elements, only where they come from: they are made for who asks, anew every time. */
+export class DeferredTensor implements HostTensor {
+  constructor(
+    readonly shape: readonly number[],
+    readonly dtype: DType,
+    /** Writes the bytes from `from` on, as many as there is room for; `to` starts on a whole element. */
+    readonly write: (to: Uint8Array, from: number) => void,
+  ) {}
+
+  get data(): TensorData {
+    const data = new DTYPES[this.dtype](this.shape.reduce((a, b) => a * b, 1));
+    this.write(new Uint8Array(data.buffer), 0);
+    return data;
+  }
+}
+
 export type WeightMap = ReadonlyMap<string, HostTensor>;
 /** What createModel takes: a map as readSafetensors answers it, or a plain object. */
 export type Weights = WeightMap | Readonly<Record<string, HostTensor>>;
@@ -22,6 +38,7 @@ function weightOf(weights: Weights, name: string): HostTensor {
   const tensor =
     weights instanceof Map ? (weights as WeightMap).get(name) : Object.hasOwn(record, name) ? record[name] : undefined;
   if (tensor === undefined) throw new ModelError(`"weights" expected a tensor ${show(name)}, got none`);
+  if (tensor instanceof DeferredTensor) return tensor;
   if (typeof tensor !== "object" || tensor === null) {
     throw new ModelError(`${show(name)} expected a tensor with shape, dtype and data, got ${show(tensor)}`);
   }

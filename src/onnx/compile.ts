@@ -15,6 +15,7 @@ import {
   type HostTensor,
   make,
   readTensorProto,
+  settled,
   trying,
 } from "./host/tensor.js";
 import { loweringOf } from "./lowering.js";
@@ -264,7 +265,7 @@ export function compile(
   const results = model.outputs.map((name): Result => {
     const value = values.get(name) as Known;
     if (value === "late") return { name, from: "late" };
-    if ("data" in value) return { name, from: "constant", tensor: value };
+    if ("data" in value) return { name, from: "constant", tensor: settled(value) };
     return { name, from: "model", type: expose(name, name).type };
   });
   for (const node of late) {
@@ -272,7 +273,7 @@ export function compile(
       const value = values.get(name);
       if (value === undefined || value === "late" || taps.some((tap) => tap.name === name)) continue;
       if ("data" in value) {
-        constants.set(name, value);
+        constants.set(name, settled(value));
         continue;
       }
       const isInput = model.inputs.some((input) => input.name === name);
@@ -359,9 +360,10 @@ function onHost(
   const wanted = trial.slice(0, node.outputs.length);
   if (wanted.some((tensor) => countOf(tensor.shape) === 0)) return wanted; // nothing to compute
   const dynamic = inputs.filter((value): value is Dynamic => value !== undefined && !("data" in value));
+  const held = inputs.map((value) => (value !== undefined && "data" in value ? settled(value) : value));
   const compute = (views: readonly { readonly length: number }[], outputs: readonly { set(values: never): void }[]) => {
     let next = 0;
-    const given = inputs.map((value) =>
+    const given = held.map((value) =>
       value === undefined || "data" in value
         ? value
         : ({ type: value.type, shape: value.shape, data: views[next++] } as HostTensor),

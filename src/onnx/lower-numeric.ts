@@ -1,6 +1,6 @@
 // ONNX operators that compute by element, reduce or resample as layers: see lower.ts.
 import { isKept, type ResizeAxis, resizePlan, tapsOf } from "./host/image.js";
-import { countOf, type HostTensor, scalar, toNumbers } from "./host/tensor.js";
+import { countOf, type HostTensor, reshaped, scalar, toNumbers } from "./host/tensor.js";
 import type { Dynamic } from "./network.js";
 import { gather, runsOf } from "./ops/gather.js";
 import { type Reduction, reduce } from "./ops/reduce.js";
@@ -152,7 +152,7 @@ const instanceNorm: Lowering = (site) => {
   const [x, scale, bias] = [dynamicAt(site, 0), tensorAt(site, 1), tensorAt(site, 2)];
   if (!x || !scale || !bias || x.shape.length < 3) return undefined;
   const [n = 0, channels = 0] = x.shape;
-  const byAxis = (t: HostTensor): HostTensor => ({ ...t, shape: [channels, ...x.shape.slice(2).map(() => 1)] });
+  const byAxis = (t: HostTensor): HostTensor => reshaped(t, [channels, ...x.shape.slice(2).map(() => 1)]);
   return normalised(site, x, n * channels, byAxis(scale), byAxis(bias));
 };
 

@@ -39,8 +39,8 @@ export type OnnxInput = Tensor | { readonly data: TensorData | readonly number[]
 export type OnnxSource = Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> | Response;
 
 /**
- * Reads an ONNX file and plans it. Where every input shape is known, the model is ready then; else it is planned when a run
- * brings the first shapes, and again for others. Throws ModelError for a file that does not hold together or asks for more
+ * Reads an ONNX file and plans it. Where every input shape is known, the model is ready then, and nothing of the file is kept;
+ * else it is planned when a run brings the first shapes, and again for others, from a copy of the file. Throws ModelError for a file that does not hold together or asks for more
  * than maxMacs, UnsupportedError naming every operator that is missing, OutOfMemoryError for more than maxBytes.
  */
 export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: OnnxOptions = {}): Promise<OnnxModel> {
@@ -61,8 +61,10 @@ export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: On
       throw new TypeError(`"${name}" expected a function, got ${show(f)}`);
   }
   const bytes = await bytesOf(source, onProgress);
-  const checked = within(budgetOf(modelOptions), () => checkModel(parseModel(bytes), externalData));
-  return new OnnxModel(runtime, checked, shapes ?? {}, modelOptions);
+  const read = (from: Uint8Array) => within(budgetOf(modelOptions), () => checkModel(parseModel(from), externalData));
+  const checked = read(bytes);
+  const isOurs = !(source instanceof Uint8Array || source instanceof ArrayBuffer);
+  return new OnnxModel(runtime, checked, () => (isOurs ? checked : read(bytes.slice())), shapes ?? {}, modelOptions);
 }
 
 /**
@@ -118,7 +120,7 @@ async function bytesOf(source: unknown, onProgress: OnnxOptions["onProgress"]): 
 }
 
 /** The model for one set of shapes. */
-interface Ready extends Compiled {
+interface Ready extends Omit<Compiled, "weights"> {
   readonly model: Model | undefined;
 }
 
@@ -126,7 +128,7 @@ export class OnnxModel {
   readonly inputs: readonly OnnxTensor[];
   readonly outputs: readonly OnnxTensor[];
   readonly #runtime: Runtime;
-  readonly #checked: Checked;
+  #checked: Checked;
   readonly #options: ModelOptions;
   readonly #given: Readonly<Record<string, number | readonly number[]>>;
   readonly #ready = new Map<string, Ready>();
@@ -135,10 +137,11 @@ export class OnnxModel {
   #loose = new Map<string, Tensor>();
   #disposed = false;
 
-  /** Internal: use loadOnnx(). */
+  /** Internal: use loadOnnx(). ownChecked: the same on bytes that are nobody else's, for a model that is planned again. */
   constructor(
     runtime: Runtime,
     checked: Checked,
+    ownChecked: () => Checked,
     shapes: Readonly<Record<string, number | readonly number[]>>,
     options: ModelOptions,
   ) {
@@ -167,6 +170,9 @@ export class OnnxModel {
     if (first.every((shape) => shape.every((size) => typeof size === "number"))) {
       this.#current = this.#prepare(first as readonly (readonly number[])[]);
     }
+    // Of weights there is one copy: packed, where no other shapes can come, else also as the file has them.
+    const isFixed = this.#current !== undefined && first.every((shape) => shape.length > 0);
+    this.#checked = isFixed ? { ...checked, nodes: [], initializers: new Map() } : ownChecked();
     const outputs = this.#current;
     this.outputs = checked.declared.map((declared) => {
       const { name } = declared;
@@ -301,11 +307,11 @@ export class OnnxModel {
     if (known !== undefined) return known;
     const byName = new Map(this.#checked.inputs.map(({ name }, i) => [name, shapes[i] as readonly number[]]));
     const { target } = this.#runtime.engine;
-    const compiled = within(budgetOf(this.#options), () =>
+    const { weights, ...compiled } = within(budgetOf(this.#options), () =>
       compile(this.#checked, byName, target, this.#options.optimize),
     );
-    const passes = [byRules(exporterRules(compiled.weights)), ...PASSES, routeChannels, moveOnce];
-    const plan = () => modelOf(this.#runtime, compiled.graph, compiled.weights, this.#options, passes);
+    const passes = [byRules(exporterRules(weights)), ...PASSES, routeChannels, moveOnce];
+    const plan = () => modelOf(this.#runtime, compiled.graph, weights, this.#options, passes);
     const model = compiled.graph.outputs.length > 0 ? this.#roomFor(plan) : undefined;
     const ready = { ...compiled, model };
     this.#ready.set(key, ready);

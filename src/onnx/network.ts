@@ -2,13 +2,13 @@
 // is lowered once on the way.
 import { ModelError } from "../errors.js";
 import type { GraphData, GraphInput, GraphNode, GraphOutput, GraphParameter } from "../model/graph.js";
-import type { HostTensor as Weight } from "../model/weights.js";
+import { DeferredTensor, type HostTensor as Weight } from "../model/weights.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import { build, type Operator } from "../ops/operator.js";
 import type { Planning } from "../plan.js";
 import type { Target } from "../runtime/instance.js";
 import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
-import type { ElementType, HostTensor } from "./host/tensor.js";
+import { Deferred, type ElementType, type HostTensor } from "./host/tensor.js";
 
 /** How an element type is held in linear memory. */
 export const STORED: Readonly<Record<ElementType, DType>> = {
@@ -69,7 +69,12 @@ export class Network {
     if (known !== undefined) return known;
     const name = this.name(wanted);
     this.#constants.set(tensor, name);
-    this.weights.set(name, { shape: tensor.shape, dtype: STORED[tensor.type], data: tensor.data });
+    const { type, shape } = tensor;
+    const dtype = STORED[type];
+    this.weights.set(
+      name,
+      tensor instanceof Deferred ? new DeferredTensor(shape, dtype, tensor.write) : { shape, dtype, data: tensor.data },
+    );
     return name;
   }
 

@@ -80,6 +80,10 @@ const BYTES = 2;
 /** Graphs in attributes of graphs, at most. */
 const MAX_DEPTH = 32;
 
+const TEXT = new TextDecoder();
+/** Raw data up to this long is copied, so that a node that is kept does not keep the file. */
+const SMALL_BYTES = 64;
+
 class Reader extends PbfReader {
   depth = 0;
 
@@ -114,7 +118,7 @@ class Reader extends PbfReader {
   }
 
   text(): string {
-    return new TextDecoder().decode(this.bytes());
+    return TEXT.decode(this.bytes());
   }
 
   /** 64 bits, exactly. */
@@ -171,8 +175,10 @@ function readTensor(tag: number, t: Writable<TensorProto>, r: Reader): void {
   else if (tag === 6) t.strings += r.bytes().length >= 0 ? 1 : 0;
   else if (tag === 7) r.repeated(t.int64s, r.big);
   else if (tag === 8) t.name = r.text();
-  else if (tag === 9) t.raw = r.bytes();
-  else if (tag === 10) r.repeated(t.doubles, r.double);
+  else if (tag === 9) {
+    const raw = r.bytes();
+    t.raw = raw.length > SMALL_BYTES ? raw : raw.slice();
+  } else if (tag === 10) r.repeated(t.doubles, r.double);
   else if (tag === 11) r.repeated(t.uint64s, r.big);
   else if (tag === 13) {
     const entry = r.message(readEntry, Object.create(null) as Record<string, string>);
@@ -213,7 +219,7 @@ function readAttribute(tag: number, a: Writable<AttributeProto>, r: Reader): voi
   if (tag === 1) a.name = r.text();
   else if (tag === 2) a.f = r.float();
   else if (tag === 3) a.i = r.big();
-  else if (tag === 4) a.s = r.bytes();
+  else if (tag === 4) a.s = r.bytes().slice();
   else if (tag === 5) a.t = r.message(readTensor, tensor());
   else if (tag === 6) a.g = r.message(readGraph, graph());
   else if (tag === 7) r.repeated(a.floats, r.float);

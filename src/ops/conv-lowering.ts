@@ -207,8 +207,13 @@ export function packWeights(b: Builder, weight: Operand, groups: number, blocks:
     srcGroupBytes: cols * sM,
     dstGroupBytes: groupBytes,
   };
-  b.prepare("pack_weights_f32", PackDesc, values, groups * panels);
+  b.prepare("pack_weights_f32", PackDesc, values, groups * panels, 0, panelSource(sM, cols, groups));
   return { ref, groupBytes };
+}
+
+/** Bytes that a panel of 8 filters is packed from, where all panels are whole but the last. */
+export function panelSource(filterBytes: number, filters: number, groups: number): number {
+  return groups === 1 || filters % 8 === 0 ? 8 * filterBytes : 0;
 }
 
 export interface PackedBias {

@@ -3,7 +3,15 @@ import { ConvDesc, WinogradWeightsDesc } from "../gen/desc.js";
 import type { Builder } from "../plan.js";
 import type { ConvShape } from "../shape.js";
 import { stridesOf } from "../spec.js";
-import { type Conv, channelsLastImage, convValues, packBias, reductionBlocks, roundUp } from "./conv-lowering.js";
+import {
+  type Conv,
+  channelsLastImage,
+  convValues,
+  packBias,
+  panelSource,
+  reductionBlocks,
+  roundUp,
+} from "./conv-lowering.js";
 
 /** Cache that a block of tiles may fill: an L2 of 1 MB with room for what streams through it. */
 const CACHE_BYTES = 896 * 1024;
@@ -75,6 +83,7 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
     },
     s.groups * Math.ceil(filters / 8),
     WEIGHTS_SCRATCH_BYTES,
+    panelSource(sM, filters, s.groups),
   );
   const values = {
     ...convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, s.groups), blocks),

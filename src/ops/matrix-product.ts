@@ -44,7 +44,8 @@ export function packMatrix(
     srcGroupBytes: K * cols * 4,
     dstGroupBytes: bytes,
   };
-  b[when]("pack_weights_f32", PackDesc, values, count * panels);
+  const itemBytes = count === 1 && strides.k === 4 ? 8 * strides.col : 0;
+  b[when]("pack_weights_f32", PackDesc, values, count * panels, 0, itemBytes);
   return { ref, bytes, blocks };
 }
 

@@ -7,6 +7,8 @@ export const PAGE_BYTES = 65536;
 /** Readable bytes behind every block, so that kernels may load whole vectors at its end. */
 const SLACK_BYTES = 64;
 
+const MOST_SPARE_PAGES = 64;
+
 /** What the allocator needs of a WebAssembly.Memory; tests give a fake one. */
 export interface GrowableMemory {
   readonly buffer: { readonly byteLength: number };
@@ -94,6 +96,14 @@ export class Allocator {
     }
   }
 
+  /** Grows the memory by what `bytes` more need, so that taking them one by one does not grow it by quarters. */
+  reserve(bytes: number): void {
+    const free = this.#free.reduce((sum, block) => sum + block.bytes, 0);
+    const end = this.#head + bytes - free;
+    const missing = end - this.#memory.buffer.byteLength;
+    if (missing > 0 && end <= this.#maxBytes) this.#grow(Math.ceil(missing / PAGE_BYTES));
+  }
+
   #takeFromEnd(size: number): number {
     const ptr = this.#head;
     const end = ptr + size;
@@ -104,10 +114,11 @@ export class Allocator {
     }
     const missing = end - this.#memory.buffer.byteLength;
     if (missing > 0) {
-      // Grow by at least a quarter, so that many small tensors don't mean as many growths; the exact need if that fails.
+      // Grow by at least a quarter, up to 4 MiB, so that many small tensors do not mean as many growths; the exact need if that fails.
       const exact = Math.ceil(missing / PAGE_BYTES);
       const room = Math.floor((this.#maxBytes - this.#memory.buffer.byteLength) / PAGE_BYTES);
-      const wanted = Math.max(exact, Math.min(room, this.#memory.buffer.byteLength / PAGE_BYTES / 4));
+      const quarter = this.#memory.buffer.byteLength / PAGE_BYTES / 4;
+      const wanted = Math.max(exact, Math.min(room, quarter, MOST_SPARE_PAGES));
       if (!this.#grow(Math.floor(wanted)) && !this.#grow(exact)) {
         throw new OutOfMemoryError(`"memory" expected ${exact * PAGE_BYTES} bytes more from the engine, got a refusal`);
       }

@@ -7,7 +7,7 @@ import { ELEMENTWISE } from "./elementwise.js";
 import { IMAGE } from "./image.js";
 import { MOVEMENT } from "./movement.js";
 import { REDUCTION } from "./reduction.js";
-import type { HostTensor } from "./tensor.js";
+import { type HostTensor, settled } from "./tensor.js";
 import { WINDOW } from "./window.js";
 
 const STANDARD: Readonly<Record<string, HostOp>> = {
@@ -31,7 +31,7 @@ export function evaluate(node: NodeProto, opset: number, inputs: readonly (HostT
   const op = hostOp(node);
   if (op === undefined) throw new ModelError(`"opType" expected a known operator, got ${show(node.opType)}`);
   try {
-    const answer = op(new Context(node, opset), ...inputs);
+    const answer = op(new Context(node, opset), ...inputs.map((input) => input && settled(input)));
     return Array.isArray(answer) ? answer : [answer];
   } catch (error) {
     if (error instanceof ModelError || error instanceof UnsupportedError) throw error;

@@ -18,6 +18,7 @@ import {
   stridesOf,
   toNumbers,
   transpose,
+  uniform,
 } from "./tensor.js";
 
 /** The shape that Reshape means: 0 copies a size (unless allowZero), -1 takes what is left. */
@@ -538,8 +539,7 @@ const tile: HostOp = (_, input, repeats, axisInput) => {
 
 const constantOfShape: HostOp = (c, shape) => {
   const value = c.tensor("value");
-  const out = make(value?.type ?? "float32", toNumbers(need(shape, "input")));
-  return value === undefined ? out : fill(out, value.data[0] as Any);
+  return uniform(value?.type ?? "float32", toNumbers(need(shape, "input")), (value?.data[0] as Any) ?? 0);
 };
 
 const eyeLike: HostOp = (c, input) => {

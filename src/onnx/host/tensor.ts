@@ -2,6 +2,7 @@
 // this folder compute. Always contiguous. Kernels never see them; src/onnx/compile.ts brings them into linear memory.
 import { asBytes } from "../../check.js";
 import { ModelError, show, UnsupportedError } from "../../errors.js";
+import { DeferredTensor } from "../../model/weights.js";
 import type { TensorData } from "../../spec.js";
 import type { TensorProto } from "../proto.js";
 
@@ -45,6 +46,34 @@ export interface HostTensor {
   readonly type: ElementType;
   readonly shape: readonly number[];
   readonly data: HostData;
+}
+
+const isHalf = (type: ElementType): type is "float16" | "bfloat16" => type === "float16" || type === "bfloat16";
+
+/** A constant whose elements are in the file, or all the same: see DeferredTensor. Those asked for here are kept. */
+export class Deferred extends DeferredTensor implements HostTensor {
+  #own: HostData | undefined;
+
+  constructor(
+    readonly type: ElementType,
+    shape: readonly number[],
+    write: (to: Uint8Array, from: number) => void,
+  ) {
+    super(shape, isHalf(type) ? "float32" : type, write);
+  }
+
+  override get data(): HostData {
+    if (this.#own === undefined) {
+      takeBytes(this.type, this.shape);
+      this.#own = super.data;
+    }
+    return this.#own;
+  }
+}
+
+/** The same tensor with elements of its own. */
+export function settled(t: HostTensor): HostTensor {
+  return t instanceof Deferred ? { type: t.type, shape: t.shape, data: t.data } : t;
 }
 
 /** TensorProto.DataType to names. */
@@ -117,8 +146,8 @@ export function countOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }
 
-/** Zeroed. Throws ModelError for dimensions that are no sizes or ask for more bytes than the budget has. */
-export function make(type: ElementType, shape: readonly number[]): HostTensor {
+/** The number of bytes. Throws ModelError for dimensions that are no sizes or ask for more bytes than the budget has. */
+function checkedBytes(type: ElementType, shape: readonly number[]): number {
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 0)
       throw new ModelError(`"shape" expected sizes >= 0, got ${show(shape)}`);
@@ -127,8 +156,27 @@ export function make(type: ElementType, shape: readonly number[]): HostTensor {
   const bytes = count * ARRAYS[type].BYTES_PER_ELEMENT;
   const most = Math.min(budget.bytes, MAX_BYTES);
   if (!(bytes <= most)) throw new ModelError(`"shape" expected at most ${most} bytes, got ${type} ${show(shape)}`);
-  budget = { ...budget, bytes: budget.bytes - bytes };
-  return { type, shape, data: new ARRAYS[type](count) };
+  return bytes;
+}
+
+/** Takes bytes from the budget before they are allocated. Throws as checkedBytes(). */
+function takeBytes(type: ElementType, shape: readonly number[]): void {
+  budget = { ...budget, bytes: budget.bytes - checkedBytes(type, shape) };
+}
+
+/** Zeroed. Throws as checkedBytes(). */
+export function make(type: ElementType, shape: readonly number[]): HostTensor {
+  takeBytes(type, shape);
+  return { type, shape, data: new ARRAYS[type](countOf(shape)) };
+}
+
+/** Every element the same; held as that one. Throws as checkedBytes(). */
+export function uniform(type: ElementType, shape: readonly number[], value: number | bigint): HostTensor {
+  checkedBytes(type, shape);
+  return new Deferred(type, shape, (to) => {
+    const all = new ARRAYS[type](to.buffer as ArrayBuffer, to.byteOffset, to.length / ARRAYS[type].BYTES_PER_ELEMENT);
+    (all as Numbers).fill(value as number);
+  });
 }
 
 /** The elements as an array of numbers to read and write; only for other types than int64 and uint64. */
@@ -155,7 +203,7 @@ export function int64s(values: readonly number[], shape: readonly number[] = [va
 }
 
 export function reshaped(t: HostTensor, shape: readonly number[]): HostTensor {
-  return { type: t.type, shape, data: t.data };
+  return t instanceof Deferred ? new Deferred(t.type, shape, t.write) : { type: t.type, shape, data: t.data };
 }
 
 const scratch = new DataView(new ArrayBuffer(4));
@@ -244,8 +292,7 @@ export function readTensorProto(proto: TensorProto, external?: External): HostTe
     }
   }
   const count = countOf(shape);
-  const isHalf = type === "float16" || type === "bfloat16";
-  const width = isHalf ? 2 : ARRAYS[type].BYTES_PER_ELEMENT;
+  const width = isHalf(type) ? 2 : ARRAYS[type].BYTES_PER_ELEMENT;
   let raw = proto.raw;
   if (proto.external !== null) {
     raw = externalBytes(name, proto.external, count * width, external);
@@ -257,9 +304,16 @@ export function readTensorProto(proto: TensorProto, external?: External): HostTe
   const fromBits = type === "float16" ? halfToNumber : bfloatToNumber;
   if (raw !== null) {
     if (raw.length !== count * width) throw wrong(raw.length, "bytes");
-    const bytes = asBytes(raw).slice(); // aligned, and the file's bytes may go; a Buffer's slice() would not copy
-    if (isHalf) return { type, shape, data: Float32Array.from(new Uint16Array(bytes.buffer, 0, count), fromBits) };
-    return { type, shape, data: new ARRAYS[type](bytes.buffer, 0, count) };
+    const bytes = asBytes(raw);
+    if (!isHalf(type)) {
+      return new Deferred(type, shape, (to, from) => to.set(bytes.subarray(from, from + to.length)));
+    }
+    return new Deferred(type, shape, (to, from) => {
+      const numbers = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
+      for (let i = 0, at = from / 2; i < numbers.length; i++, at += 2) {
+        numbers[i] = fromBits((bytes[at] as number) | ((bytes[at + 1] as number) << 8));
+      }
+    });
   }
   const list =
     type === "float32"
@@ -272,7 +326,7 @@ export function readTensorProto(proto: TensorProto, external?: External): HostTe
             ? proto.uint64s
             : proto.int32s;
   if (list.length !== count) throw wrong(list.length, "elements");
-  if (isHalf) return { type, shape, data: Float32Array.from(list as number[], fromBits) };
+  if (isHalf(type)) return { type, shape, data: Float32Array.from(list as number[], fromBits) };
   const values = type === "uint32" ? (list as readonly bigint[]).map(Number) : list;
   return { type, shape, data: (ARRAYS[type] as unknown as { from(v: unknown): HostData }).from(values) };
 }
