@@ -72,9 +72,11 @@ ${body}
   if (residual) {
 ${lines(R.flatMap((r) => [...V.map((v) => `    acc${r}${v} = f32x4.add(acc${r}${v}, v128.load(residual, ${16 * v}));`), ...(r < rows - 1 ? ["    residual += residualStride;"] : [])]))}
   }
-  const low = f32x4.splat(lo);
-  const high = f32x4.splat(hi);
-${lines(R.flatMap((r) => V.map((v) => `  acc${r}${v} = minOf(maxOf(acc${r}${v}, low), high);`)))}
+  if (lo != -Infinity || hi != Infinity) {
+    const low = f32x4.splat(lo);
+    const high = f32x4.splat(hi);
+${lines(R.flatMap((r) => V.map((v) => `    acc${r}${v} = minOf(maxOf(acc${r}${v}, low), high);`)))}
+  }
   if (cols >= ${4 * vectors}) {
 ${lines(R.flatMap((r) => [...V.map((v) => `    v128.store(c, acc${r}${v}, ${16 * v});`), ...(r < rows - 1 ? ["    c += cStride;"] : [])]))}
   } else {
