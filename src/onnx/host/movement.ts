@@ -205,10 +205,13 @@ function pick(x: HostTensor, at: HostTensor, axis: number): HostTensor {
   const out = make(x.type, [...x.shape.slice(0, axis), ...at.shape, ...x.shape.slice(axis + 1)]);
   const picks = toNumbers(at).map((index) => wrapIndex(index, size));
   const [from, to] = [numbers(x), numbers(out)];
-  for (let o = 0, p = 0; o < outer; o++) {
+  let p = 0;
+  for (let o = 0; o < outer; o++) {
     for (const index of picks) {
       const start = (o * size + index) * inner;
-      for (let i = 0; i < inner; i++) to[p++] = from[start + i] as number;
+      if (inner < 16) for (let i = 0; i < inner; i++) to[p + i] = from[start + i] as number;
+      else to.set(from.subarray(start, start + inner), p);
+      p += inner;
     }
   }
   return out;
