@@ -124,6 +124,12 @@ const ACTIVATIONS: Readonly<Record<string, Case>> = {
     lines: "Relu x > a\n Neg x > b\n Relu b > c\n Mul minusSlopes c > d\n Add a d > y",
     after: ["prelu"],
   },
+  "PReLU of as many channels as there may be samples": {
+    lines: "Mul line x > a\n Max x a > y",
+    shape: [1, 42, 3],
+    constants: { line: { dims: [42, 1], data: fill([42, 1], "slopes").map((v) => Math.abs(v) % 1) } },
+    after: ["prelu"],
+  },
   "into the convolution before it": {
     lines: "Conv x w > v\n Add v three > a\n Clip a zero six > b\n Mul v b > c\n Div c six > y",
     after: ["conv2d"],

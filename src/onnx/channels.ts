@@ -85,22 +85,25 @@ export function routeChannels(network: Network, specs: Specs): Network {
   const isFree = (value: string) =>
     !shown.has(value) && (readers.get(value) ?? []).every(([node, index]) => index === 0 && isDense(node));
   const orders = new Map<string, readonly number[]>();
+  // Of every source its channels, in the order in which layers come to read them.
+  const taken = new Map([...sources].map((from) => [from, new Set<number>()] as const));
   const inOrder = graph.nodes.flatMap(({ outputs }) => outputs.filter((output) => gathered.has(output)));
-  for (const from of sources) {
+  const kept = new Set<string>();
+  for (const value of inOrder) {
+    const own = isFree(value);
+    const ascending = [...(gathered.get(value) as readonly Channel[])].sort((a, b) => a.channel - b.channel);
+    for (const { source: from, channel } of ascending) {
+      taken.get(from)?.add(channel);
+      if (!own) kept.add(from);
+    }
+  }
+  for (const [from, channels] of taken) {
     const node = producers.get(from);
-    const users = inOrder.filter((value) => gathered.get(value)?.some((one) => one.source === from));
-    if (node === undefined || !isDense(node) || node.inputs.length > 1) continue;
-    if (readers.has(from) || shown.has(from) || !users.every(isFree)) continue;
-    const taken = users.map(
-      (value) => new Set(gathered.get(value)?.flatMap((one) => (one.source === from ? [one.channel] : []))),
-    );
-    // First what the first reader takes; what nobody takes last, its index -1 being the largest number.
-    const rank = (channel: number) => taken.findIndex((some) => some.has(channel)) >>> 0;
-    const all = Array.from({ length: (specs.get(from) as TensorSpec).shape[1] as number }, (_, channel) => channel);
-    orders.set(
-      from,
-      all.sort((a, b) => rank(a) - rank(b) || a - b),
-    );
+    const isSeen = kept.has(from) || readers.has(from) || shown.has(from);
+    if (node === undefined || !isDense(node) || node.inputs.length > 1 || isSeen) continue;
+    const M = (specs.get(from) as TensorSpec).shape[1] as number;
+    for (let channel = 0; channel < M; channel++) channels.add(channel);
+    orders.set(from, [...channels]);
   }
   const stored = new Map([...orders].map(([value, order]) => [value, inverse(order)] as const));
   const derived = new Map<string, DerivedParameter>();
@@ -114,8 +117,10 @@ export function routeChannels(network: Network, specs: Specs): Network {
         original: i,
       }));
       if (isFree(output)) {
-        const first = [...new Set(placed.map((one) => one.source))];
-        placed.sort((a, b) => first.indexOf(a.source) - first.indexOf(b.source) || a.channel - b.channel);
+        const firsts = new Map<string, number>();
+        for (const one of placed) firsts.set(one.source, firsts.get(one.source) ?? one.original);
+        const first = (one: Channel) => firsts.get(one.source) as number;
+        placed.sort((a, b) => first(a) - first(b) || a.channel - b.channel);
         orders.set(
           output,
           placed.map((one) => one.original),
@@ -201,29 +206,32 @@ function reordered(
 /** The values that channels come from, and the fewest runs of them that are found by going along either side. */
 function runsOf(channels: readonly Channel[]): { readonly inputs: readonly string[]; readonly runs: readonly Run[] } {
   const inputs = [...new Set(channels.map(({ source }) => source))];
-  const moves = channels.map(({ source, channel }, to) => ({ input: inputs.indexOf(source), from: channel, to }));
+  const indices = new Map(inputs.map((source, i) => [source, i]));
+  const moves = channels.map(({ source, channel }, to) => ({
+    input: indices.get(source) as number,
+    from: channel,
+    to,
+  }));
   const byOutput = joined(moves);
-  const byInput = joined([...moves].sort((a, b) => a.input - b.input || a.from - b.from));
+  if (byOutput.length === inputs.length) return { inputs, runs: byOutput };
+  const byInput = joined(moves.sort((a, b) => a.input - b.input || a.from - b.from));
   return { inputs, runs: byInput.length < byOutput.length ? byInput : byOutput };
 }
 
 function joined(moves: readonly Pick<Run, "input" | "from" | "to">[]): Run[] {
   const runs: Run[] = [];
+  let last: { -readonly [K in keyof Run]: Run[K] } | undefined;
   for (const { input, from, to } of moves) {
-    const last = runs.at(-1);
-    if (last !== undefined && last.input === input) {
+    if (last?.input === input) {
       const [srcStep, dstStep] = [from - last.from, to - last.to];
-      const isNext = from === last.from + last.count * last.srcStep && to === last.to + last.count * last.dstStep;
-      if (last.count === 1 && srcStep > 0 && dstStep > 0) {
-        runs[runs.length - 1] = { ...last, count: 2, srcStep, dstStep };
-        continue;
-      }
-      if (last.count > 1 && isNext) {
-        runs[runs.length - 1] = { ...last, count: last.count + 1 };
+      if (last.count === 1 && srcStep > 0 && dstStep > 0) Object.assign(last, { srcStep, dstStep });
+      if (srcStep === last.count * last.srcStep && dstStep === last.count * last.dstStep) {
+        last.count++;
         continue;
       }
     }
-    runs.push({ input, from, to, count: 1, srcStep: 1, dstStep: 1 });
+    last = { input, from, to, count: 1, srcStep: 1, dstStep: 1 };
+    runs.push(last);
   }
   return runs;
 }
