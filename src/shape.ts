@@ -18,6 +18,14 @@ export function extent(kernel: number, dilation: number): number {
   return (kernel - 1) * dilation + 1;
 }
 
+/** Longest padded side: kernels add an extent to a position in 32 bits. */
+export const MOST_PIXELS = 2 ** 29;
+
+/** One tap is 0 apart: any dilation does, and 1 is one that 32 bits hold. */
+export function spacing(dilation: readonly [number, number], taps: readonly [number, number]): [number, number] {
+  return [taps[0] === 1 ? 1 : dilation[0], taps[1] === 1 ? 1 : dilation[1]];
+}
+
 /** Resolves every form of `padding` to four sides. input, kernel, stride and dilation are [h, w]. */
 export function paddingSides(
   padding: unknown,
@@ -97,8 +105,8 @@ export function convShape(
   const [N, C, H, W] = input as [number, number, number, number];
   const [M, perGroup, R, S] = weight as [number, number, number, number];
   const groups = integer("groups", options.groups ?? 1, 1);
-  const [strideH, strideW] = pair("stride", options.stride ?? 1, 1);
-  const [dilationH, dilationW] = pair("dilation", options.dilation ?? 1, 1);
+  const stride = pair("stride", options.stride ?? 1, 1);
+  const dilation = spacing(pair("dilation", options.dilation ?? 1, 1), [R, S]);
   if (C % groups !== 0) throw new ShapeError(`"groups" expected a divisor of C = ${C}, got ${groups}`);
   if (M % groups !== 0) throw new ShapeError(`"groups" expected a divisor of M = ${M}, got ${groups}`);
   if (perGroup !== C / groups) {
@@ -106,8 +114,15 @@ export function convShape(
       `"weight" expected shape [M, ${C / groups}, R, S] for C = ${C} in ${groups} groups, got ${show(weight)}`,
     );
   }
-  const padding = paddingSides(options.padding, [H, W], [R, S], [strideH, strideW], [dilationH, dilationW]);
+  const padding = paddingSides(options.padding, [H, W], [R, S], stride, dilation);
   const [top, left, bottom, right] = padding;
+  if (Math.max(H + top + bottom, W + left + right) > MOST_PIXELS)
+    throw new RangeError(`"padding" expected at most ${MOST_PIXELS} pixels with the input, got ${show(padding)}`);
+  const P = outputSize("H", H, top, bottom, R, stride[0], dilation[0]);
+  const Q = outputSize("W", W, left, right, S, stride[1], dilation[1]);
+  // Beyond every side there is one window, wherever the next would be.
+  const [strideH, strideW] = [Math.min(stride[0], MOST_PIXELS), Math.min(stride[1], MOST_PIXELS)];
+  const [dilationH, dilationW] = dilation;
   return {
     N,
     C,
@@ -122,8 +137,8 @@ export function convShape(
     dilationW,
     padding,
     groups,
-    P: outputSize("H", H, top, bottom, R, strideH, dilationH),
-    Q: outputSize("W", W, left, right, S, strideW, dilationW),
+    P,
+    Q,
   };
 }
 

@@ -13,6 +13,7 @@ import {
   type ElementType,
   elementType,
   type HostTensor,
+  later,
   make,
   readTensorProto,
   settled,
@@ -350,6 +351,21 @@ function onHost(
   layer: string,
   inputs: readonly (HostTensor | Dynamic | undefined)[],
 ): Known[] {
+  const held = inputs.map((value) => (value !== undefined && "data" in value ? settled(value) : value));
+  const compute = later(
+    (views: readonly { readonly length: number }[], outputs: readonly { set(values: never): void }[]) => {
+      let next = 0;
+      const given = held.map((value) =>
+        value === undefined || "data" in value
+          ? value
+          : ({ type: value.type, shape: value.shape, data: views[next++] } as HostTensor),
+      );
+      const answers = located(node, () => evaluate(node, opset, given));
+      outputs.forEach((output, i) => {
+        output.set((answers[i] as HostTensor).data as never);
+      });
+    },
+  );
   const trial = trying(() =>
     evaluate(
       node,
@@ -360,19 +376,6 @@ function onHost(
   const wanted = trial.slice(0, node.outputs.length);
   if (wanted.some((tensor) => countOf(tensor.shape) === 0)) return wanted; // nothing to compute
   const dynamic = inputs.filter((value): value is Dynamic => value !== undefined && !("data" in value));
-  const held = inputs.map((value) => (value !== undefined && "data" in value ? settled(value) : value));
-  const compute = (views: readonly { readonly length: number }[], outputs: readonly { set(values: never): void }[]) => {
-    let next = 0;
-    const given = held.map((value) =>
-      value === undefined || "data" in value
-        ? value
-        : ({ type: value.type, shape: value.shape, data: views[next++] } as HostTensor),
-    );
-    const answers = evaluate(node, opset, given);
-    outputs.forEach((output, i) => {
-      output.set((answers[i] as HostTensor).data as never);
-    });
-  };
   const outputs = wanted.map(({ shape, type }) => ({ shape, dtype: STORED[type] }));
   const answers = network.add(layer, "custom", dynamic, [], { outputs, compute, label: node.opType });
   return answers.map((answer, i) => ({ ...answer, type: (wanted[i] as HostTensor).type }));

@@ -4,7 +4,7 @@ import { integer, type Pair, pair } from "../check.js";
 import { ShapeError, show } from "../errors.js";
 import { GatherDesc, GemmDesc, PackDesc } from "../gen/desc.js";
 import { NONE, type Operand, shift } from "../plan.js";
-import { extent, paddingSides } from "../shape.js";
+import { extent, MOST_PIXELS, paddingSides } from "../shape.js";
 import { stridesOf } from "../spec.js";
 import { type Activation, epilogue } from "./activation.js";
 import {
@@ -70,6 +70,11 @@ export const convTranspose2d = defineOperator({
       if (out < 1) throw new ShapeError(`"padding" expected an output of at least one pixel, got ${out}`);
       return out;
     }) as [number, number];
+    const [longest, reach] = [Math.max(P + top + bottom, Q + left + right), Math.max(...stride, ...dilation)];
+    if (Math.max(longest, reach) > MOST_PIXELS)
+      throw new RangeError(
+        `"stride" expected at most ${MOST_PIXELS} pixels with the padding, got ${show([...stride])}`,
+      );
     const output = b.output(outputSpec([N, M, P, Q], input.spec));
     const end = epilogue(options.activation);
     b.macs = N * H * W * C * perGroup * R * S;

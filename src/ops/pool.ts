@@ -3,7 +3,7 @@ import { boolean, type Pair, pair } from "../check.js";
 import { ShapeError, show } from "../errors.js";
 import { GlobalPoolDesc, PoolDesc } from "../gen/desc.js";
 import type { Builder } from "../plan.js";
-import { type Padding, paddingSides, poolSize, type Sides } from "../shape.js";
+import { MOST_PIXELS, type Padding, paddingSides, poolSize, type Sides, spacing } from "../shape.js";
 import { channelsLastImage, channelsLastOutput, isChannelsLast } from "./conv-lowering.js";
 import { defineOperator, outputSpec, requireRank } from "./operator.js";
 
@@ -44,8 +44,6 @@ interface Windows {
 }
 
 const IMAGE = "[N, C, H, W]";
-/** Longest padded side: kernels add an extent to a position in 32 bits. */
-const MOST_PIXELS = 2 ** 29;
 
 function lowerPool(b: Builder, kernel: "max_pool_f32" | "avg_pool_f32", windows: Windows): void {
   const [input] = b.inputs as [(typeof b.inputs)[number]];
@@ -100,8 +98,7 @@ function fixedWindows(b: Builder, options: MaxPoolOptions & AvgPoolOptions, coun
   ];
   const kernel = pair("kernel", options.kernel, 1);
   const stride = pair("stride", options.stride ?? options.kernel, 1);
-  const given = pair("dilation", options.dilation ?? 1, 1);
-  const dilation = [kernel[0] === 1 ? 1 : given[0], kernel[1] === 1 ? 1 : given[1]] as const; // one tap is 0 apart
+  const dilation = spacing(pair("dilation", options.dilation ?? 1, 1), kernel);
   const ceilMode = boolean("ceilMode", options.ceilMode ?? false);
   const padding = paddingSides(options.padding, [H, W], kernel, stride, dilation);
   const [top, left, bottom, right] = padding;

@@ -135,6 +135,12 @@ export function trying<T>(f: () => T): T {
   }
 }
 
+/** f, which runs later, under the budget at hand now: what it does may depend on data. */
+export function later<A extends unknown[], T>(f: (...given: A) => T): (...given: A) => T {
+  const own = budget;
+  return (...given) => within(own, () => f(...given));
+}
+
 /** Takes multiply-accumulates from the budget before they are done. Throws ModelError for more than are left. */
 export function spend(macs: number): void {
   if (!(macs <= budget.macs))

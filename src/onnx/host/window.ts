@@ -85,6 +85,11 @@ function positions(axes: readonly Axis[]): { table: Int32Array; outs: number; ta
   return { table, outs, taps };
 }
 
+function requireBias(bias: HostTensor | undefined, filters: number): void {
+  if (bias && countOf(bias.shape) !== filters)
+    throw new ModelError(`"B" expected ${filters} values, got ${show([...bias.shape])}`);
+}
+
 export function convolve(c: Context, x: HostTensor, w: HostTensor, bias: HostTensor | undefined): HostTensor {
   const [n = 0, channels = 0, ...spatial] = x.shape;
   const [filters = 0, perGroup = 0, ...kernel] = w.shape;
@@ -99,6 +104,7 @@ export function convolve(c: Context, x: HostTensor, w: HostTensor, bias: HostTen
       `"W" expected [M, ${channels}/${groups}, taps…] for ${show([...x.shape])}, got ${show([...w.shape])}`,
     );
   }
+  requireBias(bias, filters);
   const axes = windowAxes(c, spatial, kernel);
   const { table, outs, taps } = positions(axes);
   const out = make(x.type, [n, filters, ...axes.map((axis) => axis.out)]);
@@ -169,6 +175,7 @@ const convTranspose: HostOp = (c, input, weight, bias) => {
   if (rows !== channels || kernel.length !== spatial.length || channels % groups !== 0) {
     throw new ModelError(`"W" expected [${channels}, M/${groups}, taps…], got ${show([...w.shape])}`);
   }
+  requireBias(bias, each * groups);
   const axes = transposedAxes(c, spatial, kernel);
   const outSpatial = axes.map((axis) => axis.out);
   const outs = countOf(outSpatial);
@@ -365,6 +372,17 @@ const deformConv: HostOp = (c, input, weight, offsetInput, bias, mask) => {
   const out = make(x.type, [n, filters, ah.out, aw.out]);
   const taps = kh * kw;
   const outs = ah.out * aw.out;
+  if (perGroup * groups !== channels || filters % groups !== 0 || channels % offsetGroups !== 0)
+    throw new ModelError(`"group" expected a divisor of ${channels} channels and ${filters} filters, got ${groups}`);
+  for (const [name, given, count] of [
+    ["offset", offset, 2],
+    ["mask", mask, 1],
+  ] as const) {
+    const wanted = n * offsetGroups * count * taps * outs;
+    if (given && countOf(given.shape) !== wanted)
+      throw new ModelError(`"${name}" expected ${wanted} values, got ${show([...given.shape])}`);
+  }
+  requireBias(bias, filters);
   spend(n * filters * outs * perGroup * taps);
   const perOffset = channels / offsetGroups;
   const each = filters / groups;
