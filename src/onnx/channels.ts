@@ -185,10 +185,16 @@ function reordered(
   };
   const ordered = add("weight", weight, (old, data, [M = 0, C = 0, R = 1, S = 1]) => {
     const taps = R * S;
-    for (let m = 0; m < M; m++) {
+    for (let m = 0, to = 0; m < M; m++) {
+      const row = (rows === undefined ? m : (rows[m] as number)) * C * taps;
+      if (columns === undefined) {
+        data.set(old.subarray(row, row + C * taps), to);
+        to += C * taps;
+        continue;
+      }
       for (let c = 0; c < C; c++) {
-        const from = ((rows?.[m] ?? m) * C + (columns?.[c] ?? c)) * taps;
-        for (let i = 0; i < taps; i++) data[(m * C + c) * taps + i] = old[from + i] as number;
+        const from = row + (columns[c] as number) * taps;
+        for (let i = from; i < from + taps; i++) data[to++] = old[i] as number;
       }
     }
   });
