@@ -43,6 +43,8 @@ export type TensorData =
   | BigUint64Array
   | Float64Array;
 
+const DTYPE_NAMES = Object.keys(DTYPES) as DType[];
+
 /** Whether the elements are bigints. */
 export function isBig(dtype: DType): dtype is "int64" | "uint64" {
   return dtype === "int64" || dtype === "uint64";
@@ -71,7 +73,7 @@ export function makeSpec(
   name = "shape",
   least = 1,
 ): TensorSpec {
-  const type = oneOf("dtype", dtype, Object.keys(DTYPES) as DType[]);
+  const type = oneOf("dtype", dtype, DTYPE_NAMES);
   const format = oneOf("memoryFormat", memoryFormat, MEMORY_FORMATS);
   elements(name, shape, DTYPES[type].BYTES_PER_ELEMENT, least);
   const dims = Object.freeze([...(shape as number[])]);
@@ -90,11 +92,15 @@ export function axisOrder(rank: number, memoryFormat: MemoryFormat): readonly nu
 
 /** Element stride of every logical axis. */
 export function stridesOf(spec: TensorSpec): readonly number[] {
-  const strides = new Array<number>(spec.shape.length).fill(1);
+  const { shape } = spec;
+  const strides = new Array<number>(shape.length).fill(1);
   let step = 1;
-  for (const axis of [...axisOrder(spec.shape.length, spec.memoryFormat)].reverse()) {
+  const isLast = spec.memoryFormat === "channelsLast";
+  if (isLast) step = shape[1] as number; // channels are the fastest
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (isLast && axis === 1) continue;
     strides[axis] = step;
-    step *= spec.shape[axis] as number;
+    step *= shape[axis] as number;
   }
   return strides;
 }
