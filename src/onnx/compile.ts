@@ -164,7 +164,8 @@ function sorted(graph: GraphProto, given: ReadonlySet<string>): NodeProto[] {
     }
   }
   for (const { name } of graph.outputs)
-    if (!known(name)) throw new ModelError(`"outputs" expected a value that something computes, got ${show(name)}`);
+    if (name === "" || !known(name))
+      throw new ModelError(`"outputs" expected a value that something computes, got ${show(name)}`);
   const waiting = graph.nodes.map((node) => node.inputs.filter((name) => producer.has(name)).length);
   const readers = new Map<number, number[]>();
   graph.nodes.forEach((node, i) => {
