@@ -117,6 +117,17 @@ describe("a few bytes that ask for gigabytes or forever", () => {
     }
   });
 
+  it("without limits of the caller's, before memory grows", async () => {
+    const { memoryBytes } = rt.report();
+    for (const isConstant of [true, false]) {
+      const file = onnxFile(fileOf(["Pad", [image, ints(0, 0, 20_000, 20_000, 0, 0, 0, 0)]], isConstant));
+      await expect(loadOnnx(rt, file)).rejects.toThrow(
+        /^node "Pad-y" \(Pad\): "shape" expected at most 1073741824 bytes/,
+      );
+    }
+    expect(rt.report().memoryBytes).toBe(memoryBytes);
+  });
+
   it("only when a run brings the data", async () => {
     const entry: Entry = ["RoiAlign", [floats(0, 0, 1e30, 1e30), image, ints(0)]];
     const nodes = [

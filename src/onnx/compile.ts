@@ -8,6 +8,7 @@ import type { MemoryFormat } from "../spec.js";
 import { Context } from "./host/context.js";
 import { evaluate, hostOp } from "./host/index.js";
 import {
+  checkedBytes,
   countOf,
   ELEMENT_TYPES,
   type ElementType,
@@ -248,6 +249,7 @@ export function compile(
         throw new ModelError(`node ${show(nodeName(node))} (${node.opType}): ${message}`);
       }
       values.set(name, answer);
+      if (answer !== "late" && !("data" in answer)) located(node, () => checkedBytes(answer.type, answer.shape));
     });
   }
 

@@ -40,8 +40,9 @@ export type OnnxSource = Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> |
 
 /**
  * Reads an ONNX file and plans it. Where every input shape is known, the model is ready then, and nothing of the file is kept;
- * else it is planned when a run brings the first shapes, and again for others, from a copy of the file. Throws ModelError for a file that does not hold together or asks for more
- * than maxMacs, UnsupportedError naming every operator that is missing, OutOfMemoryError for more than maxBytes.
+ * else it is planned when a run brings the first shapes, and again for others, from a copy of the file. Throws ModelError for
+ * a file that does not hold together, asks for more than maxMacs or has a tensor beyond what maxBytes (default: a GiB) allows;
+ * UnsupportedError naming every operator that is missing; OutOfMemoryError for more than maxBytes in all.
  */
 export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: OnnxOptions = {}): Promise<OnnxModel> {
   requireRuntime(runtime);
@@ -67,14 +68,17 @@ export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: On
   return new OnnxModel(runtime, checked, () => (isOurs ? checked : read(bytes.slice())), shapes ?? {}, modelOptions);
 }
 
+/** Bytes of linear memory for a file without maxBytes: a few bytes can ask for any amount. */
+const DEFAULT_BYTES = 2 ** 30;
+
 /**
- * What JavaScript may take for constants and shapes while a model is loaded or planned, and for outputs after a run: by
- * default a GiB and 2^32 multiply-accumulates, some ten seconds. With maxBytes four times as many bytes, since constants are
- * transposed and merged on their way into the model.
+ * What JavaScript may take for constants and shapes while a model is loaded or planned, and for outputs after a run: as many
+ * bytes, or four times the caller's maxBytes, since constants are transposed and merged on their way into the model; and
+ * 2^32 multiply-accumulates, some ten seconds.
  */
 function budgetOf({ maxBytes, maxMacs }: ModelOptions): Budget {
   return {
-    bytes: maxBytes === undefined ? 2 ** 30 : Math.max(4 * integer("maxBytes", maxBytes, 0), 2 ** 24),
+    bytes: maxBytes === undefined ? DEFAULT_BYTES : Math.max(4 * integer("maxBytes", maxBytes, 0), 2 ** 24),
     macs: maxMacs === undefined ? 2 ** 32 : Math.min(integer("maxMacs", maxMacs, 0), 2 ** 32),
   };
 }
@@ -310,8 +314,9 @@ export class OnnxModel {
     const { weights, ...compiled } = within(budgetOf(this.#options), () =>
       compile(this.#checked, byName, target, this.#options.optimize),
     );
+    const limited = { ...this.#options, maxBytes: this.#options.maxBytes ?? DEFAULT_BYTES };
     const passes = [byRules(exporterRules(weights)), ...PASSES, routeChannels, moveOnce];
-    const plan = () => modelOf(this.#runtime, compiled.graph, weights, this.#options, passes);
+    const plan = () => modelOf(this.#runtime, compiled.graph, weights, limited, passes);
     const model = compiled.graph.outputs.length > 0 ? this.#roomFor(plan) : undefined;
     const ready = { ...compiled, model };
     this.#ready.set(key, ready);

@@ -153,7 +153,7 @@ export function countOf(shape: readonly number[]): number {
 }
 
 /** The number of bytes. Throws ModelError for dimensions that are no sizes or ask for more bytes than the budget has. */
-function checkedBytes(type: ElementType, shape: readonly number[]): number {
+export function checkedBytes(type: ElementType, shape: readonly number[]): number {
   for (const size of shape) {
     if (!Number.isSafeInteger(size) || size < 0)
       throw new ModelError(`"shape" expected sizes >= 0, got ${show(shape)}`);
