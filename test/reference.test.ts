@@ -105,7 +105,9 @@ describe("conv2d", () => {
 
   // Every option by what it means: zeros written around the image and between the taps, zero weights between
   // the groups, and all outputs computed before most of them are thrown away.
-  it.each(CONV_CASES)("is a plain dense convolution of padded data: $name", (c) => {
+  // A thousand groups would be a million filters, nearly all of them zeros.
+  const dense = CONV_CASES.filter(({ C, M }) => C * M <= 2 ** 16);
+  it.each(dense)("is a plain dense convolution of padded data: $name", (c) => {
     const { x: xShape, weight, options, y: yShape } = convShapes(c);
     const { stride, padding, dilation, groups } = options;
     const [top, left, bottom, right] = padding;
