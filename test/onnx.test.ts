@@ -96,6 +96,24 @@ describe.each(BINARIES)("lanewise/onnx on the '$name' binary", ({ name, create }
     expect((await pending)["twice"]?.toArray()).toEqual(BigInt64Array.of(0n, 6n));
   });
 
+  it("takes axes that count from the end, optimised or not", async () => {
+    const file = onnxFile({
+      ...CONV,
+      outputs: ["rows"],
+      constants: { ...CONV.constants, shape: { dims: [3], data: BigInt64Array.of(1n, -1n, 4n) } },
+      nodes: [
+        ...CONV.nodes.slice(0, 1),
+        { op: "Transpose", inputs: ["c"], outputs: ["t"], attributes: { perm: [0, -2, -1, 1] } },
+        { op: "Reshape", inputs: ["t", "shape"], outputs: ["rows"] },
+      ],
+    });
+    const image = { data: fill([1, 3, 8, 8], "image"), shape: [1, 3, 8, 8] };
+    using model = await loadOnnx(rt, file);
+    using plain = await loadOnnx(rt, file, { optimize: false });
+    expect(model.run({ image })["rows"]?.shape).toEqual([1, 64, 4]);
+    expect(model.run({ image })["rows"]?.toArray()).toEqual(plain.run({ image })["rows"]?.toArray());
+  });
+
   it("runs asynchronously as it does at once, and stops when asked", async () => {
     using model = await loadOnnx(rt, onnxFile(CONV));
     const image = { data: fill([1, 3, 8, 8], "image"), shape: [1, 3, 8, 8] };

@@ -297,7 +297,8 @@ const pad: Lowering = (site) => {
 const transposeOp: Lowering = (site) => {
   const x = dynamicAt(site, 0);
   if (!x) return undefined;
-  const permutation = site.c.ints("perm") ?? x.shape.map((_, i) => x.shape.length - 1 - i);
+  const reversed = x.shape.map((_, i) => x.shape.length - 1 - i);
+  const permutation = site.c.axes("perm", site.c.ints("perm") ?? reversed, x.shape.length);
   return site.network.add(site.layer, "transpose", [x], [], { permutation });
 };
 
