@@ -358,6 +358,21 @@ const VIEWS: Readonly<Record<string, Case>> = {
 const LEFT_ALONE: Readonly<Record<string, Case>> = {
   "a curve that is none of them": { lines: "Sigmoid x > s\n Mul s s > y", after: ["sigmoid", "mul"] },
   "a sum that is almost nothing": { lines: "Add x little > y", constants: { little: number(1e-12) }, after: ["add"] },
+  "a number that keeps a logarithm finite": {
+    lines: "Mul x thousand > t\n Sigmoid t > s\n Add s little > a\n Log a > y",
+    constants: { thousand: number(1000), little: number(1e-7) },
+    after: ["mul", "add", "Log"],
+  },
+  "a bound that keeps a logarithm finite": {
+    lines: "Mul x thousand > t\n Sigmoid t > s\n Clip s little most > c\n Sub one c > d\n Log d > y",
+    constants: { thousand: number(1000), little: number(1e-6), most: number(1 - 1e-6) },
+    after: ["mul", "clip", "sub", "Log"],
+  },
+  "a number that keeps a quotient finite": {
+    lines: "Relu x > r\n Abs r > s\n Add s little > a\n Div r a > y",
+    constants: { little: number(1e-6) },
+    after: ["relu", "Abs", "add", "div"],
+  },
   "a chain that others read": {
     lines: "Relu x > a\n Min a six > b\n Sigmoid a > s\n Mul b s > y",
     after: ["relu", "clip", "sigmoid", "mul"],

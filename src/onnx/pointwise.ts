@@ -188,10 +188,7 @@ function match(curve: Curve): Match | undefined {
   if (samples.type !== "float64") return undefined;
   const channels = samples.data.length / SAMPLES.length;
   const isLike = (f: (x: number) => number, channel = 0): boolean =>
-    SAMPLES.every((x, i) => {
-      const wanted = f(x);
-      return Math.abs(valueAt(curve, i, channel) - wanted) <= TOLERANCE * Math.max(1, Math.abs(wanted));
-    });
+    SAMPLES.every((x, i) => isNear(valueAt(curve, i, channel), f(x)));
   const leaky = (alpha: number) => (x: number) => (x < 0 ? alpha * x : x);
   if (channels > 1) {
     const slope = Float32Array.from({ length: channels }, (_, channel) => -valueAt(curve, MINUS_ONE, channel));
@@ -212,6 +209,13 @@ function match(curve: Curve): Match | undefined {
   if (isLike((x) => Math.min(Math.max(slope * x + beta, 0), 1)))
     return { op: "hardSigmoid", options: { alpha: slope, beta } };
   return PLAIN.find(({ f }) => isLike(f));
+}
+
+/** What is 0 or 1 has to be exactly: of log(sigmoid(x) + 1e-7) or x / (|x| + 1e-6) the small number is what keeps it finite. */
+function isNear(value: number, wanted: number): boolean {
+  const size = Math.abs(wanted);
+  const tolerance = size === 0 || size === 1 ? 0 : TOLERANCE * Math.max(1, size);
+  return Math.abs(value - wanted) <= tolerance;
 }
 
 /** Activations that have no parameters to find. */
