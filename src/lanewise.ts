@@ -133,7 +133,8 @@ export class Runtime {
     options: TensorOptions = {},
   ): Tensor {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
-    const spec = makeSpec(shape, options.dtype ?? dtypeOf(data), options.memoryFormat, "shape", 0);
+    const own = dtypeOf(data);
+    const spec = makeSpec(shape, options.dtype ?? own, options.memoryFormat, "shape", 0);
     const size = bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT;
     if (data.length !== size)
       throw new RangeError(`"data" expected ${size} elements for ${show(shape)}, got ${data.length}`);

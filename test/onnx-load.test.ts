@@ -56,6 +56,17 @@ describe("sources", () => {
         /"source" expected bytes, a ReadableStream or a Resp/,
       );
     await expect(loadOnnx(rt, chunks("text"))).rejects.toThrow('"source" expected chunks of bytes, got "text"');
+    let reason: unknown;
+    const cancel = (why: unknown) => {
+      reason = why;
+    };
+    const endless = new ReadableStream<Uint8Array>({ pull: (controller) => controller.enqueue(bytes), cancel });
+    const stop = new Error("enough");
+    const onProgress = () => {
+      throw stop;
+    };
+    await expect(loadOnnx(rt, endless, { onProgress })).rejects.toBe(stop);
+    expect(reason).toBe(stop);
     const missing = loadOnnx(rt, new Response("no", { status: 404 }));
     await expect(missing).rejects.toThrow('"source" expected a response with the model, got status 404');
   });
@@ -75,6 +86,9 @@ describe("shapes", () => {
   });
 
   it.each([
+    [4, /"shapes" expected an object of sizes by name, got 4/],
+    [null, /"shapes" expected an object of sizes by name, got null/],
+    [[1, 3, 4, 5], /"shapes" expected an object of sizes by name, got \[1, 3, 4, 5\]/],
     [{ width: 4 }, /"shapes" expected names of inputs or dimensions \(x, batch, height\), got "width"/],
     [{ batch: -1 }, /"shapes.batch" expected integer >= 0, got -1/],
     [{ batch: "1" }, /"shapes.batch" expected integer >= 0, got "1"/],
@@ -134,6 +148,32 @@ describe("inputs", () => {
     expect(() => model.run({})).toThrow('"x" expected a tensor for this input, got none');
     expect(() => model.run({ ...one([1, 2, 3], [1, 3, 1, 1]), z: null } as never)).toThrow('got "z"');
     expect(() => run({ data: [1, 2, 3], shape: [-1, 3, -1, 1] })).toThrow(/expected sizes >= 0/);
+    using tensor = rt.tensor(Uint8Array.of(1, 2, 3), [1, 3, 1, 1]);
+    expect(() => run(tensor)).toThrow('"x" expected float32, got uint8');
+    expect(() => model.run(tensor as never)).toThrow('"inputs" expected an object of tensors by name, got an object');
+  });
+
+  it("are checked too where shapes depend on them", async () => {
+    const file = onnxFile({
+      inputs: { x: [2, 6], shape: [2] },
+      types: { shape: 7 },
+      outputs: ["y"],
+      nodes: [{ op: "Reshape", inputs: ["x", "shape"], outputs: ["y"] }],
+    });
+    using model = await loadOnnx(rt, file);
+    const [x, shape] = [
+      { data: new Float32Array(12), shape: [2, 6] },
+      { data: [3, 4], shape: [2] },
+    ];
+    const run = (inputs: object) => model.run({ x, shape, ...inputs } as never)["y"]?.shape;
+    expect(run({})).toEqual([3, 4]);
+    expect(() => run({ x: { shape: [2, 6] } })).toThrow('"data" expected an array of numbers or a typed array');
+    expect(() => run({ x: { data: [1], shape: [2, 6] } })).toThrow('"data" expected 12 elements for [2, 6], got 1');
+    expect(() => run({ shape: { data: Int32Array.of(3, 4), shape: [2] } })).toThrow('"data" expected BigInt64Array');
+    using other = rt.tensor(Uint8Array.of(3, 4), [2]);
+    expect(() => run({ shape: other })).toThrow('"shape" expected int64, got uint8');
+    await expect(model.runAsync({ x, shape: other })).rejects.toThrow('"shape" expected int64, got uint8');
+    expect((await model.runAsync({ x, shape } as never))["y"]?.shape).toEqual([3, 4]);
   });
 
   it("of 64 bits are numbers or bigints", async () => {

@@ -56,7 +56,9 @@ export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: On
     "onProgress",
     "externalData",
   ]);
-  const { shapes, onProgress, externalData, ...modelOptions } = options;
+  const { shapes = {}, onProgress, externalData, ...modelOptions } = options;
+  if (typeof shapes !== "object" || shapes === null || Array.isArray(shapes))
+    throw new TypeError(`"shapes" expected an object of sizes by name, got ${show(shapes)}`);
   for (const [name, f] of Object.entries({ onProgress, externalData })) {
     if (f !== undefined && typeof f !== "function")
       throw new TypeError(`"${name}" expected a function, got ${show(f)}`);
@@ -65,7 +67,7 @@ export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: On
   const read = (from: Uint8Array) => within(budgetOf(modelOptions), () => checkModel(parseModel(from), externalData));
   const checked = read(bytes);
   const isOurs = !(source instanceof Uint8Array || source instanceof ArrayBuffer);
-  return new OnnxModel(runtime, checked, () => (isOurs ? checked : read(bytes.slice())), shapes ?? {}, modelOptions);
+  return new OnnxModel(runtime, checked, () => (isOurs ? checked : read(bytes.slice())), shapes, modelOptions);
 }
 
 /** Bytes of linear memory for a file without maxBytes: a few bytes can ask for any amount. */
@@ -106,13 +108,18 @@ async function bytesOf(source: unknown, onProgress: OnnxOptions["onProgress"]): 
   const chunks: Uint8Array[] = [];
   let loaded = 0;
   const reader = (stream as ReadableStream<Uint8Array>).getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    if (!(value instanceof Uint8Array)) throw new TypeError(`"source" expected chunks of bytes, got ${show(value)}`);
-    chunks.push(value);
-    loaded += value.length;
-    onProgress?.({ loaded, total });
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (!(value instanceof Uint8Array)) throw new TypeError(`"source" expected chunks of bytes, got ${show(value)}`);
+      chunks.push(value);
+      loaded += value.length;
+      onProgress?.({ loaded, total });
+    }
+  } catch (error) {
+    reader.cancel(error).catch(() => {}); // nobody waits for the rest
+    throw error;
   }
   const bytes = new Uint8Array(loaded);
   let at = 0;
@@ -214,6 +221,7 @@ export class OnnxModel {
     return this.#model().input(name);
   }
 
+  /** A view of an output that kernels compute; see Model.output(). */
   output(name: string): TensorData {
     return this.#model().output(name);
   }
@@ -226,8 +234,8 @@ export class OnnxModel {
     const ready = this.#readyFor(inputs);
     const { model } = ready;
     if (isAll(ready) && model !== undefined) return this.#withTensors(inputs, (tensors) => model.run(tensors));
-    const values = tapped(ready, inputs);
-    return this.#finish(ready, model ? this.#withTensors(inputs, (tensors) => model.run(tensors)) : {}, values);
+    const [values, results] = this.#withTensors(inputs, (tensors) => [tapped(ready, tensors), model?.run(tensors)]);
+    return this.#finish(ready, results ?? {}, values);
   }
 
   /** As run(), in turns with everything else that waits in this thread; see Model.runAsync(). */
@@ -237,9 +245,12 @@ export class OnnxModel {
   ): Promise<Readonly<Record<string, Tensor>>> {
     const ready = this.#readyFor(inputs);
     const { model } = ready;
-    const values = tapped(ready, inputs);
     // Inputs are in their slots when the model answers its promise: tensors made for the call can go then.
-    const results = model ? await this.#withTensors(inputs, (tensors) => model.runAsync(tensors, options)) : {};
+    const [values, running] = this.#withTensors(inputs, (tensors) => [
+      tapped(ready, tensors),
+      model?.runAsync(tensors, options),
+    ]);
+    const results = (await running) ?? {};
     return isAll(ready) ? results : this.#finish(ready, results, values);
   }
 
@@ -283,7 +294,7 @@ export class OnnxModel {
   /** The model for the shapes of these inputs, from the cache where it has run before. */
   #choose(inputs: Readonly<Record<string, OnnxInput>>): void {
     if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
-    if (typeof inputs !== "object" || inputs === null)
+    if (typeof inputs !== "object" || inputs === null || inputs instanceof Tensor)
       throw new TypeError(`"inputs" expected an object of tensors by name, got ${show(inputs)}`);
     for (const name of Object.keys(inputs)) {
       if (!this.inputs.some((input) => input.name === name)) {
@@ -351,8 +362,10 @@ export class OnnxModel {
       const current = this.#current as Ready;
       for (const { name, dtype } of current.graph.inputs) {
         const input = inputs[name] as OnnxInput;
-        if (input instanceof Tensor) tensors[name] = input;
-        else {
+        if (input instanceof Tensor) {
+          if (input.dtype !== dtype) throw new ShapeError(`${show(name)} expected ${dtype}, got ${input.dtype}`);
+          tensors[name] = input;
+        } else {
           const { data, shape } = input;
           const tensor = this.#roomFor(() => this.#runtime.tensor(dataOf(data, dtype), shape, { dtype }), current);
           own.push(tensor);
@@ -420,7 +433,7 @@ function isAll({ late, results }: Ready): boolean {
 }
 
 /** What late nodes read that is known before a run: constants, and inputs. */
-function tapped({ constants, taps }: Ready, inputs: Readonly<Record<string, OnnxInput>> = {}): Map<string, HostTensor> {
+function tapped({ constants, taps }: Ready, inputs: Readonly<Record<string, Tensor>> = {}): Map<string, HostTensor> {
   const values = new Map<string, HostTensor>(constants);
   for (const { name, type, output } of taps) {
     if (output !== "") continue;
@@ -431,11 +444,8 @@ function tapped({ constants, taps }: Ready, inputs: Readonly<Record<string, Onnx
   return values;
 }
 
-function hostTensor(source: OnnxInput, type: ElementType): HostTensor {
-  const dtype = STORED[type];
-  const given = dataOf(source instanceof Tensor ? source.toArray() : source.data, dtype);
-  const data = given instanceof DTYPES[dtype] ? given : (DTYPES[dtype] as typeof Float32Array).from(given as number[]);
-  return { type, shape: source.shape, data };
+function hostTensor(source: Tensor, type: ElementType): HostTensor {
+  return { type, shape: source.shape, data: source.toArray() };
 }
 
 /** The data, with numbers as bigints where the type has 64 bits. */
