@@ -149,7 +149,7 @@ const RANGES: Partial<Record<ElementType, readonly [number, number]>> = {
   int16: [-32768, 32767],
 };
 
-export function rangeOf(type: ElementType): readonly [number, number] {
+function rangeOf(type: ElementType): readonly [number, number] {
   const range = RANGES[type];
   if (range === undefined) throw new UnsupportedError(`"zero_point" expected an 8 or 16 bit integer type, got ${type}`);
   return range;

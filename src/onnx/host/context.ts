@@ -1,6 +1,6 @@
 // What a host operator is given: the node's attributes, checked as they are read, and the operator set it was written for.
 import { ModelError, show, UnsupportedError } from "../../errors.js";
-import type { AttributeProto, GraphProto, NodeProto } from "../proto.js";
+import type { AttributeProto, NodeProto } from "../proto.js";
 import { type HostTensor, readTensorProto, toNumbers } from "./tensor.js";
 
 export class Context {
@@ -54,10 +54,6 @@ export class Context {
   tensor(name: string): HostTensor | undefined {
     const proto = this.#find(name, "t", 4)?.t;
     return proto ? readTensorProto(proto) : undefined;
-  }
-
-  graph(name: string): GraphProto | undefined {
-    return this.#find(name, "g", 5)?.g ?? undefined;
   }
 
   /** A list that newer operator sets pass as an input and older ones as an attribute. */

@@ -101,7 +101,7 @@ function fold(f: (x: Any, y: Any) => Any): HostOp {
 const larger = (x: Any, y: Any): Any => (Number.isNaN(x) || x > y ? x : y);
 const smaller = (x: Any, y: Any): Any => (Number.isNaN(x) || x < y ? x : y);
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
-export const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
 /** Error function: series below 2, continued fraction above; to 1e-15 (Abramowitz and Stegun 7.1.6 and 7.1.14). */
 export function erf(x: number): number {

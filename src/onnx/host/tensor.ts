@@ -215,7 +215,7 @@ export function reshaped(t: HostTensor, shape: readonly number[]): HostTensor {
 const scratch = new DataView(new ArrayBuffer(4));
 
 /** The bits of a half as a number. */
-export function halfToNumber(bits: number): number {
+function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
   const fraction = bits & 1023;
@@ -224,7 +224,7 @@ export function halfToNumber(bits: number): number {
 }
 
 /** The nearest half, ties to even. */
-export function roundToHalf(x: number): number {
+function roundToHalf(x: number): number {
   if (!Number.isFinite(x) || x === 0) return x;
   const exponent = Math.max(-14, Math.floor(Math.log2(Math.abs(x))));
   const unit = 2 ** (exponent - 10);
@@ -232,13 +232,13 @@ export function roundToHalf(x: number): number {
   return Math.abs(rounded) >= 65520 ? Math.sign(x) * Infinity : rounded;
 }
 
-export function bfloatToNumber(bits: number): number {
+function bfloatToNumber(bits: number): number {
   scratch.setUint32(0, bits << 16);
   return scratch.getFloat32(0);
 }
 
 /** The nearest bfloat16, ties to even. */
-export function roundToBfloat(x: number): number {
+function roundToBfloat(x: number): number {
   if (!Number.isFinite(x)) return x;
   scratch.setFloat32(0, x);
   const bits = scratch.getUint32(0);

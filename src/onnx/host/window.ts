@@ -16,7 +16,7 @@ export interface Axis {
 }
 
 /** A list attribute of one number an axis. */
-export function perAxis(c: Context, name: string, count: number, fallback: number): readonly number[] {
+function perAxis(c: Context, name: string, count: number, fallback: number): readonly number[] {
   const given = c.ints(name);
   if (given === undefined || given.length === 0) return new Array<number>(count).fill(fallback);
   if (given.length !== count) throw new ModelError(`"${name}" expected ${count} numbers, got ${show([...given])}`);
@@ -220,7 +220,7 @@ const convTranspose: HostOp = (c, input, weight, bias) => {
 };
 
 /** The windows of a pooling operator. */
-export function poolAxes(c: Context, x: HostTensor): Axis[] {
+function poolAxes(c: Context, x: HostTensor): Axis[] {
   const spatial = x.shape.slice(2);
   const kernel = c.ints("kernel_shape");
   if (kernel === undefined || kernel.length !== spatial.length || spatial.length === 0) {
