@@ -153,6 +153,19 @@ describe("inputs", () => {
     expect(() => model.run(tensor as never)).toThrow('"inputs" expected an object of tensors by name, got an object');
   });
 
+  it("are written where they lie, in the order that the model says", async () => {
+    const w: Constant = { dims: [1, 3, 1, 1], data: Float32Array.of(1, 10, 100) };
+    const nodes = [{ op: "Conv", inputs: ["x", "w"], outputs: ["y"] }];
+    using model = await loadOnnx(rt, onnxFile({ ...RELU, nodes, constants: { w } }));
+    expect(model.inputs[0]?.memoryFormat).toBeUndefined();
+    expect(() => model.input("x")).toThrow('"model" expected shapes that are known');
+    expect(model.run(one([1, 2, 3, 4, 5, 6], [1, 3, 1, 2]))["y"]?.toArray()).toEqual(Float32Array.of(531, 642));
+    expect(model.inputs[0]).toMatchObject({ shape: ["batch", 3, "height", null], memoryFormat: "channelsLast" });
+    (model.input("x") as Float32Array).set([1, 3, 5, 2, 4, 6]);
+    model.run();
+    expect(model.output("y")).toEqual(Float32Array.of(531, 642));
+  });
+
   it("are checked too where shapes depend on them", async () => {
     const file = onnxFile({
       inputs: { x: [2, 6], shape: [2] },

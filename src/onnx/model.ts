@@ -6,7 +6,7 @@ import { type Model, type ModelOptions, modelOf, type RunAsyncOptions } from "..
 import { byRules, PASSES } from "../model/optimize.js";
 import type { ModelReport } from "../model/planner.js";
 import type { Profile, Summary } from "../model/summary.js";
-import { DTYPES, type DType, type TensorData } from "../spec.js";
+import { DTYPES, type DType, type MemoryFormat, type TensorData } from "../spec.js";
 import { Tensor } from "../tensor.js";
 import { routeChannels } from "./channels.js";
 import { type Checked, type Compiled, checkModel, compile, type Declared, nodeName, opsetOf } from "./compile.js";
@@ -26,11 +26,15 @@ export interface OnnxOptions extends ModelOptions {
   readonly externalData?: (location: string, offset: number, length: number | undefined) => Uint8Array;
 }
 
-/** An input or output. A size that the file leaves open is its name, or null. */
+/**
+ * An input or output. A size that the file leaves open is its name, or null. memoryFormat is how an input lies for the shapes
+ * at hand, which model.input() shows; outputs are contiguous.
+ */
 export interface OnnxTensor {
   readonly name: string;
   readonly shape: readonly (number | string | null)[];
   readonly dtype: DType;
+  readonly memoryFormat?: MemoryFormat;
 }
 
 /** What a run takes for an input: a tensor, or plain data in logical order, which may be empty. */
@@ -136,8 +140,8 @@ interface Ready extends Omit<Compiled, "weights"> {
 }
 
 export class OnnxModel {
-  readonly inputs: readonly OnnxTensor[];
   readonly outputs: readonly OnnxTensor[];
+  readonly #inputs: readonly OnnxTensor[];
   readonly #runtime: Runtime;
   #checked: Checked;
   readonly #options: ModelOptions;
@@ -172,12 +176,12 @@ export class OnnxModel {
         throw new ModelError(`"shapes" expected names of inputs or dimensions (${known}), got ${show(name)}`);
       }
     }
-    this.inputs = checked.inputs.map((input) => ({
+    this.#inputs = checked.inputs.map((input) => ({
       name: input.name,
       shape: this.#openShape(input),
       dtype: STORED[input.type],
     }));
-    const first = this.inputs.map(({ shape }) => shape);
+    const first = this.#inputs.map(({ shape }) => shape);
     if (first.every((shape) => shape.every((size) => typeof size === "number"))) {
       this.#current = this.#prepare(first as readonly (readonly number[])[]);
     }
@@ -195,6 +199,14 @@ export class OnnxModel {
         shape: found?.shape ?? constant?.shape ?? this.#openShape(declared),
         dtype: found?.dtype ?? STORED[constant?.type ?? declared.type],
       };
+    });
+  }
+
+  get inputs(): readonly OnnxTensor[] {
+    const planned = this.#current?.model?.inputs;
+    return this.#inputs.map((input) => {
+      const found = planned?.find(({ name }) => name === input.name);
+      return found ? { ...input, memoryFormat: found.memoryFormat } : input;
     });
   }
 
@@ -216,7 +228,7 @@ export class OnnxModel {
     return this.#withTensors(inputs, (tensors) => this.#model().profile(tensors, options));
   }
 
-  /** A view of where an input lies; see Model.input(). */
+  /** A view of where an input lies, in memory order (model.inputs says which); see Model.input(). */
   input(name: string): TensorData {
     return this.#model().input(name);
   }
@@ -297,9 +309,9 @@ export class OnnxModel {
     if (typeof inputs !== "object" || inputs === null || inputs instanceof Tensor)
       throw new TypeError(`"inputs" expected an object of tensors by name, got ${show(inputs)}`);
     for (const name of Object.keys(inputs)) {
-      if (!this.inputs.some((input) => input.name === name)) {
+      if (!this.#inputs.some((input) => input.name === name)) {
         throw new ModelError(
-          `"input" expected one of ${this.inputs.map((input) => input.name).join(", ")}, got ${show(name)}`,
+          `"input" expected one of ${this.#inputs.map((input) => input.name).join(", ")}, got ${show(name)}`,
         );
       }
     }
