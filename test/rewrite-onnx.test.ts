@@ -373,6 +373,11 @@ const LEFT_ALONE: Readonly<Record<string, Case>> = {
     constants: { little: number(1e-6) },
     after: ["relu", "Abs", "add", "div"],
   },
+  "what is small everywhere": {
+    lines: "Sigmoid x > s\n Mul s little > y",
+    constants: { little: number(1e-7) },
+    after: ["sigmoid", "mul"],
+  },
   "a chain that others read": {
     lines: "Relu x > a\n Min a six > b\n Sigmoid a > s\n Mul b s > y",
     after: ["relu", "clip", "sigmoid", "mul"],

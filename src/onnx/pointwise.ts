@@ -24,7 +24,7 @@ const SAMPLES: readonly number[] = [
 const SAMPLE_DATA = Float64Array.from(SAMPLES);
 const [ZERO, ONE, SMALL, MOST] = [0, 2, 4, 6] as const;
 const [MINUS_ONE, MINUS_SMALL, LEAST] = [ONE + 1, SMALL + 1, MOST + 1] as const;
-/** Largest difference, of what is above 1: constants of float32 stand for thirds and roots. */
+/** Largest difference, of the larger of a value and a scale: constants of float32 stand for thirds and roots. */
 const TOLERANCE = 2e-6;
 /** Most nodes of a chain. */
 const LONGEST = 12;
@@ -187,8 +187,13 @@ function match(curve: Curve): Match | undefined {
   const { samples } = curve;
   if (samples.type !== "float64") return undefined;
   const channels = samples.data.length / SAMPLES.length;
+  // What is small everywhere is compared as closely.
+  const scale = Math.min(
+    1,
+    (samples.data as Float64Array).reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+  );
   const isLike = (f: (x: number) => number, channel = 0): boolean =>
-    SAMPLES.every((x, i) => isNear(valueAt(curve, i, channel), f(x)));
+    SAMPLES.every((x, i) => isNear(valueAt(curve, i, channel), f(x), scale));
   const leaky = (alpha: number) => (x: number) => (x < 0 ? alpha * x : x);
   if (channels > 1) {
     const slope = Float32Array.from({ length: channels }, (_, channel) => -valueAt(curve, MINUS_ONE, channel));
@@ -212,9 +217,9 @@ function match(curve: Curve): Match | undefined {
 }
 
 /** What is 0 or 1 has to be exactly: of log(sigmoid(x) + 1e-7) or x / (|x| + 1e-6) the small number is what keeps it finite. */
-function isNear(value: number, wanted: number): boolean {
+function isNear(value: number, wanted: number, scale: number): boolean {
   const size = Math.abs(wanted);
-  const tolerance = size === 0 || size === 1 ? 0 : TOLERANCE * Math.max(1, size);
+  const tolerance = size === 0 || size === 1 ? 0 : TOLERANCE * Math.max(scale, size);
   return Math.abs(value - wanted) <= tolerance;
 }
 
