@@ -114,6 +114,41 @@ describe("shapes", () => {
   });
 });
 
+describe("models for several shapes", () => {
+  it("hold no more than maxBytes together", async () => {
+    const maxBytes = 10_000;
+    using model = await loadOnnx(rt, onnxFile(RELU), { maxBytes });
+    const before = rt.report().bytesInUse;
+    const held = new Set<number>();
+    for (let width = 1; width < 40; width++) {
+      const { y } = model.run(one(new Array<number>(3 * width).fill(width), [1, 3, 1, width]));
+      expect(y?.toArray().every((value) => value === width)).toBe(true);
+      held.add(rt.report().bytesInUse - before);
+    }
+    expect(Math.max(...held)).toBeLessThanOrEqual(maxBytes);
+    expect(Math.max(...held)).toBeGreaterThan(maxBytes / 2);
+    const tooWide = /^"maxBytes" expected at least [0-9]+ for this model, got 10000$/;
+    expect(() => model.run(one(new Array<number>(6000).fill(1), [1, 3, 1, 2000]))).toThrow(tooWide);
+  });
+});
+
+describe("outputs", () => {
+  it("that kernels do not compute are shown after a run", async () => {
+    const nodes = [
+      { op: "Relu", inputs: ["x"], outputs: ["y"] },
+      { op: "NonZero", inputs: ["y"], outputs: ["places"] },
+    ];
+    const file = onnxFile({ inputs: { x: [3] }, outputs: ["y", "places"], types: { places: 7 }, nodes });
+    using model = await loadOnnx(rt, file);
+    expect(() => model.output("places")).toThrow('"output" expected one of y, got "places"');
+    model.run({ x: { data: [-1, 2, 3], shape: [3] } });
+    expect(model.output("y")).toEqual(Float32Array.of(0, 2, 3));
+    expect(model.output("places")).toEqual(BigInt64Array.of(1n, 2n));
+    model.dispose();
+    expect(() => model.output("places")).toThrow('"model" expected a live model');
+  });
+});
+
 describe("options", () => {
   it("are known and of their kind", async () => {
     const load = (options: unknown) => loadOnnx(rt, onnxFile(RELU), options as never);

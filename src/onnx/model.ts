@@ -27,7 +27,7 @@ export interface OnnxOptions extends ModelOptions {
 }
 
 /**
- * An input or output. A size that the file leaves open is its name, or null. memoryFormat is how an input lies for the shapes
+ * An input or output. A size that the file leaves open is its name, or null; a shape of which it says nothing is []. memoryFormat is how an input lies for the shapes
  * at hand, which model.input() shows; outputs are contiguous.
  */
 export interface OnnxTensor {
@@ -233,9 +233,10 @@ export class OnnxModel {
     return this.#model().input(name);
   }
 
-  /** A view of an output that kernels compute; see Model.output(). */
+  /** A view of an output; see Model.output(). One that kernels do not compute is there after a run. */
   output(name: string): TensorData {
-    return this.#model().output(name);
+    const loose = this.#loose.get(name);
+    return loose && !loose.disposed ? loose.data : this.#model().output(name);
   }
 
   /**
@@ -337,9 +338,13 @@ export class OnnxModel {
     const { weights, ...compiled } = within(budgetOf(this.#options), () =>
       compile(this.#checked, byName, target, this.#options.optimize),
     );
-    const limited = { ...this.#options, maxBytes: this.#options.maxBytes ?? DEFAULT_BYTES };
     const passes = [byRules(exporterRules(weights)), ...PASSES, routeChannels, moveOnce];
-    const plan = () => modelOf(this.#runtime, compiled.graph, weights, limited, passes);
+    const plan = () => {
+      // The models for all shapes share what there may be.
+      let maxBytes = this.#options.maxBytes ?? DEFAULT_BYTES;
+      for (const { model } of this.#ready.values()) maxBytes -= model?.plan.totalBytes ?? 0;
+      return modelOf(this.#runtime, compiled.graph, weights, { ...this.#options, maxBytes }, passes);
+    };
     const model = compiled.graph.outputs.length > 0 ? this.#roomFor(plan) : undefined;
     const ready = { ...compiled, model };
     this.#ready.set(key, ready);
