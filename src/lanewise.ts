@@ -332,7 +332,9 @@ function dtypeOf(data: unknown): DType {
 async function compile(wasm: NonNullable<RuntimeOptions["wasm"]>): Promise<WebAssembly.Module> {
   if (wasm instanceof WebAssembly.Module) return wasm;
   let bytes: unknown = await wasm;
-  if (typeof Response === "function" && bytes instanceof Response) {
+  const isBytes = bytes instanceof ArrayBuffer || ArrayBuffer.isView(bytes);
+  // Asked only then: naming Response makes Node load its fetch, some 10 ms.
+  if (!isBytes && typeof Response === "function" && bytes instanceof Response) {
     if (!bytes.ok)
       throw new UnsupportedError(`"wasm" expected a successful response, got status ${bytes.status} from ${bytes.url}`);
     bytes = await bytes.arrayBuffer();

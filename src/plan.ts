@@ -90,7 +90,7 @@ export interface Planning extends Target {
    * runs once; 8 MiB for a model, which would hold both copies while it loads; any for a plan.
    */
   readonly packBytes?: number;
-  /** Convolutions stop when their outputs are known, before an algorithm is chosen: for who asks for shapes only. */
+  /** Operators may stop when their outputs are known: for who asks for shapes only. */
   readonly shapesOnly?: boolean;
 }
 

@@ -9,7 +9,7 @@ import { type Runtime, requireRuntime } from "../lanewise.js";
 import { isChannelsLast } from "../ops/conv-lowering.js";
 import type { Measure, Planning, Program } from "../plan.js";
 import type { Precision } from "../select.js";
-import { type DType, type MemoryFormat, showSpec, type TensorData } from "../spec.js";
+import { type DType, type MemoryFormat, showSpec, type TensorData, type TensorSpec } from "../spec.js";
 import { Tensor, type TensorOwner } from "../tensor.js";
 import type { GraphData } from "./graph.js";
 import { type Loaded, loadPlan } from "./load.js";
@@ -54,20 +54,21 @@ export function createModel(runtime: Runtime, graph: GraphData, weights: Weights
   return modelOf(runtime, graph, weights, options, PASSES);
 }
 
-/** Internal: compiled by these passes. */
+/** Internal: compiled by these passes, which are told the specs of every value and parameter where they are known. */
 export function modelOf(
   runtime: Runtime,
   graph: GraphData,
   weights: Weights,
   options: ModelOptions,
   passes: readonly Pass[],
+  specs?: ReadonlyMap<string, TensorSpec>,
 ): Model {
   knownOptions("model options", options, ["maxBytes", "maxMacs", "precision", "tune", "optimize"]);
   const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);
   const planning = runtime.planning(options);
-  const compiled = optimize({ graph, source: sourceOf(weights) }, planning, options.optimize, passes);
+  const compiled = optimize({ graph, source: sourceOf(weights) }, planning, options.optimize, passes, specs);
   const planWith = (target: Planning) => planModel(compiled.graph, compiled.source.specOf, target);
   // By the table first: nothing runs before the graph and its MACs are accepted.
   const asked: true[] = [];

@@ -30,10 +30,16 @@ export function byRules(rules: readonly Rule[]): Pass {
 /** What every model is compiled by. */
 export const PASSES: readonly Pass[] = [byRules(RULES)];
 
-/** Throws what planning the graph as it stands throws, but for what an algorithm refuses. */
-export function optimize(network: Network, target: Planning, isWanted: unknown = true, passes = PASSES): Network {
+/** `known`: specs of every value and parameter; without them throws what planning the graph as it stands throws, but for what an algorithm refuses. */
+export function optimize(
+  network: Network,
+  target: Planning,
+  isWanted: unknown = true,
+  passes = PASSES,
+  known?: ReadonlyMap<string, TensorSpec>,
+): Network {
   if (!boolean("optimize", isWanted)) return network;
   const { measure: _, ...byTable } = target;
-  const specs = new Map(specsOf(network.graph, network.source.specOf, byTable));
+  const specs = new Map(known ?? specsOf(network.graph, network.source.specOf, byTable));
   return passes.reduce((before, pass) => pass(before, specs), network);
 }

@@ -184,9 +184,13 @@ function lowerGraph(graph: GraphData, specOf: (name: string) => TensorSpec, targ
     const given = node.inputs.map((name) => operand(node.name, name));
     const channelsLast =
       READS_PIXELS.test(node.op) || given.some((id) => item(id).spec.memoryFormat === "channelsLast");
-    const aligned = given.map((id) =>
-      channelsLast && item(id).spec.shape.length === 4 ? inFormat(id, "channelsLast") : id,
-    );
+    const aligned = given.map((id, i) => {
+      if (channelsLast && item(id).spec.shape.length === 4) return inFormat(id, "channelsLast");
+      // A residual lies as the output does, which lies as the input.
+      return i < operator.inputs.length || operator.variadic
+        ? id
+        : inFormat(id, item(given[0] as number).spec.memoryFormat);
+    });
     const params = node.params.map((name) => (name === null ? undefined : weight(node.name, name)));
     const specs = aligned.map((id) => item(id).spec);
     const lower = (options: object) => located(node, () => build(operator, specs, params, options, target));

@@ -51,9 +51,7 @@ export const fuseResidual: Rule = (node, scope) => {
   for (const [sum, residual] of pairs) {
     const absorbed = scope.soleProducer(sum);
     if (absorbed === undefined || !takesResidual(absorbed, scope)) continue;
-    const [spec, other] = [scope.specOf(sum), scope.specOf(residual)];
-    const isAlike = spec.shape.length === 4 || spec.memoryFormat === other.memoryFormat;
-    if (!isAlike || !sameShape(spec.shape, other.shape)) continue;
+    if (!sameShape(scope.specOf(sum).shape, scope.specOf(residual).shape)) continue;
     return {
       ...absorbed,
       inputs: [...absorbed.inputs, residual],

@@ -4,7 +4,7 @@ import { ModelError, ShapeError, show, UnsupportedError } from "../errors.js";
 import type { GraphData, GraphOutput } from "../model/graph.js";
 import type { WeightMap } from "../model/weights.js";
 import type { Target } from "../runtime/instance.js";
-import type { MemoryFormat } from "../spec.js";
+import type { MemoryFormat, TensorSpec } from "../spec.js";
 import { Context } from "./host/context.js";
 import { evaluate, hostOp } from "./host/index.js";
 import {
@@ -53,6 +53,8 @@ export type Result =
 export interface Compiled {
   readonly graph: GraphData;
   readonly weights: WeightMap;
+  /** Of every value and weight of the graph; memory formats are chosen later. */
+  readonly specs: ReadonlyMap<string, TensorSpec>;
   readonly results: readonly Result[];
   /** Nodes to evaluate in JavaScript after a run, and the values they start from. */
   readonly late: readonly NodeProto[];
@@ -285,7 +287,15 @@ export function compile(
       else taps.push({ name, type: expose(name, name).type, output: name });
     }
   }
-  return { graph: network.graph(outputs), weights: network.weights, results, late, taps, constants };
+  return {
+    graph: network.graph(outputs),
+    weights: network.weights,
+    specs: network.specs,
+    results,
+    late,
+    taps,
+    constants,
+  };
 }
 
 /** An image whose first layer wants it channels-last lies so, unless the first layer is the change to it. */

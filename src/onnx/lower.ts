@@ -205,14 +205,13 @@ function narrowed(t: HostTensor): HostTensor {
     if (size === 1) return;
     const inner = countOf(out.shape.slice(axis + 1));
     const data = numbers(out);
-    for (let i = inner; i < data.length; i++) {
-      if (i % (inner * size) < inner) i += inner; // the first of its run
-      if (data[i] !== data[i - inner]) return;
+    for (let first = 0; first < data.length; first += size * inner) {
+      for (let i = first + inner; i < first + size * inner; i++) if (data[i] !== data[i - inner]) return;
     }
     const shape = out.shape.map((s, d) => (d === axis ? 1 : s));
     const next = make(out.type, shape);
-    for (let i = 0; i < next.data.length; i++)
-      numbers(next)[i] = data[Math.floor(i / inner) * inner * size + (i % inner)] as number;
+    for (let to = 0; to < next.data.length; to += inner)
+      for (let i = 0; i < inner; i++) numbers(next)[to + i] = data[to * size + i] as number;
     out = next;
   });
   return out;

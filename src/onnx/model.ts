@@ -135,7 +135,7 @@ async function bytesOf(source: unknown, onProgress: OnnxOptions["onProgress"]): 
 }
 
 /** The model for one set of shapes. */
-interface Ready extends Omit<Compiled, "weights"> {
+interface Ready extends Omit<Compiled, "weights" | "specs"> {
   readonly model: Model | undefined;
 }
 
@@ -335,7 +335,7 @@ export class OnnxModel {
     if (known !== undefined) return known;
     const byName = new Map(this.#checked.inputs.map(({ name }, i) => [name, shapes[i] as readonly number[]]));
     const { target } = this.#runtime.engine;
-    const { weights, ...compiled } = within(budgetOf(this.#options), () =>
+    const { weights, specs, ...compiled } = within(budgetOf(this.#options), () =>
       compile(this.#checked, byName, target, this.#options.optimize),
     );
     const passes = [byRules(exporterRules(weights)), ...PASSES, routeChannels, moveOnce];
@@ -343,7 +343,7 @@ export class OnnxModel {
       // The models for all shapes share what there may be.
       let maxBytes = this.#options.maxBytes ?? DEFAULT_BYTES;
       for (const { model } of this.#ready.values()) maxBytes -= model?.plan.totalBytes ?? 0;
-      return modelOf(this.#runtime, compiled.graph, weights, { ...this.#options, maxBytes }, passes);
+      return modelOf(this.#runtime, compiled.graph, weights, { ...this.#options, maxBytes }, passes, specs);
     };
     const model = compiled.graph.outputs.length > 0 ? this.#roomFor(plan) : undefined;
     const ready = { ...compiled, model };

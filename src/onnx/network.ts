@@ -5,7 +5,7 @@ import type { GraphData, GraphInput, GraphNode, GraphOutput, GraphParameter } fr
 import { DeferredTensor, type HostTensor as Weight } from "../model/weights.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import { build, type Operator } from "../ops/operator.js";
-import type { Planning } from "../plan.js";
+import type { Operand, Planning } from "../plan.js";
 import type { Target } from "../runtime/instance.js";
 import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
 import { Deferred, type ElementType, type HostTensor } from "./host/tensor.js";
@@ -37,6 +37,8 @@ export interface Dynamic {
 export class Network {
   readonly inputs: GraphInput[] = [];
   readonly nodes: GraphNode[] = [];
+  /** Of every value and constant that layers have; memory formats are chosen later. */
+  readonly specs = new Map<string, TensorSpec>();
   readonly weights = new Map<string, Weight>();
   readonly #names = new Set<string>();
   readonly #constants = new Map<HostTensor, string>();
@@ -88,8 +90,8 @@ export class Network {
     type?: ElementType,
   ): Dynamic[] {
     const operator = OPERATORS[op] as unknown as Operator;
-    const specs = inputs.map((operand) => (typeof operand === "string" ? this.#weightSpec(operand) : specOf(operand)));
-    const paramSpecs = params.map((name) => (name === null ? undefined : this.#weightSpec(name)));
+    const specs = inputs.map((operand) => this.#specOf(operand));
+    const paramSpecs = params.map((name) => (name === null ? undefined : this.#specOf(name)));
     const { outputs } = build(operator, specs, paramSpecs, options, this.#target);
     const name = this.name(layer);
     const first = inputs.find((operand): operand is Dynamic => typeof operand !== "string");
@@ -100,6 +102,9 @@ export class Network {
         shape: spec.shape,
       }),
     );
+    answers.forEach((answer, i) => {
+      this.specs.set(answer.name, (outputs[i] as Operand).spec);
+    });
     this.nodes.push({
       name,
       op,
@@ -131,12 +136,17 @@ export class Network {
     return { inputs: this.inputs, parameters, nodes: nodes.reverse(), outputs };
   }
 
-  #weightSpec(name: string): TensorSpec {
-    const { shape, dtype } = this.weights.get(name) as Weight;
-    return makeSpec(shape, dtype, "contiguous", name);
+  /** Checked when it is first asked for. */
+  #specOf(operand: Dynamic | string): TensorSpec {
+    const name = typeof operand === "string" ? operand : operand.name;
+    const known = this.specs.get(name);
+    if (known !== undefined) return known;
+    const { shape, dtype } =
+      typeof operand === "string"
+        ? (this.weights.get(name) as Weight)
+        : { shape: operand.shape, dtype: STORED[operand.type] };
+    const spec = makeSpec(shape, dtype, "contiguous", name);
+    this.specs.set(name, spec);
+    return spec;
   }
-}
-
-export function specOf({ shape, type, name }: Dynamic): TensorSpec {
-  return makeSpec(shape, STORED[type], "contiguous", name);
 }

@@ -33,6 +33,7 @@ export function mergeLoops(loops: readonly Loop[]): readonly Loop[] {
 
 /** Emits a copy of `loops` between two addresses. */
 export function copyStrided(b: Builder, dtype: DType, src: Ref, dst: Ref, loops: readonly Loop[]): void {
+  if (b.target.shapesOnly) return;
   const bytes = DTYPES[dtype].BYTES_PER_ELEMENT;
   const merged = mergeLoops(loops);
   const all = [...Array.from({ length: RANK - merged.length }, () => ({ size: 1, src: 1, dst: 1 })), ...merged];

@@ -351,23 +351,25 @@ export function gather(t: HostTensor, shape: readonly number[], strides: readonl
   const out = make(t.type, shape);
   const from = numbers(t);
   const to = numbers(out);
-  const rank = shape.length;
   if (to.length === 0) return out;
-  if (rank === 0) {
-    to[0] = from[offset] as number;
-    return out;
+  // The fewest loops, fastest first: axes that go on where the one behind them ends are one.
+  const loops: { size: number; stride: number; index: number }[] = [];
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const [size, stride] = [shape[axis] as number, strides[axis] as number];
+    const last = loops.at(-1);
+    if (last && stride === last.stride * last.size) last.size *= size;
+    else if (size > 1) loops.push({ size, stride, index: 0 });
   }
-  const inner = shape[rank - 1] as number;
-  const step = strides[rank - 1] as number;
-  const index = new Array<number>(rank).fill(0);
+  const { size: inner, stride: step } = loops.shift() ?? { size: 1, stride: 1 };
   let at = offset;
-  for (let i = 0; i < to.length; ) {
-    for (let j = 0, p = at; j < inner; j++, p += step) to[i++] = from[p] as number;
-    for (let axis = rank - 2; axis >= 0; axis--) {
-      at += strides[axis] as number;
-      if (++(index[axis] as number) < (shape[axis] as number)) break;
-      at -= (strides[axis] as number) * (shape[axis] as number);
-      index[axis] = 0;
+  for (let i = 0; i < to.length; i += inner) {
+    if (step === 0) to.fill(from[at] as number, i, i + inner);
+    else for (let j = 0; j < inner; j++) to[i + j] = from[at + j * step] as number;
+    for (const loop of loops) {
+      at += loop.stride;
+      if (++loop.index < loop.size) break;
+      at -= loop.stride * loop.size;
+      loop.index = 0;
     }
   }
   return out;

@@ -42,6 +42,7 @@ export function resize(rows: readonly Taps[], columns: readonly Taps[], label = 
       const [N, C, H, W] = input.spec.shape as [number, number, number, number];
       const [outH, outW] = [rows.length, columns.length];
       const output = b.output(outputSpec([N, C, outH, outW], input.spec));
+      if (b.target.shapesOnly) return;
       const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
       const y = channelsLastOutput(b, output);
       const row = tapTable(rows, image.rowBytes);
