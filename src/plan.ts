@@ -42,6 +42,8 @@ interface Call {
   readonly kernel: KernelName | HostKernel;
   readonly layout: DescLayout;
   readonly values: Readonly<Record<string, Ref | number>>;
+  /** Indices of the parameters whose addresses it is given. */
+  readonly params: readonly number[];
   readonly items: number;
   /** Bytes of its one parameter that a work item reads, item after item; 0 where it needs the whole. */
   readonly itemBytes: number;
@@ -196,7 +198,7 @@ export class Builder {
     itemBytes = 0,
   ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
-    this.prepares.push({ kernel, layout, values, items, itemBytes });
+    this.prepares.push({ kernel, layout, values, params: paramsOf(values), items, itemBytes });
   }
 
   /** A kernel call of every run. scratchBytes: what one caller of the kernel needs for itself. */
@@ -208,7 +210,7 @@ export class Builder {
     scratchBytes = 0,
   ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
-    this.steps.push({ kernel, layout, values, items, itemBytes: 0 });
+    this.steps.push({ kernel, layout, values, params: paramsOf(values), items, itemBytes: 0 });
   }
 
   /** A step in JavaScript: `compute` is given a view of the elements at every address. */
@@ -221,7 +223,7 @@ export class Builder {
         operands.map(({ spec }, i) => heap.view(spec.dtype, heap.i32[(desc >>> 2) + i] as number, sizes[i] as number)),
       );
     };
-    this.steps.push({ kernel, layout, values, items: 1, itemBytes: 0 });
+    this.steps.push({ kernel, layout, values, params: paramsOf(values), items: 1, itemBytes: 0 });
   }
 
   /** Bytes to reserve for a run: scratch, then workspace. */
@@ -240,13 +242,13 @@ export class Builder {
 
   /** True when a run reads parameter `index` itself, not a packed copy of it. */
   readsParam(index: number): boolean {
-    return this.steps.some((step) => takes(step, index));
+    return this.steps.some(({ params }) => params.includes(index));
   }
 
   /** Bytes that are the least room for a Feed of parameter `index`, or 0 where it is needed as a whole. */
   feedBytes(index: number): number {
     if (this.copies.some(({ from }) => from.area === "param" && from.index === index)) return 0;
-    const sizes = this.prepares.filter((call) => takes(call, index)).map((call) => call.itemBytes);
+    const sizes = this.prepares.filter(({ params }) => params.includes(index)).map((call) => call.itemBytes);
     return sizes.includes(0) ? 0 : Math.max(0, ...sizes);
   }
 
@@ -268,9 +270,13 @@ export class Builder {
   }
 }
 
-/** Whether a call is given the address of parameter `index`. */
-function takes(call: Call, index: number): boolean {
-  return Object.values(call.values).some((v) => typeof v === "object" && v.area === "param" && v.index === index);
+function paramsOf(values: Call["values"]): readonly number[] {
+  const params: number[] = [];
+  for (const field in values) {
+    const value = values[field] as Ref | number;
+    if (typeof value === "object" && value.area === "param") params.push(value.index);
+  }
+  return params;
 }
 
 /** Where a run finds the operands whose addresses may change from run to run. */
@@ -346,7 +352,7 @@ export class Program {
         const temporary = needed <= builder.descBytes ? this.#kept : take(needed);
         for (const call of builder.prepares) {
           const kernel = engine.kernels[call.kernel as KernelName];
-          const fed = params.findIndex((param, i) => typeof param === "object" && takes(call, i));
+          const fed = params.findIndex((param, i) => typeof param === "object" && call.params.includes(i));
           if (fed < 0) {
             write(call, temporary);
             kernel(temporary, 0, call.items, this.#scratch);

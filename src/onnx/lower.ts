@@ -200,7 +200,8 @@ const prelu: Lowering = (site) => {
 
 /** The tensor without the axes along which it only repeats itself. */
 function narrowed(t: HostTensor): HostTensor {
-  let out = t;
+  const { repeats } = t;
+  let out = repeats ? reshaped(repeats, [...t.shape.slice(repeats.shape.length).fill(1), ...repeats.shape]) : t;
   out.shape.forEach((size, axis) => {
     if (size === 1) return;
     const inner = countOf(out.shape.slice(axis + 1));

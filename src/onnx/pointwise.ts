@@ -31,11 +31,17 @@ const LONGEST = 12;
 /** Most samples of a chain that has constants for every channel. */
 const MOST_SAMPLES = 2 ** 17;
 
-/** A value as a function of `base`: what it is at the samples, and by way of which nodes. */
+/** A value as a function of `base`, by way of these nodes. */
 interface Curve {
   readonly base: Dynamic;
-  readonly samples: HostTensor;
   readonly nodes: ReadonlySet<NodeProto>;
+  /** What it is at the samples, computed when it is first asked for; null where it is no such function after all. */
+  samples(): HostTensor | null;
+}
+
+interface Sampled {
+  readonly base: Dynamic;
+  readonly samples: HostTensor;
 }
 
 /** An operator of one input that computes a curve. */
@@ -70,8 +76,11 @@ export class Pointwise {
     if (!Object.hasOwn(ELEMENTWISE, opType) || opType.startsWith("Cast") || outputs.length !== 1) return undefined;
     const curves = this.#curvesOf(node, opset, operands);
     this.#curves.set(outputs[0] as string, curves);
-    for (const curve of curves) {
-      const { base, nodes } = curve;
+    for (const { base, nodes, samples: sample } of curves) {
+      if (nodes.size === 1 && operands.length === 1) continue; // an operator as it is
+      const samples = sample();
+      if (samples === null) continue;
+      const curve = { base, samples };
       if (isIdentity(curve)) return base;
       if (nodes.size === 1 || !this.#isClosed(nodes, node)) continue;
       const found = match(curve);
@@ -94,18 +103,17 @@ export class Pointwise {
       if (others.some((curves) => partner(curves) === undefined)) return [];
       const nodes = new Set([node]);
       const inputs = known.map((operand) => {
-        if (!Array.isArray(operand)) return constantOf(operand as HostTensor | undefined, base);
-        const { samples, nodes: before } = partner(operand) as Curve;
-        for (const one of before) nodes.add(one);
-        return samples;
+        if (!Array.isArray(operand)) return () => constantOf(operand as HostTensor | undefined, base);
+        const curve = partner(operand) as Curve;
+        for (const one of curve.nodes) nodes.add(one);
+        return curve.samples;
       });
-      if (nodes.size > LONGEST || inputs.includes(null)) return [];
-      try {
-        const samples = combined(node, inputs) ?? (evaluate(node, opset, inputs as HostTensor[])[0] as HostTensor);
-        return countOf(samples.shape) > MOST_SAMPLES ? [] : [{ base, samples, nodes }];
-      } catch {
-        return []; // types that do not go together: the lowering says so
-      }
+      let samples: HostTensor | null | undefined;
+      const sample = (): HostTensor | null => {
+        if (samples === undefined) samples = sampled(node, opset, inputs);
+        return samples;
+      };
+      return nodes.size > LONGEST ? [] : [{ base, nodes, samples: sample }];
     });
   }
 
@@ -121,7 +129,7 @@ export class Pointwise {
       shape: shape.map((_, i) => (i === axis ? SAMPLES.length : 1)),
       data: SAMPLE_DATA,
     };
-    return [...before, { base: operand, samples, nodes: new Set() }];
+    return [...before, { base: operand, nodes: new Set(), samples: () => samples }];
   }
 
   /** Whether nobody but the chain reads what it computes on the way. */
@@ -134,6 +142,26 @@ export class Pointwise {
   }
 }
 
+/** A node's output at the samples, of its inputs there. */
+function sampled(
+  node: NodeProto,
+  opset: number,
+  inputs: readonly (() => HostTensor | undefined | null)[],
+): HostTensor | null {
+  const given: (HostTensor | undefined)[] = [];
+  for (const input of inputs) {
+    const samples = input();
+    if (samples === null) return null;
+    given.push(samples);
+  }
+  try {
+    const samples = combined(node, given) ?? (evaluate(node, opset, given)[0] as HostTensor);
+    return countOf(samples.shape) > MOST_SAMPLES ? null : samples;
+  } catch {
+    return null; // types that do not go together: the lowering says so
+  }
+}
+
 const ARITHMETIC: Readonly<Record<string, (x: number, y: number) => number>> = {
   Add: (x, y) => x + y,
   Sub: (x, y) => x - y,
@@ -142,7 +170,7 @@ const ARITHMETIC: Readonly<Record<string, (x: number, y: number) => number>> = {
 };
 
 /** What evaluate() answers, of curves and numbers: most nodes of most chains, while all of this is not compiled yet. */
-function combined({ opType }: NodeProto, inputs: readonly (HostTensor | undefined | null)[]): HostTensor | undefined {
+function combined({ opType }: NodeProto, inputs: readonly (HostTensor | undefined)[]): HostTensor | undefined {
   const f = Object.hasOwn(ARITHMETIC, opType) ? ARITHMETIC[opType] : undefined;
   const [a, b] = inputs;
   if (!f || !a || !b || a.type !== "float64" || b.type !== "float64") return undefined;
@@ -168,13 +196,13 @@ function constantOf(tensor: HostTensor | undefined, { shape }: Dynamic): HostTen
 }
 
 /** f at a sample of a channel. */
-function valueAt({ base, samples }: Curve, sample: number, channel: number): number {
+function valueAt({ base, samples }: Sampled, sample: number, channel: number): number {
   const channels = samples.data.length / SAMPLES.length;
   const at = base.shape.length > 2 ? channel * SAMPLES.length + sample : sample * channels + channel;
   return samples.data[at] as number;
 }
 
-function isIdentity(curve: Curve): boolean {
+function isIdentity(curve: Sampled): boolean {
   const { samples } = curve;
   const channels = samples.data.length / SAMPLES.length;
   return SAMPLES.every((x, i) => {
@@ -183,7 +211,7 @@ function isIdentity(curve: Curve): boolean {
   });
 }
 
-function match(curve: Curve): Match | undefined {
+function match(curve: Sampled): Match | undefined {
   const { samples } = curve;
   if (samples.type !== "float64") return undefined;
   const channels = samples.data.length / SAMPLES.length;

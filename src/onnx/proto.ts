@@ -35,7 +35,7 @@ export interface AttributeProto {
   readonly ints: readonly bigint[];
   readonly strings: readonly Uint8Array[];
   /** What the file has: which of the fields above were there at all. */
-  readonly has: ReadonlySet<string>;
+  readonly has: readonly string[];
 }
 
 export interface NodeProto {
@@ -215,7 +215,7 @@ const ATTRIBUTE_FIELDS: Readonly<Record<number, string>> = {
 
 function readAttribute(tag: number, a: Writable<AttributeProto>, r: Reader): void {
   const field = ATTRIBUTE_FIELDS[tag];
-  if (field) (a.has as Set<string>).add(field);
+  if (field) a.has.push(field);
   if (tag === 1) a.name = r.text();
   else if (tag === 2) a.f = r.float();
   else if (tag === 3) a.i = r.big();
@@ -228,19 +228,21 @@ function readAttribute(tag: number, a: Writable<AttributeProto>, r: Reader): voi
   else if (tag === 20) a.type = r.int();
 }
 
+const NO_BYTES = new Uint8Array();
+
 function attribute(): Writable<AttributeProto> {
   return {
     name: "",
     type: 0,
     f: 0,
     i: 0n,
-    s: new Uint8Array(),
+    s: NO_BYTES,
     t: null,
     g: null,
     floats: [],
     ints: [],
     strings: [],
-    has: new Set(),
+    has: [],
   };
 }
 

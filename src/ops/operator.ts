@@ -95,9 +95,11 @@ export function build(
     }
     return params[i];
   });
-  for (const spec of [...inputs, ...padded]) {
-    if (spec?.shape.includes(0))
-      throw new ShapeError(`"${operator.name}" expected sizes >= 1, got ${show(spec.shape)}`);
+  for (const specs of [inputs, padded]) {
+    for (const spec of specs) {
+      if (spec?.shape.includes(0))
+        throw new ShapeError(`"${operator.name}" expected sizes >= 1, got ${show(spec.shape)}`);
+    }
   }
   const builder = new Builder(operator.name, inputs, padded, target);
   operator.lower(builder, options);

@@ -10,8 +10,10 @@ export interface Loop {
   readonly dst: number;
 }
 
-/** Dimensions of the descriptor. */
-const RANK = 8;
+/** The descriptor's fields of each dimension, slowest first. */
+const FIELDS = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [`dim${i}`, `srcStride${i}`, `dstStride${i}`] as const);
+
+const ONCE: Loop = { size: 1, src: 1, dst: 1 };
 
 /**
  * The fewest loops for the same copy, slowest first: ones dropped, neighbours merged where both sides go on without a gap.
@@ -36,14 +38,16 @@ export function copyStrided(b: Builder, dtype: DType, src: Ref, dst: Ref, loops:
   if (b.target.shapesOnly) return;
   const bytes = DTYPES[dtype].BYTES_PER_ELEMENT;
   const merged = mergeLoops(loops);
-  const all = [...Array.from({ length: RANK - merged.length }, () => ({ size: 1, src: 1, dst: 1 })), ...merged];
   const values: Record<string, Ref | number> = { srcPtr: src, dstPtr: dst, elementBytes: bytes };
-  all.forEach((loop, i) => {
-    values[`dim${i}`] = loop.size;
-    values[`srcStride${i}`] = loop.src * bytes;
-    values[`dstStride${i}`] = loop.dst * bytes;
+  const first = FIELDS.length - merged.length;
+  let items = 1; // of all loops but the last two
+  FIELDS.forEach(([dim, srcStride, dstStride], i) => {
+    const loop = i < first ? ONCE : (merged[i - first] as Loop);
+    values[dim] = loop.size;
+    values[srcStride] = loop.src * bytes;
+    values[dstStride] = loop.dst * bytes;
+    if (i < FIELDS.length - 2) items *= loop.size;
   });
-  const items = all.slice(0, RANK - 2).reduce((count, loop) => count * loop.size, 1);
   b.step("copy_nd", CopyDesc, values as DescValues<typeof CopyDesc>, items);
 }
 

@@ -87,7 +87,7 @@ export class Context {
   #find(name: string, field: string, type: number): AttributeProto | undefined {
     const attribute = this.#attributes.get(name);
     if (attribute === undefined) return undefined;
-    if (attribute.type === type || (attribute.type === 0 && attribute.has.has(field))) return attribute;
+    if (attribute.type === type || (attribute.type === 0 && attribute.has.includes(field))) return attribute;
     throw new ModelError(`"${name}" expected an attribute of type ${type} (${field}), got type ${attribute.type}`);
   }
 }

@@ -301,7 +301,11 @@ function reductionOf(c: Context): (a: Any, b: Any) => Any {
   return REDUCTIONS[c.oneOf("reduction", "none", ["none", "add", "mul", "max", "min"])] as (a: Any, b: Any) => Any;
 }
 
-const copyOf = (t: HostTensor): HostTensor => ({ ...t, data: t.data.slice() as HostTensor["data"] });
+const copyOf = ({ type, shape, data }: HostTensor): HostTensor => ({
+  type,
+  shape,
+  data: data.slice() as HostTensor["data"],
+});
 
 const scatterElements: HostOp = (c, data, indices, updates) => {
   const out = copyOf(need(data, "data"));
@@ -509,7 +513,8 @@ const compress: HostOp = (c, input, condition) => {
 
 const expand: HostOp = (_, input, shape) => {
   const x = need(input, "input");
-  return broadcast(x, broadcastShape(x.shape, toNumbers(need(shape, "shape"))));
+  const out = broadcast(x, broadcastShape(x.shape, toNumbers(need(shape, "shape"))));
+  return out === x ? x : { ...out, repeats: x };
 };
 
 const tile: HostOp = (_, input, repeats, axisInput) => {

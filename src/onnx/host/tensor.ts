@@ -46,6 +46,8 @@ export interface HostTensor {
   readonly type: ElementType;
   readonly shape: readonly number[];
   readonly data: HostData;
+  /** What Expand made it of. */
+  readonly repeats?: HostTensor;
 }
 
 const isHalf = (type: ElementType): type is "float16" | "bfloat16" => type === "float16" || type === "bfloat16";
@@ -360,11 +362,24 @@ export function gather(t: HostTensor, shape: readonly number[], strides: readonl
     if (last && stride === last.stride * last.size) last.size *= size;
     else if (size > 1) loops.push({ size, stride, index: 0 });
   }
-  const { size: inner, stride: step } = loops.shift() ?? { size: 1, stride: 1 };
+  const inner = loops.shift() ?? { size: 1, stride: 1 };
+  const rows = loops.shift() ?? { size: 1, stride: 0 };
+  // Transposed, rows take turns: what is read of a line of the cache is used whole.
+  const most = rows.stride === 1 ? 16 : 1;
   let at = offset;
-  for (let i = 0; i < to.length; i += inner) {
-    if (step === 0) to.fill(from[at] as number, i, i + inner);
-    else for (let j = 0; j < inner; j++) to[i + j] = from[at + j * step] as number;
+  for (let i = 0; i < to.length; i += rows.size * inner.size) {
+    for (let row = 0; row < rows.size; row += most) {
+      const [first, end] = [i + row * inner.size, i + Math.min(row + most, rows.size) * inner.size];
+      const start = at + row * rows.stride;
+      if (inner.stride === 0 && most === 1) {
+        to.fill(from[start] as number, first, end);
+        continue;
+      }
+      for (let j = 0; j < inner.size; j++) {
+        for (let k = first + j, p = start + j * inner.stride; k < end; k += inner.size, p += rows.stride)
+          to[k] = from[p] as number;
+      }
+    }
     for (const loop of loops) {
       at += loop.stride;
       if (++loop.index < loop.size) break;

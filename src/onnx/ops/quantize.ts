@@ -34,6 +34,7 @@ function emit(
   output: Operand,
   q: Quantisation,
 ): void {
+  if (b.target.shapesOnly) return;
   const input = b.inputs[0] as Operand;
   const { rows, cols, period } = rowsOf(spec, q);
   const chunkCols = Math.min(cols, CHUNK);
@@ -42,7 +43,7 @@ function emit(
   const values = {
     xPtr: input.ref,
     yPtr: output.ref,
-    scalesPtr: b.table(Float32Array.from(q.scale)),
+    scalesPtr: b.table(new Float32Array(q.scale)),
     zerosPtr: b.table(
       Float32Array.from(q.scale, (_, i) => (q.zero[q.zero.length > 1 ? i : 0] ?? 0) + (isSigned ? 128 : 0)),
     ),
