@@ -147,9 +147,8 @@ export class Builder {
     params: readonly (TensorSpec | undefined)[],
     target: Planning,
   ) {
-    const at = (area: Ref["area"]) => (spec: TensorSpec, index: number) => ({ spec, ref: { area, index, offset: 0 } });
-    this.inputs = inputs.map(at("input"));
-    this.params = params.map((spec, index) => spec && at("param")(spec, index));
+    this.inputs = inputs.map((spec, index) => ({ spec, ref: { area: "input", index, offset: 0 } }));
+    this.params = params.map((spec, index) => spec && { spec, ref: { area: "param", index, offset: 0 } });
     this.target = target;
   }
 

@@ -28,34 +28,44 @@ export interface ArenaPlan {
 /** Places blocks so that those alive together do not overlap, each with 64 bytes of slack behind it. */
 export function planArena(blocks: readonly Lifetime[]): ArenaPlan {
   const offsets = new Array<number>(blocks.length).fill(0);
-  const sizeOf = (block: Lifetime) => alignUp(block.bytes + SLACK_BYTES);
-  const bySize = blocks.map((_, i) => i).sort((a, b) => sizeOf(at(blocks, b)) - sizeOf(at(blocks, a)) || a - b);
-  const placed: { start: number; end: number; block: Lifetime }[] = []; // sorted by start
+  const sized = blocks.map(({ bytes, first, last }, index) => {
+    return { index, first, last, size: alignUp(bytes + SLACK_BYTES), start: 0 };
+  });
+  sized.sort((a, b) => b.size - a.size || a.index - b.index);
+  const placed: typeof sized = []; // sorted by start
   let total = 0;
-  for (const index of bySize) {
-    const block = at(blocks, index);
-    const size = sizeOf(block);
-    let best = -1;
-    let bestGap = Infinity;
-    let free = 0; // end of the blocks met so far
-    for (const other of placed) {
-      if (other.block.last < block.first || other.block.first > block.last) continue;
-      const gap = other.start - free;
-      if (gap >= size && gap < bestGap) {
-        best = free;
-        bestGap = gap;
-      }
-      free = Math.max(free, other.end);
-    }
-    const start = best >= 0 ? best : free;
-    offsets[index] = start;
-    const where = placed.findIndex((other) => other.start > start);
-    placed.splice(where < 0 ? placed.length : where, 0, { start, end: start + size, block });
-    total = Math.max(total, start + size);
+  for (const block of sized) {
+    const start = smallestGap(placed, block);
+    block.start = start;
+    offsets[block.index] = start;
+    let at = placed.length;
+    while (at > 0 && (placed[at - 1] as Placed).start > start) at--;
+    placed.splice(at, 0, block);
+    total = Math.max(total, start + block.size);
   }
   return { offsets, bytes: total };
 }
 
-function at<T>(list: readonly T[], index: number): T {
-  return list[index] as T;
+interface Placed {
+  readonly first: number;
+  readonly last: number;
+  readonly size: number;
+  readonly start: number;
+}
+
+/** Where the smallest gap starts that a block fits into, between the blocks whose lifetimes meet its own; else their end. */
+function smallestGap(placed: readonly Placed[], { first, last, size }: Placed): number {
+  let best = -1;
+  let bestGap = Infinity;
+  let free = 0; // end of the blocks met so far
+  for (const other of placed) {
+    if (other.last < first || other.first > last) continue;
+    const gap = other.start - free;
+    if (gap >= size && gap < bestGap) {
+      best = free;
+      bestGap = gap;
+    }
+    free = Math.max(free, other.start + other.size);
+  }
+  return best >= 0 ? best : free;
 }

@@ -5,7 +5,7 @@ import type { GraphData, GraphInput, GraphNode, GraphOutput, GraphParameter } fr
 import { DeferredTensor, type HostTensor as Weight } from "../model/weights.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import { build, type Operator } from "../ops/operator.js";
-import type { Operand, Planning } from "../plan.js";
+import type { Planning } from "../plan.js";
 import type { Target } from "../runtime/instance.js";
 import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
 import { Deferred, type ElementType, type HostTensor } from "./host/tensor.js";
@@ -94,25 +94,18 @@ export class Network {
     const paramSpecs = params.map((name) => (name === null ? undefined : this.#specOf(name)));
     const { outputs } = build(operator, specs, paramSpecs, options, this.#target);
     const name = this.name(layer);
-    const first = inputs.find((operand): operand is Dynamic => typeof operand !== "string");
-    const answers = outputs.map(
-      ({ spec }, i): Dynamic => ({
-        name: outputs.length === 1 ? name : this.name(`${name}:${i}`),
-        type: type ?? (first?.type as ElementType),
-        shape: spec.shape,
-      }),
-    );
-    answers.forEach((answer, i) => {
-      this.specs.set(answer.name, (outputs[i] as Operand).spec);
+    const names: string[] = [];
+    let like = type;
+    for (const operand of inputs) {
+      if (typeof operand !== "string") like ??= operand.type;
+      names.push(typeof operand === "string" ? operand : operand.name);
+    }
+    const answers = outputs.map(({ spec }, i): Dynamic => {
+      const value = outputs.length === 1 ? name : this.name(`${name}:${i}`);
+      this.specs.set(value, spec);
+      return { name: value, type: like as ElementType, shape: spec.shape };
     });
-    this.nodes.push({
-      name,
-      op,
-      inputs: inputs.map((operand) => (typeof operand === "string" ? operand : operand.name)),
-      params,
-      options,
-      outputs: answers.map((answer) => answer.name),
-    });
+    this.nodes.push({ name, op, inputs: names, params, options, outputs: answers.map((answer) => answer.name) });
     return answers;
   }
 
