@@ -77,7 +77,7 @@ export class Pointwise {
     const curves = this.#curvesOf(node, opset, operands);
     this.#curves.set(outputs[0] as string, curves);
     for (const { base, nodes, samples: sample } of curves) {
-      if (nodes.size === 1 && operands.length === 1) continue; // an operator as it is
+      if (nodes.size === 1 && !operands.some(isNeutral)) continue; // an operator as it is
       const samples = sample();
       if (samples === null) continue;
       const curve = { base, samples };
@@ -140,6 +140,12 @@ export class Pointwise {
       return name === last.outputs[0] || this.#reads.get(name as string) === inside;
     });
   }
+}
+
+/** Whether an operator may do nothing for this constant, as far as its first element tells. */
+function isNeutral(operand: Operand): boolean {
+  const first = operand !== undefined && "data" in operand ? Number(operand.data[0]) : undefined;
+  return first === 0 || first === 1;
 }
 
 /** A node's output at the samples, of its inputs there. */
