@@ -152,7 +152,6 @@ export const CONV_ROWS: readonly ConvRow[] = [
       return Math.max(h, w) <= MAX_EXTENT || `a kernel extent of at most ${MAX_EXTENT}, got ${h}x${w}`;
     },
     cost(s, rates) {
-      if (extent(s.R, s.dilationH) <= 3 && extent(s.S, s.dilationW) <= 3) return undefined; // never the fastest
       const { ms, weightBytes } = fftTiling(s, rates);
       return weightBytes > MAX_SPECTRA_BYTES ? undefined : ms;
     },
