@@ -11,7 +11,7 @@ const MODEL = { 7: GRAPH, 8: {} };
 const [VARINT, FIXED64, BYTES] = [0, 1, 2];
 
 /** A file as a tree: [{ field, wire, value, fields }]; fields in place of a value where it is a message. */
-export function treeOf(bytes, schema = MODEL) {
+function treeOf(bytes, schema = MODEL) {
   const reader = new PbfReader(bytes);
   const entries = [];
   while (reader.pos < bytes.length) {

@@ -97,11 +97,11 @@ async function main() {
       });
     });
   }
+  findings.sort((a, b) => a.index - b.index);
   for (const { index, what } of findings.slice(0, SHOWN)) {
     const { kind, file } = mutation(options, index);
     console.log(`FINDING --seed ${seed} --at ${index} (${kind} of ${file}): ${what}`);
   }
-  findings.sort((a, b) => a.index - b.index);
   const table = Object.entries(outcomes).sort(([, a], [, b]) => b - a);
   console.log(table.map(([outcome, times]) => `${times} ${outcome}`).join(", "));
   console.log(`${count - findings.length} passed, ${findings.length} failed`);

@@ -139,6 +139,7 @@ interface Ready extends Omit<Compiled, "weights" | "specs"> {
   readonly model: Model | undefined;
 }
 
+/** A network from an ONNX file, planned for the shapes at hand: those of the file and of `shapes`, then those of the last run. */
 export class OnnxModel {
   readonly outputs: readonly OnnxTensor[];
   readonly #inputs: readonly OnnxTensor[];
@@ -219,10 +220,12 @@ export class OnnxModel {
     return this.#model().plan;
   }
 
+  /** One row a layer; operators that run in JavaScript say so in `reason`. See Model.summary(). */
   summary(): Summary {
     return this.#model().summary();
   }
 
+  /** The summary with microseconds and GFLOP/s of every layer; see Model.profile(). */
   profile(inputs: Readonly<Record<string, OnnxInput>>, options: { readonly runs?: number } = {}): Profile {
     this.#choose(inputs);
     return this.#withTensors(inputs, (tensors) => this.#model().profile(tensors, options));
@@ -267,6 +270,7 @@ export class OnnxModel {
     return isAll(ready) ? results : this.#finish(ready, results, values);
   }
 
+  /** Gives all memory back, of every set of shapes. Disposing twice is harmless. */
   dispose(): void {
     if (this.disposed) return;
     this.#disposed = true;

@@ -155,7 +155,6 @@ export function pad(t: HostTensor, pads: readonly number[], mode: string, value:
   const rank = t.shape.length;
   const shape = t.shape.map((size, i) => size + (pads[i] as number) + (pads[rank + i] as number));
   const out = make(t.type, shape);
-  const fillWith = value;
   const strides = stridesOf(t.shape);
   const to = out.data as unknown as (number | bigint)[];
   const from = t.data as ArrayLike<number | bigint>;
@@ -181,7 +180,7 @@ export function pad(t: HostTensor, pads: readonly number[], mode: string, value:
       const source = (sources[axis] as Int32Array)[index[axis] as number] as number;
       at = source < 0 ? -1 : at + source * (strides[axis] as number);
     }
-    to[i] = at < 0 ? fillWith : (from[at] as number | bigint);
+    to[i] = at < 0 ? value : (from[at] as number | bigint);
     for (let axis = rank - 1; axis >= 0; axis--) {
       index[axis] = (index[axis] as number) + 1;
       if ((index[axis] as number) < (shape[axis] as number)) break;
