@@ -56,7 +56,6 @@ export interface ValueInfoProto {
 }
 
 export interface GraphProto {
-  readonly name: string;
   readonly nodes: readonly NodeProto[];
   readonly initializers: readonly TensorProto[];
   readonly sparse: number;
@@ -66,7 +65,6 @@ export interface GraphProto {
 
 export interface ModelProto {
   readonly irVersion: number;
-  readonly producer: string;
   /** Version by domain; "" and "ai.onnx" are the same domain. */
   readonly opsets: ReadonlyMap<string, number>;
   readonly graph: GraphProto | null;
@@ -281,7 +279,6 @@ function readValueInfo(tag: number, v: Writable<ValueInfoProto>, r: Reader): voi
 function readGraph(tag: number, g: Writable<GraphProto>, r: Reader): void {
   if (tag === 1)
     g.nodes.push(r.message(readNode, { name: "", opType: "", domain: "", inputs: [], outputs: [], attributes: [] }));
-  else if (tag === 2) g.name = r.text();
   else if (tag === 5) g.initializers.push(r.message(readTensor, tensor()));
   else if (tag === 11) g.inputs.push(r.message(readValueInfo, { name: "", elementType: 0, dims: null }));
   else if (tag === 12) g.outputs.push(r.message(readValueInfo, { name: "", elementType: 0, dims: null }));
@@ -289,7 +286,7 @@ function readGraph(tag: number, g: Writable<GraphProto>, r: Reader): void {
 }
 
 function graph(): Writable<GraphProto> {
-  return { name: "", nodes: [], initializers: [], sparse: 0, inputs: [], outputs: [] };
+  return { nodes: [], initializers: [], sparse: 0, inputs: [], outputs: [] };
 }
 
 function readOpset(tag: number, into: { domain: string; version: number }, r: Reader): void {
@@ -299,7 +296,6 @@ function readOpset(tag: number, into: { domain: string; version: number }, r: Re
 
 function readModel(tag: number, m: Writable<ModelProto>, r: Reader): void {
   if (tag === 1) m.irVersion = r.int();
-  else if (tag === 2) m.producer = r.text();
   else if (tag === 7) m.graph = r.message(readGraph, graph());
   else if (tag === 8) {
     const { domain, version } = r.message(readOpset, { domain: "", version: 0 });
@@ -321,14 +317,12 @@ function parse<T>(what: string, bytes: Uint8Array, read: (tag: number, into: T, 
 
 /** Reads a .onnx file. Throws ModelError. */
 export function parseModel(bytes: Uint8Array): ModelProto {
-  const model = parse("model", bytes, readModel, {
+  return parse("model", bytes, readModel, {
     irVersion: 0,
-    producer: "",
     opsets: new Map<string, number>(),
     graph: null,
     functions: 0,
   } as Writable<ModelProto>);
-  return model;
 }
 
 /** Reads a serialised TensorProto: the .pb files of ONNX test data. Throws ModelError. */
