@@ -373,6 +373,16 @@ const LEFT_ALONE: Readonly<Record<string, Case>> = {
     constants: { little: number(1e-6) },
     after: ["relu", "Abs", "add", "div"],
   },
+  "a jump between samples": {
+    lines: "Greater x fifth > g\n Where g x half > y",
+    after: ["Greater", "Where"],
+  },
+  "a jump between samples of a sum": {
+    lines: "Add x three > a\n Less a zero > g\n Where g low x > y",
+    constants: { low: number(-2.8) },
+    after: ["add", "Less", "Where"],
+  },
+  steps: { lines: "Relu x > r\n Ceil r > c\n Clip c zero one > y", after: ["relu", "Ceil", "clip"] },
   "what is small everywhere": {
     lines: "Sigmoid x > s\n Mul s little > y",
     constants: { little: number(1e-7) },

@@ -31,6 +31,9 @@ const LONGEST = 12;
 /** Most samples of a chain that has constants for every channel. */
 const MOST_SAMPLES = 2 ** 17;
 
+/** What may jump where no sample is. Comparisons may only ask for the sign of what they start from: samples are close to 0. */
+const JUMPS = /^(?:Floor|Ceil|Round|Sign|Mod|Equal|Is|Shrink|Thres|(Less|Great))/;
+
 /** A value as a function of `base`, by way of these nodes. */
 interface Curve {
   readonly base: Dynamic;
@@ -94,11 +97,14 @@ export class Pointwise {
 
   /** The node's output as functions of what its inputs are functions of, the longest chain first. */
   #curvesOf(node: NodeProto, opset: number, operands: readonly Operand[]): Curve[] {
+    const jump = JUMPS.exec(node.opType);
+    if (jump && !(jump[1] && operands.some(isZero))) return [];
     const known = operands.map((operand, i) =>
       operand === undefined || "data" in operand ? operand : this.#from(operand, node.inputs[i] as string),
     );
     const [first = [], ...others] = known.filter((operand) => Array.isArray(operand));
-    return first.flatMap(({ base }) => {
+    return first.flatMap(({ base, nodes: { size } }) => {
+      if (jump && size > 0) return [];
       const partner = (curves: readonly Curve[]) => curves.find((curve) => curve.base.name === base.name);
       if (others.some((curves) => partner(curves) === undefined)) return [];
       const nodes = new Set([node]);
@@ -140,6 +146,10 @@ export class Pointwise {
       return name === last.outputs[0] || this.#reads.get(name as string) === inside;
     });
   }
+}
+
+function isZero(operand: Operand): boolean {
+  return operand !== undefined && "data" in operand && String(operand.data) === "0";
 }
 
 /** Whether an operator may do nothing for this constant, as far as its first element tells. */
