@@ -64,7 +64,7 @@ export interface ConvRow {
   /** Estimated milliseconds on the reference machine; undefined: never chosen by itself. */
   cost(shape: ConvShape, rates: Rates): number | undefined;
   /** Chosen by itself only where it was measured to be the fastest. */
-  readonly tunedOnly?: boolean;
+  tunedOnly?(shape: ConvShape): boolean;
 }
 
 /** The error of a plain sum of float32 products: all algorithms that are the matrix product in another order of loops. */
@@ -155,6 +155,8 @@ export const CONV_ROWS: readonly ConvRow[] = [
       const { ms, weightBytes } = fftTiling(s, rates);
       return weightBytes > MAX_SPECTRA_BYTES ? undefined : ms;
     },
+    // Of one tap there is nothing to save.
+    tunedOnly: (s) => s.R * s.S === 1,
   },
   {
     // one group a channel: lanes are channels, nothing copied
@@ -187,7 +189,7 @@ function winograd(m: 2 | 4 | 6): ConvRow {
     algorithm: `winograd${m}3`,
     error: WINOGRAD_ERROR[m],
     // Six times the error of F(4,3), and seldom much faster.
-    tunedOnly: m === 6,
+    tunedOnly: () => m === 6,
     accepts(s) {
       const taps = (s.R === 3 || s.R === 1) && (s.S === 3 || s.S === 1) && s.R + s.S > 2;
       if (!taps) return `a 3x3, 1x3 or 3x1 kernel, got ${s.R}x${s.S}`;

@@ -45,19 +45,21 @@ export function select(
   }
   const accepting = CONV_ROWS.filter((row) => row.accepts(shape) === true);
   const isExact = (row: ConvRow) => row.error <= PRECISIONS[precision];
+  const isEligible = (row: ConvRow) => row.tunedOnly?.(shape) !== true;
   const costs = accepting
-    .filter(isExact)
+    .filter((row) => isExact(row) && (measure !== undefined || isEligible(row)))
     .map((row) => ({ row, ms: row.cost(shape, RATES[variant]) }))
     .filter((entry): entry is Candidate => entry.ms !== undefined)
     .sort((a, b) => a.ms - b.ms);
-  const { row, reason } = measure === undefined ? byTable(costs) : byTime(costs, measure);
+  const table = () => byTable(costs.filter(({ row }) => isEligible(row)));
+  const { row, reason } = measure === undefined ? table() : byTime(costs, measure, table);
   const excluded = accepting.filter((row) => !isExact(row)).map((row) => row.algorithm);
   const note = excluded.length > 0 ? `; precision ${precision} leaves out ${excluded.join(", ")}` : "";
   return { row, reason: reason + note };
 }
 
 function byTable(costs: readonly Candidate[]): Selection {
-  const [best, second] = costs.filter(({ row }) => row.tunedOnly !== true);
+  const [best, second] = costs;
   if (best === undefined) throw new Error("internal: no algorithm accepts the shape");
   const reason =
     second === undefined
@@ -66,16 +68,20 @@ function byTable(costs: readonly Candidate[]): Selection {
   return { row: best.row, reason };
 }
 
-function byTime(costs: readonly Candidate[], measure: NonNullable<Choice["measure"]>): Selection {
+function byTime(
+  costs: readonly Candidate[],
+  measure: NonNullable<Choice["measure"]>,
+  table: () => Selection,
+): Selection {
   const near = costs.filter(({ ms }) => ms <= WORTH_MEASURING * (costs[0] as Candidate).ms);
-  if (near.length < 2) return byTable(costs);
+  if (near.length < 2) return table();
   const times = measure(near.map(({ row }) => row.algorithm));
   const [best, ...others] = near
     .map(({ row }) => ({ row, ms: typeof times === "string" ? undefined : times.get(row.algorithm) }))
     .filter((entry): entry is Candidate => entry.ms !== undefined)
     .sort((a, b) => a.ms - b.ms);
   if (best === undefined) {
-    const { row, reason } = byTable(costs);
+    const { row, reason } = table();
     return { row, reason: `${typeof times === "string" ? times : "no memory to measure in"}: ${reason}` };
   }
   const against = others.map((other) => `${showMs(other)} for ${other.row.algorithm}`).join(", ");
