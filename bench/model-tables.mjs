@@ -37,6 +37,7 @@ function figures({ sides: { lanewise, "ort-web": web, "ort-native": native } }) 
   return {
     run: web.run.median / lanewise.run.median,
     native: native.run.median / lanewise.run.median,
+    first: web.firstLoadMs / lanewise.firstLoadMs,
     load: web.load.median / lanewise.load.median,
     memory: web.wasmBytes / lanewise.wasmBytes,
   };
@@ -89,7 +90,11 @@ function verdicts({ variant, rows }) {
       floats.filter(({ run }) => run < each),
     ),
     line(
-      "load, at most half of onnxruntime-web's",
+      "first load, with the engine's start, at most half of onnxruntime-web's",
+      all.filter(({ first }) => first < 1 / LOAD_TARGET),
+    ),
+    line(
+      "later loads, at most half of onnxruntime-web's",
       all.filter(({ load }) => load < 1 / LOAD_TARGET),
     ),
     line(
@@ -115,7 +120,9 @@ const README_HEAD = [
   "`relaxed` ms",
   "x web",
   "x native",
-  "load ms",
+  "first load ms",
+  "x web",
+  "later ms",
   "x web",
   "MB",
   "x web",
@@ -130,21 +137,23 @@ export function modelsSection(simd, relaxed) {
   const rows = relaxed.rows.flatMap((row) => {
     const other = simd.rows.find(({ name }) => name === row.name);
     if (other === undefined) return [];
-    const { load, memory } = figures(row);
+    const { first, load, memory } = figures(row);
     const { lanewise } = row.sides;
     const name = row.isFloat ? row.name : `${row.name} (int8)`;
-    const loaded = [ms(lanewise.load.median), times(load), megabytes(lanewise.wasmBytes), times(memory)];
+    const loads = [ms(lanewise.firstLoadMs), times(first), ms(lanewise.load.median), times(load)];
+    const loaded = [...loads, megabytes(lanewise.wasmBytes), times(memory)];
     return [[name, ...runOf(other), ...runOf(row), ...loaded]];
   });
   const meanOf = (results, key) =>
     times(mean(results.rows.filter(({ isFloat }) => isFloat).map((row) => figures(row)[key])));
   const runs = [simd, relaxed].flatMap((results) => ["", meanOf(results, "run"), meanOf(results, "native")]);
-  const last = ["geometric mean, float", ...runs, "", meanOf(relaxed, "load"), "", meanOf(relaxed, "memory")];
+  const others = ["first", "load", "memory"].flatMap((key) => ["", meanOf(relaxed, key)]);
+  const last = ["geometric mean, float", ...runs, ...others];
   const noisy = [simd, relaxed].flatMap(({ variant, noise }) => (noise ? [`\`${variant}\`: ${noise}`] : []));
   return [
     `Times faster than onnxruntime-web ${relaxed.versions["onnxruntime-web"]} (wasm) and onnxruntime ${relaxed.versions["onnxruntime-node"]} (native), one thread each: \`simd\` under Node`,
     `${major(simd)}, \`relaxed\` under Node ${major(relaxed)}, ${relaxed.machine.cpu}, ${relaxed.date.slice(0, 10)}. Medians of alternating runs on the same inputs, plain data in;`,
-    "load and linear memory with `relaxed`: loads from the file's bytes in a warm process; all linear memory after load and a run in a fresh one.",
+    "loads and linear memory with `relaxed`: the first load of a fresh process with the start of the engine, later ones in a process that has run the model, all from the file's bytes; all linear memory after the first load and a run.",
     "",
     markdown(README_HEAD, [...rows, last]),
     "",
