@@ -18,7 +18,8 @@ const FLOOR: i32 = 7;
 const CEIL: i32 = 8;
 const ROUND: i32 = 9; // halves to even
 const RECIPROCAL: i32 = 10;
-// 11 is the sign.
+const HALF: i32 = 11; // the nearest float16
+// 12 is the sign.
 const OTHER: i32 = -1;
 
 /** Elements of one work item. */
@@ -30,6 +31,19 @@ const CHUNK: i32 = 2048;
   return v128.bitselect(one, v, v128.or(f32x4.lt(v, splat(0)), f32x4.gt(v, splat(0))));
 }
 
+/** The nearest number that float16 has, ties to even; NaN stays. */
+@inline function half(v: v128): v128 {
+  const size = f32x4.abs(v);
+  // 13 bits less: halves of the last one left go to where it is even, and a carry into the exponent is as it should be.
+  const odd = v128.and(i32x4.shr_u(size, 13), i32x4.splat(1));
+  let r = v128.andnot(i32x4.add(i32x4.add(size, odd), i32x4.splat(0xfff)), i32x4.splat(0x1fff));
+  r = v128.bitselect(splat(Infinity), r, f32x4.ge(r, splat(65536)));
+  // Below 2^-14 the steps are 2^-24, which are the steps of float32 from 0.5 on.
+  r = v128.bitselect(f32x4.sub(f32x4.add(size, splat(0.5)), splat(0.5)), r, f32x4.lt(size, splat(f32(2 ** -14))));
+  r = v128.or(r, v128.and(v, i32x4.splat(0x80000000)));
+  return v128.bitselect(r, v, f32x4.eq(v, v));
+}
+
 @inline function lanes(code: i32, v: v128): v128 {
   if (code == SQRT) return f32x4.sqrt(v);
   if (code == ABS) return f32x4.abs(v);
@@ -37,6 +51,7 @@ const CHUNK: i32 = 2048;
   if (code == CEIL) return f32x4.ceil(v);
   if (code == ROUND) return f32x4.nearest(v);
   if (code == RECIPROCAL) return f32x4.div(splat(1), v);
+  if (code == HALF) return half(v);
   return sign(v);
 }
 

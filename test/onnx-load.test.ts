@@ -266,6 +266,31 @@ describe("weights", () => {
     }
   });
 
+  it("of half the bits make layers of kernels", async () => {
+    const cast = (from: string, to: string, type: number) => {
+      return { op: "Cast", inputs: [from], outputs: [to], attributes: { to: type } };
+    };
+    const file = onnxFile({
+      inputs: { x: [1, 1, 2, 2] },
+      outputs: ["y", "z"],
+      nodes: [
+        cast("x", "h", 10),
+        { op: "Conv", inputs: ["h", "w"], outputs: ["c"] },
+        cast("c", "y", 1),
+        cast("c", "same", 10),
+        { op: "Relu", inputs: ["same"], outputs: ["z"] },
+      ],
+      constants: { w: { dims: [2, 1, 1, 1], data: Uint16Array.of(0x3c00, 0xc000), type: 10 } },
+    });
+    using model = await loadOnnx(rt, file);
+    const layers = model.summary().rows.filter(({ op }) => op !== "toMemoryFormat");
+    expect(layers.map(({ op, algorithm }) => (op === "custom" ? algorithm : op))).toEqual(["Half", "conv2d", "relu"]);
+    const { y, z } = model.run({ x: { data: [0.1, 1, 2049, 1e6], shape: [1, 1, 2, 2] } }) as Record<"y" | "z", Tensor>;
+    const tenth = 0.0999755859375;
+    expect([...(y.toArray() as Float32Array)]).toEqual([tenth, 1, 2048, Infinity, -2 * tenth, -2, -4096, -Infinity]);
+    expect([...(z.toArray() as Float32Array)]).toEqual([tenth, 1, 2048, Infinity, 0, 0, 0, 0]);
+  });
+
   const store = Buffer.from(Float32Array.of(9, 1, 2, 3, 4).buffer);
   const outside = (external: Readonly<Record<string, string>>, dims = [4]) =>
     sum({ dims, data: new Float32Array(), external });

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Runtime, Tensor } from "../src/index.js";
 import { evaluate } from "../src/onnx/host/index.js";
-import { countOf, type HostTensor, readTensorProto } from "../src/onnx/host/tensor.js";
+import { cast, countOf, type HostTensor, readTensorProto } from "../src/onnx/host/tensor.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { unary } from "../src/onnx/ops/unary.js";
 import { type NodeProto, parseModel, type TensorProto } from "../src/onnx/proto.js";
@@ -226,5 +226,33 @@ describe.each(BINARIES)("ONNX operators on $name", ({ create }) => {
       expect.closeTo(1, 6),
       expect.closeTo(-1, 6),
     ]);
+  });
+
+  it("Half is the nearest float16, ties to even, in kernels and on the host", () => {
+    const halves = Array.from({ length: 0x7c01 }, (_, bits) => {
+      const [exponent, fraction] = [bits >> 10, bits & 1023];
+      return exponent > 0 ? 2 ** (exponent - 25) * (1024 + fraction) : fraction * 2 ** -24;
+    }); // the last, 65536, is beyond
+    const cases: [x: number, nearest: number][] = [
+      [Number.NaN, Number.NaN],
+      [Infinity, Infinity],
+      [3e38, Infinity],
+      [1e-30, 0],
+    ];
+    const answer = (bits: number) => (bits === 0x7c00 ? Infinity : (halves[bits] as number));
+    for (let bits = 0; bits < 0x7c00; bits++) {
+      const [low, high] = [halves[bits] as number, halves[bits + 1] as number];
+      const [middle, little] = [(low + high) / 2, (high - low) / 1024];
+      cases.push([low, low], [middle, answer(bits + (bits & 1))]);
+      cases.push([middle - little, low], [middle + little, answer(bits + 1)]);
+    }
+    const signed = cases.flatMap(([x, nearest]) => [[x, nearest] as const, [-x, -nearest] as const]);
+    const data = Float32Array.from(signed, ([x]) => x);
+    const expected = Float32Array.from(signed, ([, nearest]) => nearest);
+    using x = rt.tensor(data, [data.length]);
+    using y = rt.custom([x], unary("Half") as never);
+    expect(y.toArray()).toEqual(expected);
+    const host = cast({ type: "float32", shape: [data.length], data }, "float16").data as Float32Array;
+    expect(host.map((v) => v + 0)).toEqual(expected.map((v) => v + 0)); // zeros of either sign
   });
 });

@@ -75,6 +75,8 @@ const CASES: readonly Case[] = (["uint8", "int8"] as const).flatMap((type): read
   const small = [scale(0.03), zero(type, point)];
   return [
     { op: "QuantizeLinear", type: "float32", shape: image, constants: [scale(0.02), zero(type, point)] },
+    { op: "DynamicQuantizeLinear", type: "float32", shape: image, constants: [] },
+    { op: "Cast", type, shape: image, constants: [], attributes: { to: 1 } },
     {
       op: "QuantizeLinear",
       type: "float32",
@@ -232,4 +234,45 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
       if (expected.type !== "float32") expect(apart).toBeLessThanOrEqual(expected.data.length / 100);
     },
   );
+
+  it("quantises by the range of the values, and multiplies less a zero point that is computed", async () => {
+    const [shape, weights] = [
+      [2, 6, 7, 9],
+      [4, 6, 3, 3],
+    ];
+    const nodes: readonly Node[] = [
+      { op: "DynamicQuantizeLinear", inputs: ["x"], outputs: ["q", "scale", "zero"] },
+      { op: "ConvInteger", inputs: ["q", "w", "zero", "wz"], outputs: ["sums"] },
+      { op: "Cast", inputs: ["sums"], outputs: ["whole"], attributes: { to: 1 } },
+      { op: "Mul", inputs: ["whole", "scale"], outputs: ["y"] },
+    ];
+    const constants = { w: constant("int8", weights, whole("int8", weights, "dynamic")), wz: zero("int8", 3) };
+    const file = onnxFile({ nodes, inputs: { x: shape }, outputs: ["y", "scale", "zero"], constants });
+    using model = await loadOnnx(rt, file);
+    expect(model.summary().rows.filter(({ reason }) => reason === "JavaScript")).toEqual([]);
+    const { graph } = parseModel(file);
+    for (const data of [fill(shape, "dynamic"), fill(shape, "above").map(Math.abs), new Float32Array(2 * 6 * 7 * 9)]) {
+      const values = new Map(graph?.initializers.map((t) => [t.name, readTensorProto(t as TensorProto)]));
+      values.set("x", { type: "float32", shape, data });
+      for (const node of graph?.nodes ?? []) {
+        const answers = evaluate(
+          node,
+          17,
+          node.inputs.map((name) => values.get(name)),
+        );
+        node.outputs.forEach((name, i) => {
+          values.set(name, answers[i] as HostTensor);
+        });
+      }
+      const results = model.run({ x: { data, shape } });
+      const quantum = Number(values.get("scale")?.data[0]);
+      expect(results["scale"]?.toArray()[0]).toBeCloseTo(quantum, 7);
+      expect(results["zero"]?.toArray()[0]).toBe(values.get("zero")?.data[0]);
+      const expected = values.get("y") as HostTensor;
+      const actual = results["y"]?.toArray() as Float32Array;
+      // A value next to a half is quantised to either neighbour: then sums are a weight apart.
+      const apart = actual.filter((v, i) => !(Math.abs(v - Number(expected.data[i])) <= quantum * 1e-3));
+      expect(apart.length).toBeLessThanOrEqual(expected.data.length / 50);
+    }
+  });
 });

@@ -1,6 +1,6 @@
 // ONNX operators that compute by element, reduce or resample as layers: see lower.ts.
 import { isKept, type ResizeAxis, resizePlan, tapsOf } from "./host/image.js";
-import { countOf, type HostTensor, reshaped, scalar, toNumbers } from "./host/tensor.js";
+import { countOf, ELEMENT_TYPES, type HostTensor, reshaped, scalar, toNumbers } from "./host/tensor.js";
 import type { Dynamic } from "./network.js";
 import { gather, runsOf } from "./ops/gather.js";
 import { type Reduction, reduce } from "./ops/reduce.js";
@@ -11,11 +11,11 @@ import { dynamicAt, isConstant, type Lowering, list, operand, type Site, tensorA
 type Function = keyof typeof UNARY_CODES;
 
 /** f(x) as a layer. */
-function apply(site: Site, name: Function, x: Dynamic): Dynamic {
+export function apply(site: Site, name: Function, x: Dynamic): Dynamic {
   return site.network.add(site.layer, "custom", [x], [], unary(name))[0] as Dynamic;
 }
 
-function binary(site: Site, op: "add" | "sub" | "mul" | "div", a: Dynamic, b: Dynamic | number): Dynamic {
+export function binary(site: Site, op: "add" | "sub" | "mul" | "div", a: Dynamic, b: Dynamic | number): Dynamic {
   const right = typeof b === "number" ? site.network.constant(scalar("float32", b), `${site.layer}.${op}`) : b;
   return site.network.add(site.layer, op, [a, right])[0] as Dynamic;
 }
@@ -49,10 +49,12 @@ const pow: Lowering = (site) => {
   return [e < 0 ? apply(site, "Reciprocal", power) : power];
 };
 
-/** A cast to the type that is there. */
+/** Between the types that are held as float32: only to float16 is there anything to do. */
 const cast: Lowering = (site) => {
   const x = dynamicAt(site, 0);
-  return x && site.c.opset >= 6 && x.type === "float32" && site.c.int("to", 0) === 1 ? [x] : undefined;
+  const type = x && site.c.opset >= 6 ? ELEMENT_TYPES[site.c.int("to", 0)] : undefined;
+  if (!x || (type !== x.type && type !== "float32" && type !== "float16")) return undefined;
+  return [{ ...(type === "float16" && x.type !== type ? apply(site, "Half", x) : x), type }];
 };
 
 /** The most runs of indices that are still fewer copies than elements are worth a step in JavaScript. */

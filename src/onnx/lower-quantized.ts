@@ -4,10 +4,21 @@
 import { ModelError } from "../errors.js";
 import { dequantize as hostDequantize } from "./host/algebra.js";
 import { Context } from "./host/context.js";
-import { along, cast, countOf, type ElementType, elementType, type HostTensor, toNumbers } from "./host/tensor.js";
+import {
+  along,
+  cast,
+  countOf,
+  Deferred,
+  type ElementType,
+  elementType,
+  type HostTensor,
+  toNumbers,
+} from "./host/tensor.js";
 import { convLayer, FLOATS } from "./lower.js";
+import { apply, binary } from "./lower-numeric.js";
 import type { Dynamic } from "./network.js";
 import { dequantize, type Quantisation, type Quantised, quantize } from "./ops/quantize.js";
+import { reduce } from "./ops/reduce.js";
 import { dynamicAt, isConstant, type Lowering, type Site, tensorAt, varies } from "./site.js";
 
 type Operand = Dynamic | HostTensor;
@@ -76,9 +87,10 @@ const qLinearConcat: Lowering = (site) => {
 
 /** The first input less a zero point of one value. */
 function centredAt(site: Site, zeroAt: number): Dynamic | undefined {
-  const [x, zero] = [dynamicAt(site, 0), tensorAt(site, zeroAt)];
-  if (!x || !isQuantised(x.type) || varies(site, zeroAt) || (zero && countOf(zero.shape) !== 1)) return undefined;
-  return toReal(site, x, plain(x.type, zero ? toNumbers(zero) : [0]));
+  const [x, zero] = [dynamicAt(site, 0), site.inputs[zeroAt]];
+  if (!x || !isQuantised(x.type) || (zero && countOf(zero.shape) !== 1)) return undefined;
+  if (!zero || isConstant(zero)) return toReal(site, x, plain(x.type, zero ? toNumbers(zero) : [0]));
+  return binary(site, "sub", toReal(site, x, plain(x.type)), toReal(site, zero, plain(x.type)));
 }
 
 /** Constant weights less their zero points, one value or one an element of the axis. */
@@ -89,14 +101,12 @@ function weightsAt(site: Site, i: number, zeroAt: number, axisOf: (rank: number)
   const zeros = zero ? toNumbers(zero) : [0];
   if (zeros.length !== 1 && zeros.length !== size)
     throw new ModelError(`"zero_point" expected ${size} values, got ${zeros.length}`);
-  const data = new Float32Array(w.data as Int8Array);
-  if (zeros.some((value) => value !== 0)) {
-    for (let at = 0, row = 0; at < data.length; row++) {
-      const value = zeros[row % zeros.length] as number;
-      for (const end = at + inner; at < end; at++) (data[at] as number) -= value;
-    }
-  }
-  return { type: "float32", shape: w.shape, data };
+  return new Deferred("float32", w.shape, (to, from) => {
+    const data = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
+    const whole = w.data as Int8Array;
+    for (let i = 0, at = from / 4; i < data.length; i++, at++)
+      data[i] = (whole[at] as number) - (zeros[Math.floor(at / inner) % zeros.length] as number);
+  });
 }
 
 /** Sums of whole products: by the algorithms that only add up products. */
@@ -184,6 +194,35 @@ const dequantizeLinear: Lowering = (site) => {
   return x && q && [toReal(site, x, q)];
 };
 
+/** To uint8 by the range of the values and 0: the numbers, their scale and their zero point. */
+const dynamicQuantize: Lowering = (site) => {
+  const x = dynamicAt(site, 0);
+  if (!x) return undefined;
+  const { network, layer } = site;
+  const add = (op: "relu" | "reshape" | "clip", of: Dynamic, options = {}) =>
+    network.add(layer, op, [of], [], options)[0] as Dynamic;
+  const most = (of: Dynamic) => {
+    const axes = of.shape.map((_, i) => i);
+    const [top] = network.add(layer, "custom", [of], [], reduce("max", axes, "most"));
+    return add("relu", add("reshape", top as Dynamic, { shape: [] }));
+  };
+  const low = most(binary(site, "mul", x, -1));
+  const scale = binary(site, "div", binary(site, "add", most(x), low), 255);
+  const divisor = add("clip", scale, { min: 2 ** -126 }); // of zeros alone
+  const zero = apply(site, "Round", binary(site, "div", low, divisor));
+  const y = binary(site, "add", apply(site, "Round", binary(site, "div", x, divisor)), zero);
+  const numbers = (of: Dynamic) => toQuantised(site, of, plain("uint8"));
+  return [...numbers(y), scale, ...numbers(zero)];
+};
+
+/** Whole numbers to float32. */
+const castNumbers: Lowering = (site) => {
+  const x = dynamicAt(site, 0);
+  const type = x?.type === "bool" ? "uint8" : x?.type;
+  if (!x || !type || !isQuantised(type) || site.c.opset < 6 || site.c.int("to", 0) !== 1) return undefined;
+  return [toReal(site, x, plain(type))];
+};
+
 const maxPool: Lowering = (site) => {
   const x = dynamicAt(site, 0);
   if (!x || !isQuantised(x.type)) return undefined;
@@ -194,6 +233,8 @@ const maxPool: Lowering = (site) => {
 export const QUANTISED: Readonly<Record<string, Lowering>> = {
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
+  DynamicQuantizeLinear: dynamicQuantize,
+  Cast: castNumbers,
   QLinearConv: qLinearConv,
   ConvInteger: convInteger,
   QLinearMatMul: qLinearMatMul,

@@ -214,39 +214,38 @@ export function reshaped(t: HostTensor, shape: readonly number[]): HostTensor {
   return t instanceof Deferred ? new Deferred(t.type, shape, t.write) : { type: t.type, shape, data: t.data };
 }
 
-const scratch = new DataView(new ArrayBuffer(4));
+const real = new Float32Array(1);
+const bits = new Uint32Array(real.buffer);
 
-/** The bits of a half as a number. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Infinity;
-  return exponent ? sign * 2 ** (exponent - 25) * (1024 + fraction) : sign * 2 ** -24 * fraction;
+/** The 16 bits of a half as a number. */
+function halfToNumber(half: number): number {
+  const isNumber = (half & 0x7c00) !== 0x7c00;
+  bits[0] = ((half & 0x8000) << 16) | ((half & 0x7fff) << 13) | (isNumber ? 0 : 0x7f800000);
+  return (real[0] as number) * (isNumber ? 2 ** 112 : 1); // exponents start at -14 here, at -126 there
+}
+
+function bfloatToNumber(bfloat: number): number {
+  bits[0] = bfloat << 16;
+  return real[0] as number;
+}
+
+/** The nearest number without the last bits, ties to even; infinite ones and NaN stay. */
+function roundBits(x: number, last: number): number {
+  if (!Number.isFinite(x)) return x;
+  real[0] = x;
+  const all = bits[0] as number;
+  bits[0] = (all + 2 ** (last - 1) - 1 + ((all >>> last) & 1)) & -(2 ** last);
+  return real[0] as number;
 }
 
 /** The nearest half, ties to even. */
 function roundToHalf(x: number): number {
-  if (!Number.isFinite(x) || x === 0) return x;
-  const exponent = Math.max(-14, Math.floor(Math.log2(Math.abs(x))));
-  const unit = 2 ** (exponent - 10);
-  const rounded = roundToEven(x / unit) * unit;
-  return Math.abs(rounded) >= 65520 ? Math.sign(x) * Infinity : rounded;
+  // Below 2^-14 the steps are 2^-24.
+  const rounded = Math.abs(x) < 2 ** -14 ? roundToEven(x * 2 ** 24) * 2 ** -24 : roundBits(x, 13);
+  return Math.abs(rounded) < 65536 ? rounded : Math.sign(x) * Infinity;
 }
 
-function bfloatToNumber(bits: number): number {
-  scratch.setUint32(0, bits << 16);
-  return scratch.getFloat32(0);
-}
-
-/** The nearest bfloat16, ties to even. */
-function roundToBfloat(x: number): number {
-  if (!Number.isFinite(x)) return x;
-  scratch.setFloat32(0, x);
-  const bits = scratch.getUint32(0);
-  scratch.setUint32(0, (bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000);
-  return scratch.getFloat32(0);
-}
+const roundToBfloat = (x: number): number => roundBits(x, 16);
 
 export function roundToEven(x: number): number {
   const floor = Math.floor(x);

@@ -17,7 +17,8 @@ export const UNARY_CODES = {
   Ceil: 8,
   Round: 9,
   Reciprocal: 10,
-  Sign: 11,
+  Half: 11,
+  Sign: 12,
 } as const;
 
 /** Elements of a work item: CHUNK of assembly/unary.ts. */
