@@ -153,7 +153,7 @@ export function modelsSection(simd, relaxed) {
   return [
     `Times faster than onnxruntime-web ${relaxed.versions["onnxruntime-web"]} (wasm) and onnxruntime ${relaxed.versions["onnxruntime-node"]} (native), one thread each: \`simd\` under Node`,
     `${major(simd)}, \`relaxed\` under Node ${major(relaxed)}, ${relaxed.machine.cpu}, ${relaxed.date.slice(0, 10)}. Medians of alternating runs on the same inputs, plain data in;`,
-    "loads and linear memory with `relaxed`: the first load of a fresh process with the start of the engine, later ones in a process that has run the model, all from the file's bytes; all linear memory after the first load and a run.",
+    "loads and linear memory with `relaxed`: the first load of a fresh process with the start of the engine, later ones in the same process, all from the file's bytes; all linear memory after the first load and a run.",
     "",
     markdown(README_HEAD, [...rows, last]),
     "",
