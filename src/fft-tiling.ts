@@ -58,26 +58,32 @@ export function fftTiling(s: ConvShape, rates: { readonly gflops: number; readon
   const vectorsC = s.groups * Math.ceil(C / 4);
   const vectorsM = C === 1 ? Math.ceil(s.M / 4) : s.groups * Math.ceil(s.M / s.groups / 4);
   const panels = C === 1 ? Math.ceil(s.M / 8) : s.groups * Math.ceil(s.M / s.groups / 8);
-  const candidates = logs(extentH, s.P).flatMap((logH) =>
-    logs(extentW, s.Q).map((logW): FftTiling => {
+  let best: FftTiling | undefined;
+  for (const logH of logs(extentH, s.P)) {
+    for (const logW of logs(extentW, s.Q)) {
       const size = 2 ** (logH + logW);
-      const tiles = s.N * Math.ceil(s.P / (2 ** logH - extentH + 1)) * Math.ceil(s.Q / (2 ** logW - extentW + 1));
-      const pairs = Math.ceil(tiles / 2);
       const points = C === 1 ? size : (size + (logH > 0 ? 2 : 1) * (logW > 0 ? 2 : 1)) / 2;
       const weightBytes = points * panels * C * 64;
+      const isSmall = weightBytes <= MAX_SPECTRA_BYTES;
+      if (best && !isSmall && best.weightBytes <= MAX_SPECTRA_BYTES) continue;
+      const tiles = s.N * Math.ceil(s.P / (2 ** logH - extentH + 1)) * Math.ceil(s.Q / (2 ** logW - extentW + 1));
+      const pairs = Math.ceil(tiles / 2);
       const transforms = pairs * (C === 1 ? 2 * vectorsM : vectorsC + vectorsM);
-      const ns =
+      let ns =
         transforms * size * (POINT_NS + LEVEL_NS * (logH + logW)) * (size > LARGE_POINTS ? LARGE_FACTOR : 1) +
         s.N * s.P * s.Q * vectorsM * OUTPUT_NS;
-      const plan = { logH, logW, pairs, points, weightBytes };
-      if (C === 1) return { ...plan, block: 1, ms: ns / 1e6 };
-      const pairBytes = (points * (64 * vectorsC + 128 * panels)) / s.groups;
-      const block = Math.max(1, Math.min(pairs, Math.floor(BLOCK_BYTES / pairBytes)));
-      const products = (pairs * points * panels * C * 128) / rates.gflops / PRODUCT_SHARE; // 2 rows x 8 filters x 8 flop
-      const reads = (Math.ceil(pairs / block) * weightBytes) / rates.gbps;
-      return { ...plan, block, ms: (ns + Math.max(products, reads) + 0.5 * Math.min(products, reads)) / 1e6 };
-    }),
-  );
-  const small = candidates.filter(({ weightBytes }) => weightBytes <= MAX_SPECTRA_BYTES);
-  return (small.length > 0 ? small : candidates).reduce((best, next) => (next.ms < best.ms ? next : best));
+      let block = 1;
+      if (C > 1) {
+        const pairBytes = (points * (64 * vectorsC + 128 * panels)) / s.groups;
+        block = Math.max(1, Math.min(pairs, Math.floor(BLOCK_BYTES / pairBytes)));
+        const products = (pairs * points * panels * C * 128) / rates.gflops / PRODUCT_SHARE; // 2 rows x 8 filters x 8 flop
+        const reads = (Math.ceil(pairs / block) * weightBytes) / rates.gbps;
+        ns += Math.max(products, reads) + 0.5 * Math.min(products, reads);
+      }
+      const isFirst = best === undefined || (isSmall && best.weightBytes > MAX_SPECTRA_BYTES);
+      if (isFirst || ns / 1e6 < (best as FftTiling).ms)
+        best = { logH, logW, pairs, points, block, weightBytes, ms: ns / 1e6 };
+    }
+  }
+  return best as FftTiling;
 }

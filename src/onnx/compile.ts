@@ -149,7 +149,7 @@ function refuseUnsupported(model: ModelProto, graph: GraphProto): void {
 }
 
 /** Nodes after those whose values they read. Throws ModelError for values that nothing computes, twice computed, or in a circle. */
-function sorted(graph: GraphProto, given: ReadonlySet<string>): NodeProto[] {
+function sorted(graph: GraphProto, given: ReadonlySet<string>): readonly NodeProto[] {
   const producer = new Map<string, number>();
   graph.nodes.forEach((node, i) => {
     for (const name of node.outputs) {
@@ -169,6 +169,8 @@ function sorted(graph: GraphProto, given: ReadonlySet<string>): NodeProto[] {
   for (const { name } of graph.outputs)
     if (name === "" || !known(name))
       throw new ModelError(`"outputs" expected a value that something computes, got ${show(name)}`);
+  const isOrdered = graph.nodes.every(({ inputs }, i) => inputs.every((name) => (producer.get(name) ?? -1) < i));
+  if (isOrdered) return graph.nodes;
   const waiting = graph.nodes.map((node) => node.inputs.filter((name) => producer.has(name)).length);
   const readers = new Map<number, number[]>();
   graph.nodes.forEach((node, i) => {
@@ -177,7 +179,6 @@ function sorted(graph: GraphProto, given: ReadonlySet<string>): NodeProto[] {
       if (from !== undefined) readers.set(from, [...(readers.get(from) ?? []), i]);
     }
   });
-  // In file order wherever that is an order: the usual case.
   const order: NodeProto[] = [];
   const ready = waiting.flatMap((count, i) => (count === 0 ? [i] : []));
   for (let at = 0; at < ready.length; at++) {

@@ -209,7 +209,7 @@ function scaled(weight: string, spec: TensorSpec, inner: number, factorOf: (row:
   return {
     spec,
     compute(weightOf: (name: string) => HostTensor): HostTensor {
-      const data = Float32Array.from(weightOf(weight).data as Float32Array);
+      const data = (weightOf(weight).data as Float32Array).slice();
       for (let i = 0, row = 0; i < data.length; row++) {
         const factor = factorOf(row);
         for (const end = i + inner; i < end; i++) data[i] = (data[i] as number) * factor;
