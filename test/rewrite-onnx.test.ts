@@ -345,7 +345,7 @@ const VIEWS: Readonly<Record<string, Case>> = {
       to: ints(9),
       axis: ints(2),
     },
-    after: ["conv2d", "moved", "slice", "relu", "ReduceMax", "conv2d", "add"],
+    after: ["conv2d", "moved", "slice", "relu", "conv2d", "ReduceMax", "add"],
   },
   "a row of images cut unevenly stays": {
     lines: "Relu x > c\n Reshape c rows > r\n Slice r from to axis > s\n Transpose s > t\n Softmax t > y",
