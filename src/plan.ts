@@ -403,6 +403,19 @@ export class Program {
     }
   }
 
+  /** As run(), every kernel's work items in so many parts; yields before each. */
+  *runInParts(parts: number): Generator<void> {
+    for (let i = 0; i < this.#kernels.length; i++) {
+      const items = this.#items[i] as number;
+      const size = Math.ceil(items / parts);
+      for (let begin = 0; begin < items; begin += size) {
+        yield;
+        const end = Math.min(begin + size, items);
+        (this.#kernels[i] as Kernel)(this.#descs[i] as number, begin, end, this.#scratch);
+      }
+    }
+  }
+
   /** Calls every kernel over work items [begin, end) of each. Answers end. */
   runSlice(begin: number, end: number): number {
     for (let i = 0; i < this.#kernels.length; i++) {

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import {
   createModel,
   DisposedError,
@@ -371,6 +371,12 @@ describe("model", () => {
     expect(turns).toBeGreaterThan(0);
     expect(y.toArray()).toEqual(expected);
     expect((await model.runAsync({ image: x }))["y"]).toBe(y);
+    // Layers too are cut where they take longer than that.
+    const rests = vi.spyOn(globalThis, "setTimeout");
+    (model.output("y") as Float32Array).fill(0);
+    expect((await model.runAsync({ image: x }, { yieldEvery: 1e-4 }))["y"]?.toArray()).toEqual(expected);
+    expect(rests.mock.calls.length).toBeGreaterThan(10);
+    rests.mockRestore();
   });
 
   it("stops an asynchronous run when asked, or when it is disposed, and can run again", async () => {

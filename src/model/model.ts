@@ -7,14 +7,21 @@ import { integer, knownOptions, sameShape } from "../check.js";
 import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../errors.js";
 import { type Runtime, requireRuntime } from "../lanewise.js";
 import { isChannelsLast } from "../ops/conv-lowering.js";
-import type { Measure, Planning, Program } from "../plan.js";
+import type { Builder, Measure, Planning, Program } from "../plan.js";
 import type { Precision } from "../select.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData, type TensorSpec } from "../spec.js";
 import { Tensor, type TensorOwner } from "../tensor.js";
 import type { GraphData } from "./graph.js";
 import { type Loaded, loadPlan } from "./load.js";
 import { optimize, PASSES, type Pass } from "./optimize.js";
-import { type ModelPlan, type ModelReport, type PlannedInput, planModel } from "./planner.js";
+import {
+  countOf,
+  type ModelPlan,
+  type ModelReport,
+  type PlannedInput,
+  type PlannedStep,
+  planModel,
+} from "./planner.js";
 import { type Profile, profileOf, type Summary, summaryOf } from "./summary.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
@@ -94,7 +101,7 @@ function refusal(asked: true[]): Measure {
 
 export interface RunAsyncOptions {
   readonly signal?: AbortSignal;
-  /** Milliseconds of work between turns, default 8; a layer is never cut. 0: after every layer. */
+  /** Milliseconds of work between turns, default 8. 0: between all kernel calls. */
   readonly yieldEvery?: number;
 }
 
@@ -159,8 +166,8 @@ export class Model {
   }
 
   /**
-   * As run(), in turns with everything else that waits in this thread: between layers, whenever yieldEvery milliseconds have
-   * passed. Inputs are taken at once; the model answers nothing else until it is done. Rejects with the signal's reason when
+   * As run(), in turns with everything else that waits in this thread: between layers and parts of large ones, whenever
+   * yieldEvery milliseconds have passed. Inputs are taken at once; the model answers nothing else until it is done. Rejects with the signal's reason when
    * that is aborted, with DisposedError when the model is; an aborted model can run again.
    */
   async runAsync(
@@ -178,14 +185,15 @@ export class Model {
     this.#isRunning = true;
     try {
       let rested = performance.now();
-      for (const program of this.#loaded.programs) {
-        if (performance.now() - rested >= yieldEvery) {
+      for (const [i, program] of this.#loaded.programs.entries()) {
+        const { builder } = this.#plan.steps[i] as PlannedStep;
+        for (const _ of program.runInParts(partsOf(builder, yieldEvery))) {
+          if (performance.now() - rested < yieldEvery) continue;
           await turn();
           signal?.throwIfAborted();
           if (this.disposed) throw new DisposedError(`"model" expected a live model, got one disposed while it ran`);
           rested = performance.now();
         }
-        program.run();
       }
       return this.#results;
     } finally {
@@ -311,6 +319,15 @@ export class Model {
     if (!isSame || !isReadable)
       throw new ShapeError(`"${name}" expected ${showSpec(spec)}, got ${showSpec(tensor.spec)}`);
   }
+}
+
+/** Multiply-accumulates of a millisecond where kernels are slow; an element that is stored takes as long as five. */
+const MACS_PER_MS = 5e6;
+
+/** In how many parts a layer runs so that each takes less than so many milliseconds. */
+function partsOf({ macs, outputs }: Builder, ms: number): number {
+  const stored = outputs.reduce((sum, { spec }) => sum + countOf(spec.shape), 0);
+  return ms > 0 ? Math.max(1, Math.ceil((macs + 5 * stored) / (MACS_PER_MS * ms))) : 1;
 }
 
 /** Resolves when what else waits in this thread has had its turn. */
