@@ -5,8 +5,10 @@ export interface Node {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Whole numbers, lists of them, texts; { float } for a real one. */
-  readonly attributes?: Readonly<Record<string, number | readonly number[] | string | { readonly float: number }>>;
+  /** Whole numbers, lists of them, texts; { float } for a real one, { graph } for a branch. */
+  readonly attributes?: Readonly<
+    Record<string, number | readonly number[] | string | { readonly float: number } | { readonly graph: Graph }>
+  >;
   readonly domain?: string;
 }
 
@@ -19,7 +21,8 @@ export interface Constant {
   readonly type?: number;
 }
 
-export interface File {
+/** What a file and a branch have in common. */
+export interface Graph {
   readonly nodes: readonly Node[];
   /** Sizes, or names of sizes. Element type 1 (float) unless said otherwise. */
   readonly inputs: Readonly<Record<string, readonly (number | string)[]>>;
@@ -28,6 +31,9 @@ export interface File {
   readonly types?: Readonly<Record<string, number>>;
   readonly outputs: readonly string[];
   readonly constants?: Readonly<Record<string, Constant>>;
+}
+
+export interface File extends Graph {
   readonly opset?: number;
 }
 
@@ -50,10 +56,12 @@ function writeNode({ op, inputs, outputs, attributes = {}, domain = "" }: Node, 
         if (typeof value === "number") a.writeVarintField(3, value);
         else if (typeof value === "string") a.writeStringField(4, value);
         else if (Array.isArray(value)) for (const one of value as number[]) a.writeVarintField(8, one);
+        else if ("graph" in (value as object)) a.writeMessage(6, writeGraph, (value as { graph: Graph }).graph);
         else a.writeFloatField(2, (value as { float: number }).float);
+        const isGraph = typeof value === "object" && "graph" in value;
         a.writeVarintField(
           20,
-          typeof value === "number" ? 2 : typeof value === "string" ? 3 : Array.isArray(value) ? 7 : 1,
+          typeof value === "number" ? 2 : typeof value === "string" ? 3 : Array.isArray(value) ? 7 : isGraph ? 5 : 1,
         );
       },
       null,
@@ -97,29 +105,19 @@ function writeValue([name, type, dims]: readonly [string, number, readonly (numb
   w.writeMessage(2, (_, t) => t.writeMessage(1, tensor, null), null);
 }
 
+function writeGraph({ nodes, inputs, declared = {}, types = {}, outputs, constants = {} }: Graph, g: PbfWriter): void {
+  for (const node of nodes) g.writeMessage(1, writeNode, node);
+  g.writeStringField(2, "graph");
+  for (const entry of Object.entries(constants)) g.writeMessage(5, writeConstant, entry);
+  for (const [name, dims] of Object.entries(inputs)) g.writeMessage(11, writeValue, [name, types[name] ?? 1, dims]);
+  for (const name of outputs) g.writeMessage(12, writeValue, [name, types[name] ?? 1, declared[name] ?? []]);
+}
+
 /** The bytes of a .onnx file. */
-export function onnxFile({
-  nodes,
-  inputs,
-  declared = {},
-  types = {},
-  outputs,
-  constants = {},
-  opset = 17,
-}: File): Uint8Array {
+export function onnxFile({ opset = 17, ...graph }: File): Uint8Array {
   const w = new PbfWriter();
   w.writeVarintField(1, 8);
-  w.writeMessage(
-    7,
-    (_, g) => {
-      for (const node of nodes) g.writeMessage(1, writeNode, node);
-      g.writeStringField(2, "graph");
-      for (const entry of Object.entries(constants)) g.writeMessage(5, writeConstant, entry);
-      for (const [name, dims] of Object.entries(inputs)) g.writeMessage(11, writeValue, [name, types[name] ?? 1, dims]);
-      for (const name of outputs) g.writeMessage(12, writeValue, [name, types[name] ?? 1, declared[name] ?? []]);
-    },
-    null,
-  );
+  w.writeMessage(7, writeGraph, graph);
   w.writeMessage(8, (_, o) => o.writeVarintField(2, opset), null);
   return w.finish();
 }

@@ -6,7 +6,7 @@ import { readTensorProto } from "../src/onnx/host/tensor.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { parseModel, parseTensor } from "../src/onnx/proto.js";
 import { BINARIES } from "./binaries.js";
-import { type File, onnxFile } from "./onnx-file.js";
+import { type File, type Node, onnxFile } from "./onnx-file.js";
 import { fill } from "./random.js";
 
 const SHARED = new URL("../../shared/data/", import.meta.url);
@@ -121,6 +121,55 @@ describe.each(BINARIES)("lanewise/onnx on the '$name' binary", ({ name, create }
     expect((await model.runAsync({ image }, { yieldEvery: 0 }))["y"]?.toArray()).toEqual(expected);
     await expect(model.runAsync({ image }, { signal: AbortSignal.abort() })).rejects.toThrow(/aborted/);
     expect((await model.runAsync())["y"]?.shape).toEqual([1, 4, 8]);
+  });
+
+  it("takes the branch of an If whose condition shapes decide, as PyTorch writes squeeze", async () => {
+    const ints = (...values: number[]) => ({ dims: [values.length], data: BigInt64Array.from(values, BigInt) });
+    const branches: Node["attributes"] = {
+      then_branch: {
+        graph: {
+          inputs: {},
+          constants: { axes: ints(1) },
+          nodes: [
+            { op: "Squeeze", inputs: ["r", "axes"], outputs: ["s"] },
+            { op: "Neg", inputs: ["s"], outputs: ["then"] },
+          ],
+          outputs: ["then"],
+        },
+      },
+      else_branch: {
+        graph: { inputs: {}, nodes: [{ op: "Identity", inputs: ["r"], outputs: ["else"] }], outputs: ["else"] },
+      },
+    };
+    const If: Node = { op: "If", inputs: ["is"], outputs: ["y"], attributes: branches };
+    const nodes: readonly Node[] = [
+      If, // in no order: it reads r, too
+      { op: "Relu", inputs: ["x"], outputs: ["r"] },
+      { op: "Shape", inputs: ["r"], outputs: ["shape"] },
+      { op: "Gather", inputs: ["shape", "one"], outputs: ["size"], attributes: { axis: 0 } },
+      { op: "Equal", inputs: ["size", "one"], outputs: ["is"] },
+    ];
+    const constants = { one: ints(1) };
+    using model = await loadOnnx(rt, onnxFile({ inputs: { x: [2, "n"] }, outputs: ["y"], nodes, constants }));
+    const run = (data: number[], shape: number[]) => model.run({ x: { data, shape } })["y"] as Tensor;
+    expect(run([-1, 2], [2, 1]).shape).toEqual([2]);
+    expect(run([-1, 2], [2, 1]).toArray()).toEqual(Float32Array.of(-0, -2));
+    expect(run([-1, 2, 3, -4], [2, 2]).toArray()).toEqual(Float32Array.of(0, 2, 3, 0));
+
+    const computed = onnxFile({ inputs: { is: [1], r: [2, 1] }, types: { is: 9 }, outputs: ["y"], nodes: [If] });
+    await expect(loadOnnx(rt, computed)).rejects.toThrow(/node "If-y" \(If\): "cond" expected a value that is known/);
+    const broken = { ...If, attributes: { else_branch: 3 } };
+    const file = onnxFile({ inputs: { r: [2, 1] }, outputs: ["y"], nodes: [broken], constants: { is: ints(0) } });
+    await expect(loadOnnx(rt, file)).rejects.toThrow(/"else_branch" expected a graph, got none/);
+
+    // Names of a branch end with it: others may have the same.
+    const again: Node = { ...If, inputs: ["is"], outputs: ["z"] };
+    using both = await loadOnnx(
+      rt,
+      onnxFile({ inputs: { x: [2, 1] }, outputs: ["y", "z"], nodes: [...nodes, again], constants }),
+    );
+    const { y, z } = both.run({ x: { data: [-1, 2], shape: [2, 1] } }) as Record<"y" | "z", Tensor>;
+    expect(z.toArray()).toEqual(y.toArray());
   });
 
   it("names every operator that is missing, and what is wrong with a graph", async () => {

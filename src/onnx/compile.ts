@@ -88,6 +88,9 @@ const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
 /** Operators whose output has as many elements as the data says. */
 const DATA_SHAPED = new Set(["NonZero", "NonMaxSuppression", "Compress"]);
 
+/** Compiled as the one of its branches that its condition, which has to be known then, says. */
+const isIf = (node: NodeProto): boolean => node.opType === "If" && isStandard(node);
+
 const isStandard = (node: NodeProto): boolean => node.domain === "" || node.domain === "ai.onnx";
 
 /** Checks a file's graph and reads its initialisers. Throws ModelError, and UnsupportedError naming every operator there is none for. */
@@ -133,23 +136,33 @@ export function checkModel(
 
 function refuseUnsupported(model: ModelProto, graph: GraphProto): void {
   const missing = new Set<string>();
+  let hasIf = false;
   const look = ({ nodes, sparse }: GraphProto): void => {
     if (sparse > 0) missing.add("sparse initializers");
     for (const node of nodes) {
-      if (hostOp(node) === undefined) missing.add(isStandard(node) ? node.opType : `${node.domain}.${node.opType}`);
+      if (isIf(node)) hasIf = true;
+      else if (hostOp(node) === undefined)
+        missing.add(isStandard(node) ? node.opType : `${node.domain}.${node.opType}`);
       for (const { g } of node.attributes) if (g !== null) look(g); // branches and bodies
     }
   };
   look(graph);
   if (missing.size === 0) return;
+  if (hasIf) missing.add("If"); // not in general
   const what = model.functions > 0 ? " (functions of the model are not expanded)" : "";
   throw new UnsupportedError(
     `"model" expected operators of this importer${what}, got ${[...missing].sort().join(", ")}`,
   );
 }
 
+/** The values that a node reads, in its branches too. */
+function readsOf(node: NodeProto): readonly string[] {
+  if (!isIf(node)) return node.inputs;
+  return [...node.inputs, ...node.attributes.flatMap(({ g }) => g?.nodes.flatMap(readsOf) ?? [])];
+}
+
 /** Nodes after those whose values they read. Throws ModelError for values that nothing computes, twice computed, or in a circle. */
-function sorted(graph: GraphProto, given: ReadonlySet<string>): readonly NodeProto[] {
+function sorted(graph: GraphProto, given: { has(name: string): boolean }): readonly NodeProto[] {
   const producer = new Map<string, number>();
   graph.nodes.forEach((node, i) => {
     for (const name of node.outputs) {
@@ -169,12 +182,12 @@ function sorted(graph: GraphProto, given: ReadonlySet<string>): readonly NodePro
   for (const { name } of graph.outputs)
     if (name === "" || !known(name))
       throw new ModelError(`"outputs" expected a value that something computes, got ${show(name)}`);
-  const isOrdered = graph.nodes.every(({ inputs }, i) => inputs.every((name) => (producer.get(name) ?? -1) < i));
+  const isOrdered = graph.nodes.every((node, i) => readsOf(node).every((name) => (producer.get(name) ?? -1) < i));
   if (isOrdered) return graph.nodes;
-  const waiting = graph.nodes.map((node) => node.inputs.filter((name) => producer.has(name)).length);
+  const waiting = graph.nodes.map((node) => readsOf(node).filter((name) => producer.has(name)).length);
   const readers = new Map<number, number[]>();
   graph.nodes.forEach((node, i) => {
-    for (const name of node.inputs) {
+    for (const name of readsOf(node)) {
       const from = producer.get(name);
       if (from !== undefined) readers.set(from, [...(readers.get(from) ?? []), i]);
     }
@@ -241,20 +254,51 @@ export function compile(
     } else values.set(name, network.input(name, type, shape, formatOf(model, name, shape)));
   }
   const late: NodeProto[] = [];
-  for (const node of model.nodes) {
-    const answers = located(node, () => answersOf(node, model, network, values, pointwise));
-    if (answers === "late") late.push(node);
-    node.outputs.forEach((name, i) => {
-      if (name === "") return;
-      const answer = answers === "late" ? "late" : answers[i];
-      if (answer === undefined) {
-        const message = `"outputs" expected at most ${answers.length}, got ${node.outputs.length}`;
-        throw new ModelError(`node ${show(nodeName(node))} (${node.opType}): ${message}`);
+  const add = (nodes: readonly NodeProto[], isBranch: boolean): void => {
+    for (const node of nodes) {
+      const answers = located(node, () =>
+        isIf(node) ? branch(node) : answersOf(node, model, network, values, isBranch ? undefined : pointwise),
+      );
+      if (answers === "late") {
+        if (isBranch)
+          throw new UnsupportedError(
+            `"branch" expected shapes that are known before a run, got some that are computed`,
+          );
+        late.push(node);
       }
-      values.set(name, answer);
-      if (answer !== "late" && !("data" in answer)) located(node, () => checkedBytes(answer.type, answer.shape));
-    });
-  }
+      node.outputs.forEach((name, i) => {
+        if (name === "") return;
+        const answer = answers === "late" ? "late" : answers[i];
+        if (answer === undefined) {
+          const message = `"outputs" expected at most ${answers.length}, got ${node.outputs.length}`;
+          throw new ModelError(`node ${show(nodeName(node))} (${node.opType}): ${message}`);
+        }
+        values.set(name, answer);
+        if (answer !== "late" && !("data" in answer)) located(node, () => checkedBytes(answer.type, answer.shape));
+      });
+    }
+  };
+  /** The outputs of the branch that is taken; its nodes read what comes before them outside, too. Its names end with it. */
+  const branch = (node: NodeProto): readonly Known[] => {
+    const condition = values.get(node.inputs[0] as string);
+    if (condition === undefined || condition === "late" || !("data" in condition))
+      throw new UnsupportedError(`"cond" expected a value that is known before a run, got one that is computed`);
+    const name = condition.data[0] ? "then_branch" : "else_branch";
+    const graph = node.attributes.find((attribute) => attribute.name === name)?.g;
+    if (!graph) throw new ModelError(`"${name}" expected a graph, got none`);
+    for (const proto of graph.initializers) {
+      if (values.has(proto.name))
+        throw new ModelError(`"initializer" expected a new name, got ${show(proto.name)} again`);
+      values.set(proto.name, readTensorProto(proto as TensorProto));
+    }
+    const nodes = sorted(graph, values);
+    add(nodes, true);
+    const answers = graph.outputs.map((output) => values.get(output.name) as Known);
+    for (const own of graph.initializers) values.delete(own.name);
+    for (const own of nodes.flatMap(({ outputs }) => outputs)) values.delete(own);
+    return answers;
+  };
+  add(model.nodes, false);
 
   const outputs: GraphOutput[] = [];
   const taps: { name: string; type: ElementType; output: string }[] = [];
