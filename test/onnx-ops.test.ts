@@ -57,6 +57,9 @@ const CASES: readonly Case[] = [
   { op: "Min", shapes: [image], constants: [floats([], 0.3), floats([6, 1, 1])] },
   { op: "Max", shapes: [[3]], constants: [floats([1, 1, 1], 0.3)] },
   { op: "Clip", shapes: [image, [], []] },
+  // As many columns as channels: a slope of one axis is one a column.
+  { op: "PRelu", shapes: [[2, 7, 5, 7]], constants: [floats([7])] },
+  { op: "PRelu", shapes: [[2, 5, 5]], constants: [floats([5])] },
   { op: "Cast", shapes: [image], attributes: { to: 1 } },
   ...([[2], [-1], [1], [0], [0, 2, 3], [2, 3], [1, 3], [0, 1, 2, 3]] as const).flatMap((axes) =>
     ["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare"].map((op, i) => ({

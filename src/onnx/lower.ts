@@ -194,14 +194,14 @@ const prelu: Lowering = (site) => {
   if (!x || !slope) return undefined;
   const isChannels = site.c.opset < 7 && slope.shape.length === 1 && x.shape.length > 2;
   // A slope that was expanded over the image is one a channel again.
-  const own = isChannels ? byChannel(slope, x.shape.length) : narrowed(slope);
+  const own = isChannels ? byChannel(slope, x.shape.length) : narrowed(slope, x.shape.length);
   return site.network.add(site.layer, "prelu", [x], [param(site, own, "slope")]);
 };
 
-/** The tensor without the axes along which it only repeats itself. */
-function narrowed(t: HostTensor): HostTensor {
-  const { repeats } = t;
-  let out = repeats ? reshaped(repeats, [...t.shape.slice(repeats.shape.length).fill(1), ...repeats.shape]) : t;
+/** The tensor with so many axes, of size 1 where it only repeats itself along them: a slope of one axis would be one a channel. */
+function narrowed(t: HostTensor, rank: number): HostTensor {
+  const { repeats = t } = t;
+  let out = reshaped(repeats, [...new Array<number>(rank - repeats.shape.length).fill(1), ...repeats.shape]);
   out.shape.forEach((size, axis) => {
     if (size === 1) return;
     const inner = countOf(out.shape.slice(axis + 1));
