@@ -162,6 +162,18 @@ describe.each(BINARIES)("lanewise/onnx on the '$name' binary", ({ name, create }
     const file = onnxFile({ inputs: { r: [2, 1] }, outputs: ["y"], nodes: [broken], constants: { is: ints(0) } });
     await expect(loadOnnx(rt, file)).rejects.toThrow(/"else_branch" expected a graph, got none/);
 
+    const where = { nodes: [], inputs: {}, outputs: ["where"] };
+    const late = onnxFile({
+      inputs: { x: [2, 1] },
+      outputs: ["y"],
+      nodes: [
+        { op: "NonZero", inputs: ["x"], outputs: ["where"] },
+        { ...If, attributes: { then_branch: { graph: where } } },
+      ],
+      constants: { is: ints(1) },
+    });
+    await expect(loadOnnx(rt, late)).rejects.toThrow(/"branch" expected shapes that are known before a run/);
+
     // Names of a branch end with it: others may have the same.
     const again: Node = { ...If, inputs: ["is"], outputs: ["z"] };
     using both = await loadOnnx(

@@ -260,7 +260,7 @@ export function compile(
         isIf(node) ? branch(node) : answersOf(node, model, network, values, isBranch ? undefined : pointwise),
       );
       if (answers === "late") {
-        if (isBranch)
+        if (isBranch || isIf(node))
           throw new UnsupportedError(
             `"branch" expected shapes that are known before a run, got some that are computed`,
           );
@@ -279,7 +279,7 @@ export function compile(
     }
   };
   /** The outputs of the branch that is taken; its nodes read what comes before them outside, too. Its names end with it. */
-  const branch = (node: NodeProto): readonly Known[] => {
+  const branch = (node: NodeProto): readonly Known[] | "late" => {
     const condition = values.get(node.inputs[0] as string);
     if (condition === undefined || condition === "late" || !("data" in condition))
       throw new UnsupportedError(`"cond" expected a value that is known before a run, got one that is computed`);
@@ -296,7 +296,7 @@ export function compile(
     const answers = graph.outputs.map((output) => values.get(output.name) as Known);
     for (const own of graph.initializers) values.delete(own.name);
     for (const own of nodes.flatMap(({ outputs }) => outputs)) values.delete(own);
-    return answers;
+    return answers.includes("late") ? "late" : answers;
   };
   add(model.nodes, false);
 
