@@ -407,7 +407,7 @@ export class Program {
   *runInParts(parts: number): Generator<void> {
     for (let i = 0; i < this.#kernels.length; i++) {
       const items = this.#items[i] as number;
-      const size = Math.ceil(items / parts);
+      const size = Math.ceil(items / Math.min(items, parts));
       for (let begin = 0; begin < items; begin += size) {
         yield;
         const end = Math.min(begin + size, items);
