@@ -167,8 +167,8 @@ export class Model {
 
   /**
    * As run(), in turns with everything else that waits in this thread: between layers and parts of large ones, whenever
-   * yieldEvery milliseconds have passed. Inputs are taken at once; the model answers nothing else until it is done. Rejects with the signal's reason when
-   * that is aborted, with DisposedError when the model is; an aborted model can run again.
+   * yieldEvery milliseconds have passed. Inputs are taken at once; the model answers nothing else until it is done. Rejects
+   * with the signal's reason when that is aborted, with DisposedError when the model is; an aborted model can run again.
    */
   async runAsync(
     tensors?: Readonly<Record<string, Tensor>>,

@@ -30,7 +30,10 @@ export function byRules(rules: readonly Rule[]): Pass {
 /** What every model is compiled by. */
 export const PASSES: readonly Pass[] = [byRules(RULES)];
 
-/** `known`: specs of every value and parameter; without them throws what planning the graph as it stands throws, but for what an algorithm refuses. */
+/**
+ * `known`: specs of every value and parameter; without them throws what planning the graph as it stands throws, but for what an
+ * algorithm refuses.
+ */
 export function optimize(
   network: Network,
   target: Planning,

@@ -198,7 +198,10 @@ const prelu: Lowering = (site) => {
   return site.network.add(site.layer, "prelu", [x], [param(site, own, "slope")]);
 };
 
-/** The tensor with so many axes, of size 1 where it only repeats itself along them: a slope of one axis would be one a channel. */
+/**
+ * The tensor with so many axes, of size 1 where it only repeats itself along them: a slope of one axis would be one a
+ * channel.
+ */
 function narrowed(t: HostTensor, rank: number): HostTensor {
   const { repeats = t } = t;
   let out = reshaped(repeats, [...new Array<number>(rank - repeats.shape.length).fill(1), ...repeats.shape]);

@@ -27,8 +27,8 @@ export interface OnnxOptions extends ModelOptions {
 }
 
 /**
- * An input or output. A size that the file leaves open is its name, or null; a shape of which it says nothing is []. memoryFormat is how an input lies for the shapes
- * at hand, which model.input() shows; outputs are contiguous.
+ * An input or output. A size that the file leaves open is its name, or null; a shape of which it says nothing is [].
+ * memoryFormat is how an input lies for the shapes at hand, which model.input() shows; outputs are contiguous.
  */
 export interface OnnxTensor {
   readonly name: string;
