@@ -8,7 +8,7 @@ import { wasm } from "@rollup/plugin-wasm";
 /** Bytes. index: the default entry with all that it loads for one binary. onnx: what that entry adds to it. */
 const BUDGETS = { wasmRaw: 64 * 1024, indexGzip: 60 * 1024, onnxGzip: 40 * 1024 };
 
-const INLINE = new URL("build/js/runtime/inline.js", import.meta.url);
+const INLINE = new URL("build/js/engine/inline.js", import.meta.url);
 /** Names of descriptor fields (assembly/desc.ts) that no user meets: shortened, 300 B gzip of the core. */
 const DESCRIPTOR_FIELDS =
   /^(\w+Ptr|(src|dst|group|pixel|row|image)\w*Bytes|(kernel|stride|dilation|out|pad)(H|W|Top|Left|Bottom|Right))$/;
@@ -20,7 +20,7 @@ const libraries = {
   resolveId: (source) => (source === "pbf" ? fileURLToPath(import.meta.resolve("pbf")) : null),
 };
 
-/** Methods of pbf's reader that src/onnx/proto.ts does not call, and that no bundler can tell: 0.5 KB gzip. */
+/** Methods of pbf's reader that src/onnx/file/proto.ts does not call, and that no bundler can tell: 0.5 KB gzip. */
 const UNUSED = /^read(Message|S?Fixed|SVarint|Boolean|String|Bytes|Packed)/;
 const withoutUnused = {
   name: "without-unused",
@@ -74,7 +74,7 @@ const budget = {
 
 const inlined = wasm({ targetEnv: "browser", maxFileSize: 2 ** 31 });
 
-/** Writes what @rollup/plugin-wasm inlines as base64 in the denser text of src/runtime/inline.ts. */
+/** Writes what @rollup/plugin-wasm inlines as base64 in the denser text of src/engine/inline.ts. */
 const dense = {
   name: "dense",
   async transform(code, id) {
@@ -106,7 +106,7 @@ function manualChunks(id) {
   if (!id.includes("/build/js/") || BINARY.test(id)) return undefined;
   const file = id.split("/build/js/")[1];
   if (/^(index|static|edge-light|(datasets|onnx)\/.*)\.js$/.test(file)) return undefined;
-  return /^(errors|check)\.js$/.test(file) ? "errors" : "core";
+  return /^base\/(errors|check)\.js$/.test(file) ? "errors" : "core";
 }
 
 export default {

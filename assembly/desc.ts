@@ -3,7 +3,7 @@
 //
 //   desc ─▶ | +0 field 0 | +4 field 1 | +8 field 2 | …
 //
-// scripts/generate.mjs reads this file and writes the same layouts for TypeScript (src/gen/desc.ts); addresses are
+// scripts/generate.mjs reads this file and writes the same layouts for TypeScript (src/kernels/gen/desc.ts); addresses are
 // `usize` and end in Ptr, byte counts end in Bytes, element strides in Stride.
 
 /** C = act(A · B + bias + residual), batched: see gemm.ts. One work item is one row, numbered batch * rows + row. */

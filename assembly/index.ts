@@ -1,5 +1,5 @@
 // This file is the ABI: every kernel is `name(desc: usize, begin: i32, end: i32, scratch: usize): void`, and has one row in
-// src/kernels.ts. A test holds both lists to each other.
+// src/kernels/table.ts. A test holds both lists to each other.
 export { ABI } from "./gen/abi";
 export { RELAXED } from "./simd";
 

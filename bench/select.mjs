@@ -1,6 +1,6 @@
 // npm run bench:select: what auto picks against what is fastest, on every layer of bench/shapes.
 // --set NAME, --layer NAME (both repeatable), --json FILE-PREFIX; --replay FILE (repeatable) judges the cost model as it
-// now stands in src/kernels.ts on times measured before, in milliseconds instead of minutes.
+// now stands in src/kernels/table.ts on times measured before, in milliseconds instead of minutes.
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ALGORITHMS } from "./conv.mjs";
@@ -90,7 +90,7 @@ function print({ variant, node, noise, rows, failures }) {
   if (noise) console.log(`NOISY: ${noise}`);
 }
 
-/** A layer as src/shape.ts has it. */
+/** A layer as src/base/shape.ts has it. */
 function convShape({ stride, padding: [h, w], dilation, ...shape }) {
   return {
     ...shape,

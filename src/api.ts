@@ -1,7 +1,9 @@
 // The public names of every entry, all but createRuntime, which each entry makes with its own way to load a binary.
-export { DataError, DisposedError, ModelError, OutOfMemoryError, ShapeError, UnsupportedError } from "./errors.js";
-export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels.js";
-export { Runtime, type RuntimeOptions, type RuntimeReport, type TensorOptions } from "./lanewise.js";
+export { DataError, DisposedError, ModelError, OutOfMemoryError, ShapeError, UnsupportedError } from "./base/errors.js";
+export type { Padding } from "./base/shape.js";
+export type { DType, MemoryFormat, TensorData, TensorSpec } from "./base/spec.js";
+export type { Precision } from "./kernels/select.js";
+export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels/table.js";
 export {
   Graph,
   type GraphData,
@@ -21,7 +23,6 @@ export { readSafetensors, writeSafetensors } from "./model/safetensors.js";
 export { type LayerRow, type Profile, type ProfileRow, type Summary, summarize, type Trace } from "./model/summary.js";
 export type { HostTensor, WeightMap, Weights } from "./model/weights.js";
 export { alexnet, alexnetTextbook, lenet5, randomWeights, type TextbookRow, type ZooOptions } from "./model/zoo.js";
-export type { Activation } from "./ops/activation.js";
 export type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./ops/activations.js";
 export type { ArithmeticOptions } from "./ops/arithmetic.js";
 export {
@@ -30,9 +31,10 @@ export {
   type BatchNormTrainOptions,
   foldBatchNorm,
 } from "./ops/batch-norm.js";
-export type { ConvTranspose2dOptions } from "./ops/conv-transpose2d.js";
-export type { Conv1dOptions } from "./ops/conv1d.js";
-export type { Conv2dOptions } from "./ops/conv2d.js";
+export type { ConvTranspose2dOptions } from "./ops/conv/conv-transpose2d.js";
+export type { Conv1dOptions } from "./ops/conv/conv1d.js";
+export type { Conv2dOptions } from "./ops/conv/conv2d.js";
+export type { SeparableConv2dOptions } from "./ops/conv/separable-conv2d.js";
 export type { CustomOptions } from "./ops/custom.js";
 export type { LinearOptions } from "./ops/linear.js";
 export type { LocalResponseNormOptions } from "./ops/local-response-norm.js";
@@ -46,11 +48,10 @@ export type {
   TransposeOptions,
 } from "./ops/movement.js";
 export type { Operations, WithResidual } from "./ops/operations.js";
+export type { Activation } from "./ops/parts/epilogue.js";
 export type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions, PoolOptions } from "./ops/pool.js";
-export type { SeparableConv2dOptions } from "./ops/separable-conv2d.js";
 export type { SoftmaxOptions } from "./ops/softmax.js";
-export { Plan, type PlanDescription } from "./plan.js";
-export type { Precision } from "./select.js";
-export type { Padding } from "./shape.js";
-export type { DType, MemoryFormat, TensorData, TensorSpec } from "./spec.js";
-export { Tensor } from "./tensor.js";
+export type { PlanDescription } from "./plan/builder.js";
+export { Plan } from "./plan/plan.js";
+export { Tensor } from "./plan/tensor.js";
+export { Runtime, type RuntimeOptions, type RuntimeReport, type TensorOptions } from "./runtime/runtime.js";

@@ -2,8 +2,8 @@
 // may lack relaxed SIMD and validates static imports at build time.
 
 import simd from "../build/wasm/simd.wasm?module";
-import { UnsupportedError } from "./errors.js";
-import { makeCreateRuntime } from "./lanewise.js";
+import { UnsupportedError } from "./base/errors.js";
+import { makeCreateRuntime } from "./runtime/create.js";
 
 export * from "./api.js";
 

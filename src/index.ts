@@ -1,5 +1,5 @@
 // The default entry: kernel bytes travel inside the JavaScript, one chunk a binary, so there is no path to get wrong.
-import { makeCreateRuntime } from "./lanewise.js";
+import { makeCreateRuntime } from "./runtime/create.js";
 
 export * from "./api.js";
 

@@ -2,7 +2,7 @@
 
 import relaxed from "../build/wasm/relaxed.wasm?static";
 import simd from "../build/wasm/simd.wasm?static";
-import { makeCreateRuntime } from "./lanewise.js";
+import { makeCreateRuntime } from "./runtime/create.js";
 
 export * from "./api.js";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { broadcast, broadcastShape } from "../src/broadcast.js";
-import { ShapeError } from "../src/errors.js";
-import { makeSpec } from "../src/spec.js";
+import { broadcast, broadcastShape } from "../src/base/broadcast.js";
+import { ShapeError } from "../src/base/errors.js";
+import { makeSpec } from "../src/base/spec.js";
 
 const nchw = (...shape: number[]) => makeSpec(shape);
 const nhwc = (...shape: number[]) => makeSpec(shape, "float32", "channelsLast");

@@ -1,9 +1,9 @@
 // What FFT convolution has of its own: its tiles, its error law, and what it refuses. The case table runs in conv2d.test.ts.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fftTiling } from "../src/fft-tiling.js";
+import { convShape } from "../src/base/shape.js";
 import { type Runtime, UnsupportedError } from "../src/index.js";
-import { RATES } from "../src/kernels.js";
-import { convShape } from "../src/shape.js";
+import { fftTiling } from "../src/kernels/fft-tiling.js";
+import { RATES } from "../src/kernels/table.js";
 import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
 import * as reference from "./reference.js";

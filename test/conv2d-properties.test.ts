@@ -1,5 +1,6 @@
 // What must hold of any convolution, whatever the numbers; and what must be refused, with nothing changed.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { convShape } from "../src/base/shape.js";
 import {
   type ConvAlgorithm,
   createRuntime,
@@ -9,8 +10,7 @@ import {
   type Tensor,
   UnsupportedError,
 } from "../src/index.js";
-import { CONV_ROWS } from "../src/kernels.js";
-import { convShape } from "../src/shape.js";
+import { CONV_ROWS } from "../src/kernels/table.js";
 import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
 

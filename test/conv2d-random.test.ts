@@ -1,8 +1,8 @@
 // Random convolutions: what no table thought of. Every accepting algorithm against the reference, with canaries around the
 // output, so that a store outside of it is seen too.
 import { describe, expect, it } from "vitest";
-import { CONV_ROWS } from "../src/kernels.js";
-import { convShape } from "../src/shape.js";
+import { convShape } from "../src/base/shape.js";
+import { CONV_ROWS } from "../src/kernels/table.js";
 import { BINARIES } from "./binaries.js";
 import { fill, random } from "./random.js";
 import { conv2d, conv2dMagnitude } from "./reference.js";

@@ -1,8 +1,8 @@
 // Every convolution algorithm on every case it accepts, both memory formats, all binaries, against the float64 reference.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { convShape } from "../src/base/shape.js";
 import type { Runtime } from "../src/index.js";
-import { CONV_ROWS } from "../src/kernels.js";
-import { convShape } from "../src/shape.js";
+import { CONV_ROWS } from "../src/kernels/table.js";
 import { BINARIES } from "./binaries.js";
 import { CONV_CASES, type ConvCase, convShapes, showCase } from "./cases.js";
 import { fill } from "./random.js";

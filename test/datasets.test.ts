@@ -2,8 +2,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { UnsupportedError } from "../src/base/errors.js";
 import { DataError, type IdxArray, type IdxDType, readCifar10, readIdx } from "../src/datasets/index.js";
-import { UnsupportedError } from "../src/errors.js";
 import { type Random, random } from "./random.js";
 
 /** Code, bytes and big-endian writer of every dtype. */

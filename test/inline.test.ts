@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { inlinedBytes, inlineText } from "../src/runtime/inline.js";
+import { inlinedBytes, inlineText } from "../src/engine/inline.js";
 
 describe("kernel bytes as text", () => {
   const every = Uint8Array.from({ length: 512 }, (_, i) => (i < 256 ? i : 511 - i));

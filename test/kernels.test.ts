@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { describe, expect, it } from "vitest";
-import { ABI } from "../src/gen/desc.js";
-import { CONV_ALGORITHMS, CONV_ROWS, KERNELS } from "../src/kernels.js";
-import { LOWERINGS } from "../src/ops/conv-algorithms.js";
-import { RELAXED_OPCODES } from "../src/runtime/features.js";
+import { RELAXED_OPCODES } from "../src/engine/features.js";
+import { ABI } from "../src/kernels/gen/desc.js";
+import { CONV_ALGORITHMS, CONV_ROWS, KERNELS } from "../src/kernels/table.js";
+import { LOWERINGS } from "../src/ops/conv/algorithms.js";
 
 const read = (name: string) => readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));
 /** Names of the relaxed instructions by opcode, as far as we use any. */

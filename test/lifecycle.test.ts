@@ -1,6 +1,8 @@
 // Runtimes, tensors and plans from birth to death; one sentence a test.
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
+import { Engine } from "../src/engine/engine.js";
+import { detectFeatures } from "../src/engine/features.js";
 import {
   createRuntime,
   DisposedError,
@@ -10,9 +12,7 @@ import {
   ShapeError,
   UnsupportedError,
 } from "../src/index.js";
-import { detectFeatures } from "../src/runtime/features.js";
-import { Engine } from "../src/runtime/instance.js";
-import { CASES, checksum, pixel, selfTest, tap } from "../src/self-test.js";
+import { CASES, checksum, pixel, selfTest, tap } from "../src/runtime/self-test.js";
 import { BINARIES } from "./binaries.js";
 import type { Ref } from "./reference.js";
 import * as reference from "./reference.js";

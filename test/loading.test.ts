@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ABI } from "../src/gen/desc.js";
 import { createRuntime, ModelError, UnsupportedError } from "../src/index.js";
-import { makeCreateRuntime } from "../src/lanewise.js";
+import { ABI } from "../src/kernels/gen/desc.js";
+import { makeCreateRuntime } from "../src/runtime/create.js";
 
 const read = (name: "simd" | "relaxed") => readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));
 

@@ -1,7 +1,7 @@
 // The allocator on a fake memory, where 4 GiB cost nothing.
 import { describe, expect, it } from "vitest";
-import { OutOfMemoryError } from "../src/errors.js";
-import { Allocator, type GrowableMemory, PAGE_BYTES } from "../src/runtime/memory.js";
+import { OutOfMemoryError } from "../src/base/errors.js";
+import { Allocator, type GrowableMemory, PAGE_BYTES } from "../src/engine/allocator.js";
 import { random } from "./random.js";
 
 class FakeMemory implements GrowableMemory {

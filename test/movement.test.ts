@@ -1,7 +1,7 @@
 // Operators that move elements: every dtype size, both memory formats, against the reference; and how copies are merged.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Runtime, ShapeError, type Tensor, type TensorSpec } from "../src/index.js";
-import { mergeLoops } from "../src/ops/strided.js";
+import { mergeLoops } from "../src/ops/parts/strided.js";
 import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
 import * as reference from "./reference.js";

@@ -1,8 +1,8 @@
 // What the standard's own tests leave open about host operators.
 import { describe, expect, it } from "vitest";
+import { type NodeProto, parseModel } from "../src/onnx/file/proto.js";
 import { evaluate } from "../src/onnx/host/index.js";
 import type { HostTensor } from "../src/onnx/host/tensor.js";
-import { type NodeProto, parseModel } from "../src/onnx/proto.js";
 import { type Node, onnxFile } from "./onnx-file.js";
 import { fill } from "./random.js";
 

@@ -1,12 +1,13 @@
 // ONNX operators that run on kernels, held to the host operators of the same name, which compute in float64 and are held to
 // the standard's own tests; and the errors that assembly/math.ts states for functions only ONNX uses.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { countOf } from "../src/base/shape.js";
 import type { Runtime, Tensor } from "../src/index.js";
+import { type NodeProto, parseModel, type TensorProto } from "../src/onnx/file/proto.js";
 import { evaluate } from "../src/onnx/host/index.js";
-import { cast, countOf, type HostTensor, readTensorProto } from "../src/onnx/host/tensor.js";
+import { cast, type HostTensor, readTensorProto } from "../src/onnx/host/tensor.js";
 import { loadOnnx } from "../src/onnx/index.js";
-import { unary } from "../src/onnx/ops/unary.js";
-import { type NodeProto, parseModel, type TensorProto } from "../src/onnx/proto.js";
+import { unary } from "../src/onnx/layers/unary.js";
 import { BINARIES } from "./binaries.js";
 import { type Constant, type Node, onnxFile } from "./onnx-file.js";
 import { fill } from "./random.js";

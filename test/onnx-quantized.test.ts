@@ -1,12 +1,13 @@
 // Quantised tensors: the kernels to the bit, and the operators of ONNX within one quantum of the host operators, which
 // compute in float64 and are held to the standard's own tests.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { countOf } from "../src/base/shape.js";
 import type { Runtime, Tensor } from "../src/index.js";
+import { type NodeProto, parseModel, type TensorProto } from "../src/onnx/file/proto.js";
 import { evaluate } from "../src/onnx/host/index.js";
-import { ARRAYS, countOf, type HostTensor, readTensorProto } from "../src/onnx/host/tensor.js";
+import { ARRAYS, type HostTensor, readTensorProto } from "../src/onnx/host/tensor.js";
 import { loadOnnx } from "../src/onnx/index.js";
-import { dequantize, type Quantised, quantize } from "../src/onnx/ops/quantize.js";
-import { type NodeProto, parseModel, type TensorProto } from "../src/onnx/proto.js";
+import { dequantize, type Quantised, quantize } from "../src/onnx/layers/quantize.js";
 import { BINARIES } from "./binaries.js";
 import { type Constant, type Node, onnxFile } from "./onnx-file.js";
 import { fill, random } from "./random.js";

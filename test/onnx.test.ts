@@ -2,9 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ModelError, type Runtime, ShapeError, type Tensor, UnsupportedError } from "../src/index.js";
+import { parseModel, parseTensor } from "../src/onnx/file/proto.js";
 import { readTensorProto } from "../src/onnx/host/tensor.js";
 import { loadOnnx } from "../src/onnx/index.js";
-import { parseModel, parseTensor } from "../src/onnx/proto.js";
 import { BINARIES } from "./binaries.js";
 import { type File, type Node, onnxFile } from "./onnx-file.js";
 import { fill } from "./random.js";

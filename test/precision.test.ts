@@ -2,10 +2,10 @@
 // and the `precision` option.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { convShape } from "../src/base/shape.js";
 import { createModel, createRuntime, Graph, type Precision, type Runtime } from "../src/index.js";
-import { CONV_ROWS, type ConvAlgorithm } from "../src/kernels.js";
-import { PRECISIONS, select } from "../src/select.js";
-import { convShape } from "../src/shape.js";
+import { PRECISIONS, select } from "../src/kernels/select.js";
+import { CONV_ROWS, type ConvAlgorithm } from "../src/kernels/table.js";
 import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
 

@@ -1,9 +1,9 @@
 // A residual added in the store, out = activation(conv + bias + residual): every algorithm, both memory formats, all
 // binaries; into another tensor, and in place into the residual itself.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { convShape } from "../src/base/shape.js";
 import { type Runtime, ShapeError } from "../src/index.js";
-import { CONV_ROWS } from "../src/kernels.js";
-import { convShape } from "../src/shape.js";
+import { CONV_ROWS } from "../src/kernels/table.js";
 import { BINARIES } from "./binaries.js";
 import { CONV_CASES, convShapes, showCase } from "./cases.js";
 import { fill } from "./random.js";

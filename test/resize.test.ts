@@ -1,7 +1,7 @@
 // The kernel under Resize and Upsample, on tables of taps; what coordinates ONNX asks for is held by its own tests.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Runtime } from "../src/index.js";
-import { resize, type Taps } from "../src/onnx/ops/resize.js";
+import { resize, type Taps } from "../src/onnx/layers/resize.js";
 import { BINARIES } from "./binaries.js";
 import { fill, random } from "./random.js";
 import * as reference from "./reference.js";

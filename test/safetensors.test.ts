@@ -1,10 +1,10 @@
 // The safetensors reader and writer: files written by hand, round trips, and every way a file can be wrong.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { ModelError, ShapeError, UnsupportedError } from "../src/errors.js";
+import { ModelError, ShapeError, UnsupportedError } from "../src/base/errors.js";
+import { DTYPES, type DType, type TensorData } from "../src/base/spec.js";
 import { readSafetensors, writeSafetensors } from "../src/model/safetensors.js";
 import type { HostTensor, WeightMap } from "../src/model/weights.js";
-import { DTYPES, type DType, type TensorData } from "../src/spec.js";
 import { type Random, random } from "./random.js";
 
 /** A file of a header, given as JSON text, bytes or an object, and data bytes. */

@@ -1,9 +1,9 @@
 // The choice of algorithm, on plain numbers: no memory, no wasm.
 import { describe, expect, it } from "vitest";
-import { UnsupportedError } from "../src/errors.js";
-import { CONV_ROWS, RATES } from "../src/kernels.js";
-import { select } from "../src/select.js";
-import { convShape } from "../src/shape.js";
+import { UnsupportedError } from "../src/base/errors.js";
+import { convShape } from "../src/base/shape.js";
+import { select } from "../src/kernels/select.js";
+import { CONV_ROWS, RATES } from "../src/kernels/table.js";
 
 const VARIANTS = Object.keys(RATES) as (keyof typeof RATES)[];
 const shape = (C: number, H: number, M: number, R: number, options: Parameters<typeof convShape>[2] = {}) =>

@@ -1,11 +1,11 @@
 // The rule that threads will stand on: work items may be cut anywhere, in any order, without changing a bit.
 import { describe, expect, it } from "vitest";
+import type { Kernel, Kernels } from "../src/engine/engine.js";
 import type { Runtime, Tensor } from "../src/index.js";
-import { KERNELS } from "../src/kernels.js";
-import { dequantize, quantize } from "../src/onnx/ops/quantize.js";
-import { resize } from "../src/onnx/ops/resize.js";
-import { unary } from "../src/onnx/ops/unary.js";
-import type { Kernel, Kernels } from "../src/runtime/instance.js";
+import { KERNELS } from "../src/kernels/table.js";
+import { dequantize, quantize } from "../src/onnx/layers/quantize.js";
+import { resize } from "../src/onnx/layers/resize.js";
+import { unary } from "../src/onnx/layers/unary.js";
 import { BINARIES } from "./binaries.js";
 import { fill, random } from "./random.js";
 import { FORMATS, tensorOf } from "./tensors.js";

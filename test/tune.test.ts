@@ -1,11 +1,11 @@
 // Choice by measurement: with forced times, so that what it should choose is known, and once with the real clock.
 import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, it } from "vitest";
+import { Engine } from "../src/engine/engine.js";
 import { createModel, createRuntime, Graph, Runtime, summarize } from "../src/index.js";
-import type { ConvAlgorithm } from "../src/kernels.js";
-import type { ChoiceDefaults } from "../src/lanewise.js";
-import { Engine } from "../src/runtime/instance.js";
-import { type Stopwatch, tuner } from "../src/tune.js";
+import type { ConvAlgorithm } from "../src/kernels/table.js";
+import type { ChoiceDefaults } from "../src/runtime/runtime.js";
+import { type Stopwatch, tuner } from "../src/runtime/tune.js";
 import { fill } from "./random.js";
 
 const module = new WebAssembly.Module(readFileSync(new URL("../build/wasm/simd.wasm", import.meta.url)));

@@ -1,5 +1,5 @@
 // CIFAR-10's binary version: records of one label byte and a picture of 3 colour planes of 32 x 32 bytes.
-import { DataError } from "../errors.js";
+import { DataError } from "../base/errors.js";
 import { contents, type DatasetOptions } from "./contents.js";
 
 const IMAGE_BYTES = 3 * 32 * 32;

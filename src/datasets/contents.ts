@@ -1,6 +1,6 @@
 // The bytes of a data set file, inflated if need be. Not trusted: they may be cut, damaged or a gzip bomb.
-import { asBytes, integer, knownOptions } from "../check.js";
-import { DataError, UnsupportedError } from "../errors.js";
+import { asBytes, integer, knownOptions } from "../base/check.js";
+import { DataError, UnsupportedError } from "../base/errors.js";
 
 export interface DatasetOptions {
   /** Largest file read, in bytes after inflating. Default: 1 GiB. */

@@ -1,5 +1,5 @@
 // MNIST's IDX format: 0, 0, dtype code, rank, one uint32 per dimension, then the elements; all big-endian.
-import { DataError, show } from "../errors.js";
+import { DataError, show } from "../base/errors.js";
 import { contents, type DatasetOptions } from "./contents.js";
 
 interface IdxData {

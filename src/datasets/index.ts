@@ -1,5 +1,5 @@
 // The lanewise/datasets entry: files of well-known data sets to typed arrays.
-export { DataError, UnsupportedError } from "../errors.js";
+export { DataError, UnsupportedError } from "../base/errors.js";
 export { type Cifar10, readCifar10 } from "./cifar10.js";
 export type { DatasetOptions } from "./contents.js";
 export { type IdxArray, type IdxDType, readIdx } from "./idx.js";

@@ -6,7 +6,7 @@
 //          │ └─────┘┌D┐ placed whose lifetimes meet its own, or behind them.
 //          │┌──A──┐┌B─┴┐
 //          └┴─────┴┴───┴─▶ step
-import { alignUp } from "../runtime/memory.js";
+import { alignUp } from "../engine/allocator.js";
 
 /** Readable bytes behind every block, as the allocator keeps them: kernels may load whole vectors at its end. */
 const SLACK_BYTES = 64;

@@ -1,10 +1,10 @@
 // The structure of a graph, checked before it is planned: it may have come as JSON. What the planner checks itself (names
 // that are not known, shapes that do not fit) is not checked here.
-import { oneOf } from "../check.js";
-import { ModelError, show } from "../errors.js";
+import { oneOf } from "../base/check.js";
+import { ModelError, show } from "../base/errors.js";
+import { DTYPES, type DType, MEMORY_FORMATS } from "../base/spec.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import { type Operator, outputNames, takesInputs } from "../ops/operator.js";
-import { DTYPES, type DType, MEMORY_FORMATS } from "../spec.js";
 import type { GraphData } from "./graph.js";
 
 type Fields = Readonly<Record<string, unknown>>;

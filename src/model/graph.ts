@@ -1,11 +1,11 @@
 // A network as plain data: inputs, parameters by name, and nodes in the order they run. No memory, no runtime, no shapes
 // worked out; createModel() does that with the weights at hand. Written by hand here, read from files elsewhere.
-import { elements, oneOf, type Shape, sameShape } from "../check.js";
-import { ModelError, show } from "../errors.js";
+import { elements, oneOf, type Shape, sameShape } from "../base/check.js";
+import { ModelError, show } from "../base/errors.js";
+import { DTYPES, type DType, MEMORY_FORMATS, type MemoryFormat, makeSpec } from "../base/spec.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import type { Operations } from "../ops/operations.js";
 import { type Operator, outputNames, splitExtras } from "../ops/operator.js";
-import { DTYPES, type DType, MEMORY_FORMATS, type MemoryFormat, makeSpec } from "../spec.js";
 
 /** What every run brings. memoryFormat: how it lies in the model's arena; undefined: the model chooses. */
 export interface GraphInput {

@@ -1,7 +1,8 @@
 // A model plan brought into linear memory: the arena, weights packed or in place, and a program a step.
-import { type Feed, Program } from "../plan.js";
-import type { Engine } from "../runtime/instance.js";
-import { bytesOf, type TensorSpec } from "../spec.js";
+
+import { bytesOf, type TensorSpec } from "../base/spec.js";
+import type { Engine } from "../engine/engine.js";
+import { type Feed, Program } from "../plan/program.js";
 import type { ModelPlan, Place, PlannedStep } from "./planner.js";
 import { DeferredTensor, type HostTensor } from "./weights.js";
 

@@ -3,25 +3,20 @@
 //   model.run({ image })   copy or convert each input into its slot ─▶ every step's kernels in order ─▶ output tensors
 //
 // Everything is allocated when the model is made; a run allocates nothing.
-import { integer, knownOptions, sameShape } from "../check.js";
-import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../errors.js";
-import { type Runtime, requireRuntime } from "../lanewise.js";
-import { isChannelsLast } from "../ops/conv-lowering.js";
-import type { Builder, Measure, Planning, Program } from "../plan.js";
-import type { Precision } from "../select.js";
-import { type DType, type MemoryFormat, showSpec, type TensorData, type TensorSpec } from "../spec.js";
-import { Tensor, type TensorOwner } from "../tensor.js";
+import { integer, knownOptions, sameShape } from "../base/check.js";
+import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../base/errors.js";
+import { countOf } from "../base/shape.js";
+import { type DType, type MemoryFormat, showSpec, type TensorData, type TensorSpec } from "../base/spec.js";
+import type { Precision } from "../kernels/select.js";
+import { isChannelsLast } from "../ops/parts/image.js";
+import type { Builder, Measure, Planning } from "../plan/builder.js";
+import type { Program } from "../plan/program.js";
+import { Tensor, type TensorOwner } from "../plan/tensor.js";
+import { type Runtime, requireRuntime } from "../runtime/runtime.js";
 import type { GraphData } from "./graph.js";
 import { type Loaded, loadPlan } from "./load.js";
 import { optimize, PASSES, type Pass } from "./optimize.js";
-import {
-  countOf,
-  type ModelPlan,
-  type ModelReport,
-  type PlannedInput,
-  type PlannedStep,
-  planModel,
-} from "./planner.js";
+import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, planModel } from "./planner.js";
 import { type Profile, profileOf, type Summary, summaryOf } from "./summary.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 

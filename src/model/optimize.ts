@@ -1,7 +1,7 @@
 // From the graph as it was written to the one that is planned: src/model/rules.ts applied by src/model/rewrite.ts.
-import { boolean } from "../check.js";
-import type { Planning } from "../plan.js";
-import type { TensorSpec } from "../spec.js";
+import { boolean } from "../base/check.js";
+import type { TensorSpec } from "../base/spec.js";
+import type { Planning } from "../plan/builder.js";
 import type { GraphData } from "./graph.js";
 import { specsOf } from "./planner.js";
 import { type Rule, rewrite } from "./rewrite.js";

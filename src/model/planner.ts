@@ -1,13 +1,15 @@
 // A graph and the shapes of its weights, planned completely before anything is allocated: every layer lowered, memory
 // formats chosen, every byte and every multiply-accumulate counted. Pure, but for what target.measure may be asked.
-import { type Shape, sameShape } from "../check.js";
-import { ModelError, show } from "../errors.js";
-import { isChannelsLast } from "../ops/conv-lowering.js";
+
+import { sameShape } from "../base/check.js";
+import { ModelError, show } from "../base/errors.js";
+import { countOf } from "../base/shape.js";
+import { bytesOf, type MemoryFormat, makeSpec, type TensorSpec } from "../base/spec.js";
+import { Allocator, alignUp } from "../engine/allocator.js";
 import { OPERATORS } from "../ops/index.js";
 import { build, type Operator } from "../ops/operator.js";
-import { Builder, type Planning } from "../plan.js";
-import { Allocator, alignUp } from "../runtime/memory.js";
-import { bytesOf, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
+import { isChannelsLast } from "../ops/parts/image.js";
+import { Builder, type Planning } from "../plan/builder.js";
 import { type ArenaPlan, type Lifetime, planArena } from "./arena.js";
 import { checkGraph } from "./check-graph.js";
 import type { GraphData, GraphNode } from "./graph.js";
@@ -351,10 +353,6 @@ function windowsOf(builder: Builder, packed: readonly (number | undefined)[], ru
 /** What a program of this builder takes from the allocator for as long as it lives. */
 export function keptBytes(builder: Builder): number {
   return Allocator.sizeOf(builder.keptBytes);
-}
-
-export function countOf(shape: Shape): number {
-  return shape.reduce((a, b) => a * b, 1);
 }
 
 function otherFormat(format: MemoryFormat): MemoryFormat {

@@ -4,7 +4,7 @@
 //   conv1 ─▶ bn1 ─▶ add ─▶ relu          conv1 (folded weights; residual, relu in its store)
 //                    ▲            ==>       ▲
 //   shortcut ────────┘                   shortcut
-import type { TensorSpec } from "../spec.js";
+import type { TensorSpec } from "../base/spec.js";
 import type { GraphData, GraphNode, GraphParameter } from "./graph.js";
 import type { HostTensor } from "./weights.js";
 

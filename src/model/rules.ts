@@ -1,14 +1,14 @@
 // The rewrites that models are compiled by, each a small pure function: see rewrite.ts. A rule must only fit what is never
 // slower afterwards.
-import { sameShape } from "../check.js";
-import type { Activation } from "../ops/activation.js";
+import { sameShape } from "../base/check.js";
+import { type ConvShape, convShape } from "../base/shape.js";
 import * as activations from "../ops/activations.js";
 import { type BatchNormOptions, type BatchNormParameters, foldBatchNorm } from "../ops/batch-norm.js";
-import type { Conv2dOptions } from "../ops/conv2d.js";
+import type { Conv2dOptions } from "../ops/conv/conv2d.js";
+import { separableRows } from "../ops/conv/separable-conv2d.js";
 import { OPERATORS } from "../ops/index.js";
 import type { Operator } from "../ops/operator.js";
-import { separableRows } from "../ops/separable-conv2d.js";
-import { type ConvShape, convShape } from "../shape.js";
+import type { Activation } from "../ops/parts/epilogue.js";
 import type { GraphNode } from "./graph.js";
 import type { Rule, Scope } from "./rewrite.js";
 import type { HostTensor } from "./weights.js";

@@ -6,9 +6,9 @@
 //
 // Numbers are little-endian, as in the memory of every machine we run on. Offsets count from the end of the
 // header. "__metadata__" is no tensor but an object of strings.
-import { asBytes, type Shape } from "../check.js";
-import { ModelError, ShapeError, show, UnsupportedError } from "../errors.js";
-import { DTYPES, type DType, type TensorData } from "../spec.js";
+import { asBytes, type Shape } from "../base/check.js";
+import { ModelError, ShapeError, show, UnsupportedError } from "../base/errors.js";
+import { DTYPES, type DType, type TensorData } from "../base/spec.js";
 import type { HostTensor, WeightMap } from "./weights.js";
 
 /** The reference implementation's cap. */

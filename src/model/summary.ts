@@ -1,13 +1,14 @@
 // What a planned model says of itself: one row a layer, totals, and the same as a text table.
-import type { Shape } from "../check.js";
-import { knownOptions } from "../check.js";
-import { ModelError, show } from "../errors.js";
-import { type Runtime, requireRuntime } from "../lanewise.js";
-import { Allocator } from "../runtime/memory.js";
-import { bytesOf, makeSpec } from "../spec.js";
+import type { Shape } from "../base/check.js";
+import { knownOptions } from "../base/check.js";
+import { ModelError, show } from "../base/errors.js";
+import { countOf } from "../base/shape.js";
+import { bytesOf, makeSpec } from "../base/spec.js";
+import { Allocator } from "../engine/allocator.js";
+import { type Runtime, requireRuntime } from "../runtime/runtime.js";
 import type { GraphData } from "./graph.js";
 import { optimize } from "./optimize.js";
-import { countOf, keptBytes, type ModelPlan, type ModelReport, type PlannedStep, planModel } from "./planner.js";
+import { keptBytes, type ModelPlan, type ModelReport, type PlannedStep, planModel } from "./planner.js";
 import { sourceOf, type Weights } from "./weights.js";
 
 /** One layer. A layer between others that only changes the memory format has no name. */

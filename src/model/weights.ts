@@ -1,7 +1,9 @@
 // A model's weights as they lie on the host, by name.
-import { elements } from "../check.js";
-import { ModelError, show } from "../errors.js";
-import { DTYPES, type DType, makeSpec, type TensorData, type TensorSpec } from "../spec.js";
+
+import { elements } from "../base/check.js";
+import { ModelError, show } from "../base/errors.js";
+import { countOf } from "../base/shape.js";
+import { DTYPES, type DType, makeSpec, type TensorData, type TensorSpec } from "../base/spec.js";
 
 /** A tensor outside of linear memory, contiguous. */
 export interface HostTensor {
@@ -20,7 +22,7 @@ export class DeferredTensor implements HostTensor {
   ) {}
 
   get data(): TensorData {
-    const data = new DTYPES[this.dtype](this.shape.reduce((a, b) => a * b, 1));
+    const data = new DTYPES[this.dtype](countOf(this.shape));
     this.write(new Uint8Array(data.buffer), 0);
     return data;
   }

@@ -1,7 +1,9 @@
 // Classic networks as graphs, with the parameter names their weights usually come under, and seeded random weights to try
 // them without any.
-import { integer, knownOptions } from "../check.js";
-import { ModelError, show } from "../errors.js";
+
+import { integer, knownOptions } from "../base/check.js";
+import { ModelError, show } from "../base/errors.js";
+import { countOf } from "../base/shape.js";
 import { Graph, type GraphData, type Value } from "./graph.js";
 import type { LayerRow } from "./summary.js";
 import type { HostTensor } from "./weights.js";
@@ -111,7 +113,7 @@ export function randomWeights(graph: GraphData, seed = 1): Map<string, HostTenso
     graph.parameters.map(({ name, shape }) => {
       if (shape === undefined) throw new ModelError(`${show(name)} expected a declared shape, got none`);
       const [filters, ...rest] = shape;
-      const fanIn = rest.reduce((a, b) => a * b, 1);
+      const fanIn = countOf(rest);
       const bound = rest.length > 0 ? Math.sqrt(6 / fanIn) : 0.05;
       const data = new Float32Array((filters ?? 1) * fanIn);
       for (let i = 0; i < data.length; i++) data[i] = (2 * uniform() - 1) * bound;

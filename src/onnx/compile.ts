@@ -1,15 +1,16 @@
 // An ONNX graph for given input shapes: constants folded, shapes worked out, every node a layer of kernels, a step in
 // JavaScript, or, where even its shape depends on what is computed, left for after the run ("late"). Pure.
-import { ModelError, ShapeError, show, UnsupportedError } from "../errors.js";
+import { ModelError, ShapeError, show, UnsupportedError } from "../base/errors.js";
+import { countOf } from "../base/shape.js";
+import type { MemoryFormat, TensorSpec } from "../base/spec.js";
+import type { Target } from "../engine/engine.js";
 import type { GraphData, GraphOutput } from "../model/graph.js";
 import type { WeightMap } from "../model/weights.js";
-import type { Target } from "../runtime/instance.js";
-import type { MemoryFormat, TensorSpec } from "../spec.js";
+import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./file/proto.js";
 import { Context } from "./host/context.js";
 import { evaluate, hostOp } from "./host/index.js";
 import {
   checkedBytes,
-  countOf,
   ELEMENT_TYPES,
   type ElementType,
   elementType,
@@ -20,11 +21,10 @@ import {
   settled,
   trying,
 } from "./host/tensor.js";
-import { loweringOf } from "./lowering.js";
+import { loweringOf } from "./lower/index.js";
+import type { Site } from "./lower/site.js";
 import { type Dynamic, Network, STORED } from "./network.js";
-import { Pointwise } from "./pointwise.js";
-import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./proto.js";
-import type { Site } from "./site.js";
+import { Pointwise } from "./rewrite/pointwise.js";
 
 export interface Declared {
   readonly name: string;

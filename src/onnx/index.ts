@@ -1,9 +1,9 @@
 // lanewise/onnx: networks as training tools export them.
 
-import type { DType, TensorData } from "../spec.js";
+import type { DType, TensorData } from "../base/spec.js";
+import { parseTensor } from "./file/proto.js";
 import { type HostTensor, readTensorProto } from "./host/tensor.js";
 import { STORED } from "./network.js";
-import { parseTensor } from "./proto.js";
 
 export { loadOnnx, type OnnxInput, OnnxModel, type OnnxOptions, type OnnxSource, type OnnxTensor } from "./model.js";
 

@@ -1,21 +1,21 @@
 // A network from an ONNX file: planned and packed once for each set of input shapes, then run like any model.
-import { elements, integer, knownOptions } from "../check.js";
-import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../errors.js";
-import { type Runtime, requireRuntime } from "../lanewise.js";
+import { elements, integer, knownOptions } from "../base/check.js";
+import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../base/errors.js";
+import { DTYPES, type DType, type MemoryFormat, type TensorData } from "../base/spec.js";
 import { type Model, type ModelOptions, modelOf, type RunAsyncOptions } from "../model/model.js";
 import { byRules, PASSES } from "../model/optimize.js";
 import type { ModelReport } from "../model/planner.js";
 import type { Profile, Summary } from "../model/summary.js";
-import { DTYPES, type DType, type MemoryFormat, type TensorData } from "../spec.js";
-import { Tensor } from "../tensor.js";
-import { routeChannels } from "./channels.js";
+import { Tensor } from "../plan/tensor.js";
+import { type Runtime, requireRuntime } from "../runtime/runtime.js";
 import { type Checked, type Compiled, checkModel, compile, type Declared, nodeName, opsetOf } from "./compile.js";
+import { parseModel } from "./file/proto.js";
 import { evaluate } from "./host/index.js";
 import { type Budget, type ElementType, type HostTensor, within } from "./host/tensor.js";
 import { STORED } from "./network.js";
-import { parseModel } from "./proto.js";
-import { exporterRules } from "./rules.js";
-import { moveOnce } from "./views.js";
+import { routeChannels } from "./rewrite/channels.js";
+import { exporterRules } from "./rewrite/rules.js";
+import { moveOnce } from "./rewrite/views.js";
 
 export interface OnnxOptions extends ModelOptions {
   /** Sizes of named dimensions, or whole shapes of inputs by name, where the file leaves them open. */

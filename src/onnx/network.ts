@@ -1,13 +1,13 @@
 // A graph of lanewise operators while it is being made from ONNX nodes: every value's shape is known, since every operator
 // is lowered once on the way.
-import { ModelError } from "../errors.js";
+import { ModelError } from "../base/errors.js";
+import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../base/spec.js";
+import type { Target } from "../engine/engine.js";
 import type { GraphData, GraphInput, GraphNode, GraphOutput, GraphParameter } from "../model/graph.js";
 import { DeferredTensor, type HostTensor as Weight } from "../model/weights.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import { build, type Operator } from "../ops/operator.js";
-import type { Planning } from "../plan.js";
-import type { Target } from "../runtime/instance.js";
-import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../spec.js";
+import type { Planning } from "../plan/builder.js";
 import { Deferred, type ElementType, type HostTensor } from "./host/tensor.js";
 
 /** How an element type is held in linear memory. */

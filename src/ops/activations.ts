@@ -1,9 +1,10 @@
 // Activations as operators of their own: one kernel, one code each. Their formulas are in src/ops/operations.ts, how
 // they are computed in assembly/math.ts.
-import { ActivationDesc } from "../gen/desc.js";
-import type { Builder } from "../plan.js";
-import { type Activation, epilogue, soleCode } from "./activation.js";
+import { countOf } from "../base/shape.js";
+import { ActivationDesc } from "../kernels/gen/desc.js";
+import type { Builder } from "../plan/builder.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
+import { type Activation, epilogue, soleCode } from "./parts/epilogue.js";
 
 /** Elements of a work item: CHUNK of assembly/activation.ts. */
 const CHUNK = 2048;
@@ -53,7 +54,7 @@ function activation<const Name extends string, Options extends object>(
       requireFloat("input", input.spec);
       const code = soleCode(epilogue(read(given), ""));
       const output = b.output(outputSpec(input.spec.shape, input.spec));
-      const count = input.spec.shape.reduce((a, c) => a * c, 1);
+      const count = countOf(input.spec.shape);
       b.inPlace = [0];
       b.step(
         "activation_f32",

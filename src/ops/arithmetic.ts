@@ -1,12 +1,13 @@
 // Arithmetic of elements with numpy's broadcasting, and prelu, which is one more of it: one kernel, seven codes.
-import { type Broadcast, broadcast, type Loop } from "../broadcast.js";
-import { sameShape } from "../check.js";
-import { ShapeError, show } from "../errors.js";
-import { BinaryDesc } from "../gen/desc.js";
-import type { Builder, Operand } from "../plan.js";
-import { makeSpec } from "../spec.js";
-import { type Activation, epilogue } from "./activation.js";
+import { type Broadcast, broadcast, type Loop } from "../base/broadcast.js";
+import { sameShape } from "../base/check.js";
+import { ShapeError, show } from "../base/errors.js";
+import { makeSpec } from "../base/spec.js";
+import { BinaryDesc } from "../kernels/gen/desc.js";
+import type { Builder } from "../plan/builder.js";
+import type { Operand } from "../plan/operand.js";
 import { defineOperator, requireFloat } from "./operator.js";
+import { type Activation, epilogue } from "./parts/epilogue.js";
 
 /** Codes of assembly/elementwise.ts. */
 const OPERATIONS = { add: 0, sub: 1, mul: 2, div: 3, prelu: 4, maximum: 5, minimum: 6 } as const;

@@ -1,12 +1,13 @@
 // Batch normalisation over axis 1 of [N, C, ...]: with given statistics (the test phase), with the batch's own
 // (training), and folded into the convolution before it.
-import { finite, knownOptions } from "../check.js";
-import { ShapeError, show } from "../errors.js";
-import { BatchNormDesc, BatchNormTableDesc, BatchStatisticsDesc } from "../gen/desc.js";
-import { type Builder, NONE, type Operand, type Ref } from "../plan.js";
-import { type AxisView, axisView, makeSpec } from "../spec.js";
-import { type Activation, epilogue } from "./activation.js";
+import { finite, knownOptions } from "../base/check.js";
+import { ShapeError, show } from "../base/errors.js";
+import { type AxisView, axisView, makeSpec } from "../base/spec.js";
+import { BatchNormDesc, BatchNormTableDesc, BatchStatisticsDesc } from "../kernels/gen/desc.js";
+import type { Builder } from "../plan/builder.js";
+import { NONE, type Operand, type Ref } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat, requireShape } from "./operator.js";
+import { type Activation, epilogue } from "./parts/epilogue.js";
 
 const EPSILON = 1e-5;
 

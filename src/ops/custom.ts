@@ -1,10 +1,10 @@
 // An operator in JavaScript, for what no kernel does: it gets typed arrays over linear memory, contiguous, and fills others.
-import { integer, knownOptions } from "../check.js";
-import { show } from "../errors.js";
-import type { Builder } from "../plan.js";
-import { type DType, makeSpec, type TensorData, type TensorSpec } from "../spec.js";
+import { integer, knownOptions } from "../base/check.js";
+import { show } from "../base/errors.js";
+import { type DType, makeSpec, type TensorData, type TensorSpec } from "../base/spec.js";
+import type { Builder } from "../plan/builder.js";
 import { defineOperator } from "./operator.js";
-import { contiguousInput } from "./strided.js";
+import { contiguousInput } from "./parts/strided.js";
 
 export interface CustomOptions {
   /** What it answers. */

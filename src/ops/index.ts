@@ -1,12 +1,13 @@
 // The registry: every operator once. runtime.<name>, runtime.plan.<name> and graph.<name> are made from it.
 
-import type { Plan } from "../plan.js";
+import type { Plan } from "../plan/plan.js";
 import * as activations from "./activations.js";
 import * as arithmetic from "./arithmetic.js";
 import { batchNorm, batchNormTrain } from "./batch-norm.js";
-import { convTranspose2d } from "./conv-transpose2d.js";
-import { conv1d } from "./conv1d.js";
-import { conv2d } from "./conv2d.js";
+import { convTranspose2d } from "./conv/conv-transpose2d.js";
+import { conv1d } from "./conv/conv1d.js";
+import { conv2d } from "./conv/conv2d.js";
+import { separableConv2d } from "./conv/separable-conv2d.js";
 import { custom } from "./custom.js";
 import { linear } from "./linear.js";
 import { localResponseNorm } from "./local-response-norm.js";
@@ -14,7 +15,6 @@ import { matmul } from "./matmul.js";
 import * as movement from "./movement.js";
 import type { PlanArguments } from "./operator.js";
 import * as pools from "./pool.js";
-import { separableConv2d } from "./separable-conv2d.js";
 import { logSoftmax, softmax } from "./softmax.js";
 
 export const OPERATORS = {

@@ -1,12 +1,13 @@
 // Fully connected layers.
-import { ShapeError, show } from "../errors.js";
-import { LinearDesc } from "../gen/desc.js";
-import type { Operand } from "../plan.js";
-import { type Activation, epilogue } from "./activation.js";
-import { packBias } from "./conv-lowering.js";
-import { multiply, type Product, packMatrix, sizeOf } from "./matrix-product.js";
+import { ShapeError, show } from "../base/errors.js";
+import { countOf } from "../base/shape.js";
+import { LinearDesc } from "../kernels/gen/desc.js";
+import type { Operand } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat, requireRank, requireShape } from "./operator.js";
-import { contiguousInput, contiguousOutput } from "./strided.js";
+import { type Activation, epilogue } from "./parts/epilogue.js";
+import { multiply, type Product, packMatrix } from "./parts/matrix-product.js";
+import { packBias } from "./parts/panels.js";
+import { contiguousInput, contiguousOutput } from "./parts/strided.js";
 
 /** Up to so many rows of x, weights are streamed from memory; from there on a matrix product is faster. */
 const FEW_ROWS = 3;
@@ -33,7 +34,7 @@ export const linear = defineOperator({
     if (shape.at(-1) !== K) throw new ShapeError(`"input" expected shape [..., ${K}], got ${show(shape)}`);
     if (bias) requireShape("bias", bias.spec, [M]);
     const output = b.output(outputSpec([...shape.slice(0, -1), M], input.spec));
-    const rows = sizeOf(shape.slice(0, -1));
+    const rows = countOf(shape.slice(0, -1));
     const product: Product = { rows, cols: M, K, epilogue: epilogue(options.activation) };
     b.macs = rows * M * K;
     const x = contiguousInput(b, input);

@@ -1,9 +1,9 @@
 // Normalisation by the squares of neighbouring channels, as AlexNet and GoogLeNet have it.
-import { finite, integer } from "../check.js";
-import { ShapeError, show } from "../errors.js";
-import { LocalResponseNormDesc } from "../gen/desc.js";
-import type { Operand } from "../plan.js";
-import { axisView } from "../spec.js";
+import { finite, integer } from "../base/check.js";
+import { ShapeError, show } from "../base/errors.js";
+import { axisView } from "../base/spec.js";
+import { LocalResponseNormDesc } from "../kernels/gen/desc.js";
+import type { Operand } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
 
 export interface LocalResponseNormOptions {

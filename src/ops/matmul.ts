@@ -1,28 +1,28 @@
 // Matrix products of two run-time operands, batches broadcast. B is packed by a step of every run.
-import { broadcast, type Loop } from "../broadcast.js";
-import { ShapeError, show, UnsupportedError } from "../errors.js";
-import { type Operand, shift } from "../plan.js";
-import { makeSpec } from "../spec.js";
-import { epilogue } from "./activation.js";
-import { roundUp } from "./conv-lowering.js";
+import { broadcast, type Loop } from "../base/broadcast.js";
+import { ShapeError, show, UnsupportedError } from "../base/errors.js";
+import { countOf, roundUp } from "../base/shape.js";
+import { makeSpec } from "../base/spec.js";
+import { type Operand, shift } from "../plan/operand.js";
 import type { LinearOptions } from "./linear.js";
-import { type Batch, multiply, type Product, packMatrix, sizeOf } from "./matrix-product.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
-import { contiguousInput, contiguousOutput } from "./strided.js";
+import { epilogue } from "./parts/epilogue.js";
+import { type Batch, multiply, type Product, packMatrix } from "./parts/matrix-product.js";
+import { contiguousInput, contiguousOutput } from "./parts/strided.js";
 
 /** Kernel calls of one matmul, where no single loop walks its batches: half a megabyte of descriptors. */
 const MOST_CALLS = 4096;
 
 /** The longest loop over batches goes into the kernel; every index of the others is a call of its own. */
 function products(loops: readonly Loop[]): { longest: Batch; calls: readonly Omit<Batch, "size">[] } {
-  let c = sizeOf(loops.map((loop) => loop.size));
+  let c = countOf(loops.map((loop) => loop.size));
   const batches = loops.map(({ size, aStride, bStride }): Batch => {
     c /= size;
     return { size, a: aStride, b: bStride, c };
   });
   const longest = batches.reduce((most, batch) => (batch.size > most.size ? batch : most));
   const others = batches.filter((batch) => batch !== longest);
-  const count = sizeOf(others.map((batch) => batch.size));
+  const count = countOf(others.map((batch) => batch.size));
   if (count > MOST_CALLS) {
     throw new UnsupportedError(`"b" expected batch axes that broadcast in at most ${MOST_CALLS} calls, got ${count}`);
   }
@@ -64,7 +64,7 @@ export const matmul = defineOperator({
     const output = b.output(
       shape.length < 3 ? makeSpec(shape, "float32", "contiguous", "output") : outputSpec(shape, like),
     );
-    b.macs = sizeOf(batch) * rows * cols * K;
+    b.macs = countOf(batch) * rows * cols * K;
 
     const { longest, calls } = products(loops);
     const x = contiguousInput(b, left);
@@ -76,7 +76,7 @@ export const matmul = defineOperator({
       contiguousInput(b, right),
       product,
       { col: 4, k: cols * 4 },
-      sizeOf(w.slice(0, -2)),
+      countOf(w.slice(0, -2)),
     );
     const zeros = b.constant(roundUp(cols, 8) * 4);
     for (const at of calls) {

@@ -1,7 +1,8 @@
 // Operators that only move elements, of any dtype: each is a handful of strided copies.
-import { axisOf, elements, integer, oneOf, sameShape } from "../check.js";
-import { ShapeError, show } from "../errors.js";
-import type { Builder, Operand } from "../plan.js";
+
+import { axisOf, elements, integer, oneOf, sameShape } from "../base/check.js";
+import { ShapeError, show } from "../base/errors.js";
+import { countOf } from "../base/shape.js";
 import {
   bytesOf,
   DTYPES,
@@ -11,9 +12,11 @@ import {
   makeSpec,
   stridesOf,
   type TensorSpec,
-} from "../spec.js";
+} from "../base/spec.js";
+import type { Builder } from "../plan/builder.js";
+import type { Operand } from "../plan/operand.js";
 import { defineOperator, outputSpec } from "./operator.js";
-import { contiguousInput, contiguousOutput, copyStrided, elementRef } from "./strided.js";
+import { contiguousInput, contiguousOutput, copyStrided, elementRef } from "./parts/strided.js";
 
 function integers(name: string, value: unknown, min = Number.MIN_SAFE_INTEGER): readonly number[] {
   if (!Array.isArray(value)) throw new TypeError(`"${name}" expected an array of integers, got ${show(value)}`);
@@ -328,8 +331,7 @@ export const flatten = defineOperator({
     const { shape } = only(b).spec;
     const given = integer("axis", options.axis ?? 1, -shape.length, shape.length);
     const axis = given < 0 ? given + shape.length : given;
-    const product = (sizes: readonly number[]) => sizes.reduce((a, c) => a * c, 1);
-    lowerReshape(b, [product(shape.slice(0, axis)), product(shape.slice(axis))]);
+    lowerReshape(b, [countOf(shape.slice(0, axis)), countOf(shape.slice(axis))]);
   },
 });
 

@@ -4,9 +4,10 @@
 import type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./activations.js";
 import type { ArithmeticOptions } from "./arithmetic.js";
 import type { BatchNormOptions, BatchNormTrainOptions } from "./batch-norm.js";
-import type { ConvTranspose2dOptions } from "./conv-transpose2d.js";
-import type { Conv1dOptions } from "./conv1d.js";
-import type { Conv2dOptions } from "./conv2d.js";
+import type { ConvTranspose2dOptions } from "./conv/conv-transpose2d.js";
+import type { Conv1dOptions } from "./conv/conv1d.js";
+import type { Conv2dOptions } from "./conv/conv2d.js";
+import type { SeparableConv2dOptions } from "./conv/separable-conv2d.js";
 import type { CustomOptions } from "./custom.js";
 import type { LinearOptions } from "./linear.js";
 import type { LocalResponseNormOptions } from "./local-response-norm.js";
@@ -20,7 +21,6 @@ import type {
   TransposeOptions,
 } from "./movement.js";
 import type { AdaptivePoolOptions, AvgPoolOptions, MaxPoolOptions } from "./pool.js";
-import type { SeparableConv2dOptions } from "./separable-conv2d.js";
 import type { SoftmaxOptions } from "./softmax.js";
 
 export interface WithResidual<T> {

@@ -1,10 +1,10 @@
 // What an operator is: the names of its operands and options, and how it becomes kernel calls. Eager calls, plans and
 // models all go through `lower`: the one place for validation, shape inference and the choice of algorithm.
-import { knownOptions, type Shape, sameShape } from "../check.js";
-import { ShapeError, show, UnsupportedError } from "../errors.js";
-import { Builder, type Planning } from "../plan.js";
-import { type DType, type MemoryFormat, makeSpec, showSpec, type TensorSpec } from "../spec.js";
-import type { Tensor } from "../tensor.js";
+import { knownOptions, type Shape, sameShape } from "../base/check.js";
+import { ShapeError, show, UnsupportedError } from "../base/errors.js";
+import { type DType, type MemoryFormat, makeSpec, showSpec, type TensorSpec } from "../base/spec.js";
+import { Builder, type Planning } from "../plan/builder.js";
+import type { Tensor } from "../plan/tensor.js";
 
 export interface Operator<
   Input extends string = string,

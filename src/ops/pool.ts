@@ -1,11 +1,11 @@
 // Pooling: maximum and average over fixed, adaptive and global windows. One kernel each.
-import { boolean, type Pair, pair } from "../check.js";
-import { ShapeError, show } from "../errors.js";
-import { GlobalPoolDesc, PoolDesc } from "../gen/desc.js";
-import type { Builder } from "../plan.js";
-import { MOST_PIXELS, type Padding, paddingSides, poolSize, type Sides, spacing } from "../shape.js";
-import { channelsLastImage, channelsLastOutput, isChannelsLast } from "./conv-lowering.js";
+import { boolean, type Pair, pair } from "../base/check.js";
+import { ShapeError, show } from "../base/errors.js";
+import { MOST_PIXELS, type Padding, paddingSides, poolSize, type Sides, spacing } from "../base/shape.js";
+import { GlobalPoolDesc, PoolDesc } from "../kernels/gen/desc.js";
+import type { Builder } from "../plan/builder.js";
 import { defineOperator, outputSpec, requireRank } from "./operator.js";
+import { channelsLastImage, channelsLastOutput, isChannelsLast } from "./parts/image.js";
 
 export interface PoolOptions {
   /** Window, in input pixels. */

@@ -1,11 +1,12 @@
 // softmax and its logarithm along one axis, on the tensor's own memory order.
-import { axisOf } from "../check.js";
-import { ShapeError } from "../errors.js";
-import { SoftmaxDesc } from "../gen/desc.js";
-import type { Builder, Operand, Ref } from "../plan.js";
-import { axisView, bytesOf } from "../spec.js";
+import { axisOf } from "../base/check.js";
+import { ShapeError } from "../base/errors.js";
+import { axisView, bytesOf } from "../base/spec.js";
+import { SoftmaxDesc } from "../kernels/gen/desc.js";
+import type { Builder } from "../plan/builder.js";
+import type { Operand, Ref } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
-import { copyStrided } from "./strided.js";
+import { copyStrided } from "./parts/strided.js";
 
 export interface SoftmaxOptions {
   /** The axis whose elements sum up to 1; negative counts from the end; default -1. */

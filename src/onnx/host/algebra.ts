@@ -1,5 +1,6 @@
 // Matrix products and quantised operators. Integers are multiplied as numbers: exact up to 2^53.
-import { ModelError, show, UnsupportedError } from "../../errors.js";
+import { ModelError, show, UnsupportedError } from "../../base/errors.js";
+import { countOf } from "../../base/shape.js";
 import { Context, type HostOp, need } from "./context.js";
 import { ELEMENTWISE } from "./elementwise.js";
 import { MOVEMENT } from "./movement.js";
@@ -8,7 +9,6 @@ import {
   broadcast,
   broadcastShape,
   cast,
-  countOf,
   type ElementType,
   elementType,
   type HostTensor,

@@ -1,6 +1,6 @@
 // What a host operator is given: the node's attributes, checked as they are read, and the operator set it was written for.
-import { ModelError, show, UnsupportedError } from "../../errors.js";
-import type { AttributeProto, NodeProto } from "../proto.js";
+import { ModelError, show, UnsupportedError } from "../../base/errors.js";
+import type { AttributeProto, NodeProto } from "../file/proto.js";
 import { type HostTensor, readTensorProto, toNumbers } from "./tensor.js";
 
 export class Context {

@@ -1,5 +1,5 @@
 // Operators by element, with NumPy broadcasting. Formulas are those of the ONNX operator specification.
-import { ModelError, show, UnsupportedError } from "../../errors.js";
+import { ModelError, show, UnsupportedError } from "../../base/errors.js";
 import { type Context, type HostOp, need } from "./context.js";
 import {
   ARRAYS,

@@ -1,8 +1,9 @@
 // Operators that sample images at fractional places, and what detectors do with boxes.
-import { ModelError, show } from "../../errors.js";
-import type { Taps } from "../ops/resize.js";
+import { ModelError, show } from "../../base/errors.js";
+import { countOf } from "../../base/shape.js";
+import type { Taps } from "../layers/resize.js";
 import { type Context, type HostOp, need } from "./context.js";
-import { countOf, type HostTensor, int64s, make, numbers, settle, spend, stridesOf, toNumbers } from "./tensor.js";
+import { type HostTensor, int64s, make, numbers, settle, spend, stridesOf, toNumbers } from "./tensor.js";
 
 /** Where an output position lies in the input, by the coordinate_transformation_mode of Resize. */
 function coordinate(

@@ -1,6 +1,6 @@
 // Every operator in plain JavaScript: constants are folded with these, and what no kernel does runs on them.
-import { ModelError, show, UnsupportedError } from "../../errors.js";
-import type { NodeProto } from "../proto.js";
+import { ModelError, show, UnsupportedError } from "../../base/errors.js";
+import type { NodeProto } from "../file/proto.js";
 import { ALGEBRA, MICROSOFT } from "./algebra.js";
 import { Context, type HostOp } from "./context.js";
 import { ELEMENTWISE } from "./elementwise.js";

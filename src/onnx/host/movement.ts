@@ -1,11 +1,11 @@
 // Operators that move elements, make them from nothing, or pick them by index. Any element type.
-import { ModelError, show, UnsupportedError } from "../../errors.js";
+import { ModelError, show, UnsupportedError } from "../../base/errors.js";
+import { countOf } from "../../base/shape.js";
 import { type Context, type HostOp, need } from "./context.js";
 import {
   along,
   broadcast,
   broadcastShape,
-  countOf,
   elementType,
   fill,
   gather,

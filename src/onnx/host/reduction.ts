@@ -1,11 +1,11 @@
 // Operators that sum, compare or normalise along axes.
-import { ModelError } from "../../errors.js";
+import { ModelError } from "../../base/errors.js";
+import { countOf } from "../../base/shape.js";
 import { type Context, type HostOp, need } from "./context.js";
 import {
   along,
   broadcast,
   cast,
-  countOf,
   type HostTensor,
   int64s,
   isBig,

@@ -1,10 +1,12 @@
 // Tensors of every ONNX element type in plain JavaScript memory: initialisers, constants, and what the host operators of
 // this folder compute. Always contiguous. Kernels never see them; src/onnx/compile.ts brings them into linear memory.
-import { asBytes } from "../../check.js";
-import { ModelError, show, UnsupportedError } from "../../errors.js";
+
+import { asBytes } from "../../base/check.js";
+import { ModelError, show, UnsupportedError } from "../../base/errors.js";
+import { countOf } from "../../base/shape.js";
+import type { TensorData } from "../../base/spec.js";
 import { DeferredTensor } from "../../model/weights.js";
-import type { TensorData } from "../../spec.js";
-import type { TensorProto } from "../proto.js";
+import type { TensorProto } from "../file/proto.js";
 
 export type ElementType =
   | "float32"
@@ -148,10 +150,6 @@ export function spend(macs: number): void {
   if (!(macs <= budget.macs))
     throw new ModelError(`"maxMacs" expected at least ${macs} for what runs in JavaScript, got ${budget.macs} left`);
   budget = { ...budget, macs: budget.macs - macs };
-}
-
-export function countOf(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
 }
 
 /** The number of bytes. Throws ModelError for dimensions that are no sizes or ask for more bytes than the budget has. */

@@ -1,8 +1,9 @@
 // Convolution and pooling over any number of spatial axes, for the shapes and element types that no kernel does. Sums in
 // float64. Images are [N, C, spatial…], weights [M, C/groups, taps…].
-import { ModelError, show, UnsupportedError } from "../../errors.js";
+import { ModelError, show, UnsupportedError } from "../../base/errors.js";
+import { countOf } from "../../base/shape.js";
 import { type Context, type HostOp, need } from "./context.js";
-import { countOf, type HostTensor, int64s, make, numbers, settle, spend, stridesOf, toNumbers } from "./tensor.js";
+import { type HostTensor, int64s, make, numbers, settle, spend, stridesOf, toNumbers } from "./tensor.js";
 
 /** One spatial axis of a window operator. */
 export interface Axis {

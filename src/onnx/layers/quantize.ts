@@ -1,0 +1,83 @@
+// Quantised tensors from float32 and back: see assembly/quantize.ts.
+import { countOf } from "../../base/shape.js";
+import { axisView, type TensorSpec } from "../../base/spec.js";
+import { QuantizeDesc } from "../../kernels/gen/desc.js";
+import type { LoweredOptions } from "../../ops/custom.js";
+import { outputSpec } from "../../ops/operator.js";
+import type { Builder } from "../../plan/builder.js";
+import type { Operand } from "../../plan/operand.js";
+
+export type Quantised = "uint8" | "int8" | "int32";
+
+/** real = (number - zero) * scale; one value, or one an element of `axis`. */
+export interface Quantisation {
+  readonly type: Quantised;
+  readonly scale: ArrayLike<number>;
+  readonly zero: ArrayLike<number>;
+  readonly axis: number;
+  /** Quantising multiplies by the scales instead of dividing. */
+  readonly multiply?: boolean;
+}
+
+/** Longest chunk of a row: a few microseconds. */
+const CHUNK = 2048;
+
+/** All elements of one scale as one row; else the axis, or what lies behind its elements. */
+function rowsOf(spec: TensorSpec, { scale, axis }: Quantisation): { rows: number; cols: number; period: number } {
+  if (scale.length === 1) return { rows: 1, cols: countOf(spec.shape), period: 1 };
+  const { outer, size, inner } = axisView(spec, axis);
+  return inner === 1 ? { rows: outer, cols: size, period: 0 } : { rows: outer * size, cols: inner, period: size };
+}
+
+function emit(
+  b: Builder,
+  kernel: "quantize_f32" | "dequantize_f32",
+  spec: TensorSpec,
+  output: Operand,
+  q: Quantisation,
+): void {
+  if (b.target.shapesOnly) return;
+  const input = b.inputs[0] as Operand;
+  const { rows, cols, period } = rowsOf(spec, q);
+  const chunkCols = Math.min(cols, CHUNK);
+  const chunks = Math.ceil(cols / chunkCols);
+  const isSigned = q.type === "int8";
+  const values = {
+    xPtr: input.ref,
+    yPtr: output.ref,
+    scalesPtr: b.table(new Float32Array(q.scale)),
+    zerosPtr: b.table(
+      Float32Array.from(q.scale, (_, i) => (q.zero[q.zero.length > 1 ? i : 0] ?? 0) + (isSigned ? 128 : 0)),
+    ),
+    cols,
+    chunks,
+    chunkCols,
+    period,
+    flip: isSigned ? 0x80808080 | 0 : 0,
+    wide: Number(q.type === "int32"),
+    multiply: Number(q.multiply ?? false),
+  };
+  b.step(kernel, QuantizeDesc, values, rows * chunks, 32);
+}
+
+/** float32 → the quantised type, same shape and memory format. */
+export function quantize(q: Quantisation): LoweredOptions {
+  return {
+    label: `to ${q.type}`,
+    lower(b) {
+      const { spec } = b.inputs[0] as Operand;
+      emit(b, "quantize_f32", spec, b.output(outputSpec(spec.shape, { ...spec, dtype: q.type })), q);
+    },
+  };
+}
+
+/** The quantised type → float32. */
+export function dequantize(q: Quantisation): LoweredOptions {
+  return {
+    label: `from ${q.type}`,
+    lower(b) {
+      const { spec } = b.inputs[0] as Operand;
+      emit(b, "dequantize_f32", spec, b.output(outputSpec(spec.shape, { ...spec, dtype: "float32" })), q);
+    },
+  };
+}

@@ -1,0 +1,249 @@
+// Quantised ONNX operators as layers of float32: numbers less their zero point are whole, so that sums of products are exact
+// below 2^24 (a term is at most 255 * 255: 258 terms whatever they are, many more as they come), and what is rounded before it
+// is quantised again is the sum of a convolution or product with more of them, by 2^-24 of its size: less than a quantum.
+import { ModelError } from "../../base/errors.js";
+import { countOf } from "../../base/shape.js";
+import { dequantize as hostDequantize } from "../host/algebra.js";
+import { Context } from "../host/context.js";
+import { along, cast, Deferred, type ElementType, elementType, type HostTensor, toNumbers } from "../host/tensor.js";
+import { dequantize, type Quantisation, type Quantised, quantize } from "../layers/quantize.js";
+import { reduce } from "../layers/reduce.js";
+import type { Dynamic } from "../network.js";
+import { convLayer, FLOATS } from "./float.js";
+import { apply, binary } from "./numeric.js";
+import { dynamicAt, isConstant, type Lowering, type Site, tensorAt, varies } from "./site.js";
+
+type Operand = Dynamic | HostTensor;
+
+const isQuantised = (type: ElementType): type is Quantised => type === "uint8" || type === "int8" || type === "int32";
+
+function toReal(site: Site, x: Dynamic, q: Quantisation): Dynamic {
+  return site.network.add(site.layer, "custom", [x], [], dequantize(q), "float32")[0] as Dynamic;
+}
+
+function toQuantised(site: Site, x: Dynamic, q: Quantisation): readonly Dynamic[] {
+  return site.network.add(site.layer, "custom", [x], [], quantize(q), q.type);
+}
+
+/** The quantisation that inputs i and i + 1 say: a scale, and a zero point that may be missing. Undefined where they vary. */
+function quantisationAt(site: Site, i: number, type: ElementType, axis = 0): Quantisation | undefined {
+  const [scale, zero] = [tensorAt(site, i), tensorAt(site, i + 1)];
+  if (!scale || varies(site, i + 1) || !isQuantised(type) || scale.shape.length > 1) return undefined;
+  return { type, scale: toNumbers(scale), zero: zero ? toNumbers(zero) : [0], axis };
+}
+
+/** The type of a zero point, by which outputs are typed. */
+const typeAt = (site: Site, i: number): ElementType => tensorAt(site, i)?.type ?? "uint8";
+
+/** Whole numbers as they are. */
+const plain = (type: Quantised, zero: readonly number[] = [0]): Quantisation => ({ type, scale: [1], zero, axis: 0 });
+
+/** Inputs i to i + 2, a value, its scale and its zero point, as a real operand. */
+function realAt(site: Site, i: number): Operand | undefined {
+  const x = site.inputs[i];
+  if (x === undefined) return undefined;
+  const q = quantisationAt(site, i + 1, x.type);
+  if (q?.scale.length !== 1) return undefined;
+  return isConstant(x) ? hostDequantize(x, q.scale[0] as number, q.zero[0] as number) : toReal(site, x, q);
+}
+
+/** The layers of a float operator on these inputs; the node's attributes are its own. */
+function floatLayers(site: Site, opType: string, inputs: readonly (Operand | undefined)[]): Dynamic | undefined {
+  if (inputs.includes(undefined) || !inputs.some((x) => !isConstant(x))) return undefined;
+  const c = opType === "Softmax" ? new Context(site.c.node, site.c.int("opset", 13)) : site.c;
+  return FLOATS[opType]?.({ ...site, c, inputs })?.[0];
+}
+
+/** Of com.microsoft: each of `count` operands with scale and zero point, then the output's; computed on real numbers. */
+function onReals(opType: string, count: number): Lowering {
+  return (site) => {
+    if (site.c.int("channels_last", 0) === 1) return undefined;
+    const q = quantisationAt(site, 3 * count, typeAt(site, 3 * count + 1));
+    const inputs = Array.from({ length: count }, (_, i) => realAt(site, 3 * i));
+    const y = q && floatLayers(site, opType, inputs);
+    return y && toQuantised(site, y, q);
+  };
+}
+
+const qLinearConcat: Lowering = (site) => {
+  const q = quantisationAt(site, 0, typeAt(site, 1));
+  const inputs = Array.from({ length: (site.inputs.length - 2) / 3 }, (_, i) => realAt(site, 3 * i + 2));
+  if (!q || inputs.includes(undefined)) return undefined;
+  const axis = site.c.axis("axis", site.c.int("axis", 1), (inputs[0] as Operand).shape.length);
+  const operands = inputs.map((x, i) =>
+    isConstant(x) ? site.network.constant(x, `${site.layer}.operand${i}`) : (x as Dynamic),
+  );
+  const [y] = site.network.add(site.layer, "concat", operands, [], { axis });
+  return toQuantised(site, y as Dynamic, q);
+};
+
+/** The first input less a zero point of one value. */
+function centredAt(site: Site, zeroAt: number): Dynamic | undefined {
+  const [x, zero] = [dynamicAt(site, 0), site.inputs[zeroAt]];
+  if (!x || !isQuantised(x.type) || (zero && countOf(zero.shape) !== 1)) return undefined;
+  if (!zero || isConstant(zero)) return toReal(site, x, plain(x.type, zero ? toNumbers(zero) : [0]));
+  return binary(site, "sub", toReal(site, x, plain(x.type)), toReal(site, zero, plain(x.type)));
+}
+
+/** Constant weights less their zero points, one value or one an element of the axis. */
+function weightsAt(site: Site, i: number, zeroAt: number, axisOf: (rank: number) => number): HostTensor | undefined {
+  const [w, zero] = [tensorAt(site, i), tensorAt(site, zeroAt)];
+  if (!w || !isQuantised(w.type) || varies(site, zeroAt)) return undefined;
+  const { size, inner } = along(w.shape, axisOf(w.shape.length));
+  const zeros = zero ? toNumbers(zero) : [0];
+  if (zeros.length !== 1 && zeros.length !== size)
+    throw new ModelError(`"zero_point" expected ${size} values, got ${zeros.length}`);
+  return new Deferred("float32", w.shape, (to, from) => {
+    const data = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
+    const whole = w.data as Int8Array;
+    for (let i = 0, at = from / 4; i < data.length; i++, at++)
+      data[i] = (whole[at] as number) - (zeros[Math.floor(at / inner) % zeros.length] as number);
+  });
+}
+
+/** Sums of whole products: by the algorithms that only add up products. */
+function convSums(site: Site, zeroX: number, w: HostTensor | undefined, bias?: HostTensor): Dynamic | undefined {
+  const x = w && centredAt(site, zeroX);
+  if (!x || !w) return undefined;
+  const isDepthwise = site.c.int("group", 1) === x.shape[1] && w.shape.length === 4;
+  const algorithm = isDepthwise ? "depthwise" : "implicit-gemm";
+  return convLayer({ ...site, inputs: [x, w, bias && cast(bias, "float32")] }, { algorithm })?.[0];
+}
+
+/** Sums to the output's type: inputs i and i + 1 are its scale and zero point; `factors` are the scales of the operands. */
+function requantised(
+  site: Site,
+  sums: Dynamic | undefined,
+  i: number,
+  axis: number,
+  factors: readonly (HostTensor | undefined)[],
+): readonly Dynamic[] | undefined {
+  const q = quantisationAt(site, i, typeAt(site, i + 1), axis);
+  const [a, b] = factors;
+  if (!sums || !q || q.scale.length !== 1 || !a || !b || countOf(a.shape) !== 1 || b.shape.length > 1) return undefined;
+  if (b.data.length > 1 && b.data.length !== sums.shape[axis])
+    throw new ModelError(`"scale" expected ${sums.shape[axis]} values, got ${b.data.length}`);
+  // Rounded to float32 where other runtimes do: a sum next to a half would go the other way.
+  const [factor, quantum] = [Number(a.data[0]), q.scale[0] as number];
+  const scale = toNumbers(b).map((value) => Math.fround(value * factor) / quantum);
+  return toQuantised(site, sums, { ...q, scale, multiply: true });
+}
+
+const qLinearConv: Lowering = (site) => {
+  if (varies(site, 8)) return undefined;
+  const sums = convSums(
+    site,
+    2,
+    weightsAt(site, 3, 5, () => 0),
+    tensorAt(site, 8),
+  );
+  return requantised(site, sums, 6, 1, [tensorAt(site, 1), tensorAt(site, 4)]);
+};
+
+const convInteger: Lowering = (site) => {
+  const sums = convSums(
+    site,
+    2,
+    weightsAt(site, 1, 3, () => 0),
+  );
+  return sums && toQuantised(site, sums, plain("int32"));
+};
+
+const last = (rank: number): number => rank - 1;
+
+const qLinearMatMul: Lowering = (site) => {
+  const w = weightsAt(site, 3, 5, last);
+  const sums = w && floatLayers(site, "MatMul", [centredAt(site, 2), w]);
+  return sums && requantised(site, sums, 6, sums.shape.length - 1, [tensorAt(site, 1), tensorAt(site, 4)]);
+};
+
+const matmulInteger: Lowering = (site) => {
+  const w = weightsAt(site, 1, 3, last);
+  const sums = w && floatLayers(site, "MatMul", [centredAt(site, 2), w]);
+  return sums && toQuantised(site, sums, plain("int32"));
+};
+
+/** One value a tensor or an axis; not by blocks. */
+function linear(site: Site, shape: readonly number[], type: ElementType): Quantisation | undefined {
+  if (site.c.int("block_size", 0) !== 0 || tensorAt(site, 1)?.type !== "float32") return undefined;
+  const rank = shape.length;
+  const axis = rank === 0 ? 0 : site.c.axis("axis", Math.max(-rank, Math.min(rank - 1, site.c.int("axis", 1))), rank);
+  const q = quantisationAt(site, 1, type, axis);
+  return q && (q.scale.length === 1 || q.scale.length === shape[axis]) ? q : undefined;
+}
+
+const quantizeLinear: Lowering = (site) => {
+  const x = dynamicAt(site, 0);
+  const code = site.c.int("output_dtype", 0);
+  const type = tensorAt(site, 2)?.type ?? (code ? elementType(code, "output_dtype") : "uint8");
+  const q = x?.type === "float32" ? linear(site, x.shape, type) : undefined;
+  return x && q && q.type !== "int32" ? toQuantised(site, x, q) : undefined;
+};
+
+const dequantizeLinear: Lowering = (site) => {
+  const x = dynamicAt(site, 0);
+  const q = x && linear(site, x.shape, x.type);
+  return x && q && [toReal(site, x, q)];
+};
+
+/** To uint8 by the range of the values and 0: the numbers, their scale and their zero point. */
+const dynamicQuantize: Lowering = (site) => {
+  const x = dynamicAt(site, 0);
+  if (!x) return undefined;
+  const { network, layer } = site;
+  const add = (op: "relu" | "reshape" | "clip", of: Dynamic, options = {}) =>
+    network.add(layer, op, [of], [], options)[0] as Dynamic;
+  const most = (of: Dynamic) => {
+    const axes = of.shape.map((_, i) => i);
+    const [top] = network.add(layer, "custom", [of], [], reduce("max", axes, "most"));
+    return add("relu", add("reshape", top as Dynamic, { shape: [] }));
+  };
+  const low = most(binary(site, "mul", x, -1));
+  const scale = binary(site, "div", binary(site, "add", most(x), low), 255);
+  const divisor = add("clip", scale, { min: 2 ** -126 }); // of zeros alone
+  const zero = apply(site, "Round", binary(site, "div", low, divisor));
+  const y = binary(site, "add", apply(site, "Round", binary(site, "div", x, divisor)), zero);
+  const numbers = (of: Dynamic) => toQuantised(site, of, plain("uint8"));
+  return [...numbers(y), scale, ...numbers(zero)];
+};
+
+/** Whole numbers to float32. */
+const castNumbers: Lowering = (site) => {
+  const x = dynamicAt(site, 0);
+  const type = x?.type === "bool" ? "uint8" : x?.type;
+  if (!x || !type || !isQuantised(type) || site.c.opset < 6 || site.c.int("to", 0) !== 1) return undefined;
+  return [toReal(site, x, plain(type))];
+};
+
+const maxPool: Lowering = (site) => {
+  const x = dynamicAt(site, 0);
+  if (!x || !isQuantised(x.type)) return undefined;
+  const y = floatLayers(site, "MaxPool", [toReal(site, x, plain(x.type))]);
+  return y && toQuantised(site, y, plain(x.type));
+};
+
+export const QUANTISED: Readonly<Record<string, Lowering>> = {
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+  DynamicQuantizeLinear: dynamicQuantize,
+  Cast: castNumbers,
+  QLinearConv: qLinearConv,
+  ConvInteger: convInteger,
+  QLinearMatMul: qLinearMatMul,
+  MatMulInteger: matmulInteger,
+  MaxPool: maxPool,
+};
+
+/** Of the domain com.microsoft. */
+export const MICROSOFT: Readonly<Record<string, Lowering>> = {
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+  QLinearAdd: onReals("Add", 2),
+  QLinearMul: onReals("Mul", 2),
+  QLinearSigmoid: onReals("Sigmoid", 1),
+  QLinearLeakyRelu: onReals("LeakyRelu", 1),
+  QLinearAveragePool: onReals("AveragePool", 1),
+  QLinearGlobalAveragePool: onReals("GlobalAveragePool", 1),
+  QLinearSoftmax: onReals("Softmax", 1),
+  QLinearConcat: qLinearConcat,
+};

@@ -1,0 +1,265 @@
+// Rewrites of what exporters write and nobody writes by hand; applied before those of src/model/rules.ts, each a small pure
+// function of one node and what it reads: see src/model/rewrite.ts.
+
+import { sameShape } from "../../base/check.js";
+import { countOf } from "../../base/shape.js";
+import type { TensorSpec } from "../../base/spec.js";
+import type { GraphNode } from "../../model/graph.js";
+import type { Rule, Scope } from "../../model/rewrite.js";
+import type { HostTensor, WeightMap } from "../../model/weights.js";
+
+/** y = x * scale + shift: one number, or one for each index of an axis. */
+interface Affine {
+  readonly input: string;
+  readonly scale: ArrayLike<number>;
+  readonly shift: ArrayLike<number>;
+}
+
+/** Operators that are sums of products: where their weights, [filters, ...] but for one, and their bias are. */
+const FILTERS = new Set(["conv2d", "conv1d", "convTranspose2d", "linear"]);
+const IDENTITY: ArrayLike<number> = [1];
+const NOTHING: ArrayLike<number> = [0];
+
+const at = (column: ArrayLike<number>, i: number): number => column[column.length === 1 ? 0 : i] as number;
+
+/** The axis of a node's output along which its filters lie. */
+function filterAxis({ op }: GraphNode, { shape }: TensorSpec): number {
+  return op === "linear" ? shape.length - 1 : 1;
+}
+
+/** The rules for a graph with these constants. */
+export function exporterRules(weights: WeightMap): readonly Rule[] {
+  /** Constants of joined nodes, which are small and wanted at once. */
+  const joined = new Map<string, HostTensor>();
+  const constant = (name: string | null | undefined): HostTensor | undefined =>
+    name ? (joined.get(name) ?? weights.get(name)) : undefined;
+
+  /** A constant of one number, or of one for each index of an axis of a value of this shape. */
+  const column = (name: string, shape: readonly number[], axis: number): ArrayLike<number> | undefined => {
+    const tensor = constant(name);
+    if (tensor?.dtype !== "float32") return undefined;
+    const ahead = shape.length - tensor.shape.length;
+    const fits = tensor.shape.every((size, i) => size === 1 || (ahead + i === axis && size === shape[axis]));
+    return ahead >= 0 && fits ? (tensor.data as Float32Array) : undefined;
+  };
+
+  /** A node that scales and shifts by constants along an axis. */
+  const affineOf = (node: GraphNode, scope: Scope, axis: number): Affine | undefined => {
+    const { op, inputs, params, options } = node;
+    const [a, b] = inputs as [string, string];
+    if ("activation" in options || scope.specOf(a).dtype !== "float32") return undefined;
+    if (op === "batchNorm" && axis === 1) {
+      const [mean, variance, gamma, beta] = params.map((name) => constant(name)?.data as Float32Array | undefined);
+      if (mean === undefined || variance === undefined) return undefined;
+      const { epsilon = 1e-5 } = options as { epsilon?: number };
+      const scale = Float64Array.from(variance, (v, i) => (gamma?.[i] ?? 1) / Math.sqrt(v + epsilon));
+      return { input: a, scale, shift: scale.map((s, i) => (beta?.[i] ?? 0) - (mean[i] as number) * s) };
+    }
+    if (op !== "add" && op !== "sub" && op !== "mul" && op !== "div") return undefined;
+    const { shape } = scope.specOf(node.outputs[0] as string);
+    const second = column(b, shape, axis);
+    if (second !== undefined && sameShape(scope.specOf(a).shape, shape)) {
+      if (op === "add") return { input: a, scale: IDENTITY, shift: second };
+      if (op === "sub") return { input: a, scale: IDENTITY, shift: Float64Array.from(second, (v) => -v) };
+      return { input: a, scale: op === "mul" ? second : Float64Array.from(second, (v) => 1 / v), shift: NOTHING };
+    }
+    const first = column(a, shape, axis);
+    if (first === undefined || op === "div" || !sameShape(scope.specOf(b).shape, shape)) return undefined;
+    if (op === "mul") return { input: b, scale: first, shift: NOTHING };
+    return { input: b, scale: op === "add" ? IDENTITY : [-1], shift: first };
+  };
+
+  /** conv ─▶ x * scale + shift   ==>   conv with scaled filters and another bias */
+  const foldIntoFilters: Rule = (node, scope) => {
+    for (const input of node.inputs) {
+      const before = scope.soleProducer(input);
+      if (before === undefined || !FILTERS.has(before.op) || before.inputs.length > 1) continue;
+      const output = scope.specOf(input);
+      const axis = filterAxis(before, output);
+      const affine = affineOf(node, scope, axis);
+      if (affine?.input !== input || "activation" in before.options) continue;
+      const { scale, shift } = affine;
+      const [weight, bias] = before.params as [string, string | null | undefined];
+      const spec = scope.specOf(weight);
+      const M = output.shape[axis] as number;
+      const { groups = 1 } = before.options as { groups?: number };
+      // Filters come first, but for transposed convolutions: [C, M/groups, R, S].
+      const isTransposed = before.op === "convTranspose2d";
+      const inner = countOf(spec.shape.slice(isTransposed ? 2 : 1));
+      const C = spec.shape[0] as number;
+      const filterOf = (row: number) =>
+        isTransposed
+          ? Math.floor(Math.floor(row / (M / groups)) / (C / groups)) * (M / groups) + (row % (M / groups))
+          : row;
+      const isScaled = scale.length > 1 || scale[0] !== 1;
+      return {
+        ...before,
+        params: [
+          isScaled
+            ? scope.derive(
+                `${weight} (${node.name})`,
+                scaled(weight, spec, inner, (row) => at(scale, filterOf(row))),
+              )
+            : weight,
+          scope.derive(`${before.name}.bias (${node.name})`, {
+            spec: { ...spec, shape: [M] },
+            compute(weightOf) {
+              const old = bias ? (weightOf(bias).data as Float32Array) : undefined;
+              const data = Float32Array.from({ length: M }, (_, m) => (old?.[m] ?? 0) * at(scale, m) + at(shift, m));
+              return { shape: [M], dtype: "float32", data };
+            },
+          }),
+        ],
+        outputs: node.outputs,
+      };
+    }
+    return undefined;
+  };
+
+  /** (x * a + b) * c + d   ==>   one batchNorm */
+  const joinAffine: Rule = (node, scope) => {
+    for (const input of node.inputs) {
+      const before = scope.soleProducer(input);
+      const { shape } = scope.specOf(node.outputs[0] as string);
+      if (before === undefined || shape.length < 2) continue;
+      const [first, second] = [affineOf(before, scope, 1), affineOf(node, scope, 1)];
+      if (first === undefined || second?.input !== input) continue;
+      const C = shape[1] as number;
+      const parameter = (name: string, value: (c: number) => number) => {
+        const tensor: HostTensor = {
+          shape: [C],
+          dtype: "float32",
+          data: Float32Array.from({ length: C }, (_, c) => value(c)),
+        };
+        const spec: TensorSpec = { shape: [C], dtype: "float32", memoryFormat: "contiguous" };
+        const own = scope.derive(`${node.name}.${name}`, { spec, compute: () => tensor });
+        joined.set(own, tensor);
+        return own;
+      };
+      return {
+        name: node.name,
+        op: "batchNorm",
+        inputs: [first.input],
+        params: [
+          parameter("mean", () => 0),
+          parameter("variance", () => 1),
+          parameter("gamma", (c) => at(first.scale, c) * at(second.scale, c)),
+          parameter("beta", (c) => at(first.shift, c) * at(second.scale, c) + at(second.shift, c)),
+        ],
+        options: { epsilon: 0 },
+        outputs: node.outputs,
+      };
+    }
+    return undefined;
+  };
+
+  /** x * scale + shift ─▶ conv   ==>   conv with scaled weights and another bias; a shift only where nothing is padded */
+  const foldIntoWeights: Rule = (node, scope) => {
+    if (!FILTERS.has(node.op) || node.op === "convTranspose2d") return undefined;
+    const [input] = node.inputs as [string];
+    const before = scope.soleProducer(input);
+    const inputSpec = scope.specOf(input);
+    const axis = filterAxis(node, inputSpec);
+    const affine = before && affineOf(before, scope, axis);
+    if (affine === undefined) return undefined;
+    const { scale, shift } = affine;
+    const isShifted = Array.from(shift).some((v) => v !== 0);
+    if (isShifted && paddingOf(node).some((count) => count !== 0)) return undefined;
+    const [weight, bias] = node.params as [string, string | null | undefined];
+    const spec = scope.specOf(weight);
+    const [M = 1, perGroup = 1] = spec.shape;
+    const { groups = 1 } = node.options as { groups?: number };
+    const inner = countOf(spec.shape.slice(2));
+    const channelOf = (row: number) => Math.floor(row / perGroup / (M / groups)) * perGroup + (row % perGroup);
+    const shifted = () =>
+      scope.derive(`${node.name}.bias (${before?.name})`, {
+        spec: { ...spec, shape: [M] },
+        compute(weightOf) {
+          const w = weightOf(weight).data as Float32Array;
+          const data = new Float32Array(M);
+          const old = bias ? (weightOf(bias).data as Float32Array) : undefined;
+          for (let m = 0; m < M; m++) {
+            let sum = old?.[m] ?? 0;
+            for (let row = m * perGroup; row < (m + 1) * perGroup; row++) {
+              const by = at(shift, channelOf(row));
+              for (let i = row * inner; i < (row + 1) * inner; i++) sum += (w[i] as number) * by;
+            }
+            data[m] = sum;
+          }
+          return { shape: [M], dtype: "float32", data };
+        },
+      });
+    return {
+      ...node,
+      inputs: [affine.input, ...node.inputs.slice(1)],
+      params: [
+        scope.derive(
+          `${weight} (${before?.name})`,
+          scaled(weight, spec, inner, (row) => at(scale, channelOf(row))),
+        ),
+        isShifted ? shifted() : (bias ?? null),
+      ],
+    };
+  };
+
+  return [foldIntoFilters, joinAffine, foldIntoWeights, padInside];
+}
+
+/** A weight whose rows of `inner` numbers are multiplied by a factor each. */
+function scaled(weight: string, spec: TensorSpec, inner: number, factorOf: (row: number) => number) {
+  return {
+    spec,
+    compute(weightOf: (name: string) => HostTensor): HostTensor {
+      const data = (weightOf(weight).data as Float32Array).slice();
+      for (let i = 0, row = 0; i < data.length; row++) {
+        const factor = factorOf(row);
+        for (const end = i + inner; i < end; i++) data[i] = (data[i] as number) * factor;
+      }
+      return { shape: spec.shape, dtype: "float32", data };
+    },
+  };
+}
+
+/** What a window adds around its input, begins before ends, as the importer writes it. */
+function paddingOf({ options }: GraphNode): readonly number[] {
+  return (options as { padding?: readonly number[] }).padding ?? [];
+}
+
+/** Operators whose outputs are never below 0. */
+const POSITIVE = new Set(["relu", "relu6", "sigmoid", "hardSigmoid", "softmax"]);
+
+/** pad ─▶ window   ==>   a window that pads itself, where what it reads there is the same */
+export const padInside: Rule = (node, scope) => {
+  const before = scope.producer(node.inputs[0] as string);
+  if (before?.op !== "pad" || !/^(conv[12]d|(max|avg)Pool2d)$/.test(node.op)) return undefined;
+  const { pads, mode, value } = before.options as { pads: readonly number[]; mode?: string; value?: number };
+  const rank = pads.length / 2;
+  const [begins, ends] = [pads.slice(2, rank), pads.slice(rank + 2)];
+  const own = paddingOf(node);
+  const isImage = rank === (node.op === "conv1d" ? 3 : 4) && [0, 1, rank, rank + 1].every((i) => pads[i] === 0);
+  if (!isImage || mode !== "constant" || own.length !== 2 * begins.length) return undefined;
+  const padding = [...begins, ...ends].map((count, i) => count + (own[i] as number));
+  const options = { ...node.options, padding };
+  const inside = { ...node, inputs: [before.inputs[0] as string, ...node.inputs.slice(1)] };
+  if (node.op.startsWith("conv")) return value === 0 ? { ...inside, options } : undefined;
+  const { kernel, ceilMode, dilation, countIncludePad } = node.options as {
+    kernel: readonly number[];
+    ceilMode?: boolean;
+    dilation?: readonly number[];
+    countIncludePad?: boolean;
+  };
+  // Every window holds a pixel of the image then.
+  if (ceilMode || dilation?.some((d) => d > 1) || padding.some((count, i) => count >= (kernel[i & 1] as number)))
+    return undefined;
+  if (node.op === "avgPool2d") {
+    const isCounted = countIncludePad || own.every((count) => count === 0);
+    return value === 0 && isCounted ? { ...inside, options: { ...options, countIncludePad: true } } : undefined;
+  }
+  const source = scope.producer(before.inputs[0] as string);
+  const isBelow = (value as number) < -3.4e38 || (value === 0 && source !== undefined && isPositive(source));
+  return isBelow ? { ...inside, options } : undefined;
+};
+
+function isPositive({ op, options }: GraphNode): boolean {
+  return POSITIVE.has(op) || (op === "clip" && ((options as { min?: number }).min ?? -1) >= 0);
+}

@@ -1,0 +1,214 @@
+// Reshapes, transposes and slices as views: a row of them is one set of loops over what it starts from, so that it moves elements
+// once, or not at all.
+import { countOf } from "../../base/shape.js";
+import { makeSpec, stridesOf, type TensorSpec } from "../../base/spec.js";
+import type { GraphNode } from "../../model/graph.js";
+import type { Network } from "../../model/optimize.js";
+import type { LoweredOptions } from "../../ops/custom.js";
+import { type Loop as Copy, copyStrided, elementRef } from "../../ops/parts/strided.js";
+import type { Operand } from "../../plan/operand.js";
+
+/** A loop over elements of a value in logical order. */
+export interface Loop {
+  readonly size: number;
+  readonly stride: number;
+}
+
+/** A value as a view of `root`: the loops of each axis, outer first, and where they begin. */
+export interface View {
+  readonly root: string;
+  readonly offset: number;
+  readonly axes: readonly (readonly Loop[])[];
+}
+
+/** What a reshape, transpose or slice makes, as a view of what a row of them starts from; undefined where it is none. */
+export function viewOf(
+  node: GraphNode,
+  views: ReadonlyMap<string, View>,
+  shapeOf: (value: string) => readonly number[],
+): View | undefined {
+  if (node.op !== "reshape" && node.op !== "transpose" && node.op !== "slice") return undefined;
+  const [[input], [value]] = [node.inputs, node.outputs] as [[string], [string]];
+  const before = views.get(input) ?? wholeOf(input, shapeOf(input));
+  if (node.op === "reshape") {
+    const axes = regroup(before.axes.flat(), shapeOf(value));
+    return axes && { ...before, axes };
+  }
+  if (node.op === "transpose") {
+    const { permutation } = node.options as { permutation?: readonly number[] };
+    return permutation && { ...before, axes: permutation.map((axis) => before.axes[axis] as readonly Loop[]) };
+  }
+  let { offset } = before;
+  const axes = [...before.axes];
+  for (const { axis, from, count, step } of cutsOf(node, shapeOf(input), shapeOf(value))) {
+    const [loop, ...more] = axes[axis] as readonly Loop[];
+    if (loop === undefined || more.length > 0) return undefined;
+    offset += from * loop.stride;
+    axes[axis] = count === 1 ? [] : [{ size: count, stride: loop.stride * step }];
+  }
+  return { ...before, offset, axes };
+}
+
+/** What a slice takes of the axes that it does not leave whole. */
+export function cutsOf({ options }: GraphNode, input: readonly number[], output: readonly number[]) {
+  const { starts, axes, steps } = options as {
+    starts: readonly number[];
+    axes?: readonly number[];
+    steps?: readonly number[];
+  };
+  return starts.flatMap((start, i) => {
+    const axis = axes?.[i] ?? i;
+    const [size, count, step] = [input[axis] as number, output[axis] as number, steps?.[i] ?? 1];
+    const from = start < 0 ? Math.max(start + size, 0) : Math.min(start, size - 1);
+    return size === count && step === 1 ? [] : [{ axis, from, count, step }];
+  });
+}
+
+function wholeOf(root: string, shape: readonly number[]): View {
+  let stride = 1;
+  const axes = [...shape].reverse().map((size) => {
+    const loops = size === 1 ? [] : [{ size, stride }];
+    stride *= size;
+    return loops;
+  });
+  return { root, offset: 0, axes: axes.reverse() };
+}
+
+/** Loops cut and put together to axes of these sizes; undefined where a loop would have to be cut unevenly. */
+function regroup(loops: readonly Loop[], shape: readonly number[]): readonly (readonly Loop[])[] | undefined {
+  const left = [...loops];
+  const axes: Loop[][] = [];
+  for (const size of shape) {
+    const axis: Loop[] = [];
+    for (let rest = size; rest > 1; ) {
+      const loop = left.shift();
+      if (loop === undefined) return undefined;
+      if (rest % loop.size === 0) {
+        axis.push(loop);
+        rest /= loop.size;
+      } else if (loop.size % rest === 0) {
+        const inner = loop.size / rest;
+        axis.push({ size: rest, stride: loop.stride * inner });
+        left.unshift({ size: inner, stride: loop.stride });
+        rest = 1;
+      } else return undefined;
+    }
+    axes.push(merged(axis));
+  }
+  return axes;
+}
+
+function merged(loops: readonly Loop[]): Loop[] {
+  const all: Loop[] = [];
+  for (const loop of loops) {
+    const last = all.at(-1);
+    if (last?.stride === loop.stride * loop.size)
+      all[all.length - 1] = { size: last.size * loop.size, stride: loop.stride };
+    else all.push(loop);
+  }
+  return all;
+}
+
+/** A loop along one axis of an image. */
+interface Step {
+  readonly size: number;
+  readonly axis: number;
+  readonly step: number;
+}
+
+/** Rows of reshapes, transposes and slices of an image become one copy each, or none where the bytes lie so already. */
+export function moveOnce({ graph, source }: Network, specs: ReadonlyMap<string, TensorSpec>): Network {
+  const shapeOf = (value: string) => (specs.get(value) as TensorSpec).shape;
+  const views = new Map<string, View>();
+  /** Values of views with a transpose among them. */
+  const turned = new Set<string>();
+  const read = new Set(graph.outputs.map(({ value }) => value));
+  for (const node of graph.nodes) {
+    const [value] = node.outputs as [string];
+    const [input] = node.inputs as [string];
+    const view = viewOf(node, views, shapeOf);
+    if (view === undefined) for (const name of node.inputs) read.add(name);
+    else {
+      views.set(value, view);
+      if (node.op === "transpose" || turned.has(input)) turned.add(value);
+    }
+  }
+  let nodes: readonly GraphNode[] = graph.nodes.map((node) => {
+    const [value] = node.outputs as [string];
+    const view = views.get(value);
+    if (view === undefined || !read.has(value) || !turned.has(value) || !views.has(node.inputs[0] as string))
+      return node;
+    const options = copyOf(view, shapeOf(view.root), shapeOf(value));
+    return options ? { ...node, op: "custom", inputs: [view.root], options } : node;
+  });
+  if (nodes.every((node, i) => node === graph.nodes[i])) return { graph, source };
+  // What only views read that are gone.
+  const needed = new Set(graph.outputs.map(({ value }) => value));
+  nodes = [...nodes]
+    .reverse()
+    .filter(({ inputs, outputs }) => {
+      const isNeeded = outputs.some((output) => needed.has(output));
+      if (isNeeded) for (const input of inputs) needed.add(input);
+      return isNeeded;
+    })
+    .reverse();
+  return { graph: { ...graph, nodes }, source };
+}
+
+/** A view of an image [N, C, H, W] as one copy from where its elements lie; undefined where its loops cross rows unevenly. */
+function copyOf({ axes, offset }: View, root: readonly number[], shape: readonly number[]): LoweredOptions | undefined {
+  if (root.length !== 4) return undefined;
+  const strides = [1, 2, 3, 4].map((from) => countOf(root.slice(from)));
+  const start = root.map((size, axis) => Math.floor(offset / (strides[axis] as number)) % size);
+  const ends = [...start];
+  const steps: Step[][] = [];
+  for (const loops of axes) {
+    const own: Step[] = [];
+    for (const loop of loops) {
+      let { size, stride } = loop;
+      const inner: Step[] = [];
+      while (size > 1) {
+        const axis = strides.findIndex((one) => one <= stride);
+        const [length, unit] = [root[axis] as number, strides[axis] as number];
+        const step = stride / unit;
+        if (axis < 0 || !Number.isInteger(step)) return undefined;
+        const count = Math.min(size, length / step);
+        if (!Number.isInteger(count) || size % count !== 0 || (count < size && start[axis] !== 0)) return undefined;
+        inner.unshift({ size: count, axis, step });
+        (ends[axis] as number) += (count - 1) * step;
+        size /= count;
+        stride = unit * length;
+      }
+      own.push(...inner);
+    }
+    steps.push(own);
+  }
+  if (ends.some((end, axis) => end >= (root[axis] as number))) return undefined;
+  return {
+    label: "moved",
+    lower(b) {
+      const [input] = b.inputs as readonly [Operand];
+      const { dtype, memoryFormat } = input.spec;
+      const from = stridesOf(input.spec);
+      const loopsTo = (spec: TensorSpec) => {
+        const to = stridesOf(spec);
+        return steps.flatMap((own, i) => {
+          let dst = to[i] as number;
+          const copies: Copy[] = [];
+          for (const { size, axis, step } of [...own].reverse()) {
+            copies.unshift({ size, src: step * (from[axis] as number), dst });
+            dst *= size;
+          }
+          return copies;
+        });
+      };
+      const inOrder = makeSpec(shape, dtype, "contiguous", "output");
+      const isWhole = countOf(shape) === countOf(root);
+      b.isView = isWhole && loopsTo(inOrder).every(({ src, dst }) => src === dst);
+      // What is copied anyway lies as images do.
+      const spec = b.isView || shape.length !== 4 ? inOrder : { ...inOrder, memoryFormat };
+      const output = b.output(spec);
+      copyStrided(b, dtype, elementRef(input.ref, dtype, from, start), output.ref, loopsTo(spec));
+    },
+  };
+}

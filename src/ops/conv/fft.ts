@@ -1,0 +1,111 @@
+// The lowering of FFT convolution: assembly/conv-fft.ts.
+
+import { roundUp } from "../../base/shape.js";
+import { stridesOf } from "../../base/spec.js";
+import { type FftTiling, fftTiling } from "../../kernels/fft-tiling.js";
+import { ConvDesc, FftWeightsDesc } from "../../kernels/gen/desc.js";
+import { RATES } from "../../kernels/table.js";
+import type { Builder } from "../../plan/builder.js";
+import { channelsLastImage } from "../parts/image.js";
+import { packBias } from "../parts/panels.js";
+import { type Conv, convValues } from "./lowering.js";
+
+/** Where frequency f of n lies after a forward transform: assembly/fft.ts. */
+function place(f: number, n: number): number {
+  if (n === 1) return 0;
+  const radix = n === 2 ? 2 : 4;
+  return ((f % radix) * n) / radix + place(Math.floor(f / radix), n / radix);
+}
+
+/** cos, sin of 2 pi k / size, computed in float64. */
+function twiddles(size: number): Float32Array {
+  return Float32Array.from({ length: 2 * size }, (_, i) =>
+    (i % 2 ? Math.sin : Math.cos)((2 * Math.PI * (i >> 1)) / size),
+  );
+}
+
+/** Bytes from row to row of a tile. */
+function rowBytes(logW: number): number {
+  return 2 ** logW * 32 + 64;
+}
+
+/** Places of f and -f in a tile, of one of each mirrored pair; where all points are kept, every place as they lie. */
+function pointTable({ logH, logW, points }: FftTiling): Int32Array {
+  const [H, W] = [2 ** logH, 2 ** logW];
+  const table: number[] = [];
+  for (let h = 0; h < H; h++) {
+    for (let w = 0; w < W; w++) {
+      const [h2, w2] = [(H - h) % H, (W - w) % W];
+      if (points === H * W) table.push(h * rowBytes(logW) + w * 32, 0);
+      else if (h * W + w <= h2 * W + w2) {
+        for (const [i, j] of [
+          [h, w],
+          [h2, w2],
+        ] as const)
+          table.push(place(i, H) * rowBytes(logW) + place(j, W) * 32);
+      }
+    }
+  }
+  return Int32Array.from(table);
+}
+
+export function lowerFft(b: Builder, conv: Conv): void {
+  const { shape: s } = conv;
+  const tiling = fftTiling(s, RATES[b.target.variant]);
+  const { logH, logW, pairs, points, block, weightBytes } = tiling;
+  const size = 2 ** (logH + logW);
+  const isDepthwise = s.groups === s.C;
+  const groups = isDepthwise ? 1 : s.groups;
+  const channels = s.C / s.groups;
+  const filters = s.M / groups;
+  const panels = Math.ceil(filters / 8);
+  const image = channelsLastImage(b, conv.input, 1, [0, 0, 0, 0]);
+  const tables = {
+    twiddlesPtr: b.table(twiddles(2 ** Math.max(logH, logW))),
+    pointsPtr: b.table(pointTable(tiling)),
+    points,
+    tileH: logH,
+    tileW: logW,
+  };
+  const weights = { ref: b.constant(weightBytes), groupBytes: weightBytes / groups };
+  const layout = isDepthwise
+    ? { dstPairBytes: size * 64, dstHalfBytes: size * 32, dstChannelBytes: 0, dstPointBytes: 32 }
+    : { dstPairBytes: channels * 64, dstHalfBytes: 32, dstChannelBytes: 64, dstPointBytes: panels * channels * 64 };
+  const tileBytes = 2 ** logH * rowBytes(logW);
+  const [sM, sC, sR, sS] = stridesOf(conv.weight.spec).map((stride) => stride * 4) as [number, number, number, number];
+  b.prepare(
+    "fft_weights_f32",
+    FftWeightsDesc,
+    {
+      srcPtr: conv.weight.ref,
+      dstPtr: weights.ref,
+      filters,
+      channels,
+      kernelH: s.R,
+      kernelW: s.S,
+      dilationH: s.dilationH,
+      dilationW: s.dilationW,
+      filterBytes: sM,
+      channelBytes: sC,
+      kernelHBytes: sR,
+      kernelWBytes: sS,
+      dstGroupBytes: weights.groupBytes,
+      ...layout,
+      ...tables,
+      scale: 1 / size,
+    },
+    groups * Math.ceil(filters / 4),
+    tileBytes,
+  );
+  const values = convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, groups), undefined);
+  // v and z, as assembly/conv-fft.ts lays them out
+  const vBytes = points * (block * roundUp(channels, 4) * 16 + 64);
+  const zBytes = points * (block * panels * 128 + 64);
+  b.step(
+    "conv2d_fft_f32",
+    ConvDesc,
+    { ...values, ...tables, tileBlock: block },
+    pairs,
+    tileBytes + (isDepthwise ? 0 : vBytes + zBytes),
+  );
+}

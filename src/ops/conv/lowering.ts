@@ -1,0 +1,92 @@
+// What every convolution algorithm shares: its operands, the contiguous runs of a patch, and the descriptor's fields.
+import type { ConvShape } from "../../base/shape.js";
+import type { ConvDesc } from "../../kernels/gen/desc.js";
+import type { Builder } from "../../plan/builder.js";
+import { type DescValues, NONE, type Operand, type Ref } from "../../plan/operand.js";
+import type { Epilogue } from "../parts/epilogue.js";
+import type { Image } from "../parts/image.js";
+import { type PackedBias, type PackedWeights, type ReductionBlocks, reductionBlocks } from "../parts/panels.js";
+
+export interface ConvOperands {
+  readonly shape: ConvShape;
+  readonly input: Operand;
+  readonly weight: Operand;
+  readonly bias: Operand | undefined;
+  readonly epilogue: Epilogue;
+}
+
+export interface Conv extends ConvOperands {
+  /** Where the channels-last output goes. */
+  readonly yPtr: Ref;
+  /** What is added before the epilogue, laid out as the output: NONE, or any address, yPtr too. */
+  readonly residualPtr: Ref;
+}
+
+/** The contiguous runs of a patch of the image: R of S*C floats, or R*S of C when dilated, strided in groups or 1x1. */
+export function patchSegments(b: Builder, shape: ConvShape, image: Image): ReductionBlocks {
+  const perGroup = shape.C / shape.groups;
+  const rows = Array.from({ length: shape.R }, (_, r) => r * shape.dilationH * image.rowBytes);
+  if (shape.groups === 1 && (shape.dilationW === 1 || shape.S === 1) && image.pixelBytes === perGroup * 4) {
+    return reductionBlocks(b, rows, shape.S * perGroup);
+  }
+  const columns = Array.from({ length: shape.S }, (_, s) => s * shape.dilationW * image.pixelBytes);
+  return reductionBlocks(
+    b,
+    rows.flatMap((row) => columns.map((column) => row + column)),
+    perGroup,
+  );
+}
+
+/** The descriptor fields that follow from the shape; an algorithm overrides what it means differently. */
+export function convValues(
+  b: Builder,
+  conv: Conv,
+  image: Image,
+  weights: PackedWeights,
+  bias: PackedBias,
+  blocks: ReductionBlocks | undefined,
+): DescValues<typeof ConvDesc> {
+  const { shape: s, yPtr, residualPtr, epilogue } = conv;
+  return {
+    xPtr: image.ref,
+    wPtr: weights.ref,
+    biasPtr: bias.ref,
+    residualPtr,
+    yPtr,
+    blocksPtr: blocks?.ref ?? NONE,
+    blockCount: blocks?.count ?? 0,
+    batch: s.N,
+    channels: s.C / s.groups,
+    height: image.height,
+    width: image.width,
+    xPixelBytes: image.pixelBytes,
+    xRowBytes: image.rowBytes,
+    xImageBytes: image.imageBytes,
+    xGroupBytes: image.groupBytes,
+    filters: s.M / s.groups,
+    outH: s.P,
+    outW: s.Q,
+    yPixelBytes: s.M * 4,
+    groups: s.groups,
+    kernelH: s.R,
+    kernelW: s.S,
+    strideH: s.strideH,
+    strideW: s.strideW,
+    dilationH: s.dilationH,
+    dilationW: s.dilationW,
+    padTop: s.padding[0],
+    padLeft: s.padding[1],
+    wGroupBytes: weights.groupBytes,
+    biasGroupBytes: bias.groupBytes,
+    tileH: 0,
+    tileW: 0,
+    tileBlock: 0,
+    zerosPtr: NONE,
+    twiddlesPtr: NONE,
+    pointsPtr: NONE,
+    points: 0,
+    tileRows: b.target.tileRows,
+    colBlock: 0,
+    ...epilogue,
+  };
+}

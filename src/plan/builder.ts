@@ -1,0 +1,238 @@
+// An operator only *describes* its kernel calls to a Builder; nothing is allocated until a Program is made of it, so a model
+// can add up every byte before it takes the first one.
+
+import type { Shape } from "../base/check.js";
+import type { ConvShape } from "../base/shape.js";
+import { bytesOf, DTYPES, type MemoryFormat, type TensorData, type TensorSpec } from "../base/spec.js";
+import { alignUp } from "../engine/allocator.js";
+import type { Engine, Target } from "../engine/engine.js";
+import type { Precision, Timings } from "../kernels/select.js";
+import type { ConvAlgorithm, KernelName } from "../kernels/table.js";
+import { type DescLayout, type DescValues, descBytes, type Operand, type Ref } from "./operand.js";
+
+/** A step in JavaScript: reads the addresses of its operands from `desc`. */
+export type HostKernel = (engine: Engine, desc: number) => void;
+
+export interface Call {
+  readonly kernel: KernelName | HostKernel;
+  readonly layout: DescLayout;
+  readonly values: Readonly<Record<string, Ref | number>>;
+  /** Indices of the parameters whose addresses it is given. */
+  readonly params: readonly number[];
+  readonly items: number;
+  /** Bytes of its one parameter that a work item reads, item after item; 0 where it needs the whole. */
+  readonly itemBytes: number;
+}
+
+export interface Copy {
+  readonly to: Ref;
+  readonly from: Ref;
+  readonly bytes: number;
+}
+
+/** A convolution as it is timed: shapes and memory formats matter, values do not. */
+export interface ConvProblem {
+  readonly shape: ConvShape;
+  readonly input: TensorSpec;
+  readonly weight: TensorSpec;
+  readonly output: TensorSpec;
+}
+
+/** Times candidates for a convolution on this machine. */
+export type Measure = (problem: ConvProblem, candidates: readonly ConvAlgorithm[]) => Timings;
+
+/** What planning goes by: the binary, the defaults of a runtime or model, and its way to measure. */
+export interface Planning extends Target {
+  readonly precision?: Precision;
+  readonly tune?: boolean;
+  readonly measure?: Measure;
+  /**
+   * Most bytes of weights to pack where they could be read in place as well, somewhat slower: 0 for an eager call, which
+   * runs once; 8 MiB for a model, which would hold both copies while it loads; any for a plan.
+   */
+  readonly packBytes?: number;
+  /** Operators may stop when their outputs are known: for who asks for shapes only. */
+  readonly shapesOnly?: boolean;
+}
+
+/** What a plan says of itself. */
+export interface PlanDescription {
+  readonly op: string;
+  /** The algorithm that runs, and why it was chosen. */
+  readonly algorithm: string;
+  readonly reason: string;
+  /**
+   * Of a convolution: the algorithm's largest error on random normal data, as a share of the largest output, as documented
+   * for 64 to 512 channels. Of a separable one, the larger of its halves'.
+   */
+  readonly error?: number;
+  /** Multiply-accumulates of the operator's definition, whatever the algorithm saves. */
+  readonly macs: number;
+  /** Bytes used only while it runs. */
+  readonly workspaceBytes: number;
+  /** Bytes of packed weights and tables. */
+  readonly constantBytes: number;
+  /** Shape of the (first) output. */
+  readonly output: Shape;
+  readonly outputs: readonly TensorSpec[];
+  readonly memoryFormat: MemoryFormat;
+}
+
+/** Collects what an operator needs: outputs, workspace, constants, and the kernel calls of plan time and of run time. */
+export class Builder {
+  readonly inputs: readonly Operand[];
+  readonly params: readonly (Operand | undefined)[];
+  readonly target: Planning;
+  readonly outputs: Operand[] = [];
+  readonly copies: Copy[] = [];
+  readonly prepares: Call[] = [];
+  readonly steps: Call[] = [];
+  readonly tables: { readonly at: number; readonly data: Int32Array | Float32Array }[] = [];
+  workspaceBytes = 0;
+  constantBytes = 0;
+  scratchBytes = 0;
+  algorithm = "";
+  reason = "the only one";
+  error: number | undefined;
+  macs = 0;
+  /** Inputs whose own memory the (first) output may be. */
+  inPlace: readonly number[] = [];
+  /** The output is the input's bytes as they lie: a model takes them as they are and runs no step. */
+  isView = false;
+
+  constructor(
+    readonly op: string,
+    inputs: readonly TensorSpec[],
+    params: readonly (TensorSpec | undefined)[],
+    target: Planning,
+  ) {
+    this.inputs = inputs.map((spec, index) => ({ spec, ref: { area: "input", index, offset: 0 } }));
+    this.params = params.map((spec, index) => spec && { spec, ref: { area: "param", index, offset: 0 } });
+    this.target = target;
+  }
+
+  output(spec: TensorSpec): Operand {
+    const operand: Operand = { spec, ref: { area: "output", index: this.outputs.length, offset: 0 } };
+    this.outputs.push(operand);
+    return operand;
+  }
+
+  /** Uninitialised bytes that last for one run; 64-byte aligned, with readable slack behind them. */
+  workspace(bytes: number): Ref {
+    const offset = this.workspaceBytes;
+    this.workspaceBytes = alignUp(offset + bytes + 64);
+    return { area: "workspace", index: 0, offset };
+  }
+
+  /** Zeroed bytes that last as long as the plan. */
+  constant(bytes: number): Ref {
+    const offset = this.constantBytes;
+    this.constantBytes = alignUp(offset + bytes + 64);
+    return { area: "constant", index: 0, offset };
+  }
+
+  /** A constant filled from here. */
+  table(data: Int32Array | Float32Array): Ref {
+    const ref = this.constant(data.byteLength);
+    this.tables.push({ at: ref.offset, data });
+    return ref;
+  }
+
+  /** Copies bytes at plan time. */
+  copy(to: Ref, from: Ref, bytes: number): void {
+    this.copies.push({ to, from, bytes });
+  }
+
+  /**
+   * A kernel call at plan time, after the copies: packing weights, mostly. itemBytes: where items read one parameter, and each
+   * its own bytes of it, one after the other, how many.
+   */
+  prepare<D extends DescLayout>(
+    kernel: KernelName,
+    layout: D,
+    values: DescValues<D>,
+    items: number,
+    scratchBytes = 0,
+    itemBytes = 0,
+  ): void {
+    this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
+    this.prepares.push({ kernel, layout, values, params: paramsOf(values), items, itemBytes });
+  }
+
+  /** A kernel call of every run. scratchBytes: what one caller of the kernel needs for itself. */
+  step<D extends DescLayout>(
+    kernel: KernelName,
+    layout: D,
+    values: DescValues<D>,
+    items: number,
+    scratchBytes = 0,
+  ): void {
+    this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
+    this.steps.push({ kernel, layout, values, params: paramsOf(values), items, itemBytes: 0 });
+  }
+
+  /** A step in JavaScript: `compute` is given a view of the elements at every address. */
+  hostStep(operands: readonly Operand[], compute: (views: readonly TensorData[]) => void): void {
+    const layout: DescLayout = Object.fromEntries(operands.map((_, i) => [i, "ptr"]));
+    const values = Object.fromEntries(operands.map(({ ref }, i) => [i, ref]));
+    const sizes = operands.map(({ spec }) => bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT);
+    const kernel: HostKernel = ({ heap }, desc) => {
+      compute(
+        operands.map(({ spec }, i) => heap.view(spec.dtype, heap.i32[(desc >>> 2) + i] as number, sizes[i] as number)),
+      );
+    };
+    this.steps.push({ kernel, layout, values, params: paramsOf(values), items: 1, itemBytes: 0 });
+  }
+
+  /** Bytes to reserve for a run: scratch, then workspace. */
+  get runBytes(): number {
+    return alignUp(this.scratchBytes + 64) + this.workspaceBytes;
+  }
+
+  /** Bytes that the plan keeps: descriptors, then constants. */
+  get keptBytes(): number {
+    return this.descBytes + this.constantBytes;
+  }
+
+  get descBytes(): number {
+    return this.steps.reduce((sum, step) => sum + alignUp(descBytes(step.layout), 16), 0);
+  }
+
+  /** True when a run reads parameter `index` itself, not a packed copy of it. */
+  readsParam(index: number): boolean {
+    return this.steps.some(({ params }) => params.includes(index));
+  }
+
+  /** Bytes that are the least room for a Feed of parameter `index`, or 0 where it is needed as a whole. */
+  feedBytes(index: number): number {
+    if (this.copies.some(({ from }) => from.area === "param" && from.index === index)) return 0;
+    const sizes = this.prepares.filter(({ params }) => params.includes(index)).map((call) => call.itemBytes);
+    return sizes.includes(0) ? 0 : Math.max(0, ...sizes);
+  }
+
+  describe(): PlanDescription {
+    const outputs = this.outputs.map((output) => output.spec);
+    const first = outputs[0] as TensorSpec;
+    return {
+      op: this.op,
+      algorithm: this.algorithm || this.op,
+      reason: this.reason,
+      ...(this.error !== undefined && { error: this.error }),
+      macs: this.macs,
+      workspaceBytes: this.runBytes,
+      constantBytes: this.constantBytes,
+      output: first.shape,
+      outputs,
+      memoryFormat: first.memoryFormat,
+    };
+  }
+}
+
+function paramsOf(values: Call["values"]): readonly number[] {
+  const params: number[] = [];
+  for (const field in values) {
+    const value = values[field] as Ref | number;
+    if (typeof value === "object" && value.area === "param") params.push(value.index);
+  }
+  return params;
+}

@@ -1,0 +1,33 @@
+// What a descriptor is filled with: addresses that are not known yet, and the layouts that scripts/generate.mjs reads from
+// assembly/desc.ts.
+import type { TensorSpec } from "../base/spec.js";
+
+/** An address not known yet: a byte offset into one of the plan's areas. Area "none" is the address 0. */
+export interface Ref {
+  readonly area: "none" | "input" | "output" | "param" | "constant" | "workspace";
+  readonly index: number;
+  readonly offset: number;
+}
+
+export const NONE: Ref = { area: "none", index: 0, offset: 0 };
+
+/** The address `bytes` further. */
+export function shift(ref: Ref, bytes: number): Ref {
+  return { ...ref, offset: ref.offset + bytes };
+}
+
+/** The fields of a descriptor struct in the order of memory, four bytes each; from src/gen/desc.ts. */
+export type DescLayout = Readonly<Record<string, "ptr" | "i32" | "f32">>;
+
+export type DescValues<D extends DescLayout> = {
+  readonly [F in keyof D]: D[F] extends "ptr" ? Ref : number;
+};
+
+export function descBytes(layout: DescLayout): number {
+  return 4 * Object.keys(layout).length;
+}
+
+export interface Operand {
+  readonly spec: TensorSpec;
+  readonly ref: Ref;
+}

@@ -1,0 +1,106 @@
+// A plan: one operator, its kernel calls bound, run by tensors.
+import { sameShape } from "../base/check.js";
+import { DisposedError, ShapeError, show } from "../base/errors.js";
+import { showSpec, type TensorSpec } from "../base/spec.js";
+import type { Engine } from "../engine/engine.js";
+import type { Builder, PlanDescription } from "./builder.js";
+import type { Operand } from "./operand.js";
+import { Program } from "./program.js";
+import type { Tensor } from "./tensor.js";
+
+/** What a plan needs of the runtime that made it. */
+export interface PlanOwner {
+  readonly engine: Engine;
+  readonly disposed: boolean;
+  releasePlan(plan: Plan): void;
+}
+
+/** One operator, planned for fixed shapes: validated, algorithm chosen, weights packed, workspace reserved. */
+export class Plan {
+  readonly #owner: PlanOwner;
+  readonly #builder: Builder;
+  readonly #program: Program;
+  readonly #pointers: number[] = []; // of the operands of a run: inputs, then outputs
+  readonly #resident: Tensor[]; // parameters that a run reads in place
+  #disposed = false;
+
+  /** Internal: use runtime.plan.*. */
+  constructor(owner: PlanOwner, builder: Builder, params: readonly (Tensor | undefined)[]) {
+    this.#owner = owner;
+    this.#builder = builder;
+    this.#program = new Program(
+      owner.engine,
+      builder,
+      params.map((tensor) => tensor?.ptr),
+    );
+    this.#resident = params.filter((tensor, i): tensor is Tensor => tensor !== undefined && builder.readsParam(i));
+  }
+
+  /** Algorithm, reason, MACs, workspace bytes and output shape. */
+  describe(): PlanDescription {
+    return this.#builder.describe();
+  }
+
+  /** The specs that run() wants for its outputs. */
+  get outputs(): readonly TensorSpec[] {
+    return this.#builder.outputs.map((output) => output.spec);
+  }
+
+  /**
+   * Runs on inputs and writes the outputs, given in this order; answers the first output. Allocates nothing.
+   * Throws ShapeError when a tensor is not as planned, DisposedError when one is gone.
+   */
+  run(...tensors: Tensor[]): Tensor {
+    if (this.#disposed || this.#owner.disposed)
+      throw new DisposedError(`"plan" expected a live plan, got a disposed one`);
+    const { inputs, outputs, inPlace } = this.#builder;
+    if (tensors.length !== inputs.length + outputs.length) {
+      throw new TypeError(
+        `"run" expected ${inputs.length} input and ${outputs.length} output tensors, got ${tensors.length} tensors`,
+      );
+    }
+    for (let i = 0; i < tensors.length; i++) {
+      const output = i - inputs.length;
+      const { spec } = (output < 0 ? inputs[i] : outputs[output]) as Operand;
+      this.#check(output < 0 ? "input" : "output", output < 0 ? i : output, spec, tensors[i] as Tensor);
+      if (output < 0) continue;
+      const first = tensors.indexOf(tensors[i] as Tensor);
+      if (first < i && !inPlace.includes(first)) {
+        const taken = first < inputs.length ? "an input" : "another output";
+        throw new RangeError(`"output ${output}" expected a tensor of its own, got ${taken}`);
+      }
+    }
+    for (const tensor of this.#resident) tensor.ptr; // throws when disposed
+    for (let i = 0; i < tensors.length; i++) this.#pointers[i] = (tensors[i] as Tensor).ptr;
+    this.#program.bind(this.#pointers, inputs.length);
+    this.#program.run();
+    return tensors[inputs.length] as Tensor;
+  }
+
+  #check(kind: "input" | "output", index: number, spec: TensorSpec, tensor: Tensor): void {
+    if (tensor?.owner?.engine !== this.#owner.engine) {
+      throw new TypeError(`"${kind} ${index}" expected a tensor of this runtime, got ${show(tensor)}`);
+    }
+    tensor.ptr; // throws when disposed
+    if (
+      sameShape(tensor.shape, spec.shape) &&
+      tensor.dtype === spec.dtype &&
+      tensor.memoryFormat === spec.memoryFormat
+    ) {
+      return;
+    }
+    throw new ShapeError(`"${kind} ${index}" expected ${showSpec(spec)}, got ${showSpec(tensor.spec)}`);
+  }
+
+  /** Gives the memory back. Disposing twice is harmless. */
+  dispose(): void {
+    if (this.#disposed || this.#owner.disposed) return;
+    this.#disposed = true;
+    this.#program.dispose();
+    this.#owner.releasePlan(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

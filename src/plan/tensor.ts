@@ -1,0 +1,120 @@
+// A tensor: a shape over a block of linear memory.
+
+import type { Shape } from "../base/check.js";
+import { DisposedError } from "../base/errors.js";
+import {
+  axisOrder,
+  bytesOf,
+  DTYPES,
+  type DType,
+  type MemoryFormat,
+  type TensorData,
+  type TensorSpec,
+} from "../base/spec.js";
+import type { Engine } from "../engine/engine.js";
+
+/** What a tensor needs of the runtime that made it. */
+export interface TensorOwner {
+  readonly engine: Engine;
+  readonly disposed: boolean;
+  /** Called when the tensor is disposed; answers whether that ends it (a model's own tensors live on). */
+  release(tensor: Tensor): boolean;
+  clone(tensor: Tensor): Tensor;
+}
+
+export class Tensor {
+  readonly spec: TensorSpec;
+  readonly owner: TensorOwner;
+  readonly #ptr: number;
+  #view: TensorData | undefined;
+  #disposed = false;
+
+  /** Internal: use runtime.tensor(). */
+  constructor(owner: TensorOwner, spec: TensorSpec, ptr: number) {
+    this.owner = owner;
+    this.spec = spec;
+    this.#ptr = ptr;
+  }
+
+  /** Logical dimensions, [N, C, H, W] for images, whatever the memory format. */
+  get shape(): Shape {
+    return this.spec.shape;
+  }
+
+  get dtype(): DType {
+    return this.spec.dtype;
+  }
+
+  get memoryFormat(): MemoryFormat {
+    return this.spec.memoryFormat;
+  }
+
+  get rank(): number {
+    return this.spec.shape.length;
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return bytesOf(this.spec) / DTYPES[this.spec.dtype].BYTES_PER_ELEMENT;
+  }
+
+  /** Bytes of its elements. */
+  get bytes(): number {
+    return bytesOf(this.spec);
+  }
+
+  get disposed(): boolean {
+    return this.#disposed || this.owner.disposed;
+  }
+
+  /** Address in linear memory. Throws DisposedError. */
+  get ptr(): number {
+    if (this.disposed) throw new DisposedError(`"tensor" expected a live tensor, got a disposed one`);
+    return this.#ptr;
+  }
+
+  /** A live view of the elements in memory order. Read it anew after anything that may allocate: growth detaches old views. */
+  get data(): TensorData {
+    const ptr = this.ptr;
+    const { heap } = this.owner.engine;
+    if (this.#view === undefined || this.#view.buffer !== heap.memory.buffer) {
+      this.#view = heap.view(this.dtype, ptr, this.size);
+    }
+    return this.#view;
+  }
+
+  /** A copy of the elements in logical (N, C, H, W) order. */
+  toArray(): TensorData {
+    const { data, shape } = this;
+    const copy = data.slice() as TensorData;
+    if (this.memoryFormat === "contiguous") return copy;
+    // Memory order is N, spatial…, C: one transposition of [spatial, C] a batch element.
+    const order = axisOrder(shape.length, this.memoryFormat);
+    const batch = shape[0] as number;
+    const channels = shape[order.at(-1) as number] as number;
+    const spatial = this.size / batch / channels;
+    let at = 0;
+    for (let n = 0; n < batch; n++) {
+      for (let c = 0; c < channels; c++) {
+        for (let i = 0; i < spatial; i++) copy[at++] = data[(n * spatial + i) * channels + c] as never;
+      }
+    }
+    return copy;
+  }
+
+  /** A new tensor with the same contents. */
+  clone(): Tensor {
+    return this.owner.clone(this);
+  }
+
+  /** Gives the memory back. Disposing twice is harmless. */
+  dispose(): void {
+    if (this.disposed || !this.owner.release(this)) return;
+    this.#disposed = true;
+    this.#view = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}

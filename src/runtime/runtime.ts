@@ -1,0 +1,324 @@
+// The runtime as users see it: one instance of a kernel binary, its memory, its tensors and plans.
+import { boolean, knownOptions, oneOf } from "../base/check.js";
+import { DisposedError, show } from "../base/errors.js";
+import {
+  bytesOf,
+  DTYPES,
+  type DType,
+  isBig,
+  type MemoryFormat,
+  makeSpec,
+  type TensorData,
+  type TensorSpec,
+} from "../base/spec.js";
+import type { Engine, Variant } from "../engine/engine.js";
+import type { Precision } from "../kernels/select.js";
+import { PRECISION_NAMES } from "../ops/conv/conv2d.js";
+import { OPERATORS, type OperatorName, type PlanOperations } from "../ops/index.js";
+import type { Operations } from "../ops/operations.js";
+import { build, type Operator, outputNames, splitExtras } from "../ops/operator.js";
+import type { Measure, Planning } from "../plan/builder.js";
+import { Plan } from "../plan/plan.js";
+import { Tensor } from "../plan/tensor.js";
+import { tuner } from "./tune.js";
+
+export interface RuntimeOptions {
+  /** Which binary: "auto" (default) takes relaxed where the engine has its instructions, "simd" gives the same bits everywhere. */
+  readonly variant?: "auto" | Variant;
+  /** The kernel binary itself, where compiling inlined bytes is forbidden or a separate file is preferred. */
+  readonly wasm?: WebAssembly.Module | BufferSource | Response | Promise<Response>;
+  /** Most bytes of linear memory; default and largest 4 GiB. */
+  readonly maxBytes?: number;
+  /** Threads; only 1 for now. */
+  readonly threads?: number;
+  /** Of every convolution that says nothing itself: "high" keeps `algorithm: "auto"` to a documented error of at most 4e-6. */
+  readonly precision?: Precision;
+  /** Of every convolution that says nothing itself: true times algorithms on this machine; default false, a fixed table. */
+  readonly tune?: boolean;
+}
+
+/** What convolutions are chosen by when they say nothing themselves. */
+export type ChoiceDefaults = Pick<RuntimeOptions, "precision" | "tune">;
+
+export interface TensorOptions {
+  readonly dtype?: DType;
+  readonly memoryFormat?: MemoryFormat;
+}
+
+/** Which binary runs and why, and what memory is taken. */
+export interface RuntimeReport {
+  readonly variant: Variant;
+  readonly reason: string;
+  readonly threads: 1;
+  /** Bytes of live tensors and plans, alignment included; their peak; and what the engine has reserved. */
+  readonly bytesInUse: number;
+  readonly peakBytes: number;
+  readonly memoryBytes: number;
+  readonly maxBytes: number;
+  readonly liveTensors: number;
+  readonly livePlans: number;
+}
+
+export interface Runtime extends Operations<Tensor> {}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
+export class Runtime {
+  readonly engine: Engine;
+  /** Plans by operator: fixed shapes and parameters, then run many times. */
+  readonly plan: PlanOperations;
+  readonly #reason: string;
+  readonly #maxBytes: number;
+  readonly #defaults: ChoiceDefaults;
+  readonly #measures: () => Measure;
+  readonly #plans = new Set<Plan>();
+  readonly #tensors = new Set<Tensor>();
+  #disposed = false;
+
+  /** Internal: use createRuntime(). */
+  constructor(
+    engine: Engine,
+    reason: string,
+    maxBytes: number,
+    defaults: ChoiceDefaults = {},
+    measures = tuner(engine, maxBytes),
+  ) {
+    this.engine = engine;
+    this.#reason = reason;
+    this.#maxBytes = maxBytes;
+    this.#defaults = defaults;
+    this.#measures = measures;
+    const planners = Object.values(OPERATORS).map((operator) => [
+      operator.name,
+      (args: Record<string, unknown>) => this.#planByName(operator as unknown as Operator, args),
+    ]);
+    this.plan = Object.fromEntries(planners) as PlanOperations;
+  }
+
+  get variant(): Variant {
+    return this.engine.variant;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  report(): RuntimeReport {
+    const { allocator, memory } = this.engine.heap;
+    return {
+      variant: this.variant,
+      reason: this.#reason,
+      threads: 1,
+      bytesInUse: allocator.bytesInUse,
+      peakBytes: allocator.peakBytes,
+      memoryBytes: memory.buffer.byteLength,
+      maxBytes: this.#maxBytes,
+      liveTensors: this.#tensors.size,
+      livePlans: this.#plans.size,
+    };
+  }
+
+  /**
+   * A tensor with a copy of `data`, which lies in memory order: N, C, H, W, or N, H, W, C for memoryFormat channelsLast
+   * (the order of `tensor.data`). Numbers become float32; a typed array brings its own dtype.
+   */
+  tensor(
+    data: TensorData | Uint8ClampedArray | readonly number[],
+    shape: readonly number[],
+    options: TensorOptions = {},
+  ): Tensor {
+    knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
+    const own = dtypeOf(data);
+    const spec = makeSpec(shape, options.dtype ?? own, options.memoryFormat, "shape", 0);
+    const size = bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT;
+    if (data.length !== size)
+      throw new RangeError(`"data" expected ${size} elements for ${show(shape)}, got ${data.length}`);
+    if (isBig(spec.dtype) ? !(data instanceof DTYPES[spec.dtype]) : typeof data[0] === "bigint") {
+      throw new TypeError(`"data" expected ${DTYPES[spec.dtype].name} for dtype ${spec.dtype}, got ${show(data)}`);
+    }
+    const tensor = this.#allocate(spec);
+    (tensor.data as Float32Array).set(data as Float32Array);
+    return tensor;
+  }
+
+  /** A tensor of zeros. */
+  zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+    knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
+    const tensor = this.#allocate(makeSpec(shape, options.dtype, options.memoryFormat, "shape", 0));
+    (tensor.data as Float32Array).fill(isBig(tensor.dtype) ? (0n as never) : 0);
+    return tensor;
+  }
+
+  /** A tensor of unspecified contents, for outputs. Takes a spec such as plan.outputs[0] too. */
+  empty(shape: readonly number[] | TensorSpec, options: TensorOptions = {}): Tensor {
+    knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
+    return this.#allocate(
+      typeof shape === "object" && shape !== null && "dtype" in shape
+        ? makeSpec(shape.shape, shape.dtype, shape.memoryFormat)
+        : makeSpec(shape, options.dtype, options.memoryFormat),
+    );
+  }
+
+  clone(tensor: Tensor): Tensor {
+    const source = this.#own("tensor", tensor).ptr;
+    const copy = this.#allocate(tensor.spec);
+    this.engine.heap.u8.copyWithin(copy.ptr, source, source + tensor.bytes);
+    return copy;
+  }
+
+  /** Ends every tensor and plan of this runtime. Drop all references to it, and the engine takes its memory back. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#tensors.clear();
+    this.#plans.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Internal: what one plan, or one model with defaults of its own, is planned by. */
+  planning(own: ChoiceDefaults = {}): Planning {
+    return { ...this.engine.target, ...choiceDefaults(own, this.#defaults), measure: this.#measures() };
+  }
+
+  /** Internal: tensors and plans report their end here. */
+  release(tensor: Tensor): boolean {
+    this.engine.heap.allocator.free(tensor.ptr);
+    return this.#tensors.delete(tensor);
+  }
+
+  releasePlan(plan: Plan): void {
+    this.#plans.delete(plan);
+  }
+
+  #allocate(spec: TensorSpec): Tensor {
+    if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
+    const tensor = new Tensor(this, spec, this.engine.heap.allocator.allocate(bytesOf(spec)));
+    this.#tensors.add(tensor);
+    return tensor;
+  }
+
+  #own(name: string, value: unknown): Tensor {
+    if (value instanceof Tensor && value.owner.engine === this.engine) {
+      value.ptr; // throws when disposed
+      return value;
+    }
+    throw new TypeError(
+      `"${name}" expected a tensor of this runtime, got ${value instanceof Tensor ? "another runtime's" : show(value)}`,
+    );
+  }
+
+  #plan(
+    operator: Operator,
+    inputs: readonly TensorSpec[],
+    params: readonly (Tensor | undefined)[],
+    options: object,
+    packBytes = Infinity,
+  ): Plan {
+    if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
+    const builder = build(
+      operator,
+      inputs,
+      params.map((tensor) => tensor?.spec),
+      options,
+      { ...this.planning(), packBytes },
+    );
+    const plan = new Plan(this, builder, params);
+    this.#plans.add(plan);
+    return plan;
+  }
+
+  #planByName(operator: Operator, args: Record<string, unknown>): Plan {
+    const { memoryFormat, dtype, ...rest } = args ?? {};
+    // toMemoryFormat has an option of that name: it is planned for inputs of the other format.
+    const converts = (operator.options as readonly string[]).includes("memoryFormat");
+    const other = memoryFormat === "channelsLast" ? "contiguous" : "channelsLast";
+    const take = (name: string): unknown => {
+      const value = rest[name];
+      delete rest[name];
+      return value;
+    };
+    const shapes = operator.variadic ? take("inputs") : operator.inputs.map(take);
+    if (!Array.isArray(shapes)) throw new TypeError(`"inputs" expected an array of shapes, got ${show(shapes)}`);
+    const specOf = (name: string, shape: unknown) => {
+      const format = Array.isArray(shape) && shape.length < 3 ? "contiguous" : converts ? other : memoryFormat;
+      return makeSpec(shape, dtype, format, name);
+    };
+    const inputs = shapes.map((shape, i) => specOf(operator.inputs[i] ?? `inputs[${i}]`, shape));
+    for (const name of operator.extras ?? []) {
+      const shape = take(name);
+      if (shape !== undefined && shape !== null) inputs.push(specOf(name, shape));
+    }
+    const params = operator.params.map((name) => {
+      const value = take(name);
+      return value === undefined || value === null ? undefined : this.#own(name, value);
+    });
+    return this.#plan(operator, inputs, params, converts ? { ...rest, memoryFormat } : rest);
+  }
+
+  /** Internal: an eager call is "plan, run, dispose the plan". */
+  apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor> {
+    const count = operator.variadic ? 1 : operator.inputs.length;
+    const given = operator.variadic ? args[0] : args.slice(0, count);
+    if (!Array.isArray(given))
+      throw new TypeError(`"${operator.inputs[0]}" expected an array of tensors, got ${show(given)}`);
+    const inputs = given.map((value, i) => this.#own(operator.inputs[i] ?? `${operator.inputs[0]}[${i}]`, value));
+    const params = operator.params.map((name, i) => {
+      const value = args[count + i];
+      return value === undefined || value === null ? undefined : this.#own(name, value);
+    });
+    const { extras, options } = splitExtras(operator, args[count + operator.params.length] ?? {});
+    inputs.push(...extras.map(([name, value]) => this.#own(name, value)));
+    const plan = this.#plan(
+      operator,
+      inputs.map((tensor) => tensor.spec),
+      params,
+      options,
+      0,
+    );
+    const outputs: Tensor[] = [];
+    try {
+      for (const spec of plan.outputs) outputs.push(this.#allocate(spec));
+      plan.run(...inputs, ...outputs);
+    } catch (error) {
+      for (const output of outputs) output.dispose();
+      throw error;
+    } finally {
+      plan.dispose();
+    }
+    const names = outputNames(operator, options);
+    if (names === undefined) return outputs[0] as Tensor;
+    return Object.fromEntries(names.map((name, i) => [name, outputs[i] as Tensor]));
+  }
+}
+
+for (const name of Object.keys(OPERATORS) as OperatorName[]) {
+  const operator = OPERATORS[name] as unknown as Operator;
+  Object.defineProperty(Runtime.prototype, name, {
+    value(this: Runtime, ...args: unknown[]) {
+      return this.apply(operator, args);
+    },
+  });
+}
+
+/** Throws TypeError for what is no runtime, DisposedError for one that is gone. */
+export function requireRuntime(value: unknown): asserts value is Runtime {
+  if (!(value instanceof Runtime)) throw new TypeError(`"runtime" expected a runtime, got ${show(value)}`);
+  if (value.disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
+}
+
+/** Checked; what is not given, from `otherwise`. */
+export function choiceDefaults(given: ChoiceDefaults, otherwise: ChoiceDefaults = {}): Required<ChoiceDefaults> {
+  return {
+    precision: oneOf("precision", given.precision ?? otherwise.precision ?? "default", PRECISION_NAMES),
+    tune: boolean("tune", given.tune ?? otherwise.tune ?? false),
+  };
+}
+
+function dtypeOf(data: unknown): DType {
+  if (Array.isArray(data)) return "float32";
+  const found = (Object.keys(DTYPES) as DType[]).find((dtype) => data instanceof DTYPES[dtype]);
+  if (found !== undefined) return found;
+  if (data instanceof Uint8ClampedArray) return "uint8";
+  throw new TypeError(`"data" expected an array of numbers or a typed array of a dtype, got ${show(data)}`);
+}
