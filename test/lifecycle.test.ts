@@ -1,4 +1,5 @@
 // Runtimes, tensors and plans from birth to death; one sentence a test.
+
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Engine } from "../src/engine/engine.js";
@@ -12,6 +13,7 @@ import {
   ShapeError,
   UnsupportedError,
 } from "../src/index.js";
+import { internalsOf } from "../src/runtime/runtime.js";
 import { CASES, checksum, pixel, selfTest, tap } from "../src/runtime/self-test.js";
 import { BINARIES } from "./binaries.js";
 import type { Ref } from "./reference.js";
@@ -78,7 +80,7 @@ it("1,000 runtimes, one after the other, leave no memory behind", async () => {
     using rt = await createRuntime({ wasm: module });
     using w = rt.zeros([4, 4, 3, 3]);
     rt.plan.conv2d({ input: [1, 4, 6, 6], weight: w }); // not disposed: dropping the runtime is enough
-    memories.push(new WeakRef(rt.engine.heap.memory));
+    memories.push(new WeakRef(internalsOf(rt).engine.heap.memory));
   };
   for (let i = 0; i < 1_000; i++) await live();
   await new Promise((done) => setTimeout(done)); // a WeakRef holds its target until the task ends

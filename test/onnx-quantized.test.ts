@@ -11,7 +11,7 @@ import { dequantize, type Quantised, quantize } from "../src/onnx/layers/quantiz
 import { BINARIES } from "./binaries.js";
 import { type Constant, type Node, onnxFile } from "./onnx-file.js";
 import { fill, random } from "./random.js";
-import { FORMATS, tensorOf } from "./tensors.js";
+import { apply, FORMATS, tensorOf } from "./tensors.js";
 
 const RANGES = { uint8: [0, 255], int8: [-128, 127], int32: [-(2 ** 31), 2 ** 31 - 1] } as const;
 
@@ -185,11 +185,11 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
         for (const format of FORMATS) {
           if (format === "channelsLast" && shape.length < 3) continue;
           using x = tensorOf(rt, data, shape, format);
-          using y = rt.custom([x], quantize({ type, scale, zero, axis, multiply }) as never);
+          using y = apply(rt, quantize({ type, scale, zero, axis, multiply }), x);
           expect(y.dtype).toBe(type);
           expect(y.memoryFormat).toBe(format);
           expect(Array.from(y.toArray() as Int32Array)).toEqual(expected);
-          using back = rt.custom([y], dequantize({ type, scale, zero, axis }) as never);
+          using back = apply(rt, dequantize({ type, scale, zero, axis }), y);
           expect(Array.from(back.toArray() as Float32Array)).toEqual(real);
         }
       }
@@ -198,7 +198,7 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
 
   it("rounds halves to even, saturates, and takes NaN and infinities", () => {
     using x = rt.tensor([0.5, 1.5, 2.5, -0.5, -1.5, Infinity, -Infinity, Number.NaN], [8]);
-    using y = rt.custom([x], quantize({ type: "int8", scale: [1], zero: [0], axis: 0 }) as never);
+    using y = apply(rt, quantize({ type: "int8", scale: [1], zero: [0], axis: 0 }), x);
     expect([...(y.data as Int8Array)].slice(0, 7)).toEqual([0, 2, 2, 0, -2, 127, -128]);
   });
 

@@ -5,7 +5,7 @@ import { resize, type Taps } from "../src/onnx/layers/resize.js";
 import { BINARIES } from "./binaries.js";
 import { fill, random } from "./random.js";
 import * as reference from "./reference.js";
-import { FORMATS, refOf, tensorOf } from "./tensors.js";
+import { apply, FORMATS, refOf, tensorOf } from "./tensors.js";
 import { dotTolerance, expectClose } from "./tolerance.js";
 
 /** `count` output positions of up to `most` taps each, some of them of no weight. */
@@ -82,7 +82,7 @@ describe.each(BINARIES)("resize on $name", ({ create }) => {
     const magnitude = reference.resample(reference.abs(refOf(data, shape)), absolute(rows), absolute(columns));
     for (const format of FORMATS) {
       using x = tensorOf(rt, data, shape, format);
-      using y = rt.custom([x], resize(rows, columns) as never);
+      using y = apply(rt, resize(rows, columns), x);
       expect(y.shape).toEqual(expected.shape);
       expect(y.memoryFormat).toBe(format);
       // Both weights are rounded, and one product more.
@@ -93,7 +93,7 @@ describe.each(BINARIES)("resize on $name", ({ create }) => {
   it("copies single taps to the bit", () => {
     using x = rt.tensor([Number.NaN, -0, Infinity, 1e-45], [1, 1, 2, 2]);
     const twice = [0, 0, 1, 1].map((i) => ({ at: [i], weights: [1] }));
-    using y = rt.custom([x], resize(twice, twice) as never);
+    using y = apply(rt, resize(twice, twice), x);
     const [a, b, c, d] = [Number.NaN, -0, Infinity, 2 ** -149];
     expect([...(y.data as Float32Array)]).toEqual([a, a, b, b, a, a, b, b, c, c, d, d, c, c, d, d]);
   });

@@ -10,7 +10,7 @@ import {
   summarize,
   type Value,
 } from "../src/index.js";
-import { planModel } from "../src/model/planner.js";
+import { inferGraph } from "../src/model/infer-graph.js";
 import { type Rule, rewrite } from "../src/model/rewrite.js";
 import { foldNormalisation, fuseActivation, fuseResidual, joinSeparable, RULES } from "../src/model/rules.js";
 import { sourceOf } from "../src/model/weights.js";
@@ -67,7 +67,7 @@ describe("rewrites", () => {
   afterAll(() => rt.dispose());
 
   const apply = (g: Graph, ...rules: Rule[]) => {
-    const { specs } = planModel(g, sourceOf(WEIGHTS).specOf, rt.planning());
+    const { specs } = inferGraph(g, sourceOf(WEIGHTS).specOf);
     const frozen = JSON.stringify(g);
     const result = rewrite(g, specs, rules);
     expect(JSON.stringify(g)).toBe(frozen); // pure
@@ -191,7 +191,7 @@ describe("rewrites", () => {
       const twin = graph.parameter("wide (bn)", [6, 6, 1, 1]);
       return graph.layer("bn").batchNorm(graph.layer("conv").conv2d(graph.conv2d(x, twin), "wide"), "mean", "variance");
     });
-    const { specs } = planModel(g, sourceOf({ ...WEIGHTS, "wide (bn)": WEIGHTS.wide }).specOf, rt.planning());
+    const { specs } = inferGraph(g, sourceOf({ ...WEIGHTS, "wide (bn)": WEIGHTS.wide }).specOf);
     expect([...rewrite(g, specs, RULES).derived.keys()]).toEqual(["wide (bn)'", "conv.bias (bn)"]);
   });
 });

@@ -6,16 +6,17 @@ import { KERNELS } from "../src/kernels/table.js";
 import { dequantize, quantize } from "../src/onnx/layers/quantize.js";
 import { resize } from "../src/onnx/layers/resize.js";
 import { unary } from "../src/onnx/layers/unary.js";
+import { internalsOf } from "../src/runtime/runtime.js";
 import { BINARIES } from "./binaries.js";
 import { fill, random } from "./random.js";
-import { FORMATS, tensorOf } from "./tensors.js";
+import { apply, FORMATS, tensorOf } from "./tensors.js";
 
 /** Every kernel call becomes calls on up to 7 slices, last one first; `sliced` collects the names. */
 function slice(rt: Runtime, sliced: Set<string>): void {
   const { uniform } = random("slices");
-  const kernels = { ...rt.engine.kernels } as Record<string, Kernel>;
+  const kernels = { ...internalsOf(rt).engine.kernels } as Record<string, Kernel>;
   for (const name of KERNELS) {
-    const whole = rt.engine.kernels[name];
+    const whole = internalsOf(rt).engine.kernels[name];
     kernels[name] = (desc, begin, end, scratch) => {
       const cuts = new Set([begin, end, ...Array.from({ length: 6 }, () => Math.floor(uniform(begin, end)))]);
       const edges = [...cuts].sort((a, b) => b - a);
@@ -23,7 +24,7 @@ function slice(rt: Runtime, sliced: Set<string>): void {
       for (let i = 0; i + 1 < edges.length; i++) whole(desc, edges[i + 1] as number, edges[i] as number, scratch);
     };
   }
-  (rt.engine as { kernels: Kernels }).kernels = kernels as Kernels;
+  (internalsOf(rt).engine as { kernels: Kernels }).kernels = kernels as Kernels;
 }
 
 const SHAPE = [2, 37, 11, 13];
@@ -114,16 +115,16 @@ const CALLS: readonly (readonly [string, (rt: Runtime, x: Tensor) => Tensor | Re
     "resize",
     (rt, x) => {
       const taps = (size: number) => Array.from({ length: 23 }, (_, i) => ({ at: [i % size, 2], weights: [0.3, 0.7] }));
-      return rt.custom([x], resize(taps(11), taps(13)) as never);
+      return apply(rt, resize(taps(11), taps(13)), x);
     },
   ],
-  ["unary", (rt, x) => rt.custom([x], unary("Erf") as never)],
+  ["unary", (rt, x) => apply(rt, unary("Erf"), x)],
   [
     "quantize",
     (rt, x) => {
       const q = { type: "int8", scale: fill([37], "scale").map(Math.abs), zero: [3], axis: 1 } as const;
-      using whole = rt.custom([x], quantize(q) as never);
-      return rt.custom([whole], dequantize(q) as never);
+      using whole = apply(rt, quantize(q), x);
+      return apply(rt, dequantize(q), whole);
     },
   ],
   ["maximum", (rt, x) => rt.maximum(x, x)],

@@ -1,5 +1,7 @@
 // Tensors from logical data, in either memory format; shared by the operator tests.
 import type { MemoryFormat, Runtime, Tensor } from "../src/index.js";
+import type { Operator } from "../src/ops/operator.js";
+import { internalsOf } from "../src/runtime/runtime.js";
 import { type Ref, ref } from "./reference.js";
 
 export const FORMATS: readonly MemoryFormat[] = ["contiguous", "channelsLast"];
@@ -26,6 +28,11 @@ export function tensorOf(
 ): Tensor {
   const lying = memoryFormat === "channelsLast" ? toChannelsLast(data, shape) : data;
   return rt.tensor(lying, shape, { memoryFormat });
+}
+
+/** An operator that no facade shows, on one tensor. */
+export function apply(rt: Runtime, operator: Operator, x: Tensor): Tensor {
+  return internalsOf(rt).apply(operator, [x]) as Tensor;
 }
 
 export function refOf(data: ArrayLike<number>, shape: readonly number[]): Ref {

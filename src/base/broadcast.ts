@@ -4,7 +4,7 @@ import { ShapeError, show } from "./errors.js";
 import { axisOrder, type MemoryFormat, stridesOf, type TensorSpec } from "./spec.js";
 
 /** One loop: so many steps, each so many elements further in both operands. */
-export interface Loop {
+export interface BroadcastLoop {
   readonly size: number;
   readonly aStride: number;
   readonly bStride: number;
@@ -14,7 +14,7 @@ export interface Broadcast {
   readonly shape: Shape;
   readonly memoryFormat: MemoryFormat;
   /** Slowest first, at least one; together they walk the output in memory order. */
-  readonly loops: readonly Loop[];
+  readonly loops: readonly BroadcastLoop[];
 }
 
 /** Shapes are aligned at their last axis; a missing axis or one of size 1 is repeated. Throws ShapeError. */
@@ -41,7 +41,7 @@ export function broadcast(a: TensorSpec, b: TensorSpec): Broadcast {
   const memoryFormat = shape.length < 3 || like === undefined ? "contiguous" : like.memoryFormat;
   const aStrides = stretchedStrides(a, shape.length);
   const bStrides = stretchedStrides(b, shape.length);
-  const loops: Loop[] = [];
+  const loops: BroadcastLoop[] = [];
   for (const axis of axisOrder(shape.length, memoryFormat)) {
     const loop = { size: shape[axis] as number, aStride: aStrides[axis] as number, bStride: bStrides[axis] as number };
     if (loop.size === 1) continue;

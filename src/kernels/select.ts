@@ -1,5 +1,5 @@
 // The choice of a convolution algorithm. By default from a shape and a binary's fixed rates alone, so the same everywhere; with
-// `measure`, by times taken on the machine at hand.
+// `timings`, by what was measured on the machine at hand. Pure: nothing is measured here.
 
 import { UnsupportedError } from "../base/errors.js";
 import type { ConvShape } from "../base/shape.js";
@@ -15,7 +15,8 @@ export type Timings = ReadonlyMap<ConvAlgorithm, number> | string;
 export interface Choice {
   readonly algorithm?: ConvAlgorithm | "auto";
   readonly precision?: Precision;
-  readonly measure?: ((candidates: readonly ConvAlgorithm[]) => Timings) | undefined;
+  /** Times taken on the machine at hand, which then decide; without them the table does. */
+  readonly timings?: Timings | undefined;
 }
 
 export interface Selection {
@@ -31,11 +32,41 @@ interface Candidate {
 /** What is estimated to take more than this many times the least is not measured. */
 const WORTH_MEASURING = 4;
 
+const isExact = ({ error }: ConvRow, precision: Precision): boolean => error <= PRECISIONS[precision];
+const isEligible = (row: ConvRow, shape: ConvShape): boolean => row.tunedOnly?.(shape) !== true;
+
+/** Rows with their estimated milliseconds, the least first: those that are exact enough, and eligible unless times decide. */
+function estimates(
+  shape: ConvShape,
+  variant: "simd" | "relaxed",
+  precision: Precision,
+  byTime: boolean,
+): readonly Candidate[] {
+  return CONV_ROWS.filter((row) => row.accepts(shape) === true && isExact(row, precision))
+    .filter((row) => byTime || isEligible(row, shape))
+    .map((row) => ({ row, ms: row.cost(shape, RATES[variant]) }))
+    .filter((entry): entry is Candidate => entry.ms !== undefined)
+    .sort((a, b) => a.ms - b.ms);
+}
+
+function near(costs: readonly Candidate[]): readonly Candidate[] {
+  return costs.filter(({ ms }) => ms <= WORTH_MEASURING * (costs[0] as Candidate).ms);
+}
+
+/** The algorithms that may be the fastest for a shape; fewer than two where there is nothing to measure. */
+export function worthMeasuring(
+  shape: ConvShape,
+  variant: "simd" | "relaxed",
+  precision: Precision,
+): readonly ConvAlgorithm[] {
+  return near(estimates(shape, variant, precision, true)).map(({ row }) => row.algorithm);
+}
+
 /** Answers a row of the table and why. Throws UnsupportedError when the named algorithm does not do the shape. */
 export function select(
   shape: ConvShape,
   variant: "simd" | "relaxed",
-  { algorithm = "auto", precision = "default", measure }: Choice = {},
+  { algorithm = "auto", precision = "default", timings }: Choice = {},
 ): Selection {
   if (algorithm !== "auto") {
     const row = CONV_ROWS.find((candidate) => candidate.algorithm === algorithm) as ConvRow;
@@ -43,19 +74,12 @@ export function select(
     if (accepted !== true) throw new UnsupportedError(`"algorithm" expected for ${algorithm} ${accepted}`);
     return { row, reason: "asked for" };
   }
-  const accepting = CONV_ROWS.filter((row) => row.accepts(shape) === true);
-  const isExact = (row: ConvRow) => row.error <= PRECISIONS[precision];
-  const isEligible = (row: ConvRow) => row.tunedOnly?.(shape) !== true;
-  const costs = accepting
-    .filter((row) => isExact(row) && (measure !== undefined || isEligible(row)))
-    .map((row) => ({ row, ms: row.cost(shape, RATES[variant]) }))
-    .filter((entry): entry is Candidate => entry.ms !== undefined)
-    .sort((a, b) => a.ms - b.ms);
-  const table = () => byTable(costs.filter(({ row }) => isEligible(row)));
-  const { row, reason } = measure === undefined ? table() : byTime(costs, measure, table);
-  const excluded = accepting.filter((row) => !isExact(row)).map((row) => row.algorithm);
-  const note = excluded.length > 0 ? `; precision ${precision} leaves out ${excluded.join(", ")}` : "";
-  return { row, reason: reason + note };
+  const costs = estimates(shape, variant, precision, timings !== undefined);
+  const byCost = byTable(costs.filter(({ row }) => isEligible(row, shape)));
+  const { row, reason } = timings === undefined ? byCost : byTime(costs, timings, byCost);
+  const excluded = CONV_ROWS.filter((other) => other.accepts(shape) === true && !isExact(other, precision));
+  const names = excluded.map((other) => other.algorithm).join(", ");
+  return { row, reason: names === "" ? reason : `${reason}; precision ${precision} leaves out ${names}` };
 }
 
 function byTable(costs: readonly Candidate[]): Selection {
@@ -68,21 +92,16 @@ function byTable(costs: readonly Candidate[]): Selection {
   return { row: best.row, reason };
 }
 
-function byTime(
-  costs: readonly Candidate[],
-  measure: NonNullable<Choice["measure"]>,
-  table: () => Selection,
-): Selection {
-  const near = costs.filter(({ ms }) => ms <= WORTH_MEASURING * (costs[0] as Candidate).ms);
-  if (near.length < 2) return table();
-  const times = measure(near.map(({ row }) => row.algorithm));
-  const [best, ...others] = near
-    .map(({ row }) => ({ row, ms: typeof times === "string" ? undefined : times.get(row.algorithm) }))
+function byTime(costs: readonly Candidate[], timings: Timings, byCost: Selection): Selection {
+  const candidates = near(costs);
+  if (candidates.length < 2) return byCost;
+  const [best, ...others] = candidates
+    .map(({ row }) => ({ row, ms: typeof timings === "string" ? undefined : timings.get(row.algorithm) }))
     .filter((entry): entry is Candidate => entry.ms !== undefined)
     .sort((a, b) => a.ms - b.ms);
   if (best === undefined) {
-    const { row, reason } = table();
-    return { row, reason: `${typeof times === "string" ? times : "no memory to measure in"}: ${reason}` };
+    const why = typeof timings === "string" ? timings : "no memory to measure in";
+    return { row: byCost.row, reason: `${why}: ${byCost.reason}` };
   }
   const against = others.map((other) => `${showMs(other)} for ${other.row.algorithm}`).join(", ");
   return { row: best.row, reason: `fastest measured: ${showMs(best)}${against && ` against ${against}`}` };

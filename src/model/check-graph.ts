@@ -56,7 +56,7 @@ export function checkGraph(graph: GraphData): void {
     if (!Object.hasOwn(OPERATORS, op as string)) {
       throw new ModelError(`${show(name)} expected a known operator, got ${show(op)}`);
     }
-    const operator = OPERATORS[op as OperatorName] as unknown as Operator;
+    const operator: Operator = OPERATORS[op as OperatorName];
     const isCount = takesInputs(operator, array(`${at}.inputs`, inputs).length);
     names(`${at}.inputs`, inputs, isCount ? undefined : operator.inputs.length);
     const given = array(`${at}.params`, params);

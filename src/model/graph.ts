@@ -5,7 +5,7 @@ import { ModelError, show } from "../base/errors.js";
 import { DTYPES, type DType, MEMORY_FORMATS, type MemoryFormat, makeSpec } from "../base/spec.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import type { Operations } from "../ops/operations.js";
-import { type Operator, outputNames, splitExtras } from "../ops/operator.js";
+import { type Operator, outputNames, splitExtras, type TypedOperator } from "../ops/operator.js";
 
 /** What every run brings. memoryFormat: how it lies in the model's arena; undefined: the model chooses. */
 export interface GraphInput {
@@ -44,20 +44,19 @@ export interface GraphData {
   readonly outputs: readonly GraphOutput[];
 }
 
+const GRAPH = Symbol("graph");
+const APPLY = Symbol("apply");
+
 /** A value of a graph: an input, a parameter, or what a layer answers. */
 export class Value {
   readonly name: string;
-  readonly #graph: Graph;
+  /** @internal */
+  readonly [GRAPH]: Graph;
 
-  /** Internal: graphs make their values. */
+  /** @internal Graphs make their values. */
   constructor(graph: Graph, name: string) {
-    this.#graph = graph;
+    this[GRAPH] = graph;
     this.name = name;
-  }
-
-  /** Internal. */
-  static belongs(value: unknown, graph: Graph): value is Value {
-    return value instanceof Value && value.#graph === graph;
   }
 }
 
@@ -75,7 +74,7 @@ export interface Layer extends GraphOperations {}
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
 export class Layer {
-  /** Internal: use graph.layer(). */
+  /** @internal Use graph.layer(). */
   constructor(
     readonly graph: Graph,
     readonly name: string,
@@ -144,8 +143,8 @@ export class Graph implements GraphData {
     return value;
   }
 
-  /** Internal: what every operator method does. */
-  apply(operator: Operator, args: readonly unknown[], layer?: string): Value | Record<string, Value> {
+  /** @internal What every operator method does. */
+  [APPLY](operator: Operator, args: readonly unknown[], layer?: string): Value | Record<string, Value> {
     const count = operator.variadic ? 1 : operator.inputs.length;
     const given = operator.variadic ? args[0] : args.slice(0, count);
     if (!Array.isArray(given))
@@ -186,7 +185,7 @@ export class Graph implements GraphData {
 
   #nameOf(operand: string, value: unknown): string {
     if (typeof value === "string") return this.parameter(value).name;
-    if (Value.belongs(value, this)) return value.name;
+    if (value instanceof Value && value[GRAPH] === this) return value.name;
     const got = value instanceof Value ? "another graph's" : show(value);
     throw new TypeError(`"${operand}" expected a value of this graph or a parameter's name, got ${got}`);
   }
@@ -202,29 +201,31 @@ export class Graph implements GraphData {
   }
 }
 
-for (const [name, definition] of Object.entries(OPERATORS)) {
-  const operator = definition as unknown as Operator;
-  Object.defineProperty(Graph.prototype, name, {
+for (const operator of Object.values<Operator>(OPERATORS)) {
+  Object.defineProperty(Graph.prototype, operator.name, {
     value(this: Graph, ...args: unknown[]) {
-      return this.apply(operator, args);
+      return this[APPLY](operator, args);
     },
   });
-  Object.defineProperty(Layer.prototype, name, {
+  Object.defineProperty(Layer.prototype, operator.name, {
     value(this: Layer, ...args: unknown[]) {
-      return this.graph.apply(operator, args, this.name);
+      return this.graph[APPLY](operator, args, this.name);
     },
   });
 }
 
-type OptionsOf<O> = O extends Operator<infer _Input, infer _Param, infer Options> ? Options : never;
+/** The options of an operator and the names of its parameters. */
+type RowOf<O> =
+  O extends TypedOperator<string, infer Param, infer Optional, string, infer Options>
+    ? { readonly params?: readonly (Param | Optional)[] } & Options
+    : never;
 
 /** One row of sequential(): the operator, its options, and which of its parameters it has (default: all). */
 export type SequentialLayer = {
   [K in OperatorName]: {
     readonly op: K;
     readonly name?: string;
-    readonly params?: readonly (typeof OPERATORS)[K]["params"][number][];
-  } & OptionsOf<(typeof OPERATORS)[K]>;
+  } & RowOf<(typeof OPERATORS)[K]>;
 }[OperatorName];
 
 /**
@@ -250,7 +251,7 @@ export function sequential(input: Readonly<Record<string, Shape>>, layers: reado
   const graph = new Graph();
   let value = graph.input(...first);
   for (const { op, name, params, ...options } of layers) {
-    const operator = OPERATORS[oneOf("op", op, Object.keys(OPERATORS) as OperatorName[])] as unknown as Operator;
+    const operator: Operator = OPERATORS[oneOf("op", op, Object.keys(OPERATORS) as OperatorName[])];
     if (operator.inputs.length !== 1 || operator.variadic || operator.outputs !== undefined) {
       throw new TypeError(`"op" expected an operator of one input and one output, got ${operator.name}`);
     }
@@ -259,7 +260,7 @@ export function sequential(input: Readonly<Record<string, Shape>>, layers: reado
     if (wanted.length > 0 && name === undefined)
       throw new TypeError(`"name" expected the name of a layer that has parameters, got undefined`);
     const operands = operator.params.map((param) => (wanted.includes(param) ? `${name}.${param}` : null));
-    value = graph.apply(operator, [value, ...operands, options], name) as Value;
+    value = graph[APPLY](operator, [value, ...operands, options], name) as Value;
   }
   graph.output("output", value);
   return graph;

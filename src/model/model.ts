@@ -7,14 +7,19 @@ import { integer, knownOptions, sameShape } from "../base/check.js";
 import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData, type TensorSpec } from "../base/spec.js";
+import type { Engine } from "../engine/engine.js";
 import type { Precision } from "../kernels/select.js";
-import { isChannelsLast } from "../ops/parts/image.js";
-import type { Builder, Measure, Planning } from "../plan/builder.js";
+import type { Builder, Planning } from "../plan/builder.js";
 import type { Program } from "../plan/program.js";
-import { Tensor, type TensorOwner } from "../plan/tensor.js";
-import { type Runtime, requireRuntime } from "../runtime/runtime.js";
+import { OWNER, Tensor, type TensorOwner } from "../plan/tensor.js";
+import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
+import type { Tuner } from "../runtime/tune.js";
+import { checkGraph } from "./check-graph.js";
 import type { GraphData } from "./graph.js";
+import { inferGraph, liesAlike } from "./infer-graph.js";
+import type { GraphLayers } from "./layers.js";
 import { type Loaded, loadPlan } from "./load.js";
+import { type LoweredGraph, lowerGraph, retimed, untimed } from "./lower-graph.js";
 import { optimize, PASSES, type Pass } from "./optimize.js";
 import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, planModel } from "./planner.js";
 import { type Profile, profileOf, type Summary, summaryOf } from "./summary.js";
@@ -53,13 +58,14 @@ export interface ModelTensor {
  * maxBytes, and the operators' own errors with the layer's name in front; nothing stays allocated then.
  */
 export function createModel(runtime: Runtime, graph: GraphData, weights: Weights, options: ModelOptions = {}): Model {
+  checkGraph(graph);
   return modelOf(runtime, graph, weights, options, PASSES);
 }
 
-/** Internal: compiled by these passes, which are told the specs of every value and parameter where they are known. */
+/** Compiled by these passes, which are told the specs of every value and parameter where they are known. */
 export function modelOf(
   runtime: Runtime,
-  graph: GraphData,
+  graph: GraphLayers,
   weights: Weights,
   options: ModelOptions,
   passes: readonly Pass[],
@@ -69,29 +75,28 @@ export function modelOf(
   const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);
-  const planning = runtime.planning(options);
-  const compiled = optimize({ graph, source: sourceOf(weights) }, planning, options.optimize, passes, specs);
-  const planWith = (target: Planning) => planModel(compiled.graph, compiled.source.specOf, target);
-  // By the table first: nothing runs before the graph and its MACs are accepted.
-  const asked: true[] = [];
-  const byTable = planWith({ ...planning, measure: refusal(asked) });
-  const { macs } = byTable.report;
+  const internals = internalsOf(runtime);
+  const planning = internals.planning(options);
+  const compiled = optimize({ graph, source: sourceOf(weights) }, options.optimize, passes, specs);
+  const inferred = inferGraph(compiled.graph, compiled.source.specOf);
+  const { macs } = inferred;
   if (macs > maxMacs) throw new ModelError(`"maxMacs" expected at least ${macs} for this model, got ${maxMacs}`);
-  const tuned = asked.length > 0 ? planWith(planning) : byTable;
+  const lowered = lowerGraph(inferred, planning);
   const { maxBytes: most, bytesInUse } = runtime.report();
-  const plan = tuned.report.totalBytes <= Math.min(maxBytes, most - bytesInUse) ? tuned : byTable;
+  const plan = planTimed(lowered, planning, internals.time, Math.min(maxBytes, most - bytesInUse));
   const { totalBytes } = plan.report;
   if (totalBytes > maxBytes)
     throw new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${maxBytes}`);
   return new Model(runtime, plan, compiled.source);
 }
 
-/** Measures nothing, but notes that it was asked. On its own, since plans keep it: beside weights it would keep them too. */
-function refusal(asked: true[]): Measure {
-  return () => {
-    asked.push(true);
-    return "the fastest do not fit in memory together";
-  };
+/** A plan whose convolutions are those that were measured to be the fastest, or, where these need more bytes, the table's. */
+function planTimed(lowered: LoweredGraph, planning: Planning, time: Tuner, maxBytes: number): ModelPlan {
+  const requests = untimed(lowered);
+  if (requests.length === 0) return planModel(lowered);
+  const plan = planModel(retimed(lowered, { ...planning, timings: time(requests) }));
+  if (plan.report.totalBytes <= maxBytes) return plan;
+  return planModel(retimed(lowered, { ...planning, timings: () => "the fastest do not fit in memory together" }));
 }
 
 export interface RunAsyncOptions {
@@ -113,7 +118,8 @@ export class Model {
   /** Bytes, multiply-accumulates and parameters, as worked out before anything was allocated. */
   readonly plan: ModelReport;
   readonly #runtime: Runtime;
-  readonly #plan: ModelPlan;
+  readonly #engine: Engine;
+  readonly #planned: ModelPlan;
   readonly #slots = new Map<string, Slot>();
   readonly #inputTensors = new Map<string, Tensor>();
   readonly #results: Readonly<Record<string, Tensor>>;
@@ -121,12 +127,13 @@ export class Model {
   #isRunning = false;
   #disposed = false;
 
-  /** Internal: use createModel(). */
+  /** @internal Use createModel(). */
   constructor(runtime: Runtime, plan: ModelPlan, { tensorOf }: Source) {
     this.#runtime = runtime;
-    this.#plan = plan;
+    this.#engine = internalsOf(runtime).engine;
+    this.#planned = plan;
     this.plan = plan.report;
-    this.#loaded = loadPlan(runtime.engine, plan, tensorOf);
+    this.#loaded = loadPlan(this.#engine, plan, tensorOf);
     const loaded = this.#loaded;
     const owner = this.#owner();
     plan.inputs.forEach((input, i) => {
@@ -181,7 +188,7 @@ export class Model {
     try {
       let rested = performance.now();
       for (const [i, program] of this.#loaded.programs.entries()) {
-        const { builder } = this.#plan.steps[i] as PlannedStep;
+        const { builder } = this.#planned.steps[i] as PlannedStep;
         for (const _ of program.runInParts(partsOf(builder, yieldEvery))) {
           if (performance.now() - rested < yieldEvery) continue;
           await turn();
@@ -216,7 +223,7 @@ export class Model {
 
   /** One row a layer: algorithm, output shape, multiply-accumulates, parameters, bytes; and totals. String() makes a table. */
   summary(): Summary {
-    return summaryOf(this.#plan);
+    return summaryOf(this.#planned);
   }
 
   /** The summary with microseconds (the median of `runs` runs) and GFLOP/s of every layer. Times are as fine as the clock. */
@@ -234,7 +241,7 @@ export class Model {
       });
     }
     return profileOf(
-      this.#plan,
+      this.#planned,
       times.map((step) => step.sort()[runs >> 1] as number),
     );
   }
@@ -253,7 +260,7 @@ export class Model {
   #owner(): TensorOwner {
     const model = this;
     return {
-      engine: this.#runtime.engine,
+      engine: this.#engine,
       get disposed() {
         return model.disposed;
       },
@@ -288,7 +295,7 @@ export class Model {
     for (const name of Object.keys(tensors)) this.#find(this.#slots.get(name), "input", name, this.inputs);
     for (const slot of this.#slots.values())
       this.#check(slot, Object.hasOwn(tensors, slot.name) ? tensors[slot.name] : undefined);
-    const { heap } = this.#runtime.engine;
+    const { heap } = this.#engine;
     for (const { name, spec, ptr, program } of this.#slots.values()) {
       const tensor = tensors[name] as Tensor;
       if (program !== undefined && tensor.memoryFormat !== spec.memoryFormat) {
@@ -301,7 +308,7 @@ export class Model {
   #check({ name, spec, convert }: Slot, tensor: unknown): void {
     if (tensor === undefined) throw new ModelError(`"${name}" expected a tensor for this input, got none`);
     if (!(tensor instanceof Tensor)) throw new TypeError(`"${name}" expected a tensor, got ${show(tensor)}`);
-    if (tensor.owner.engine !== this.#runtime.engine)
+    if (tensor[OWNER].engine !== this.#engine)
       throw new TypeError(`"${name}" expected a tensor of this runtime, got another runtime's`);
     tensor.ptr; // throws when disposed
     if (Object.values(this.#results).includes(tensor)) {
@@ -310,7 +317,7 @@ export class Model {
       );
     }
     const isSame = sameShape(tensor.shape, spec.shape) && tensor.dtype === spec.dtype;
-    const isReadable = tensor.memoryFormat === spec.memoryFormat || convert !== undefined || isAlike(spec);
+    const isReadable = tensor.memoryFormat === spec.memoryFormat || convert !== undefined || liesAlike(spec);
     if (!isSame || !isReadable)
       throw new ShapeError(`"${name}" expected ${showSpec(spec)}, got ${showSpec(tensor.spec)}`);
   }
@@ -329,9 +336,4 @@ function partsOf({ macs, outputs }: Builder, ms: number): number {
 function turn(): Promise<void> {
   const { scheduler } = globalThis as { scheduler?: { yield?: () => Promise<void> } };
   return scheduler?.yield?.() ?? new Promise((resolve) => setTimeout(resolve));
-}
-
-/** Whether both memory formats of a tensor are the same bytes. */
-function isAlike(spec: Tensor["spec"]): boolean {
-  return isChannelsLast({ ...spec, memoryFormat: "contiguous" });
 }

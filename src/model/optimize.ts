@@ -1,20 +1,20 @@
 // From the graph as it was written to the one that is planned: src/model/rules.ts applied by src/model/rewrite.ts.
 import { boolean } from "../base/check.js";
 import type { TensorSpec } from "../base/spec.js";
-import type { Planning } from "../plan/builder.js";
-import type { GraphData } from "./graph.js";
-import { specsOf } from "./planner.js";
+import { inferGraph } from "./infer-graph.js";
+import type { GraphLayers } from "./layers.js";
 import { type Rule, rewrite } from "./rewrite.js";
 import { RULES } from "./rules.js";
 import type { Source } from "./weights.js";
 
-export interface Network {
-  readonly graph: GraphData;
+/** A graph, and where its parameters come from. */
+export interface SourcedGraph {
+  readonly graph: GraphLayers;
   readonly source: Source;
 }
 
-/** Answers a network that computes the same. `specs`: of every value and parameter; parameters of its own are added to it. */
-export type Pass = (network: Network, specs: Map<string, TensorSpec>) => Network;
+/** Answers a graph that computes the same. `specs`: of every value and parameter; parameters of its own are added to it. */
+export type Pass = (given: SourcedGraph, specs: Map<string, TensorSpec>) => SourcedGraph;
 
 /** The pass of these rules. */
 export function byRules(rules: readonly Rule[]): Pass {
@@ -35,14 +35,12 @@ export const PASSES: readonly Pass[] = [byRules(RULES)];
  * algorithm refuses.
  */
 export function optimize(
-  network: Network,
-  target: Planning,
+  given: SourcedGraph,
   isWanted: unknown = true,
   passes = PASSES,
   known?: ReadonlyMap<string, TensorSpec>,
-): Network {
-  if (!boolean("optimize", isWanted)) return network;
-  const { measure: _, ...byTable } = target;
-  const specs = new Map(known ?? specsOf(network.graph, network.source.specOf, byTable));
-  return passes.reduce((before, pass) => pass(before, specs), network);
+): SourcedGraph {
+  if (!boolean("optimize", isWanted)) return given;
+  const specs = new Map(known ?? inferGraph(given.graph, given.source.specOf).specs);
+  return passes.reduce((before, pass) => pass(before, specs), given);
 }

@@ -5,7 +5,8 @@
 //                    ▲            ==>       ▲
 //   shortcut ────────┘                   shortcut
 import type { TensorSpec } from "../base/spec.js";
-import type { GraphData, GraphNode, GraphParameter } from "./graph.js";
+import type { GraphParameter } from "./graph.js";
+import type { GraphLayers, LayerNode } from "./layers.js";
 import type { HostTensor } from "./weights.js";
 
 /** A parameter that no weight map has: computed from others when it is loaded. */
@@ -17,9 +18,9 @@ export interface DerivedParameter {
 /** What a rule may ask. Specs are those of the graph as it was given: a rewrite changes no value's shape. */
 export interface Scope {
   /** The node of a value, its first output. */
-  producer(value: string): GraphNode | undefined;
+  producer(value: string): LayerNode | undefined;
   /** The same where the value is read once and is no output of the graph. */
-  soleProducer(value: string): GraphNode | undefined;
+  soleProducer(value: string): LayerNode | undefined;
   specOf(value: string): TensorSpec;
   /** A place in the order of the graph; parameters and inputs come before all nodes. */
   orderOf(value: string): number;
@@ -28,10 +29,10 @@ export interface Scope {
 }
 
 /** Answers a node to put in the place of the one at hand, with the same outputs. What nobody reads then is dropped. */
-export type Rule = (node: GraphNode, scope: Scope) => GraphNode | undefined;
+export type Rule = (node: LayerNode, scope: Scope) => LayerNode | undefined;
 
 export interface Rewritten {
-  readonly graph: GraphData;
+  readonly graph: GraphLayers;
   readonly derived: ReadonlyMap<string, DerivedParameter>;
 }
 
@@ -39,9 +40,9 @@ export interface Rewritten {
  * Applies rules from the first node to the last, to each until none fits: what a node reads is final then. `specs`: of every
  * value and parameter that the graph uses. Answers the graph itself when no rule fits.
  */
-export function rewrite(graph: GraphData, specs: ReadonlyMap<string, TensorSpec>, rules: readonly Rule[]): Rewritten {
+export function rewrite(graph: GraphLayers, specs: ReadonlyMap<string, TensorSpec>, rules: readonly Rule[]): Rewritten {
   const reads = new Map<string | null, number>();
-  const read = ({ inputs, params }: GraphNode, by: number) => {
+  const read = ({ inputs, params }: LayerNode, by: number) => {
     for (const value of [...inputs, ...params]) reads.set(value, (reads.get(value) ?? 0) + by);
   };
   for (const node of graph.nodes) read(node, 1);
@@ -51,7 +52,7 @@ export function rewrite(graph: GraphData, specs: ReadonlyMap<string, TensorSpec>
     ...graph.nodes.flatMap(({ outputs }) => outputs),
   ]);
 
-  const nodes = new Map<string, GraphNode>(); // by their first output, in order
+  const nodes = new Map<string, LayerNode>(); // by their first output, in order
   const order = new Map<string, number>();
   const derived = new Map<string, DerivedParameter>();
   const scope: Scope = {
@@ -68,7 +69,7 @@ export function rewrite(graph: GraphData, specs: ReadonlyMap<string, TensorSpec>
     },
   };
   /** Forgets a node, and those before it that nobody reads any more. */
-  const drop = (node: GraphNode) => {
+  const drop = (node: LayerNode) => {
     read(node, -1);
     for (const value of node.inputs) {
       const before = nodes.get(value);
@@ -99,7 +100,7 @@ export function rewrite(graph: GraphData, specs: ReadonlyMap<string, TensorSpec>
   };
 }
 
-function first(rules: readonly Rule[], node: GraphNode, scope: Scope): GraphNode | undefined {
+function first(rules: readonly Rule[], node: LayerNode, scope: Scope): LayerNode | undefined {
   for (const rule of rules) {
     const found = rule(node, scope);
     if (found !== undefined) return found;

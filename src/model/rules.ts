@@ -2,32 +2,25 @@
 // slower afterwards.
 import { sameShape } from "../base/check.js";
 import { type ConvShape, convShape } from "../base/shape.js";
-import * as activations from "../ops/activations.js";
 import { type BatchNormOptions, type BatchNormParameters, foldBatchNorm } from "../ops/batch-norm.js";
 import type { Conv2dOptions } from "../ops/conv/conv2d.js";
 import { separableRows } from "../ops/conv/separable-conv2d.js";
-import { OPERATORS } from "../ops/index.js";
-import type { Operator } from "../ops/operator.js";
 import type { Activation } from "../ops/parts/epilogue.js";
-import type { GraphNode } from "./graph.js";
+import { type LayerNode, operatorOf } from "./layers.js";
 import type { Rule, Scope } from "./rewrite.js";
 import type { HostTensor } from "./weights.js";
 
-function operatorOf(node: GraphNode): Operator {
-  return OPERATORS[node.op] as unknown as Operator;
-}
-
 /** Whether a node's store could apply an activation and does not. */
-function hasFreeStore({ options }: GraphNode): boolean {
+function hasFreeStore({ options }: LayerNode): boolean {
   const { activation = "none" } = options as { activation?: Activation };
   return activation === "none";
 }
 
 /** x ─▶ op ─▶ activation   ==>   x ─▶ op { activation } */
 export const fuseActivation: Rule = (node, scope) => {
-  if (!Object.hasOwn(activations, node.op)) return undefined;
+  if (!operatorOf(node).isActivation) return undefined;
   const absorbed = scope.soleProducer(node.inputs[0] as string);
-  if (absorbed === undefined || !operatorOf(absorbed).options.includes("activation" as never)) return undefined;
+  if (absorbed === undefined || !operatorOf(absorbed).options.includes("activation")) return undefined;
   if (!hasFreeStore(absorbed)) return undefined;
   const given = Object.entries(node.options).filter(([, value]) => value !== undefined);
   const activation = given.length > 0 ? { type: node.op, ...Object.fromEntries(given) } : node.op;
@@ -63,13 +56,13 @@ export const fuseResidual: Rule = (node, scope) => {
 };
 
 /** Depthwise kernels have their fastest loops for stores without one. */
-function takesResidual(node: GraphNode, scope: Scope): boolean {
-  const { inputs, extras = [] } = operatorOf(node);
+function takesResidual(node: LayerNode, scope: Scope): boolean {
+  const { inputs, extras } = operatorOf(node);
   const isFree = extras.includes("residual") && node.inputs.length === inputs.length && hasFreeStore(node);
   return isFree && !isDepthwise(node, scope);
 }
 
-function isDepthwise({ op, inputs, options }: GraphNode, scope: Scope): boolean {
+function isDepthwise({ op, inputs, options }: LayerNode, scope: Scope): boolean {
   const { groups = 1 } = options as Conv2dOptions;
   return op === "conv2d" && groups > 1 && groups === scope.specOf(inputs[0] as string).shape[1];
 }
@@ -83,12 +76,12 @@ export const joinSeparable: Rule = (node, scope) => {
   const options = [absorbed.options, node.options] as readonly Conv2dOptions[];
   if (options.some(({ algorithm, precision, tune }) => (algorithm ?? precision ?? tune) !== undefined))
     return undefined;
-  const [wide, narrow] = [absorbed, node].map(({ inputs, params, options }) =>
+  const [depthwise, pointwise] = [absorbed, node].map(({ inputs, params, options }) =>
     convShape(scope.specOf(inputs[0] as string).shape, scope.specOf(params[0] as string).shape, options),
   ) as [ConvShape, ConvShape];
-  const { R, S, P, Q, strideH, strideW, groups, M } = narrow;
-  const isPointwise = R * S * strideH * strideW * groups === 1 && P === wide.P && Q === wide.Q;
-  if (!isPointwise || separableRows(wide, M) === undefined) return undefined;
+  const { R, S, P, Q, strideH, strideW, groups, M } = pointwise;
+  const isPointwise = R * S * strideH * strideW * groups === 1 && P === depthwise.P && Q === depthwise.Q;
+  if (!isPointwise || separableRows(depthwise, M) === undefined) return undefined;
   const [{ activation: depthwiseActivation, groups: _, ...windows }, { activation }] = options as [
     Conv2dOptions,
     Conv2dOptions,
@@ -103,23 +96,17 @@ export const joinSeparable: Rule = (node, scope) => {
   };
 };
 
-/** Of operators whose outputs are sums of filters, which parameters are weights [M, ...] and bias [M]. */
-const FILTERS: Readonly<Record<string, readonly [weight: number, bias: number]>> = {
-  conv2d: [0, 1],
-  conv1d: [0, 1],
-  linear: [0, 1],
-  separableConv2d: [1, 2],
-};
-
 /** conv ─▶ batchNorm   ==>   conv with scaled filters and another bias */
 export const foldNormalisation: Rule = (node, scope) => {
   if (node.op !== "batchNorm") return undefined;
   const absorbed = scope.soleProducer(node.inputs[0] as string);
-  const at = absorbed && FILTERS[absorbed.op];
-  if (absorbed === undefined || at === undefined || !hasFreeStore(absorbed)) return undefined;
+  if (absorbed === undefined || !hasFreeStore(absorbed)) return undefined;
+  const { filters, params: names } = operatorOf(absorbed);
+  if (filters?.layout !== "first") return undefined;
+  const at = [names.indexOf(filters.weight), names.indexOf(filters.bias)] as const;
   if (absorbed.inputs.length > operatorOf(absorbed).inputs.length) return undefined; // a residual is added already
   const channels = scope.specOf(node.inputs[0] as string).shape;
-  if (absorbed.op === "linear" && channels.length !== 2) return undefined;
+  if (filters.axis !== 1 && channels.length !== 2) return undefined;
   const [weight, bias = null] = at.map((i) => absorbed.params[i] ?? null) as [string, string | null];
   const { epsilon, activation } = node.options as BatchNormOptions;
   type WeightOf = (name: string) => HostTensor;

@@ -5,8 +5,11 @@ import { ModelError, show } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
 import { bytesOf, makeSpec } from "../base/spec.js";
 import { Allocator } from "../engine/allocator.js";
-import { type Runtime, requireRuntime } from "../runtime/runtime.js";
+import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
+import { checkGraph } from "./check-graph.js";
 import type { GraphData } from "./graph.js";
+import { inferGraph } from "./infer-graph.js";
+import { lowerGraph, retimed, untimed } from "./lower-graph.js";
 import { optimize } from "./optimize.js";
 import { keptBytes, type ModelPlan, type ModelReport, type PlannedStep, planModel } from "./planner.js";
 import { sourceOf, type Weights } from "./weights.js";
@@ -79,6 +82,7 @@ export function summarize(
   options: { readonly optimize?: boolean } = {},
 ): Summary {
   requireRuntime(runtime);
+  checkGraph(graph);
   knownOptions("summary options", options, ["optimize"]);
   const declared = (name: string) => {
     const shape = graph.parameters.find((parameter) => parameter.name === name)?.shape;
@@ -87,9 +91,13 @@ export function summarize(
     return makeSpec(shape, "float32", "contiguous", name);
   };
   const source = weights === undefined ? { ...sourceOf({}), specOf: declared } : sourceOf(weights);
-  const planning = runtime.planning();
-  const compiled = optimize({ graph, source }, planning, options.optimize);
-  return summaryOf(planModel(compiled.graph, compiled.source.specOf, planning));
+  const { planning: plannedBy, time } = internalsOf(runtime);
+  const planning = plannedBy();
+  const compiled = optimize({ graph, source }, options.optimize);
+  const lowered = lowerGraph(inferGraph(compiled.graph, compiled.source.specOf), planning);
+  const requests = untimed(lowered);
+  const chosen = requests.length > 0 ? retimed(lowered, { ...planning, timings: time(requests) }) : lowered;
+  return summaryOf(planModel(chosen));
 }
 
 export function summaryOf(plan: ModelPlan): Summary {

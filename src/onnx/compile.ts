@@ -3,8 +3,8 @@
 import { ModelError, ShapeError, show, UnsupportedError } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
 import type { MemoryFormat, TensorSpec } from "../base/spec.js";
-import type { Target } from "../engine/engine.js";
-import type { GraphData, GraphOutput } from "../model/graph.js";
+import type { GraphOutput } from "../model/graph.js";
+import type { GraphLayers } from "../model/layers.js";
 import type { WeightMap } from "../model/weights.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./file/proto.js";
 import { Context } from "./host/context.js";
@@ -51,7 +51,7 @@ export type Result =
   | { readonly name: string; readonly from: "late" };
 
 export interface Compiled {
-  readonly graph: GraphData;
+  readonly graph: GraphLayers;
   readonly weights: WeightMap;
   /** Of every value and weight of the graph; memory formats are chosen later. */
   readonly specs: ReadonlyMap<string, TensorSpec>;
@@ -235,13 +235,8 @@ function located<T>(node: NodeProto, make: () => T): T {
 type Known = HostTensor | Dynamic | "late";
 
 /** Compiles for inputs of these shapes; optimised, or as the file stands. Throws ModelError, ShapeError and UnsupportedError with the node's name in front. */
-export function compile(
-  model: Checked,
-  shapes: ReadonlyMap<string, readonly number[]>,
-  target: Target,
-  isOptimised = true,
-): Compiled {
-  const network = new Network(target);
+export function compile(model: Checked, shapes: ReadonlyMap<string, readonly number[]>, isOptimised = true): Compiled {
+  const network = new Network();
   const pointwise = isOptimised ? new Pointwise(model.nodes, model.outputs) : undefined;
   const values = new Map<string, Known>(model.initializers);
   const constants = new Map<string, HostTensor>();

@@ -338,9 +338,8 @@ export class OnnxModel {
     const known = this.#ready.get(key);
     if (known !== undefined) return known;
     const byName = new Map(this.#checked.inputs.map(({ name }, i) => [name, shapes[i] as readonly number[]]));
-    const { target } = this.#runtime.engine;
     const { weights, specs, ...compiled } = within(budgetOf(this.#options), () =>
-      compile(this.#checked, byName, target, this.#options.optimize),
+      compile(this.#checked, byName, this.#options.optimize),
     );
     const passes = [byRules(exporterRules(weights)), ...PASSES, routeChannels, moveOnce];
     const plan = () => {

@@ -1,13 +1,12 @@
 // A graph of lanewise operators while it is being made from ONNX nodes: every value's shape is known, since every operator
-// is lowered once on the way.
+// is asked for its outputs on the way.
 import { ModelError } from "../base/errors.js";
 import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../base/spec.js";
-import type { Target } from "../engine/engine.js";
-import type { GraphData, GraphInput, GraphNode, GraphOutput, GraphParameter } from "../model/graph.js";
+import type { GraphInput, GraphOutput, GraphParameter } from "../model/graph.js";
+import type { GraphLayers, LayerNode } from "../model/layers.js";
 import { DeferredTensor, type HostTensor as Weight } from "../model/weights.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
-import { build, type Operator } from "../ops/operator.js";
-import type { Planning } from "../plan/builder.js";
+import { infer, type Operator } from "../ops/operator.js";
 import { Deferred, type ElementType, type HostTensor } from "./host/tensor.js";
 
 /** How an element type is held in linear memory. */
@@ -36,19 +35,12 @@ export interface Dynamic {
 
 export class Network {
   readonly inputs: GraphInput[] = [];
-  readonly nodes: GraphNode[] = [];
+  readonly nodes: LayerNode[] = [];
   /** Of every value and constant that layers have; memory formats are chosen later. */
   readonly specs = new Map<string, TensorSpec>();
   readonly weights = new Map<string, Weight>();
   readonly #names = new Set<string>();
   readonly #constants = new Map<HostTensor, string>();
-
-  /** How operators are asked for shapes. */
-  readonly #target: Planning;
-
-  constructor(target: Target) {
-    this.#target = { ...target, shapesOnly: true };
-  }
 
   /** A name that nothing else has. */
   name(wanted: string): string {
@@ -83,16 +75,15 @@ export class Network {
   /** Adds a layer. Throws what the operator throws, and nothing is added then. */
   add(
     layer: string,
-    op: OperatorName,
+    op: OperatorName | Operator,
     inputs: readonly (Dynamic | string)[],
     params: readonly (string | null)[] = [],
     options: object = {},
     type?: ElementType,
   ): Dynamic[] {
-    const operator = OPERATORS[op] as unknown as Operator;
     const specs = inputs.map((operand) => this.#specOf(operand));
     const paramSpecs = params.map((name) => (name === null ? undefined : this.#specOf(name)));
-    const { outputs } = build(operator, specs, paramSpecs, options, this.#target);
+    const { outputs } = infer(typeof op === "string" ? OPERATORS[op] : op, specs, paramSpecs, options);
     const name = this.name(layer);
     const names: string[] = [];
     let like = type;
@@ -100,7 +91,7 @@ export class Network {
       if (typeof operand !== "string") like ??= operand.type;
       names.push(typeof operand === "string" ? operand : operand.name);
     }
-    const answers = outputs.map(({ spec }, i): Dynamic => {
+    const answers = outputs.map((spec, i): Dynamic => {
       const value = outputs.length === 1 ? name : this.name(`${name}:${i}`);
       this.specs.set(value, spec);
       return { name: value, type: like as ElementType, shape: spec.shape };
@@ -115,9 +106,9 @@ export class Network {
   }
 
   /** The graph of what the outputs need. */
-  graph(outputs: readonly GraphOutput[]): GraphData {
+  graph(outputs: readonly GraphOutput[]): GraphLayers {
     const needed = new Set(outputs.map((output) => output.value));
-    const nodes: GraphNode[] = [];
+    const nodes: LayerNode[] = [];
     for (const node of [...this.nodes].reverse()) {
       if (!node.outputs.some((name) => needed.has(name))) continue;
       nodes.push(node);

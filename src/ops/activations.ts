@@ -2,7 +2,6 @@
 // they are computed in assembly/math.ts.
 import { countOf } from "../base/shape.js";
 import { ActivationDesc } from "../kernels/gen/desc.js";
-import type { Builder } from "../plan/builder.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
 import { type Activation, epilogue, soleCode } from "./parts/epilogue.js";
 
@@ -46,22 +45,17 @@ function activation<const Name extends string, Options extends object>(
   return defineOperator({
     name,
     inputs: ["input"],
-    params: [],
-    required: 0,
     options,
-    lower(b: Builder, given: Options) {
-      const [input] = b.inputs as [(typeof b.inputs)[number]];
-      requireFloat("input", input.spec);
+    isActivation: true,
+    infer({ input }, given: Options) {
+      requireFloat("input", input);
       const code = soleCode(epilogue(read(given), ""));
-      const output = b.output(outputSpec(input.spec.shape, input.spec));
+      return { outputs: [outputSpec(input.shape, input)], inPlace: ["input"], code };
+    },
+    lower(b, { input }, { code }) {
       const count = countOf(input.spec.shape);
-      b.inPlace = [0];
-      b.step(
-        "activation_f32",
-        ActivationDesc,
-        { xPtr: input.ref, yPtr: output.ref, count, ...code },
-        Math.ceil(count / CHUNK),
-      );
+      const values = { xPtr: input.ref, yPtr: b.output.ref, count, ...code };
+      b.step("activation_f32", ActivationDesc, values, Math.ceil(count / CHUNK));
     },
   });
 }

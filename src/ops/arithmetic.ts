@@ -1,5 +1,5 @@
 // Arithmetic of elements with numpy's broadcasting, and prelu, which is one more of it: one kernel, seven codes.
-import { type Broadcast, broadcast, type Loop } from "../base/broadcast.js";
+import { type Broadcast, type BroadcastLoop, broadcast } from "../base/broadcast.js";
 import { sameShape } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
 import { makeSpec } from "../base/spec.js";
@@ -7,7 +7,7 @@ import { BinaryDesc } from "../kernels/gen/desc.js";
 import type { Builder } from "../plan/builder.js";
 import type { Operand } from "../plan/operand.js";
 import { defineOperator, requireFloat } from "./operator.js";
-import { type Activation, epilogue } from "./parts/epilogue.js";
+import { type Activation, type Epilogue, epilogue } from "./parts/epilogue.js";
 
 /** Codes of assembly/elementwise.ts. */
 const OPERATIONS = { add: 0, sub: 1, mul: 2, div: 3, prelu: 4, maximum: 5, minimum: 6 } as const;
@@ -23,12 +23,10 @@ function lowerBinary(
   b: Builder,
   operation: number,
   [left, right]: readonly [Operand, Operand],
-  { shape, memoryFormat, loops }: Broadcast,
-  activation: Activation | undefined,
+  { loops }: Broadcast,
+  end: Epilogue,
 ): void {
-  const output = b.output(makeSpec(shape, "float32", memoryFormat, "output"));
-  b.inPlace = [0, 1];
-  const inner = loops.at(-1) as Loop;
+  const inner = loops.at(-1) as BroadcastLoop;
   const chunkCols = Math.min(inner.size, CHUNK);
   const chunks = Math.ceil(inner.size / chunkCols);
   // Short runs by as many of the next loop as divide it.
@@ -40,7 +38,7 @@ function lowerBinary(
   const values = {
     aPtr: left.ref,
     bPtr: right.ref,
-    yPtr: output.ref,
+    yPtr: b.output.ref,
     loopsPtr: b.table(
       Int32Array.from([...outer].reverse().flatMap((loop) => [loop.size, loop.aStride * 4, loop.bStride * 4])),
     ),
@@ -53,7 +51,7 @@ function lowerBinary(
     bRowBytes: next.bStride * 4,
     chunks,
     chunkCols,
-    ...epilogue(activation),
+    ...end,
   };
   b.step(
     "binary_f32",
@@ -69,14 +67,16 @@ function arithmetic<const Name extends keyof typeof OPERATIONS>(name: Name) {
   return defineOperator({
     name,
     inputs: ["a", "b"],
-    params: [],
-    required: 0,
     options: ["activation"],
-    lower(b: Builder, options: ArithmeticOptions) {
-      const [left, right] = b.inputs as unknown as readonly [Operand, Operand];
-      requireFloat("a", left.spec);
-      requireFloat("b", right.spec);
-      lowerBinary(b, OPERATIONS[name], [left, right], broadcast(left.spec, right.spec), options.activation);
+    infer({ a, b }, options: ArithmeticOptions) {
+      requireFloat("a", a);
+      requireFloat("b", b);
+      const walk = broadcast(a, b);
+      const output = makeSpec(walk.shape, "float32", walk.memoryFormat, "output");
+      return { outputs: [output], inPlace: ["a", "b"], walk, epilogue: epilogue(options.activation) };
+    },
+    lower(builder, { a, b }, { walk, epilogue: end }) {
+      lowerBinary(builder, OPERATIONS[name], [a, b], walk, end);
     },
   });
 }
@@ -92,22 +92,21 @@ export const prelu = defineOperator({
   name: "prelu",
   inputs: ["input"],
   params: ["slope"],
-  required: 1,
-  options: [],
-  lower(b) {
-    const [input] = b.inputs as unknown as readonly [Operand];
-    const [slope] = b.params as unknown as readonly [Operand];
-    requireFloat("input", input.spec);
-    requireFloat("slope", slope.spec);
-    const { shape } = input.spec;
-    const [length = 1, ...more] = slope.spec.shape;
+  infer({ input, slope }) {
+    requireFloat("input", input);
+    requireFloat("slope", slope);
+    const { shape } = input;
+    const [length = 1, ...more] = slope.shape;
     const perChannel = more.length === 0 && length > 1 && shape.length > 1;
     // [C] is [C, 1, ..., 1] against [N, C, ...].
-    const spec = perChannel ? makeSpec([length, ...shape.slice(2).map(() => 1)]) : slope.spec;
-    const plan = broadcast(input.spec, spec);
-    if (!sameShape(plan.shape, shape)) {
-      throw new ShapeError(`"slope" expected a shape that broadcasts to ${show(shape)}, got ${show(slope.spec.shape)}`);
+    const spec = perChannel ? makeSpec([length, ...shape.slice(2).map(() => 1)]) : slope;
+    const walk = broadcast(input, spec);
+    if (!sameShape(walk.shape, shape)) {
+      throw new ShapeError(`"slope" expected a shape that broadcasts to ${show(shape)}, got ${show(slope.shape)}`);
     }
-    lowerBinary(b, OPERATIONS.prelu, [input, slope], plan, undefined);
+    return { outputs: [makeSpec(walk.shape, "float32", walk.memoryFormat, "output")], inPlace: ["input"], walk };
+  },
+  lower(b, { input, slope }, { walk }) {
+    lowerBinary(b, OPERATIONS.prelu, [input, slope], walk, epilogue(undefined));
   },
 });

@@ -2,12 +2,12 @@
 // (training), and folded into the convolution before it.
 import { finite, knownOptions } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
-import { type AxisView, axisView, makeSpec } from "../base/spec.js";
+import { type AxisView, axisView, makeSpec, type TensorSpec } from "../base/spec.js";
 import { BatchNormDesc, BatchNormTableDesc, BatchStatisticsDesc } from "../kernels/gen/desc.js";
 import type { Builder } from "../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat, requireShape } from "./operator.js";
-import { type Activation, epilogue } from "./parts/epilogue.js";
+import { type Activation, type Epilogue, epilogue } from "./parts/epilogue.js";
 
 const EPSILON = 1e-5;
 
@@ -26,13 +26,12 @@ export interface BatchNormTrainOptions {
 }
 
 /** Checks the operands; the input along its channels. */
-function channelsOf(input: Operand, perChannel: Readonly<Record<string, Operand | undefined>>): AxisView {
-  requireFloat("input", input.spec);
-  const { shape } = input.spec;
+function channelsOf(input: TensorSpec, perChannel: Readonly<Record<string, TensorSpec | undefined>>): AxisView {
+  requireFloat("input", input);
+  const { shape } = input;
   if (shape.length < 2) throw new ShapeError(`"input" expected rank >= 2 [N, C, ...], got ${show(shape)}`);
-  for (const [name, operand] of Object.entries(perChannel))
-    if (operand) requireShape(name, operand.spec, [shape[1] as number]);
-  return axisView(input.spec, 1);
+  for (const [name, spec] of Object.entries(perChannel)) if (spec) requireShape(name, spec, [shape[1] as number]);
+  return axisView(input, 1);
 }
 
 function positive(name: string, value: number): number {
@@ -65,14 +64,7 @@ function tableBytes(channels: number): number {
   return 3 * 16 * Math.ceil(channels / 4);
 }
 
-function normalise(
-  b: Builder,
-  view: AxisView,
-  input: Operand,
-  output: Operand,
-  tablePtr: Ref,
-  activation: Activation | undefined,
-): void {
+function normalise(b: Builder, view: AxisView, input: Operand, output: Operand, tablePtr: Ref, end: Epilogue): void {
   const { outer, size: channels, inner } = view;
   const values = {
     xPtr: input.ref,
@@ -81,57 +73,62 @@ function normalise(
     tableBytes: tableBytes(channels),
     channels,
     inner,
-    ...epilogue(activation),
+    ...end,
   };
-  b.inPlace = [0];
   b.step("batch_norm_f32", BatchNormDesc, values, inner === 1 ? outer : outer * channels);
 }
 
 export const batchNorm = defineOperator({
   name: "batchNorm",
   inputs: ["input"],
-  params: ["mean", "variance", "gamma", "beta"],
-  required: 2,
+  params: ["mean", "variance"],
+  optional: ["gamma", "beta"],
   options: ["epsilon", "activation"],
-  lower(b, options: BatchNormOptions) {
-    const [input] = b.inputs as unknown as readonly [Operand];
-    const [mean, variance, gamma, beta] = b.params as readonly [Operand, Operand, Operand?, Operand?];
-    const view = channelsOf(input, { mean, variance, gamma, beta });
-    const epsilon = positive("epsilon", options.epsilon ?? EPSILON);
+  infer({ input, ...perChannel }, options: BatchNormOptions) {
+    return {
+      outputs: [outputSpec(input.shape, input)],
+      inPlace: ["input"],
+      view: channelsOf(input, perChannel),
+      epsilon: positive("epsilon", options.epsilon ?? EPSILON),
+      epilogue: epilogue(options.activation),
+    };
+  },
+  lower(b, { input, mean, variance, gamma, beta }, { view, epsilon, epilogue: end }) {
     const table = b.constant(tableBytes(view.size));
     const values = tableCall(table, view.size, mean.ref, variance.ref, gamma, beta, epsilon);
     b.prepare("batch_norm_table_f32", BatchNormTableDesc, values, Math.ceil(view.size / 4));
-    normalise(b, view, input, b.output(outputSpec(input.spec.shape, input.spec)), table, options.activation);
+    normalise(b, view, input, b.output, table, end);
   },
 });
 
 export const batchNormTrain = defineOperator({
   name: "batchNormTrain",
   inputs: ["input"],
-  params: ["gamma", "beta", "runningMean", "runningVariance"],
-  required: 0,
+  optional: ["gamma", "beta", "runningMean", "runningVariance"],
   options: ["epsilon", "momentum"],
   outputs: ["output", "mean", "variance", "runningMean", "runningVariance"],
-  lower(b, options: BatchNormTrainOptions) {
-    const [input] = b.inputs as unknown as readonly [Operand];
-    const [gamma, beta, oldMean, oldVariance] = b.params;
-    const view = channelsOf(input, { gamma, beta, runningMean: oldMean, runningVariance: oldVariance });
+  infer({ input, ...perChannel }, options: BatchNormTrainOptions) {
+    const view = channelsOf(input, perChannel);
+    const n = view.outer * view.inner;
+    if (n === 1) throw new ShapeError(`"input" expected more than one value a channel, got ${show(input.shape)}`);
+    const channels = makeSpec([view.size]);
+    return {
+      outputs: [outputSpec(input.shape, input), channels, channels, channels, channels],
+      inPlace: ["input"],
+      view,
+      n,
+      epsilon: positive("epsilon", options.epsilon ?? EPSILON),
+      momentum: finite("momentum", options.momentum ?? 0.1),
+    };
+  },
+  lower(b, { input, gamma, beta, runningMean, runningVariance }, { view, n, epsilon, momentum }) {
     const { outer, size: channels, inner } = view;
-    const n = outer * inner;
-    if (n === 1) throw new ShapeError(`"input" expected more than one value a channel, got ${show(input.spec.shape)}`);
-    const epsilon = positive("epsilon", options.epsilon ?? EPSILON);
-    const momentum = finite("momentum", options.momentum ?? 0.1);
-    const output = b.output(outputSpec(input.spec.shape, input.spec));
-    const [mean, variance, newMean, newVariance] = Array.from({ length: 4 }, () => b.output(makeSpec([channels]))) as [
-      Operand,
-      Operand,
-      Operand,
-      Operand,
-    ];
+    const outputs = b.outputs as readonly [Operand, Operand, Operand, Operand, Operand];
+    const [output, mean, variance, newMean, newVariance] = outputs;
     const statistics = {
       xPtr: input.ref,
-      oldMeanPtr: oldMean?.ref ?? NONE,
-      oldVariancePtr: oldVariance?.ref ?? NONE,
+      oldMeanPtr: runningMean?.ref ?? NONE,
+      oldVariancePtr: runningVariance?.ref ?? NONE,
       meanPtr: mean.ref,
       variancePtr: variance.ref,
       newMeanPtr: newMean.ref,
@@ -147,7 +144,7 @@ export const batchNormTrain = defineOperator({
     const table = b.workspace(tableBytes(channels));
     const values = tableCall(table, channels, mean.ref, variance.ref, gamma, beta, epsilon);
     b.step("batch_norm_table_f32", BatchNormTableDesc, values, Math.ceil(channels / 4));
-    normalise(b, view, input, output, table, undefined);
+    normalise(b, view, input, output, table, epilogue(undefined));
   },
 });
 

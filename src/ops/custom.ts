@@ -2,7 +2,6 @@
 import { integer, knownOptions } from "../base/check.js";
 import { show } from "../base/errors.js";
 import { type DType, makeSpec, type TensorData, type TensorSpec } from "../base/spec.js";
-import type { Builder } from "../plan/builder.js";
 import { defineOperator } from "./operator.js";
 import { contiguousInput } from "./parts/strided.js";
 
@@ -17,28 +16,14 @@ export interface CustomOptions {
   readonly label?: string;
 }
 
-/** Internal: an operator of kernels that no facade shows; `lower` does what an operator's own does (see operator.ts). */
-export interface LoweredOptions {
-  readonly lower: (b: Builder) => void;
-  readonly label: string;
-}
-
 export const custom = defineOperator({
   name: "custom",
   inputs: ["inputs"],
   variadic: true,
-  params: [],
-  required: 0,
-  options: ["outputs", "compute", "macs", "label", "lower"],
-  outputs: ({ outputs }: CustomOptions & Partial<LoweredOptions>) =>
+  options: ["outputs", "compute", "macs", "label"],
+  outputs: ({ outputs }: CustomOptions) =>
     Array.isArray(outputs) && outputs.length > 1 ? outputs.map((_, i) => `${i}`) : undefined,
-  lower(b, options: CustomOptions & Partial<LoweredOptions>) {
-    if (options.lower) {
-      b.algorithm = options.label as string;
-      options.lower(b);
-      return;
-    }
-    const { outputs, compute } = options;
+  infer(_, { outputs, compute, macs = 0, label = "custom" }: CustomOptions) {
     if (typeof compute !== "function") throw new TypeError(`"compute" expected a function, got ${show(compute)}`);
     if (!Array.isArray(outputs) || outputs.length === 0) {
       throw new TypeError(`"outputs" expected an array of shapes and dtypes, got ${show(outputs)}`);
@@ -47,16 +32,16 @@ export const custom = defineOperator({
       knownOptions(`outputs[${i}]`, output, ["shape", "dtype"]);
       return makeSpec(output.shape, output.dtype, "contiguous", `outputs[${i}]`);
     });
-    b.macs = integer("macs", options.macs ?? 0, 0);
-    b.algorithm = options.label ?? "custom";
+    return { outputs: specs, macs: integer("macs", macs, 0), label, compute: compute as CustomOptions["compute"] };
+  },
+  lower(b, { inputs }, { label, compute }) {
+    b.algorithm = label;
     b.reason = "JavaScript";
-    const inputs = b.inputs.map((input) => ({
+    const contiguous = inputs.map((input) => ({
       ref: contiguousInput(b, input),
       spec: { ...input.spec, memoryFormat: "contiguous" as const },
     }));
     const count = inputs.length;
-    b.hostStep([...inputs, ...specs.map((spec) => b.output(spec))], (views) =>
-      compute(views.slice(0, count), views.slice(count)),
-    );
+    b.hostStep([...contiguous, ...b.outputs], (views) => compute(views.slice(0, count), views.slice(count)));
   },
 });

@@ -2,7 +2,6 @@
 import { ShapeError, show } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
 import { LinearDesc } from "../kernels/gen/desc.js";
-import type { Operand } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat, requireRank, requireShape } from "./operator.js";
 import { type Activation, epilogue } from "./parts/epilogue.js";
 import { multiply, type Product, packMatrix } from "./parts/matrix-product.js";
@@ -22,23 +21,24 @@ export interface LinearOptions {
 export const linear = defineOperator({
   name: "linear",
   inputs: ["input"],
-  params: ["weight", "bias"],
-  required: 1,
+  params: ["weight"],
+  optional: ["bias"],
   options: ["activation"],
-  lower(b, options: LinearOptions) {
-    const [input] = b.inputs as [Operand];
-    const [weight, bias] = b.params as [Operand, Operand | undefined];
-    requireFloat("input", input.spec);
-    const [M, K] = requireRank("weight", weight.spec, 2, "[M, K]") as [number, number];
-    const { shape } = input.spec;
+  filters: { weight: "weight", bias: "bias", layout: "first", axis: -1 },
+  infer({ input, weight, bias }, options: LinearOptions) {
+    requireFloat("input", input);
+    const [M, K] = requireRank("weight", weight, 2, "[M, K]") as [number, number];
+    const { shape } = input;
     if (shape.at(-1) !== K) throw new ShapeError(`"input" expected shape [..., ${K}], got ${show(shape)}`);
-    if (bias) requireShape("bias", bias.spec, [M]);
-    const output = b.output(outputSpec([...shape.slice(0, -1), M], input.spec));
+    if (bias) requireShape("bias", bias, [M]);
     const rows = countOf(shape.slice(0, -1));
     const product: Product = { rows, cols: M, K, epilogue: epilogue(options.activation) };
-    b.macs = rows * M * K;
+    return { outputs: [outputSpec([...shape.slice(0, -1), M], input)], macs: rows * M * K, product };
+  },
+  lower(b, { input, weight, bias }, { product }) {
+    const { rows, cols: M, K } = product;
     const x = contiguousInput(b, input);
-    const y = contiguousOutput(b, output);
+    const y = contiguousOutput(b, b.output);
     const biasRef = packBias(b, bias, M, 1).ref;
     const strides = { col: K * 4, k: 4 };
     if (rows <= FEW_ROWS) {

@@ -3,7 +3,6 @@ import { finite, integer } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
 import { axisView } from "../base/spec.js";
 import { LocalResponseNormDesc } from "../kernels/gen/desc.js";
-import type { Operand } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
 
 export interface LocalResponseNormOptions {
@@ -20,33 +19,27 @@ export interface LocalResponseNormOptions {
 export const localResponseNorm = defineOperator({
   name: "localResponseNorm",
   inputs: ["input"],
-  params: [],
-  required: 0,
   options: ["size", "alpha", "beta", "bias"],
-  lower(b, options: LocalResponseNormOptions) {
-    const [input] = b.inputs as unknown as readonly [Operand];
-    requireFloat("input", input.spec);
-    const { shape } = input.spec;
+  infer({ input }, options: LocalResponseNormOptions) {
+    requireFloat("input", input);
+    const { shape } = input;
     if (shape.length < 2) throw new ShapeError(`"input" expected rank >= 2 [N, C, ...], got ${show(shape)}`);
     const size = integer("size", options.size, 1);
-    const alpha = finite("alpha", options.alpha ?? 1e-4);
-    const { outer, size: channels, inner } = axisView(input.spec, 1);
-    // More neighbours than there are channels change nothing.
-    const before = Math.min(Math.floor((size - 1) / 2), channels);
-    const after = Math.min(Math.ceil((size - 1) / 2), channels);
-    const output = b.output(outputSpec(shape, input.spec));
-    const values = {
-      xPtr: input.ref,
-      yPtr: output.ref,
-      channels,
-      inner,
-      before,
-      after,
-      scale: alpha / size,
+    const channels = shape[1] as number;
+    const window = {
+      // More neighbours than there are channels change nothing.
+      before: Math.min(Math.floor((size - 1) / 2), channels),
+      after: Math.min(Math.ceil((size - 1) / 2), channels),
+      scale: finite("alpha", options.alpha ?? 1e-4) / size,
       beta: finite("beta", options.beta ?? 0.75),
       bias: finite("bias", options.bias ?? 1),
     };
-    const scratchBytes = inner === 1 ? (before + channels + after + 8) * 4 : 0;
+    return { outputs: [outputSpec(shape, input)], window };
+  },
+  lower(b, { input }, { window }) {
+    const { outer, size: channels, inner } = axisView(input.spec, 1);
+    const values = { xPtr: input.ref, yPtr: b.output.ref, channels, inner, ...window };
+    const scratchBytes = inner === 1 ? (window.before + channels + window.after + 8) * 4 : 0;
     b.step("local_response_norm_f32", LocalResponseNormDesc, values, outer * Math.ceil(inner / 16), scratchBytes);
   },
 });

@@ -1,9 +1,9 @@
 // Matrix products of two run-time operands, batches broadcast. B is packed by a step of every run.
-import { broadcast, type Loop } from "../base/broadcast.js";
+import { type BroadcastLoop, broadcast } from "../base/broadcast.js";
 import { ShapeError, show, UnsupportedError } from "../base/errors.js";
 import { countOf, roundUp } from "../base/shape.js";
 import { makeSpec } from "../base/spec.js";
-import { type Operand, shift } from "../plan/operand.js";
+import { shift } from "../plan/operand.js";
 import type { LinearOptions } from "./linear.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
 import { epilogue } from "./parts/epilogue.js";
@@ -14,7 +14,7 @@ import { contiguousInput, contiguousOutput } from "./parts/strided.js";
 const MOST_CALLS = 4096;
 
 /** The longest loop over batches goes into the kernel; every index of the others is a call of its own. */
-function products(loops: readonly Loop[]): { longest: Batch; calls: readonly Omit<Batch, "size">[] } {
+function products(loops: readonly BroadcastLoop[]): { longest: Batch; calls: readonly Omit<Batch, "size">[] } {
   let c = countOf(loops.map((loop) => loop.size));
   const batches = loops.map(({ size, aStride, bStride }): Batch => {
     c /= size;
@@ -38,46 +38,34 @@ function products(loops: readonly Loop[]): { longest: Batch; calls: readonly Omi
 export const matmul = defineOperator({
   name: "matmul",
   inputs: ["a", "b"],
-  params: [],
-  required: 0,
   options: ["activation"],
-  lower(b, options: LinearOptions) {
-    const [left, right] = b.inputs as unknown as readonly [Operand, Operand];
-    requireFloat("a", left.spec);
-    requireFloat("b", right.spec);
-    if (left.spec.shape.length === 0) throw new ShapeError(`"a" expected rank >= 1, got []`);
-    if (right.spec.shape.length === 0) throw new ShapeError(`"b" expected rank >= 1, got []`);
+  infer({ a: left, b: right }, options: LinearOptions) {
+    requireFloat("a", left);
+    requireFloat("b", right);
+    if (left.shape.length === 0) throw new ShapeError(`"a" expected rank >= 1, got []`);
+    if (right.shape.length === 0) throw new ShapeError(`"b" expected rank >= 1, got []`);
     // A vector is a row on the left, a column on the right; its axis is taken off the result again.
-    const rowVector = left.spec.shape.length === 1;
-    const columnVector = right.spec.shape.length === 1;
-    const a = rowVector ? [1, ...left.spec.shape] : left.spec.shape;
-    const w = columnVector ? [...right.spec.shape, 1] : right.spec.shape;
+    const rowVector = left.shape.length === 1;
+    const columnVector = right.shape.length === 1;
+    const a = rowVector ? [1, ...left.shape] : left.shape;
+    const w = columnVector ? [...right.shape, 1] : right.shape;
     const [rows, K] = a.slice(-2) as [number, number];
     const [depth, cols] = w.slice(-2) as [number, number];
     if (depth !== K)
-      throw new ShapeError(
-        `"b" expected ${K} rows to go with a of ${show(left.spec.shape)}, got ${show(right.spec.shape)}`,
-      );
+      throw new ShapeError(`"b" expected ${K} rows to go with a of ${show(left.shape)}, got ${show(right.shape)}`);
     const { shape: batch, loops } = broadcast(makeSpec(a.slice(0, -2)), makeSpec(w.slice(0, -2)));
     const shape = [...batch, ...(rowVector ? [] : [rows]), ...(columnVector ? [] : [cols])];
-    const like = left.spec.shape.length >= right.spec.shape.length ? left.spec : right.spec;
-    const output = b.output(
-      shape.length < 3 ? makeSpec(shape, "float32", "contiguous", "output") : outputSpec(shape, like),
-    );
-    b.macs = countOf(batch) * rows * cols * K;
-
-    const { longest, calls } = products(loops);
-    const x = contiguousInput(b, left);
-    const y = contiguousOutput(b, output);
+    const like = left.shape.length >= right.shape.length ? left : right;
+    const output = shape.length < 3 ? makeSpec(shape, "float32", "contiguous", "output") : outputSpec(shape, like);
     const product: Product = { rows, cols, K, epilogue: epilogue(options.activation) };
-    const packed = packMatrix(
-      b,
-      "step",
-      contiguousInput(b, right),
-      product,
-      { col: 4, k: cols * 4 },
-      countOf(w.slice(0, -2)),
-    );
+    const matrices = countOf(w.slice(0, -2));
+    return { outputs: [output], macs: countOf(batch) * rows * cols * K, product, matrices, ...products(loops) };
+  },
+  lower(b, { a: left, b: right }, { product, matrices, longest, calls }) {
+    const { rows, cols, K } = product;
+    const x = contiguousInput(b, left);
+    const y = contiguousOutput(b, b.output);
+    const packed = packMatrix(b, "step", contiguousInput(b, right), product, { col: 4, k: cols * 4 }, matrices);
     const zeros = b.constant(roundUp(cols, 8) * 4);
     for (const at of calls) {
       multiply(

@@ -5,7 +5,6 @@ import { ShapeError, show } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
 import {
   bytesOf,
-  DTYPES,
   type DType,
   MEMORY_FORMATS,
   type MemoryFormat,
@@ -14,17 +13,13 @@ import {
   type TensorSpec,
 } from "../base/spec.js";
 import type { Builder } from "../plan/builder.js";
-import type { Operand } from "../plan/operand.js";
+import type { Operand, Ref } from "../plan/operand.js";
 import { defineOperator, outputSpec } from "./operator.js";
 import { contiguousInput, contiguousOutput, copyStrided, elementRef } from "./parts/strided.js";
 
 function integers(name: string, value: unknown, min = Number.MIN_SAFE_INTEGER): readonly number[] {
   if (!Array.isArray(value)) throw new TypeError(`"${name}" expected an array of integers, got ${show(value)}`);
   return value.map((item, i) => integer(`${name}[${i}]`, item, min));
-}
-
-function only(b: Builder): Operand {
-  return b.inputs[0] as Operand;
 }
 
 /** Copies a box of `shape` elements from one tensor into another: `from`, `to` are the corners, `steps` src's. */
@@ -61,15 +56,14 @@ export const concat = defineOperator({
   name: "concat",
   inputs: ["inputs"],
   variadic: true,
-  params: [],
-  required: 0,
   options: ["axis"],
-  lower(b, options: ConcatOptions) {
-    const first = only(b).spec;
+  movesElements: true,
+  infer({ inputs }, options: ConcatOptions) {
+    const first = inputs[0] as TensorSpec;
     const axis = axisOf("axis", options.axis ?? 1, first.shape.length);
     const shape = [...first.shape];
     shape[axis] = 0;
-    b.inputs.forEach(({ spec }, i) => {
+    inputs.forEach((spec, i) => {
       const fits = spec.shape.length === shape.length && spec.shape.every((size, a) => a === axis || size === shape[a]);
       if (!fits || spec.dtype !== first.dtype) {
         throw new ShapeError(
@@ -78,10 +72,12 @@ export const concat = defineOperator({
       }
       (shape[axis] as number) += spec.shape[axis] as number;
     });
-    const output = b.output(outputSpec(shape, first));
-    const corner = shape.map(() => 0);
-    for (const input of b.inputs) {
-      copyBox(b, input, output, input.spec.shape, [], corner);
+    return { outputs: [outputSpec(shape, first)], axis };
+  },
+  lower(b, { inputs }, { axis }) {
+    const corner = b.output.spec.shape.map(() => 0);
+    for (const input of inputs) {
+      copyBox(b, input, b.output, input.spec.shape, [], corner);
       (corner[axis] as number) += input.spec.shape[axis] as number;
     }
   },
@@ -101,12 +97,10 @@ export interface SliceOptions {
 export const slice = defineOperator({
   name: "slice",
   inputs: ["input"],
-  params: [],
-  required: 0,
   options: ["starts", "ends", "axes", "steps"],
-  lower(b, options: SliceOptions) {
-    const input = only(b);
-    const rank = input.spec.shape.length;
+  movesElements: true,
+  infer({ input }, options: SliceOptions) {
+    const rank = input.shape.length;
     const starts = integers("starts", options.starts);
     const ends = integers("ends", options.ends);
     const axes = integers("axes", options.axes ?? starts.map((_, i) => i)).map((axis, i) =>
@@ -117,11 +111,11 @@ export const slice = defineOperator({
       throw new RangeError(`"starts" expected as many numbers as ends, axes and steps, got ${show(starts)}`);
     }
     if (new Set(axes).size !== axes.length) throw new RangeError(`"axes" expected different axes, got ${show(axes)}`);
-    const from = input.spec.shape.map(() => 0);
-    const steps = input.spec.shape.map(() => 1);
-    const shape = [...input.spec.shape];
+    const from = input.shape.map(() => 0);
+    const steps = input.shape.map(() => 1);
+    const shape = [...input.shape];
     axes.forEach((axis, i) => {
-      const size = input.spec.shape[axis] as number;
+      const size = input.shape[axis] as number;
       const step = given[i] as number;
       if (step === 0) throw new RangeError(`"steps[${i}]" expected a nonzero integer, got 0`);
       const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
@@ -133,7 +127,10 @@ export const slice = defineOperator({
       steps[axis] = step;
       shape[axis] = count;
     });
-    copyBox(b, input, b.output(outputSpec(shape, input.spec)), shape, from, [], steps);
+    return { outputs: [outputSpec(shape, input)], from, steps };
+  },
+  lower(b, { input }, { from, steps }) {
+    copyBox(b, input, b.output, b.output.spec.shape, from, [], steps);
   },
 });
 
@@ -173,51 +170,73 @@ function cellOf(dtype: DType, value: unknown): Int32Array | Float32Array {
 export const pad = defineOperator({
   name: "pad",
   inputs: ["input"],
-  params: [],
-  required: 0,
   options: ["pads", "mode", "value"],
-  lower(b, options: PadOptions) {
-    const input = only(b);
-    const { shape: size, dtype } = input.spec;
-    const rank = size.length;
+  movesElements: true,
+  infer({ input }, options: PadOptions) {
+    const { shape, dtype } = input;
+    const rank = shape.length;
     const pads = integers("pads", options.pads, 0);
     if (pads.length !== 2 * rank) throw new RangeError(`"pads" expected ${2 * rank} numbers, got ${show(pads)}`);
     const mode = oneOf("mode", options.mode ?? "constant", ["constant", "reflect", "edge"]);
-    const fill = cellOf(dtype, options.value ?? 0);
+    const cell = cellOf(dtype, options.value ?? 0);
     const before = pads.slice(0, rank);
     const after = pads.slice(rank);
-    const shape = size.map((n, i) => n + (before[i] as number) + (after[i] as number));
-    const output = b.output(outputSpec(shape, input.spec));
-    const outputStrides = stridesOf(output.spec);
-    const cell = mode === "constant" ? b.table(fill) : undefined;
-    copyBox(b, input, output, size, [], before);
+    const output = outputSpec(
+      shape.map((n, i) => n + (before[i] as number) + (after[i] as number)),
+      input,
+    );
+    shape.forEach((n, axis) => {
+      const count = [before[axis], after[axis]].find((side) => (side as number) >= n);
+      if (mode === "reflect" && count !== undefined)
+        throw new ShapeError(`"pads" expected less than ${n} on axis ${axis} to reflect, got ${count}`);
+    });
+    return { outputs: [output], before, after, mode, cell };
+  },
+  lower(b, { input }, { before, after, mode, cell }) {
+    const { output } = b;
+    copyBox(b, input, output, input.spec.shape, [], before);
+    const value = mode === "constant" ? b.table(cell) : undefined;
     // The border, axis by axis, each from what is there already: later axes take whole slabs, corners included.
-    for (let axis = 0; axis < rank; axis++) {
-      const n = size[axis] as number;
+    input.spec.shape.forEach((n, axis) => {
       const start = before[axis] as number;
       const sides: readonly [count: number, to: number, from: number][] = [
         [start, 0, mode === "edge" ? start : 2 * start],
         [after[axis] as number, start + n, start + n - (mode === "edge" ? 1 : 2)],
       ];
       for (const [count, to, from] of sides) {
-        if (count === 0) continue;
-        if (mode === "reflect" && count >= n) {
-          throw new ShapeError(`"pads" expected less than ${n} on axis ${axis} to reflect, got ${count}`);
-        }
-        const box = shape.map((whole, i) => (i < axis ? whole : i === axis ? count : (size[i] as number)));
-        const corner = (at: number) => shape.map((_, i) => (i < axis ? 0 : i === axis ? at : (before[i] as number)));
-        if (cell !== undefined) {
-          const at = elementRef(output.ref, dtype, outputStrides, corner(to));
-          const loops = box.map((n, i) => ({ size: n, src: 0, dst: outputStrides[i] as number }));
-          copyStrided(b, dtype, cell, at, loops);
-          continue;
-        }
-        const steps = shape.map((_, i) => (i !== axis ? 1 : mode === "edge" ? 0 : -1));
-        copyBox(b, output, output, box, corner(from), corner(to), steps);
+        if (count > 0) padSide(b, input.spec.shape, before, axis, count, to, value ?? (mode === "edge" ? 0 : -1), from);
       }
-    }
+    });
   },
 });
+
+/**
+ * Fills `count` indices of the output's axis from `to` on: with one value, or with what lies from `from` on, in steps of 0 (edge)
+ * or -1 (reflect).
+ */
+function padSide(
+  b: Builder,
+  size: readonly number[],
+  before: readonly number[],
+  axis: number,
+  count: number,
+  to: number,
+  value: Ref | 0 | -1,
+  from: number,
+): void {
+  const { output } = b;
+  const { shape, dtype } = output.spec;
+  const box = shape.map((all, i) => (i < axis ? all : i === axis ? count : (size[i] as number)));
+  const corner = (at: number) => shape.map((_, i) => (i < axis ? 0 : i === axis ? at : (before[i] as number)));
+  if (typeof value === "number") {
+    const steps = shape.map((_, i) => (i === axis ? value : 1));
+    copyBox(b, output, output, box, corner(from), corner(to), steps);
+    return;
+  }
+  const strides = stridesOf(output.spec);
+  const loops = box.map((n, i) => ({ size: n, src: 0, dst: strides[i] as number }));
+  copyStrided(b, dtype, value, elementRef(output.ref, dtype, strides, corner(to)), loops);
+}
 
 export interface TransposeOptions {
   /** Axis i of the output is axis permutation[i] of the input; default reversed. */
@@ -229,12 +248,10 @@ export interface TransposeOptions {
 export const transpose = defineOperator({
   name: "transpose",
   inputs: ["input"],
-  params: [],
-  required: 0,
   options: ["permutation", "outputFormat"],
-  lower(b, options: TransposeOptions) {
-    const input = only(b);
-    const { shape } = input.spec;
+  movesElements: true,
+  infer({ input }, options: TransposeOptions) {
+    const { shape } = input;
     const reversed = shape.map((_, i) => shape.length - 1 - i);
     const permutation = integers("permutation", options.permutation ?? reversed).map((axis, i) =>
       axisOf(`permutation[${i}]`, axis, shape.length),
@@ -243,39 +260,42 @@ export const transpose = defineOperator({
       throw new ShapeError(`"permutation" expected each of ${shape.length} axes once, got ${show(permutation)}`);
     }
     const moved = permutation.map((axis) => shape[axis] as number);
-    const output = b.output(
+    const output =
       options.outputFormat === undefined
-        ? outputSpec(moved, input.spec)
-        : makeSpec(moved, input.spec.dtype, options.outputFormat, "output"),
-    );
-    const from = stridesOf(input.spec);
-    const to = stridesOf(output.spec);
+        ? outputSpec(moved, input)
+        : makeSpec(moved, input.dtype, options.outputFormat, "output");
+    const from = stridesOf(input);
+    const to = stridesOf(output);
     const loops = permutation.map((axis, i) => ({
       size: shape[axis] as number,
       src: from[axis] as number,
       dst: to[i] as number,
     }));
-    b.isView = loops.every(({ size, src, dst }) => src === dst || size === 1);
-    copyStrided(b, input.spec.dtype, input.ref, output.ref, loops);
+    return { outputs: [output], isView: loops.every(({ size, src, dst }) => src === dst || size === 1), loops };
+  },
+  lower(b, { input }, { loops }) {
+    copyStrided(b, input.spec.dtype, input.ref, b.output.ref, loops);
   },
 });
 
 /** The same elements in logical order under another shape. */
-function lowerReshape(b: Builder, shape: readonly number[]): void {
-  const input = only(b);
-  const output = b.output(outputSpec(shape, input.spec));
-  const bytes = bytesOf(input.spec);
-  if (bytesOf(output.spec) !== bytes) {
-    throw new ShapeError(`"shape" expected as many elements as ${show(input.spec.shape)}, got ${show(shape)}`);
+function inferReshape(input: TensorSpec, shape: readonly number[]) {
+  const output = outputSpec(shape, input);
+  if (bytesOf(output) !== bytesOf(input)) {
+    throw new ShapeError(`"shape" expected as many elements as ${show(input.shape)}, got ${show(shape)}`);
   }
-  b.isView = sameLayout(input.spec, output.spec);
-  const run = [{ size: bytes / DTYPES[input.spec.dtype].BYTES_PER_ELEMENT, src: 1, dst: 1 }];
-  if (b.isView) {
-    copyStrided(b, input.spec.dtype, input.ref, output.ref, run);
+  return { outputs: [output], isView: sameLayout(input, output) };
+}
+
+function lowerReshape(b: Builder, input: Operand, isView: boolean): void {
+  const { dtype, shape } = input.spec;
+  const run = [{ size: countOf(shape), src: 1, dst: 1 }];
+  if (isView) {
+    copyStrided(b, dtype, input.ref, b.output.ref, run);
     return;
   }
-  const y = contiguousOutput(b, output);
-  copyStrided(b, input.spec.dtype, contiguousInput(b, input), y.ref, run);
+  const y = contiguousOutput(b, b.output);
+  copyStrided(b, dtype, contiguousInput(b, input), y.ref, run);
   y.finish();
 }
 
@@ -296,15 +316,14 @@ export interface ReshapeOptions {
 export const reshape = defineOperator({
   name: "reshape",
   inputs: ["input"],
-  params: [],
-  required: 0,
   options: ["shape"],
-  lower(b, options: ReshapeOptions) {
+  movesElements: true,
+  infer({ input }, options: ReshapeOptions) {
     const shape = [...integers("shape", options.shape, -1)];
     const free = shape.indexOf(-1);
     if (free !== shape.lastIndexOf(-1)) throw new ShapeError(`"shape" expected at most one -1, got ${show(shape)}`);
     if (free >= 0) {
-      const total = elements("input", only(b).spec.shape);
+      const total = elements("input", input.shape);
       shape[free] = 1;
       const known = elements("shape", shape);
       if (total % known !== 0) {
@@ -312,7 +331,10 @@ export const reshape = defineOperator({
       }
       shape[free] = total / known;
     }
-    lowerReshape(b, shape);
+    return inferReshape(input, shape);
+  },
+  lower(b, { input }, { isView }) {
+    lowerReshape(b, input, isView);
   },
 });
 
@@ -324,14 +346,16 @@ export interface FlattenOptions {
 export const flatten = defineOperator({
   name: "flatten",
   inputs: ["input"],
-  params: [],
-  required: 0,
   options: ["axis"],
-  lower(b, options: FlattenOptions) {
-    const { shape } = only(b).spec;
+  movesElements: true,
+  infer({ input }, options: FlattenOptions) {
+    const { shape } = input;
     const given = integer("axis", options.axis ?? 1, -shape.length, shape.length);
     const axis = given < 0 ? given + shape.length : given;
-    lowerReshape(b, [countOf(shape.slice(0, axis)), countOf(shape.slice(axis))]);
+    return inferReshape(input, [countOf(shape.slice(0, axis)), countOf(shape.slice(axis))]);
+  },
+  lower(b, { input }, { isView }) {
+    lowerReshape(b, input, isView);
   },
 });
 
@@ -342,16 +366,14 @@ export interface MemoryFormatOptions {
 export const toMemoryFormat = defineOperator({
   name: "toMemoryFormat",
   inputs: ["input"],
-  params: [],
-  required: 0,
   options: ["memoryFormat"],
-  lower(b, options: MemoryFormatOptions) {
-    const input = only(b);
+  movesElements: true,
+  infer({ input }, options: MemoryFormatOptions) {
     const memoryFormat = oneOf("memoryFormat", options.memoryFormat, MEMORY_FORMATS);
-    const output = b.output(makeSpec(input.spec.shape, input.spec.dtype, memoryFormat, "input"));
-    b.isView =
-      sameLayout(input.spec, { ...output.spec, memoryFormat: input.spec.memoryFormat }) &&
-      memoryFormat === input.spec.memoryFormat;
-    copyBox(b, input, output, input.spec.shape, [], []);
+    const output = makeSpec(input.shape, input.dtype, memoryFormat, "input");
+    return { outputs: [output], isView: memoryFormat === input.memoryFormat };
+  },
+  lower(b, { input }) {
+    copyBox(b, input, b.output, input.spec.shape, [], []);
   },
 });

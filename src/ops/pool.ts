@@ -2,8 +2,10 @@
 import { boolean, type Pair, pair } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
 import { MOST_PIXELS, type Padding, paddingSides, poolSize, type Sides, spacing } from "../base/shape.js";
+import type { TensorSpec } from "../base/spec.js";
 import { GlobalPoolDesc, PoolDesc } from "../kernels/gen/desc.js";
 import type { Builder } from "../plan/builder.js";
+import type { Operand } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireRank } from "./operator.js";
 import { channelsLastImage, channelsLastOutput, isChannelsLast } from "./parts/image.js";
 
@@ -45,19 +47,21 @@ interface Windows {
 
 const IMAGE = "[N, C, H, W]";
 
-function lowerPool(b: Builder, kernel: "max_pool_f32" | "avg_pool_f32", windows: Windows): void {
-  const [input] = b.inputs as [(typeof b.inputs)[number]];
+function lowerPool(
+  b: Builder,
+  kernel: "max_pool_f32" | "avg_pool_f32",
+  input: Operand,
+  { output: [P, Q], ...windows }: Windows,
+): void {
   const [N, C, H, W] = input.spec.shape as [number, number, number, number];
-  const [P, Q] = windows.output;
-  const output = b.output(outputSpec([N, C, P, Q], input.spec));
   if (windows.adaptive && P === 1 && Q === 1 && !isChannelsLast(input.spec)) {
     const maximum = Number(kernel === "max_pool_f32");
-    const values = { xPtr: input.ref, yPtr: output.ref, length: H * W, maximum, divisor: H * W };
+    const values = { xPtr: input.ref, yPtr: b.output.ref, length: H * W, maximum, divisor: H * W };
     b.step("global_pool_f32", GlobalPoolDesc, values, N * C);
     return;
   }
   const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
-  const y = channelsLastOutput(b, output);
+  const y = channelsLastOutput(b, b.output);
   const [padTop, padLeft, padBottom, padRight] = windows.padding;
   b.step(
     kernel,
@@ -89,13 +93,8 @@ function lowerPool(b: Builder, kernel: "max_pool_f32" | "avg_pool_f32", windows:
 }
 
 /** Reads the options of fixed windows and works out their number. */
-function fixedWindows(b: Builder, options: MaxPoolOptions & AvgPoolOptions, countPadding: boolean): Windows {
-  const [, , H, W] = requireRank("input", (b.inputs[0] as (typeof b.inputs)[number]).spec, 4, IMAGE) as [
-    number,
-    number,
-    number,
-    number,
-  ];
+function fixedWindows(input: TensorSpec, options: MaxPoolOptions & AvgPoolOptions, countPadding: boolean): Windows {
+  const [, , H, W] = requireRank("input", input, 4, IMAGE) as [number, number, number, number];
   const kernel = pair("kernel", options.kernel, 1);
   const stride = pair("stride", options.stride ?? options.kernel, 1);
   const dilation = spacing(pair("dilation", options.dilation ?? 1, 1), kernel);
@@ -117,8 +116,8 @@ function fixedWindows(b: Builder, options: MaxPoolOptions & AvgPoolOptions, coun
   return { kernel, stride, dilation, padding, output: size, adaptive: false, countPadding };
 }
 
-function adaptiveWindows(b: Builder, output: readonly [number, number]): Windows {
-  requireRank("input", (b.inputs[0] as (typeof b.inputs)[number]).spec, 4, IMAGE);
+function adaptiveWindows(input: TensorSpec, output: readonly [number, number]): Windows {
+  requireRank("input", input, 4, IMAGE);
   const one = [1, 1] as const;
   return {
     kernel: one,
@@ -131,68 +130,48 @@ function adaptiveWindows(b: Builder, output: readonly [number, number]): Windows
   };
 }
 
-export const maxPool2d = defineOperator({
-  name: "maxPool2d",
-  inputs: ["input"],
-  params: [],
-  required: 0,
-  options: ["kernel", "stride", "padding", "dilation", "ceilMode"],
-  lower(b, options: MaxPoolOptions) {
-    lowerPool(b, "max_pool_f32", fixedWindows(b, options, false));
-  },
-});
+function pool<const Name extends string, Options extends object>(
+  name: Name,
+  kernel: "max_pool_f32" | "avg_pool_f32",
+  options: readonly (keyof Options & string)[],
+  read: (input: TensorSpec, options: Options) => Windows,
+) {
+  return defineOperator({
+    name,
+    inputs: ["input"],
+    options,
+    readsPixels: true,
+    infer({ input }, given: Options) {
+      const windows = read(input, given);
+      const [N, C] = input.shape as [number, number];
+      return { outputs: [outputSpec([N, C, ...windows.output], input)], windows };
+    },
+    lower(b, { input }, { windows }) {
+      lowerPool(b, kernel, input, windows);
+    },
+  });
+}
 
-export const avgPool2d = defineOperator({
-  name: "avgPool2d",
-  inputs: ["input"],
-  params: [],
-  required: 0,
-  options: ["kernel", "stride", "padding", "ceilMode", "countIncludePad"],
-  lower(b, options: AvgPoolOptions) {
-    lowerPool(b, "avg_pool_f32", fixedWindows(b, options, boolean("countIncludePad", options.countIncludePad ?? true)));
-  },
-});
+export const maxPool2d = pool<"maxPool2d", MaxPoolOptions>(
+  "maxPool2d",
+  "max_pool_f32",
+  ["kernel", "stride", "padding", "dilation", "ceilMode"],
+  (input, options) => fixedWindows(input, options, false),
+);
 
-export const adaptiveMaxPool2d = defineOperator({
-  name: "adaptiveMaxPool2d",
-  inputs: ["input"],
-  params: [],
-  required: 0,
-  options: ["output"],
-  lower(b, options: AdaptivePoolOptions) {
-    lowerPool(b, "max_pool_f32", adaptiveWindows(b, pair("output", options.output, 1)));
-  },
-});
+export const avgPool2d = pool<"avgPool2d", AvgPoolOptions>(
+  "avgPool2d",
+  "avg_pool_f32",
+  ["kernel", "stride", "padding", "ceilMode", "countIncludePad"],
+  (input, options) => fixedWindows(input, options, boolean("countIncludePad", options.countIncludePad ?? true)),
+);
 
-export const adaptiveAvgPool2d = defineOperator({
-  name: "adaptiveAvgPool2d",
-  inputs: ["input"],
-  params: [],
-  required: 0,
-  options: ["output"],
-  lower(b, options: AdaptivePoolOptions) {
-    lowerPool(b, "avg_pool_f32", adaptiveWindows(b, pair("output", options.output, 1)));
-  },
-});
+const adaptive = (input: TensorSpec, { output }: AdaptivePoolOptions) =>
+  adaptiveWindows(input, pair("output", output, 1));
+export const adaptiveMaxPool2d = pool("adaptiveMaxPool2d", "max_pool_f32", ["output"], adaptive);
+export const adaptiveAvgPool2d = pool("adaptiveAvgPool2d", "avg_pool_f32", ["output"], adaptive);
 
-export const globalMaxPool = defineOperator({
-  name: "globalMaxPool",
-  inputs: ["input"],
-  params: [],
-  required: 0,
-  options: [],
-  lower(b) {
-    lowerPool(b, "max_pool_f32", adaptiveWindows(b, [1, 1]));
-  },
-});
-
-export const globalAvgPool = defineOperator({
-  name: "globalAvgPool",
-  inputs: ["input"],
-  params: [],
-  required: 0,
-  options: [],
-  lower(b) {
-    lowerPool(b, "avg_pool_f32", adaptiveWindows(b, [1, 1]));
-  },
-});
+type NoOptions = Record<never, never>;
+const whole = (input: TensorSpec) => adaptiveWindows(input, [1, 1]);
+export const globalMaxPool = pool<"globalMaxPool", NoOptions>("globalMaxPool", "max_pool_f32", [], whole);
+export const globalAvgPool = pool<"globalAvgPool", NoOptions>("globalAvgPool", "avg_pool_f32", [], whole);

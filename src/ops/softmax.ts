@@ -3,8 +3,7 @@ import { axisOf } from "../base/check.js";
 import { ShapeError } from "../base/errors.js";
 import { axisView, bytesOf } from "../base/spec.js";
 import { SoftmaxDesc } from "../kernels/gen/desc.js";
-import type { Builder } from "../plan/builder.js";
-import type { Operand, Ref } from "../plan/operand.js";
+import type { Ref } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
 import { copyStrided } from "./parts/strided.js";
 
@@ -20,17 +19,16 @@ function normalised<const Name extends string>(name: Name, logarithm: 0 | 1) {
   return defineOperator({
     name,
     inputs: ["input"],
-    params: [],
-    required: 0,
     options: ["axis"],
-    lower(b: Builder, options: SoftmaxOptions) {
-      const [input] = b.inputs as unknown as readonly [Operand];
-      requireFloat("input", input.spec);
-      const { shape } = input.spec;
+    infer({ input }, options: SoftmaxOptions) {
+      requireFloat("input", input);
+      const { shape } = input;
       if (shape.length === 0) throw new ShapeError(`"input" expected rank >= 1, got rank 0`);
-      const { outer, size, inner } = axisView(input.spec, axisOf("axis", options.axis ?? -1, shape.length));
-      const output = b.output(outputSpec(shape, input.spec));
-      b.inPlace = [0];
+      const view = axisView(input, axisOf("axis", options.axis ?? -1, shape.length));
+      return { outputs: [outputSpec(shape, input)], inPlace: ["input"], view };
+    },
+    lower(b, { input }, { view: { outer, size, inner } }) {
+      const { output } = b;
       const step = (x: Ref, y: Ref, outer: number, inner: number) =>
         b.step("softmax_f32", SoftmaxDesc, { xPtr: x, yPtr: y, size, inner, logarithm }, outer * Math.ceil(inner / 16));
       if (inner > 1 || size >= SHORT || outer < SHORT) {

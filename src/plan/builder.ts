@@ -38,21 +38,23 @@ export interface ConvProblem {
   readonly output: TensorSpec;
 }
 
-/** Times candidates for a convolution on this machine. */
-export type Measure = (problem: ConvProblem, candidates: readonly ConvAlgorithm[]) => Timings;
+/** A convolution that is to be chosen by time, and the algorithms that may be the fastest. */
+export interface TimingRequest {
+  readonly problem: ConvProblem;
+  readonly candidates: readonly ConvAlgorithm[];
+}
 
-/** What planning goes by: the binary, the defaults of a runtime or model, and its way to measure. */
+/** What planning goes by: the binary, the defaults of a runtime or model, and times where some were taken. */
 export interface Planning extends Target {
   readonly precision?: Precision;
   readonly tune?: boolean;
-  readonly measure?: Measure;
+  /** Times of convolutions that are chosen by time. Without it the table chooses, and a builder notes what to time. */
+  readonly timings?: (problem: ConvProblem) => Timings;
   /**
    * Most bytes of weights to pack where they could be read in place as well, somewhat slower: 0 for an eager call, which
    * runs once; 8 MiB for a model, which would hold both copies while it loads; any for a plan.
    */
   readonly packBytes?: number;
-  /** Operators may stop when their outputs are known: for who asks for shapes only. */
-  readonly shapesOnly?: boolean;
 }
 
 /** What a plan says of itself. */
@@ -78,12 +80,12 @@ export interface PlanDescription {
   readonly memoryFormat: MemoryFormat;
 }
 
-/** Collects what an operator needs: outputs, workspace, constants, and the kernel calls of plan time and of run time. */
+/** Collects what an operator needs: workspace, constants, and the kernel calls of plan time and of run time. */
 export class Builder {
   readonly inputs: readonly Operand[];
   readonly params: readonly (Operand | undefined)[];
   readonly target: Planning;
-  readonly outputs: Operand[] = [];
+  readonly outputs: readonly Operand[];
   readonly copies: Copy[] = [];
   readonly prepares: Call[] = [];
   readonly steps: Call[] = [];
@@ -97,24 +99,25 @@ export class Builder {
   macs = 0;
   /** Inputs whose own memory the (first) output may be. */
   inPlace: readonly number[] = [];
-  /** The output is the input's bytes as they lie: a model takes them as they are and runs no step. */
-  isView = false;
+  /** Convolutions that the table chose though they are to be chosen by time. */
+  readonly untimed: TimingRequest[] = [];
 
   constructor(
     readonly op: string,
     inputs: readonly TensorSpec[],
     params: readonly (TensorSpec | undefined)[],
+    outputs: readonly TensorSpec[],
     target: Planning,
   ) {
     this.inputs = inputs.map((spec, index) => ({ spec, ref: { area: "input", index, offset: 0 } }));
     this.params = params.map((spec, index) => spec && { spec, ref: { area: "param", index, offset: 0 } });
+    this.outputs = outputs.map((spec, index) => ({ spec, ref: { area: "output", index, offset: 0 } }));
     this.target = target;
   }
 
-  output(spec: TensorSpec): Operand {
-    const operand: Operand = { spec, ref: { area: "output", index: this.outputs.length, offset: 0 } };
-    this.outputs.push(operand);
-    return operand;
+  /** The first output. */
+  get output(): Operand {
+    return this.outputs[0] as Operand;
   }
 
   /** Uninitialised bytes that last for one run; 64-byte aligned, with readable slack behind them. */

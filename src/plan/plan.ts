@@ -6,13 +6,14 @@ import type { Engine } from "../engine/engine.js";
 import type { Builder, PlanDescription } from "./builder.js";
 import type { Operand } from "./operand.js";
 import { Program } from "./program.js";
-import type { Tensor } from "./tensor.js";
+import { OWNER, type Tensor } from "./tensor.js";
 
 /** What a plan needs of the runtime that made it. */
 export interface PlanOwner {
   readonly engine: Engine;
   readonly disposed: boolean;
-  releasePlan(plan: Plan): void;
+  /** Called when the plan is disposed. */
+  released(plan: Plan): void;
 }
 
 /** One operator, planned for fixed shapes: validated, algorithm chosen, weights packed, workspace reserved. */
@@ -24,7 +25,7 @@ export class Plan {
   readonly #resident: Tensor[]; // parameters that a run reads in place
   #disposed = false;
 
-  /** Internal: use runtime.plan.*. */
+  /** @internal Use runtime.plan.*. */
   constructor(owner: PlanOwner, builder: Builder, params: readonly (Tensor | undefined)[]) {
     this.#owner = owner;
     this.#builder = builder;
@@ -78,7 +79,7 @@ export class Plan {
   }
 
   #check(kind: "input" | "output", index: number, spec: TensorSpec, tensor: Tensor): void {
-    if (tensor?.owner?.engine !== this.#owner.engine) {
+    if (tensor?.[OWNER]?.engine !== this.#owner.engine) {
       throw new TypeError(`"${kind} ${index}" expected a tensor of this runtime, got ${show(tensor)}`);
     }
     tensor.ptr; // throws when disposed
@@ -97,7 +98,7 @@ export class Plan {
     if (this.#disposed || this.#owner.disposed) return;
     this.#disposed = true;
     this.#program.dispose();
-    this.#owner.releasePlan(this);
+    this.#owner.released(this);
   }
 
   [Symbol.dispose](): void {

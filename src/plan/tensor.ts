@@ -13,7 +13,10 @@ import {
 } from "../base/spec.js";
 import type { Engine } from "../engine/engine.js";
 
-/** What a tensor needs of the runtime that made it. */
+/** Where tensors, plans and runtimes keep what is no user's business: release() under a live tensor would give its bytes away. */
+export const OWNER = Symbol("owner");
+
+/** What a tensor needs of the runtime or model that made it. */
 export interface TensorOwner {
   readonly engine: Engine;
   readonly disposed: boolean;
@@ -23,15 +26,17 @@ export interface TensorOwner {
 }
 
 export class Tensor {
+  /** Shape, dtype and memory format in one. */
   readonly spec: TensorSpec;
-  readonly owner: TensorOwner;
+  /** @internal */
+  readonly [OWNER]: TensorOwner;
   readonly #ptr: number;
   #view: TensorData | undefined;
   #disposed = false;
 
-  /** Internal: use runtime.tensor(). */
+  /** @internal Use runtime.tensor(). */
   constructor(owner: TensorOwner, spec: TensorSpec, ptr: number) {
-    this.owner = owner;
+    this[OWNER] = owner;
     this.spec = spec;
     this.#ptr = ptr;
   }
@@ -64,7 +69,7 @@ export class Tensor {
   }
 
   get disposed(): boolean {
-    return this.#disposed || this.owner.disposed;
+    return this.#disposed || this[OWNER].disposed;
   }
 
   /** Address in linear memory. Throws DisposedError. */
@@ -76,7 +81,7 @@ export class Tensor {
   /** A live view of the elements in memory order. Read it anew after anything that may allocate: growth detaches old views. */
   get data(): TensorData {
     const ptr = this.ptr;
-    const { heap } = this.owner.engine;
+    const { heap } = this[OWNER].engine;
     if (this.#view === undefined || this.#view.buffer !== heap.memory.buffer) {
       this.#view = heap.view(this.dtype, ptr, this.size);
     }
@@ -104,12 +109,12 @@ export class Tensor {
 
   /** A new tensor with the same contents. */
   clone(): Tensor {
-    return this.owner.clone(this);
+    return this[OWNER].clone(this);
   }
 
   /** Gives the memory back. Disposing twice is harmless. */
   dispose(): void {
-    if (this.disposed || !this.owner.release(this)) return;
+    if (this.disposed || !this[OWNER].release(this)) return;
     this.#disposed = true;
     this.#view = undefined;
   }

@@ -14,13 +14,13 @@ import {
 import type { Engine, Variant } from "../engine/engine.js";
 import type { Precision } from "../kernels/select.js";
 import { PRECISION_NAMES } from "../ops/conv/conv2d.js";
-import { OPERATORS, type OperatorName, type PlanOperations } from "../ops/index.js";
+import { OPERATORS, type PlanOperations } from "../ops/index.js";
 import type { Operations } from "../ops/operations.js";
 import { build, type Operator, outputNames, splitExtras } from "../ops/operator.js";
-import type { Measure, Planning } from "../plan/builder.js";
-import { Plan } from "../plan/plan.js";
-import { Tensor } from "../plan/tensor.js";
-import { tuner } from "./tune.js";
+import type { Planning } from "../plan/builder.js";
+import { Plan, type PlanOwner } from "../plan/plan.js";
+import { OWNER, Tensor, type TensorOwner } from "../plan/tensor.js";
+import { type Tuner, tuner } from "./tune.js";
 
 export interface RuntimeOptions {
   /** Which binary: "auto" (default) takes relaxed where the engine has its instructions, "simd" gives the same bits everywhere. */
@@ -59,43 +59,80 @@ export interface RuntimeReport {
   readonly livePlans: number;
 }
 
+/** What models and importers need of a runtime, and users do not. */
+export interface RuntimeInternals {
+  readonly engine: Engine;
+  /** What one plan, or one model with defaults of its own, is planned by. */
+  planning(own?: ChoiceDefaults): Planning;
+  /** Times convolutions for one plan or model. */
+  readonly time: Tuner;
+  /** An eager call: "plan, run, dispose the plan". */
+  apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor>;
+}
+
+const INTERNALS = Symbol("internals");
+
+/** What is behind a runtime. Entries do not export it. */
+export function internalsOf(runtime: Runtime): RuntimeInternals {
+  return runtime[INTERNALS];
+}
+
 export interface Runtime extends Operations<Tensor> {}
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
 export class Runtime {
-  readonly engine: Engine;
   /** Plans by operator: fixed shapes and parameters, then run many times. */
   readonly plan: PlanOperations;
+  /** @internal */
+  readonly [INTERNALS]: RuntimeInternals;
+  readonly #engine: Engine;
   readonly #reason: string;
   readonly #maxBytes: number;
-  readonly #defaults: ChoiceDefaults;
-  readonly #measures: () => Measure;
   readonly #plans = new Set<Plan>();
   readonly #tensors = new Set<Tensor>();
+  /** Tensors and plans hold on to this, and report their end to it. */
+  readonly #owner: TensorOwner & PlanOwner;
   #disposed = false;
 
-  /** Internal: use createRuntime(). */
+  /** @internal Use createRuntime(). */
   constructor(
     engine: Engine,
     reason: string,
     maxBytes: number,
     defaults: ChoiceDefaults = {},
-    measures = tuner(engine, maxBytes),
+    time = tuner(engine, maxBytes),
   ) {
-    this.engine = engine;
+    this.#engine = engine;
     this.#reason = reason;
     this.#maxBytes = maxBytes;
-    this.#defaults = defaults;
-    this.#measures = measures;
-    const planners = Object.values(OPERATORS).map((operator) => [
+    this[INTERNALS] = {
+      engine,
+      planning: (own = {}) => ({ ...engine.target, ...choiceDefaults(own, defaults) }),
+      time,
+      apply: (operator, args) => this.#apply(operator, args),
+    };
+    const isDisposed = () => this.#disposed;
+    this.#owner = {
+      engine,
+      get disposed() {
+        return isDisposed();
+      },
+      release: (tensor) => {
+        engine.heap.allocator.free(tensor.ptr);
+        return this.#tensors.delete(tensor);
+      },
+      clone: (tensor) => this.clone(tensor),
+      released: (plan) => this.#plans.delete(plan),
+    };
+    const planners = Object.values<Operator>(OPERATORS).map((operator) => [
       operator.name,
-      (args: Record<string, unknown>) => this.#planByName(operator as unknown as Operator, args),
+      (args: Record<string, unknown>) => this.#planByName(operator, args),
     ]);
     this.plan = Object.fromEntries(planners) as PlanOperations;
   }
 
   get variant(): Variant {
-    return this.engine.variant;
+    return this.#engine.variant;
   }
 
   get disposed(): boolean {
@@ -103,7 +140,7 @@ export class Runtime {
   }
 
   report(): RuntimeReport {
-    const { allocator, memory } = this.engine.heap;
+    const { allocator, memory } = this.#engine.heap;
     return {
       variant: this.variant,
       reason: this.#reason,
@@ -161,7 +198,7 @@ export class Runtime {
   clone(tensor: Tensor): Tensor {
     const source = this.#own("tensor", tensor).ptr;
     const copy = this.#allocate(tensor.spec);
-    this.engine.heap.u8.copyWithin(copy.ptr, source, source + tensor.bytes);
+    this.#engine.heap.u8.copyWithin(copy.ptr, source, source + tensor.bytes);
     return copy;
   }
 
@@ -176,30 +213,15 @@ export class Runtime {
     this.dispose();
   }
 
-  /** Internal: what one plan, or one model with defaults of its own, is planned by. */
-  planning(own: ChoiceDefaults = {}): Planning {
-    return { ...this.engine.target, ...choiceDefaults(own, this.#defaults), measure: this.#measures() };
-  }
-
-  /** Internal: tensors and plans report their end here. */
-  release(tensor: Tensor): boolean {
-    this.engine.heap.allocator.free(tensor.ptr);
-    return this.#tensors.delete(tensor);
-  }
-
-  releasePlan(plan: Plan): void {
-    this.#plans.delete(plan);
-  }
-
   #allocate(spec: TensorSpec): Tensor {
     if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
-    const tensor = new Tensor(this, spec, this.engine.heap.allocator.allocate(bytesOf(spec)));
+    const tensor = new Tensor(this.#owner, spec, this.#engine.heap.allocator.allocate(bytesOf(spec)));
     this.#tensors.add(tensor);
     return tensor;
   }
 
   #own(name: string, value: unknown): Tensor {
-    if (value instanceof Tensor && value.owner.engine === this.engine) {
+    if (value instanceof Tensor && value[OWNER].engine === this.#engine) {
       value.ptr; // throws when disposed
       return value;
     }
@@ -216,14 +238,12 @@ export class Runtime {
     packBytes = Infinity,
   ): Plan {
     if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
-    const builder = build(
-      operator,
-      inputs,
-      params.map((tensor) => tensor?.spec),
-      options,
-      { ...this.planning(), packBytes },
-    );
-    const plan = new Plan(this, builder, params);
+    const { planning, time } = this[INTERNALS];
+    const specs = params.map((tensor) => tensor?.spec);
+    const describe = (by: Planning) => build(operator, inputs, specs, options, { ...by, packBytes });
+    let builder = describe(planning());
+    if (builder.untimed.length > 0) builder = describe({ ...planning(), timings: time(builder.untimed) });
+    const plan = new Plan(this.#owner, builder, params);
     this.#plans.add(plan);
     return plan;
   }
@@ -231,7 +251,7 @@ export class Runtime {
   #planByName(operator: Operator, args: Record<string, unknown>): Plan {
     const { memoryFormat, dtype, ...rest } = args ?? {};
     // toMemoryFormat has an option of that name: it is planned for inputs of the other format.
-    const converts = (operator.options as readonly string[]).includes("memoryFormat");
+    const converts = operator.options.includes("memoryFormat");
     const other = memoryFormat === "channelsLast" ? "contiguous" : "channelsLast";
     const take = (name: string): unknown => {
       const value = rest[name];
@@ -245,7 +265,7 @@ export class Runtime {
       return makeSpec(shape, dtype, format, name);
     };
     const inputs = shapes.map((shape, i) => specOf(operator.inputs[i] ?? `inputs[${i}]`, shape));
-    for (const name of operator.extras ?? []) {
+    for (const name of operator.extras) {
       const shape = take(name);
       if (shape !== undefined && shape !== null) inputs.push(specOf(name, shape));
     }
@@ -256,8 +276,7 @@ export class Runtime {
     return this.#plan(operator, inputs, params, converts ? { ...rest, memoryFormat } : rest);
   }
 
-  /** Internal: an eager call is "plan, run, dispose the plan". */
-  apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor> {
+  #apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor> {
     const count = operator.variadic ? 1 : operator.inputs.length;
     const given = operator.variadic ? args[0] : args.slice(0, count);
     if (!Array.isArray(given))
@@ -292,11 +311,10 @@ export class Runtime {
   }
 }
 
-for (const name of Object.keys(OPERATORS) as OperatorName[]) {
-  const operator = OPERATORS[name] as unknown as Operator;
-  Object.defineProperty(Runtime.prototype, name, {
+for (const operator of Object.values<Operator>(OPERATORS)) {
+  Object.defineProperty(Runtime.prototype, operator.name, {
     value(this: Runtime, ...args: unknown[]) {
-      return this.apply(operator, args);
+      return this[INTERNALS].apply(operator, args);
     },
   });
 }

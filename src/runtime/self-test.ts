@@ -6,7 +6,6 @@ import { makeSpec } from "../base/spec.js";
 import type { Engine } from "../engine/engine.js";
 import type { ConvAlgorithm } from "../kernels/table.js";
 import { conv2d } from "../ops/conv/conv2d.js";
-import type { Operator } from "../ops/operator.js";
 import { build } from "../ops/operator.js";
 import { Program } from "../plan/program.js";
 
@@ -49,8 +48,7 @@ export function selfTest(engine: Engine): void {
 function check(engine: Engine, { algorithm, groups, C, M, H, W, slices, checksum: expected }: Case): void {
   const input = makeSpec([1, C, H, W], "float32", "channelsLast");
   const weight = makeSpec([M, C / groups, 3, 3]);
-  const operator = conv2d as unknown as Operator;
-  const builder = build(operator, [input], [weight, undefined], { algorithm, groups }, engine.target);
+  const builder = build(conv2d, [input], [weight, undefined], { algorithm, groups }, engine.target);
   const { allocator } = engine.heap;
   const sizes = [C * H * W, (M * C * 9) / groups, M * (H - 2) * (W - 2)] as const;
   const taken: number[] = [];

@@ -4,10 +4,11 @@ import { OutOfMemoryError } from "../base/errors.js";
 import { bytesOf, type TensorSpec } from "../base/spec.js";
 import { PAGE_BYTES } from "../engine/allocator.js";
 import { Engine } from "../engine/engine.js";
+import type { Timings } from "../kernels/select.js";
 import type { ConvAlgorithm } from "../kernels/table.js";
 import { lowerBy } from "../ops/conv/algorithms.js";
 import { epilogue } from "../ops/parts/epilogue.js";
-import { Builder, type ConvProblem, type Measure } from "../plan/builder.js";
+import { Builder, type ConvProblem, type TimingRequest } from "../plan/builder.js";
 import type { Operand } from "../plan/operand.js";
 import { Program } from "../plan/program.js";
 
@@ -63,34 +64,39 @@ const timeInTurns: Stopwatch = (programs, now, tick) => {
   return least;
 };
 
+/** Times convolutions and answers their times. */
+export type Tuner = (requests: readonly TimingRequest[]) => (problem: ConvProblem) => Timings;
+
 /**
- * Measures for one runtime, which remembers what was measured. Each call of the answered function begins one plan or model,
- * whose convolutions share a memory no larger than what the runtime has left.
+ * Measures for one runtime, which remembers what was measured. One call is one plan or model, whose convolutions share a memory
+ * no larger than what the runtime has left.
  */
 export function tuner(
   { heap, module }: Engine,
   maxBytes: number,
   now: Clock = () => performance.now(),
   stopwatch: Stopwatch = timeInTurns,
-): () => Measure {
+): Tuner {
   const known = new Map<string, Map<ConvAlgorithm, number>>();
+  const keyOf = ({ shape, input, output }: ConvProblem) =>
+    JSON.stringify([shape, input.memoryFormat, output.memoryFormat]);
   let tick: number | undefined;
-  return () => {
+  return (requests) => {
+    tick ??= tickOf(now);
+    if (tick > MOST_TICK_MS) return () => "the clock is too coarse to measure by";
+    const take = (programs: Programs) => stopwatch(programs, now, tick as number);
     let spare: Engine | undefined;
-    return (problem, candidates) => {
-      tick ??= tickOf(now);
-      if (tick > MOST_TICK_MS) return "the clock is too coarse to measure by";
-      const key = JSON.stringify([problem.shape, problem.input.memoryFormat, problem.output.memoryFormat]);
+    for (const { problem, candidates } of requests) {
+      const key = keyOf(problem);
       const times = known.get(key) ?? new Map<ConvAlgorithm, number>();
       known.set(key, times);
       const missing = candidates.filter((algorithm) => !times.has(algorithm));
-      if (missing.length === 0) return times;
+      if (missing.length === 0) continue;
       spare ??= fits(() => new Engine(module, Math.max(PAGE_BYTES, maxBytes - heap.allocator.bytesInUse)));
-      if (spare === undefined) return times;
-      const take = (programs: Programs) => stopwatch(programs, now, tick as number);
+      if (spare === undefined) continue;
       for (const [algorithm, ms] of timeIn(spare, problem, missing, take)) times.set(algorithm, ms);
-      return times;
-    };
+    }
+    return (problem) => known.get(keyOf(problem)) ?? new Map();
   };
 }
 
@@ -117,14 +123,14 @@ function timeIn(
     if (operands === undefined) return new Map();
     const [x, y, w] = operands as [number, number, number];
     for (const algorithm of algorithms) {
-      const b = new Builder("conv2d", [input], [weight], target);
+      const b = new Builder("conv2d", [input], [weight], [output], target);
       lowerBy(algorithm, b, {
         shape,
         input: b.inputs[0] as Operand,
         weight: b.params[0] as Operand,
         bias: undefined,
         residual: undefined,
-        output: b.output(output),
+        output: b.output,
         epilogue: epilogue(undefined),
       });
       const program = fits(() => new Program(engine, b, [w]));

@@ -2,8 +2,7 @@
 import { countOf } from "../../base/shape.js";
 import { axisView, type TensorSpec } from "../../base/spec.js";
 import { QuantizeDesc } from "../../kernels/gen/desc.js";
-import type { LoweredOptions } from "../../ops/custom.js";
-import { outputSpec } from "../../ops/operator.js";
+import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import type { Builder } from "../../plan/builder.js";
 import type { Operand } from "../../plan/operand.js";
 
@@ -29,22 +28,14 @@ function rowsOf(spec: TensorSpec, { scale, axis }: Quantisation): { rows: number
   return inner === 1 ? { rows: outer, cols: size, period: 0 } : { rows: outer * size, cols: inner, period: size };
 }
 
-function emit(
-  b: Builder,
-  kernel: "quantize_f32" | "dequantize_f32",
-  spec: TensorSpec,
-  output: Operand,
-  q: Quantisation,
-): void {
-  if (b.target.shapesOnly) return;
-  const input = b.inputs[0] as Operand;
+function emit(b: Builder, kernel: "quantize_f32" | "dequantize_f32", { spec, ref }: Operand, q: Quantisation): void {
   const { rows, cols, period } = rowsOf(spec, q);
   const chunkCols = Math.min(cols, CHUNK);
   const chunks = Math.ceil(cols / chunkCols);
   const isSigned = q.type === "int8";
   const values = {
-    xPtr: input.ref,
-    yPtr: output.ref,
+    xPtr: ref,
+    yPtr: b.output.ref,
     scalesPtr: b.table(new Float32Array(q.scale)),
     zerosPtr: b.table(
       Float32Array.from(q.scale, (_, i) => (q.zero[q.zero.length > 1 ? i : 0] ?? 0) + (isSigned ? 128 : 0)),
@@ -61,23 +52,21 @@ function emit(
 }
 
 /** float32 → the quantised type, same shape and memory format. */
-export function quantize(q: Quantisation): LoweredOptions {
-  return {
-    label: `to ${q.type}`,
-    lower(b) {
-      const { spec } = b.inputs[0] as Operand;
-      emit(b, "quantize_f32", spec, b.output(outputSpec(spec.shape, { ...spec, dtype: q.type })), q);
-    },
-  };
+export function quantize(q: Quantisation): Operator {
+  return defineOperator({
+    name: `to ${q.type}`,
+    inputs: ["input"],
+    infer: ({ input }) => ({ outputs: [outputSpec(input.shape, { ...input, dtype: q.type })] }),
+    lower: (b, { input }) => emit(b, "quantize_f32", input, q),
+  });
 }
 
 /** The quantised type → float32. */
-export function dequantize(q: Quantisation): LoweredOptions {
-  return {
-    label: `from ${q.type}`,
-    lower(b) {
-      const { spec } = b.inputs[0] as Operand;
-      emit(b, "dequantize_f32", spec, b.output(outputSpec(spec.shape, { ...spec, dtype: "float32" })), q);
-    },
-  };
+export function dequantize(q: Quantisation): Operator {
+  return defineOperator({
+    name: `from ${q.type}`,
+    inputs: ["input"],
+    infer: ({ input }) => ({ outputs: [outputSpec(input.shape, { ...input, dtype: "float32" })] }),
+    lower: (b, { input }) => emit(b, "dequantize_f32", input, q),
+  });
 }

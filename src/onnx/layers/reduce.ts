@@ -3,10 +3,9 @@
 
 import { axisOrder } from "../../base/spec.js";
 import { GlobalPoolDesc, PoolDesc } from "../../kernels/gen/desc.js";
-import type { LoweredOptions } from "../../ops/custom.js";
-import { outputSpec } from "../../ops/operator.js";
+import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import type { Builder } from "../../plan/builder.js";
-import type { Operand, Ref } from "../../plan/operand.js";
+import type { Ref } from "../../plan/operand.js";
 
 export type Reduction = "sum" | "mean" | "max";
 
@@ -45,18 +44,16 @@ function pass(b: Builder, xPtr: Ref, yPtr: Ref, outer: number, size: number, inn
 }
 
 /** One input → the same shape with ones at `axes`. */
-export function reduce(kind: Reduction, axes: readonly number[], label: string): LoweredOptions {
-  return {
-    label,
-    lower(b) {
-      const { spec, ref } = b.inputs[0] as Operand;
-      const { shape, memoryFormat } = spec;
-      const output = b.output(
-        outputSpec(
-          shape.map((size, axis) => (axes.includes(axis) ? 1 : size)),
-          spec,
-        ),
-      );
+export function reduce(kind: Reduction, axes: readonly number[], label: string): Operator {
+  return defineOperator({
+    name: label,
+    inputs: ["input"],
+    infer({ input }) {
+      const shape = input.shape.map((size, axis) => (axes.includes(axis) ? 1 : size));
+      return { outputs: [outputSpec(shape, input)] };
+    },
+    lower(b, { input }) {
+      const { shape, memoryFormat } = input.spec;
       const groups: { size: number; readonly isReduced: boolean }[] = [];
       for (const axis of axisOrder(shape.length, memoryFormat)) {
         const [size, isReduced, last] = [shape[axis] as number, axes.includes(axis), groups.at(-1)];
@@ -67,17 +64,17 @@ export function reduce(kind: Reduction, axes: readonly number[], label: string):
       // A pass over one element copies.
       if (!groups.some(({ isReduced }) => isReduced)) groups.push({ size: 1, isReduced: true });
       const product = (some: typeof groups) => some.reduce((p, { size }) => p * size, 1);
-      let from = ref;
+      let from = input.ref;
       for (let at = groups.length - 1; at >= 0; at--) {
         const { size, isReduced } = groups[at] as (typeof groups)[number];
         if (!isReduced) continue;
         const [outer, inner] = [product(groups.slice(0, at)), product(groups.slice(at + 1))];
         groups.splice(at, 1);
         const isLast = !groups.some((group) => group.isReduced);
-        const to = isLast ? output.ref : b.workspace(outer * inner * 4);
+        const to = isLast ? b.output.ref : b.workspace(outer * inner * 4);
         pass(b, from, to, outer, size, inner, kind);
         from = to;
       }
     },
-  };
+  });
 }

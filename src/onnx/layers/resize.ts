@@ -1,9 +1,7 @@
 // Resize and Upsample of images by tables of taps: see assembly/resize.ts.
 import { ResizeDesc } from "../../kernels/gen/desc.js";
-import type { LoweredOptions } from "../../ops/custom.js";
-import { outputSpec } from "../../ops/operator.js";
+import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import { channelsLastImage, channelsLastOutput } from "../../ops/parts/image.js";
-import type { Operand } from "../../plan/operand.js";
 
 /** Where one output position's value comes from: input positions and their weights. */
 export interface Taps {
@@ -34,17 +32,16 @@ function tapTable(taps: readonly Taps[], step: number): { readonly table: Int32A
 }
 
 /** One input [N, C, H, W] → [N, C, P, Q]; rows and columns have a list of taps for each output position. */
-export function resize(rows: readonly Taps[], columns: readonly Taps[], label = "Resize"): LoweredOptions {
-  return {
-    label,
-    lower(b) {
-      const input = b.inputs[0] as Operand;
+export function resize(rows: readonly Taps[], columns: readonly Taps[], label = "Resize"): Operator {
+  const [outH, outW] = [rows.length, columns.length];
+  return defineOperator({
+    name: label,
+    inputs: ["input"],
+    infer: ({ input }) => ({ outputs: [outputSpec([...input.shape.slice(0, 2), outH, outW], input)] }),
+    lower(b, { input }) {
       const [N, C, H, W] = input.spec.shape as [number, number, number, number];
-      const [outH, outW] = [rows.length, columns.length];
-      const output = b.output(outputSpec([N, C, outH, outW], input.spec));
-      if (b.target.shapesOnly) return;
       const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
-      const y = channelsLastOutput(b, output);
+      const y = channelsLastOutput(b, b.output);
       const row = tapTable(rows, image.rowBytes);
       const column = tapTable(columns, image.pixelBytes);
       const values = {
@@ -63,5 +60,5 @@ export function resize(rows: readonly Taps[], columns: readonly Taps[], label = 
       b.step("resize_f32", ResizeDesc, values, N * outH, row.pairs > 0 ? image.rowBytes : 0);
       y.finish();
     },
-  };
+  });
 }

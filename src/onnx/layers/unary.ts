@@ -1,9 +1,7 @@
 // Functions of one element: see assembly/unary.ts.
 import { countOf } from "../../base/shape.js";
 import { ActivationDesc } from "../../kernels/gen/desc.js";
-import type { LoweredOptions } from "../../ops/custom.js";
-import { outputSpec } from "../../ops/operator.js";
-import type { Operand } from "../../plan/operand.js";
+import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 
 /** Codes of assembly/unary.ts. */
 export const UNARY_CODES = {
@@ -25,16 +23,16 @@ export const UNARY_CODES = {
 /** Elements of a work item: CHUNK of assembly/unary.ts. */
 const CHUNK = 2048;
 
-export function unary(name: keyof typeof UNARY_CODES): LoweredOptions {
-  return {
-    label: name,
-    lower(b) {
-      const { spec, ref } = b.inputs[0] as Operand;
-      const output = b.output(outputSpec(spec.shape, spec));
-      const count = countOf(spec.shape);
-      b.inPlace = [0];
-      const values = { xPtr: ref, yPtr: output.ref, count, activation: UNARY_CODES[name], alpha: 0, beta: 0 };
+export function unary(name: keyof typeof UNARY_CODES): Operator {
+  return defineOperator({
+    name,
+    inputs: ["input"],
+    infer: ({ input }) => ({ outputs: [outputSpec(input.shape, input)], inPlace: ["input"] }),
+    lower(b, { input }) {
+      const count = countOf(input.spec.shape);
+      const code = { activation: UNARY_CODES[name], alpha: 0, beta: 0 };
+      const values = { xPtr: input.ref, yPtr: b.output.ref, count, ...code };
       b.step("unary_f32", ActivationDesc, values, Math.ceil(count / CHUNK));
     },
-  };
+  });
 }

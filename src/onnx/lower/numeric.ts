@@ -3,7 +3,7 @@
 import { countOf } from "../../base/shape.js";
 import { isKept, type ResizeAxis, resizePlan, tapsOf } from "../host/image.js";
 import { ELEMENT_TYPES, type HostTensor, reshaped, scalar, toNumbers } from "../host/tensor.js";
-import { gather, runsOf } from "../layers/gather.js";
+import { gather, stretchesOf } from "../layers/gather.js";
 import { type Reduction, reduce } from "../layers/reduce.js";
 import { resize, type Taps } from "../layers/resize.js";
 import { UNARY_CODES, unary } from "../layers/unary.js";
@@ -14,7 +14,7 @@ type Function = keyof typeof UNARY_CODES;
 
 /** f(x) as a layer. */
 export function apply(site: Site, name: Function, x: Dynamic): Dynamic {
-  return site.network.add(site.layer, "custom", [x], [], unary(name))[0] as Dynamic;
+  return site.network.add(site.layer, unary(name), [x])[0] as Dynamic;
 }
 
 export function binary(site: Site, op: "add" | "sub" | "mul" | "div", a: Dynamic, b: Dynamic | number): Dynamic {
@@ -71,7 +71,7 @@ export const gatherAt: Lowering = (site) => {
   const size = x.shape[axis] as number;
   const places = toNumbers(indices).map((i) => (i < 0 ? i + size : i));
   if (places.some((i) => !(i >= 0 && i < size))) return undefined;
-  const runs = runsOf(places);
+  const runs = stretchesOf(places);
   const [first] = runs;
   if (!first || runs.length > MOST_RUNS) return undefined;
   const { start, step, count } = first;
@@ -85,7 +85,7 @@ export const gatherAt: Lowering = (site) => {
           ends: [end < 0 ? end - size : end],
           steps: [step],
         })
-      : network.add(layer, "custom", [x], [], gather(axis, runs));
+      : network.add(layer, gather(axis, runs), [x]);
   const shape = x.shape.toSpliced(axis, 1, ...indices.shape);
   return indices.shape.length === 1
     ? [picked as Dynamic]
@@ -106,7 +106,7 @@ function reduction(steps: Steps): Lowering {
     const reduced = (kind: Reduction, of: Dynamic): Dynamic =>
       isImage(of, axes) && kind !== "sum"
         ? (network.add(layer, kind === "max" ? "globalMaxPool" : "globalAvgPool", [of])[0] as Dynamic)
-        : (network.add(layer, "custom", [of], [], reduce(kind, axes, c.node.opType))[0] as Dynamic);
+        : (network.add(layer, reduce(kind, axes, c.node.opType), [of])[0] as Dynamic);
     const answer = steps(site, x, reduced);
     if (c.int("keepdims", 1) === 1) return [answer];
     return network.add(layer, "reshape", [answer], [], { shape: x.shape.filter((_, i) => !axes.includes(i)) });
@@ -175,10 +175,10 @@ const resizeOp: Lowering = (site) => {
   if (taps.flat().some(({ at }) => at.length === 0)) return undefined;
   const columns = taps.pop() as Taps[];
   const rows = taps.pop();
-  if (rows) return network.add(layer, "custom", [x], [], resize(rows, columns, c.node.opType));
+  if (rows) return network.add(layer, resize(rows, columns, c.node.opType), [x]);
   const [n, channels, width] = x.shape as [number, number, number];
   const image = network.add(layer, "reshape", [x], [], { shape: [n, channels, 1, width] });
-  const sized = network.add(layer, "custom", image, [], resize([{ at: [0], weights: [1] }], columns, c.node.opType));
+  const sized = network.add(layer, resize([{ at: [0], weights: [1] }], columns, c.node.opType), image);
   return network.add(layer, "reshape", sized, [], { shape: [n, channels, columns.length] });
 };
 

@@ -18,11 +18,11 @@ type Operand = Dynamic | HostTensor;
 const isQuantised = (type: ElementType): type is Quantised => type === "uint8" || type === "int8" || type === "int32";
 
 function toReal(site: Site, x: Dynamic, q: Quantisation): Dynamic {
-  return site.network.add(site.layer, "custom", [x], [], dequantize(q), "float32")[0] as Dynamic;
+  return site.network.add(site.layer, dequantize(q), [x], [], {}, "float32")[0] as Dynamic;
 }
 
 function toQuantised(site: Site, x: Dynamic, q: Quantisation): readonly Dynamic[] {
-  return site.network.add(site.layer, "custom", [x], [], quantize(q), q.type);
+  return site.network.add(site.layer, quantize(q), [x], [], {}, q.type);
 }
 
 /** The quantisation that inputs i and i + 1 say: a scale, and a zero point that may be missing. Undefined where they vary. */
@@ -195,7 +195,7 @@ const dynamicQuantize: Lowering = (site) => {
     network.add(layer, op, [of], [], options)[0] as Dynamic;
   const most = (of: Dynamic) => {
     const axes = of.shape.map((_, i) => i);
-    const [top] = network.add(layer, "custom", [of], [], reduce("max", axes, "most"));
+    const [top] = network.add(layer, reduce("max", axes, "most"), [of]);
     return add("relu", add("reshape", top as Dynamic, { shape: [] }));
   };
   const low = most(binary(site, "mul", x, -1));

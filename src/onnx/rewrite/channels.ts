@@ -6,11 +6,10 @@
 //   b ───▲                                                         ==>     b ───▲                   conv's weights reordered)
 
 import { stridesOf, type TensorSpec } from "../../base/spec.js";
-import type { GraphNode } from "../../model/graph.js";
-import type { Network } from "../../model/optimize.js";
+import type { LayerNode } from "../../model/layers.js";
+import type { SourcedGraph } from "../../model/optimize.js";
 import type { DerivedParameter } from "../../model/rewrite.js";
-import type { LoweredOptions } from "../../ops/custom.js";
-import { outputSpec } from "../../ops/operator.js";
+import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import { copyStrided, elementRef } from "../../ops/parts/strided.js";
 import type { Operand } from "../../plan/operand.js";
 import { cutsOf, type Loop, type View, viewOf } from "./views.js";
@@ -28,7 +27,7 @@ interface Moved {
 }
 
 /** Channels `from`, from + srcStep, ... of an input, which become `to`, to + dstStep, ... */
-interface Run {
+interface ChannelRun {
   readonly input: number;
   readonly from: number;
   readonly to: number;
@@ -45,11 +44,11 @@ const MOST_CHANNELS = 2 ** 14;
 type Specs = ReadonlyMap<string, TensorSpec>;
 
 /** Answers the network itself where nothing is shuffled. */
-export function routeChannels(network: Network, specs: Specs): Network {
+export function routeChannels(network: SourcedGraph, specs: Specs): SourcedGraph {
   const { graph, source } = network;
   const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
   // Shuffles have more axes than images, or fewer: most graphs have none.
-  const isShuffle = ({ op, outputs: [output] }: GraphNode) =>
+  const isShuffle = ({ op, outputs: [output] }: LayerNode) =>
     op === "transpose" && specs.get(output as string)?.shape.length !== 4;
   if (!graph.nodes.some(isShuffle)) return network;
   const moved = movedValues(graph.nodes, specs);
@@ -58,8 +57,8 @@ export function routeChannels(network: Network, specs: Specs): Network {
   const shown = new Set(graph.outputs.map(({ value }) => value));
   const gathered = new Map<string, readonly Channel[]>();
   const sources = new Set<string>();
-  const readers = new Map<string, (readonly [node: GraphNode, index: number])[]>();
-  const live = new Set<GraphNode>();
+  const readers = new Map<string, (readonly [node: LayerNode, index: number])[]>();
+  const live = new Set<LayerNode>();
   const waiting = [...shown];
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
     const channels = moved.get(value)?.isShuffled ? moved.get(value)?.channels : undefined;
@@ -108,7 +107,7 @@ export function routeChannels(network: Network, specs: Specs): Network {
   }
   const stored = new Map([...orders].map(([value, order]) => [value, inverse(order)] as const));
   const derived = new Map<string, DerivedParameter>();
-  const nodes = graph.nodes.flatMap((node): GraphNode[] => {
+  const nodes = graph.nodes.flatMap((node): LayerNode[] => {
     const [output] = node.outputs as [string];
     const given = gathered.get(output);
     if (given !== undefined) {
@@ -128,8 +127,8 @@ export function routeChannels(network: Network, specs: Specs): Network {
         );
       }
       const { inputs, runs } = runsOf(placed);
-      const options = channels(runs, placed.length);
-      return [{ name: node.name, op: "custom", inputs, params: [], options, outputs: [output] }];
+      const op = channels(runs, placed.length);
+      return [{ name: node.name, op, inputs, params: [], options: {}, outputs: [output] }];
     }
     if (!live.has(node)) return [];
     const [rows, columns] = [orders.get(output), orders.get(node.inputs[0] as string)];
@@ -142,7 +141,7 @@ export function routeChannels(network: Network, specs: Specs): Network {
 }
 
 /** A convolution in which every filter sees every channel. */
-function isDense({ op, options }: GraphNode): boolean {
+function isDense({ op, options }: LayerNode): boolean {
   const { groups = 1 } = options as { groups?: number };
   return op === "conv2d" && groups === 1;
 }
@@ -157,12 +156,12 @@ function inverse(order: readonly number[]): number[] {
 
 /** A convolution with its filters in the order of `rows`, and their channels in that of `columns`. */
 function reordered(
-  node: GraphNode,
+  node: LayerNode,
   specs: Specs,
   derived: Map<string, DerivedParameter>,
   rows: readonly number[] | undefined,
   columns: readonly number[] | undefined,
-): GraphNode {
+): LayerNode {
   const [weight, bias, ...others] = node.params as [string, string | null | undefined, ...(string | null)[]];
   const add = (
     suffix: string,
@@ -211,7 +210,10 @@ function reordered(
 }
 
 /** The values that channels come from, and the fewest runs of them that are found by going along either side. */
-function runsOf(channels: readonly Channel[]): { readonly inputs: readonly string[]; readonly runs: readonly Run[] } {
+function runsOf(channels: readonly Channel[]): {
+  readonly inputs: readonly string[];
+  readonly runs: readonly ChannelRun[];
+} {
   const inputs = [...new Set(channels.map(({ source }) => source))];
   const indices = new Map(inputs.map((source, i) => [source, i]));
   const moves = channels.map(({ source, channel }, to) => ({
@@ -225,9 +227,9 @@ function runsOf(channels: readonly Channel[]): { readonly inputs: readonly strin
   return { inputs, runs: byInput.length < byOutput.length ? byInput : byOutput };
 }
 
-function joined(moves: readonly Pick<Run, "input" | "from" | "to">[]): Run[] {
-  const runs: Run[] = [];
-  let last: { -readonly [K in keyof Run]: Run[K] } | undefined;
+function joined(moves: readonly Pick<ChannelRun, "input" | "from" | "to">[]): ChannelRun[] {
+  const runs: ChannelRun[] = [];
+  let last: { -readonly [K in keyof ChannelRun]: ChannelRun[K] } | undefined;
   for (const { input, from, to } of moves) {
     if (last?.input === input) {
       const [srcStep, dstStep] = [from - last.from, to - last.to];
@@ -244,20 +246,23 @@ function joined(moves: readonly Pick<Run, "input" | "from" | "to">[]): Run[] {
 }
 
 /** Inputs [N, *, H, W] → [N, count, H, W] of runs of their channels. */
-function channels(runs: readonly Run[], count: number): LoweredOptions {
-  return {
-    label: "channels",
-    lower(b) {
-      const inputs = b.inputs as readonly Operand[];
-      const [first] = inputs as [Operand];
-      const [N, , H, W] = first.spec.shape as [number, number, number, number];
-      const output = b.output(outputSpec([N, count, H, W], first.spec));
-      const { dtype } = output.spec;
+function channels(runs: readonly ChannelRun[], count: number): Operator {
+  return defineOperator({
+    name: "channels",
+    inputs: ["inputs"],
+    variadic: true,
+    infer({ inputs: [first] }) {
+      const [N, , H, W] = (first as TensorSpec).shape as [number, number, number, number];
+      return { outputs: [outputSpec([N, count, H, W], first as TensorSpec)] };
+    },
+    lower(b, { inputs }) {
+      const { output } = b;
+      const { dtype, shape } = output.spec;
       const to = stridesOf(output.spec);
       for (const run of runs) {
         const input = inputs[run.input] as Operand;
         const from = stridesOf(input.spec);
-        const loops = [N, run.count, H, W].map((size, i) => ({
+        const loops = shape.with(1, run.count).map((size, i) => ({
           size,
           src: (from[i] as number) * (i === 1 ? run.srcStep : 1),
           dst: (to[i] as number) * (i === 1 ? run.dstStep : 1),
@@ -266,11 +271,11 @@ function channels(runs: readonly Run[], count: number): LoweredOptions {
         copyStrided(b, dtype, src, elementRef(output.ref, dtype, to, [0, run.to]), loops);
       }
     },
-  };
+  });
 }
 
 /** What values are put together from; those are left out that are computed, or cannot be followed. */
-function movedValues(nodes: readonly GraphNode[], specs: Specs): ReadonlyMap<string, Moved> {
+function movedValues(nodes: readonly LayerNode[], specs: Specs): ReadonlyMap<string, Moved> {
   const moved = new Map<string, Moved>();
   const views = new Map<string, View>();
   const shapeOf = (value: string) => (specs.get(value) as TensorSpec).shape;
@@ -280,7 +285,7 @@ function movedValues(nodes: readonly GraphNode[], specs: Specs): ReadonlyMap<str
       channels: Array.from({ length: shapeOf(value)[1] as number }, (_, channel) => ({ source: value, channel })),
       isShuffled: false,
     };
-  const follow = (node: GraphNode, value: string): Moved | undefined => {
+  const follow = (node: LayerNode, value: string): Moved | undefined => {
     const shape = shapeOf(value);
     if (node.op === "concat") {
       const { axis = 1 } = node.options as { axis?: number };

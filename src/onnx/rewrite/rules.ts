@@ -4,7 +4,7 @@
 import { sameShape } from "../../base/check.js";
 import { countOf } from "../../base/shape.js";
 import type { TensorSpec } from "../../base/spec.js";
-import type { GraphNode } from "../../model/graph.js";
+import { type LayerNode, operatorOf } from "../../model/layers.js";
 import type { Rule, Scope } from "../../model/rewrite.js";
 import type { HostTensor, WeightMap } from "../../model/weights.js";
 
@@ -15,16 +15,20 @@ interface Affine {
   readonly shift: ArrayLike<number>;
 }
 
-/** Operators that are sums of products: where their weights, [filters, ...] but for one, and their bias are. */
-const FILTERS = new Set(["conv2d", "conv1d", "convTranspose2d", "linear"]);
 const IDENTITY: ArrayLike<number> = [1];
 const NOTHING: ArrayLike<number> = [0];
 
 const at = (column: ArrayLike<number>, i: number): number => column[column.length === 1 ? 0 : i] as number;
 
-/** The axis of a node's output along which its filters lie. */
-function filterAxis({ op }: GraphNode, { shape }: TensorSpec): number {
-  return op === "linear" ? shape.length - 1 : 1;
+/** The filters of a node that is sums over the filters of its first parameter, with its bias as the second. */
+function filtersOf(node: LayerNode) {
+  const { filters, params } = operatorOf(node);
+  return filters?.weight === params[0] && filters?.bias === params[1] ? filters : undefined;
+}
+
+/** The axis of a value of this shape along which filters, or the channels that they read, lie. */
+function axisFor({ axis }: { readonly axis: number }, { shape }: TensorSpec): number {
+  return axis < 0 ? shape.length + axis : axis;
 }
 
 /** The rules for a graph with these constants. */
@@ -44,7 +48,7 @@ export function exporterRules(weights: WeightMap): readonly Rule[] {
   };
 
   /** A node that scales and shifts by constants along an axis. */
-  const affineOf = (node: GraphNode, scope: Scope, axis: number): Affine | undefined => {
+  const affineOf = (node: LayerNode, scope: Scope, axis: number): Affine | undefined => {
     const { op, inputs, params, options } = node;
     const [a, b] = inputs as [string, string];
     if ("activation" in options || scope.specOf(a).dtype !== "float32") return undefined;
@@ -73,9 +77,10 @@ export function exporterRules(weights: WeightMap): readonly Rule[] {
   const foldIntoFilters: Rule = (node, scope) => {
     for (const input of node.inputs) {
       const before = scope.soleProducer(input);
-      if (before === undefined || !FILTERS.has(before.op) || before.inputs.length > 1) continue;
+      const filters = before && filtersOf(before);
+      if (before === undefined || filters === undefined || before.inputs.length > 1) continue;
       const output = scope.specOf(input);
-      const axis = filterAxis(before, output);
+      const axis = axisFor(filters, output);
       const affine = affineOf(node, scope, axis);
       if (affine?.input !== input || "activation" in before.options) continue;
       const { scale, shift } = affine;
@@ -84,7 +89,7 @@ export function exporterRules(weights: WeightMap): readonly Rule[] {
       const M = output.shape[axis] as number;
       const { groups = 1 } = before.options as { groups?: number };
       // Filters come first, but for transposed convolutions: [C, M/groups, R, S].
-      const isTransposed = before.op === "convTranspose2d";
+      const isTransposed = filters.layout === "second";
       const inner = countOf(spec.shape.slice(isTransposed ? 2 : 1));
       const C = spec.shape[0] as number;
       const filterOf = (row: number) =>
@@ -155,11 +160,12 @@ export function exporterRules(weights: WeightMap): readonly Rule[] {
 
   /** x * scale + shift ─▶ conv   ==>   conv with scaled weights and another bias; a shift only where nothing is padded */
   const foldIntoWeights: Rule = (node, scope) => {
-    if (!FILTERS.has(node.op) || node.op === "convTranspose2d") return undefined;
+    const filters = filtersOf(node);
+    if (filters?.layout !== "first") return undefined;
     const [input] = node.inputs as [string];
     const before = scope.soleProducer(input);
     const inputSpec = scope.specOf(input);
-    const axis = filterAxis(node, inputSpec);
+    const axis = axisFor(filters, inputSpec);
     const affine = before && affineOf(before, scope, axis);
     if (affine === undefined) return undefined;
     const { scale, shift } = affine;
@@ -221,7 +227,7 @@ function scaled(weight: string, spec: TensorSpec, inner: number, factorOf: (row:
 }
 
 /** What a window adds around its input, begins before ends, as the importer writes it. */
-function paddingOf({ options }: GraphNode): readonly number[] {
+function paddingOf({ options }: LayerNode): readonly number[] {
   return (options as { padding?: readonly number[] }).padding ?? [];
 }
 
@@ -231,7 +237,8 @@ const POSITIVE = new Set(["relu", "relu6", "sigmoid", "hardSigmoid", "softmax"])
 /** pad ─▶ window   ==>   a window that pads itself, where what it reads there is the same */
 export const padInside: Rule = (node, scope) => {
   const before = scope.producer(node.inputs[0] as string);
-  if (before?.op !== "pad" || !/^(conv[12]d|(max|avg)Pool2d)$/.test(node.op)) return undefined;
+  const { name } = operatorOf(node);
+  if (before?.op !== "pad" || !/^(conv[12]d|(max|avg)Pool2d)$/.test(name)) return undefined;
   const { pads, mode, value } = before.options as { pads: readonly number[]; mode?: string; value?: number };
   const rank = pads.length / 2;
   const [begins, ends] = [pads.slice(2, rank), pads.slice(rank + 2)];
@@ -241,7 +248,7 @@ export const padInside: Rule = (node, scope) => {
   const padding = [...begins, ...ends].map((count, i) => count + (own[i] as number));
   const options = { ...node.options, padding };
   const inside = { ...node, inputs: [before.inputs[0] as string, ...node.inputs.slice(1)] };
-  if (node.op.startsWith("conv")) return value === 0 ? { ...inside, options } : undefined;
+  if (name.startsWith("conv")) return value === 0 ? { ...inside, options } : undefined;
   const { kernel, ceilMode, dilation, countIncludePad } = node.options as {
     kernel: readonly number[];
     ceilMode?: boolean;
@@ -260,6 +267,7 @@ export const padInside: Rule = (node, scope) => {
   return isBelow ? { ...inside, options } : undefined;
 };
 
-function isPositive({ op, options }: GraphNode): boolean {
-  return POSITIVE.has(op) || (op === "clip" && ((options as { min?: number }).min ?? -1) >= 0);
+function isPositive(node: LayerNode): boolean {
+  const { op, options } = node;
+  return POSITIVE.has(operatorOf(node).name) || (op === "clip" && ((options as { min?: number }).min ?? -1) >= 0);
 }

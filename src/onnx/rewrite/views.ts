@@ -2,11 +2,10 @@
 // once, or not at all.
 import { countOf } from "../../base/shape.js";
 import { makeSpec, stridesOf, type TensorSpec } from "../../base/spec.js";
-import type { GraphNode } from "../../model/graph.js";
-import type { Network } from "../../model/optimize.js";
-import type { LoweredOptions } from "../../ops/custom.js";
-import { type Loop as Copy, copyStrided, elementRef } from "../../ops/parts/strided.js";
-import type { Operand } from "../../plan/operand.js";
+import type { LayerNode } from "../../model/layers.js";
+import type { SourcedGraph } from "../../model/optimize.js";
+import { defineOperator, type Operator } from "../../ops/operator.js";
+import { type CopyLoop, copyStrided, elementRef } from "../../ops/parts/strided.js";
 
 /** A loop over elements of a value in logical order. */
 export interface Loop {
@@ -23,7 +22,7 @@ export interface View {
 
 /** What a reshape, transpose or slice makes, as a view of what a row of them starts from; undefined where it is none. */
 export function viewOf(
-  node: GraphNode,
+  node: LayerNode,
   views: ReadonlyMap<string, View>,
   shapeOf: (value: string) => readonly number[],
 ): View | undefined {
@@ -50,7 +49,7 @@ export function viewOf(
 }
 
 /** What a slice takes of the axes that it does not leave whole. */
-export function cutsOf({ options }: GraphNode, input: readonly number[], output: readonly number[]) {
+export function cutsOf({ options }: LayerNode, input: readonly number[], output: readonly number[]) {
   const { starts, axes, steps } = options as {
     starts: readonly number[];
     axes?: readonly number[];
@@ -117,7 +116,7 @@ interface Step {
 }
 
 /** Rows of reshapes, transposes and slices of an image become one copy each, or none where the bytes lie so already. */
-export function moveOnce({ graph, source }: Network, specs: ReadonlyMap<string, TensorSpec>): Network {
+export function moveOnce({ graph, source }: SourcedGraph, specs: ReadonlyMap<string, TensorSpec>): SourcedGraph {
   const shapeOf = (value: string) => (specs.get(value) as TensorSpec).shape;
   const views = new Map<string, View>();
   /** Values of views with a transpose among them. */
@@ -133,13 +132,13 @@ export function moveOnce({ graph, source }: Network, specs: ReadonlyMap<string, 
       if (node.op === "transpose" || turned.has(input)) turned.add(value);
     }
   }
-  let nodes: readonly GraphNode[] = graph.nodes.map((node) => {
+  let nodes: readonly LayerNode[] = graph.nodes.map((node) => {
     const [value] = node.outputs as [string];
     const view = views.get(value);
     if (view === undefined || !read.has(value) || !turned.has(value) || !views.has(node.inputs[0] as string))
       return node;
-    const options = copyOf(view, shapeOf(view.root), shapeOf(value));
-    return options ? { ...node, op: "custom", inputs: [view.root], options } : node;
+    const op = copyOf(view, shapeOf(view.root), shapeOf(value));
+    return op ? { ...node, op, inputs: [view.root], options: {} } : node;
   });
   if (nodes.every((node, i) => node === graph.nodes[i])) return { graph, source };
   // What only views read that are gone.
@@ -156,59 +155,76 @@ export function moveOnce({ graph, source }: Network, specs: ReadonlyMap<string, 
 }
 
 /** A view of an image [N, C, H, W] as one copy from where its elements lie; undefined where its loops cross rows unevenly. */
-function copyOf({ axes, offset }: View, root: readonly number[], shape: readonly number[]): LoweredOptions | undefined {
+function copyOf({ axes, offset }: View, root: readonly number[], shape: readonly number[]): Operator | undefined {
   if (root.length !== 4) return undefined;
   const strides = [1, 2, 3, 4].map((from) => countOf(root.slice(from)));
   const start = root.map((size, axis) => Math.floor(offset / (strides[axis] as number)) % size);
   const ends = [...start];
   const steps: Step[][] = [];
   for (const loops of axes) {
-    const own: Step[] = [];
-    for (const loop of loops) {
-      let { size, stride } = loop;
-      const inner: Step[] = [];
-      while (size > 1) {
-        const axis = strides.findIndex((one) => one <= stride);
-        const [length, unit] = [root[axis] as number, strides[axis] as number];
-        const step = stride / unit;
-        if (axis < 0 || !Number.isInteger(step)) return undefined;
-        const count = Math.min(size, length / step);
-        if (!Number.isInteger(count) || size % count !== 0 || (count < size && start[axis] !== 0)) return undefined;
-        inner.unshift({ size: count, axis, step });
-        (ends[axis] as number) += (count - 1) * step;
-        size /= count;
-        stride = unit * length;
-      }
-      own.push(...inner);
-    }
-    steps.push(own);
+    const own = loops.map((loop) => stepsOf(loop, root, strides, start));
+    if (own.includes(undefined)) return undefined;
+    steps.push(own.flat() as Step[]);
   }
+  for (const { size, axis, step } of steps.flat()) (ends[axis] as number) += (size - 1) * step;
   if (ends.some((end, axis) => end >= (root[axis] as number))) return undefined;
-  return {
-    label: "moved",
-    lower(b) {
-      const [input] = b.inputs as readonly [Operand];
-      const { dtype, memoryFormat } = input.spec;
-      const from = stridesOf(input.spec);
-      const loopsTo = (spec: TensorSpec) => {
-        const to = stridesOf(spec);
-        return steps.flatMap((own, i) => {
-          let dst = to[i] as number;
-          const copies: Copy[] = [];
-          for (const { size, axis, step } of [...own].reverse()) {
-            copies.unshift({ size, src: step * (from[axis] as number), dst });
-            dst *= size;
-          }
-          return copies;
-        });
-      };
-      const inOrder = makeSpec(shape, dtype, "contiguous", "output");
-      const isWhole = countOf(shape) === countOf(root);
-      b.isView = isWhole && loopsTo(inOrder).every(({ src, dst }) => src === dst);
-      // What is copied anyway lies as images do.
-      const spec = b.isView || shape.length !== 4 ? inOrder : { ...inOrder, memoryFormat };
-      const output = b.output(spec);
-      copyStrided(b, dtype, elementRef(input.ref, dtype, from, start), output.ref, loopsTo(spec));
-    },
+  return moved(steps, start, shape, countOf(shape) === countOf(root));
+}
+
+/** A loop over an image's elements as loops along its axes. */
+function stepsOf(
+  { size, stride }: Loop,
+  root: readonly number[],
+  strides: readonly number[],
+  start: readonly number[],
+): Step[] | undefined {
+  const steps: Step[] = [];
+  while (size > 1) {
+    const axis = strides.findIndex((one) => one <= stride);
+    const [length, unit] = [root[axis] as number, strides[axis] as number];
+    const step = stride / unit;
+    if (axis < 0 || !Number.isInteger(step)) return undefined;
+    const count = Math.min(size, length / step);
+    if (!Number.isInteger(count) || size % count !== 0 || (count < size && start[axis] !== 0)) return undefined;
+    steps.unshift({ size: count, axis, step });
+    size /= count;
+    stride = unit * length;
+  }
+  return steps;
+}
+
+/** One copy of the elements that `steps` reach from `start` on, each axis of `shape` by its own. */
+function moved(
+  steps: readonly (readonly Step[])[],
+  start: readonly number[],
+  shape: readonly number[],
+  isWhole: boolean,
+): Operator {
+  const loopsOf = (input: TensorSpec, output: TensorSpec): CopyLoop[] => {
+    const [from, to] = [stridesOf(input), stridesOf(output)];
+    return steps.flatMap((own, i) => {
+      let dst = to[i] as number;
+      const copies: CopyLoop[] = [];
+      for (const { size, axis, step } of [...own].reverse()) {
+        copies.unshift({ size, src: step * (from[axis] as number), dst });
+        dst *= size;
+      }
+      return copies;
+    });
   };
+  return defineOperator({
+    name: "moved",
+    inputs: ["input"],
+    infer({ input }) {
+      const inOrder = makeSpec(shape, input.dtype, "contiguous", "output");
+      const isView = isWhole && loopsOf(input, inOrder).every(({ src, dst }) => src === dst);
+      // What is copied anyway lies as images do.
+      const output = isView || shape.length !== 4 ? inOrder : { ...inOrder, memoryFormat: input.memoryFormat };
+      return { outputs: [output], isView };
+    },
+    lower(b, { input: { spec, ref } }) {
+      const src = elementRef(ref, spec.dtype, stridesOf(spec), start);
+      copyStrided(b, spec.dtype, src, b.output.ref, loopsOf(spec, b.output.spec));
+    },
+  });
 }

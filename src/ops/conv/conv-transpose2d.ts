@@ -2,12 +2,13 @@
 // overlap, products straight into the output.
 import { integer, type Pair, pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
-import { extent, MOST_PIXELS, paddingSides, roundUp } from "../../base/shape.js";
+import { extent, MOST_PIXELS, paddingSides, roundUp, type Sides } from "../../base/shape.js";
 import { stridesOf } from "../../base/spec.js";
 import { GatherDesc, GemmDesc, PackDesc } from "../../kernels/gen/desc.js";
-import { NONE, type Operand, shift } from "../../plan/operand.js";
+import type { Builder } from "../../plan/builder.js";
+import { NONE, type Operand, type Ref, shift } from "../../plan/operand.js";
 import { defineOperator, outputSpec, requireRank, requireShape } from "../operator.js";
-import { type Activation, epilogue } from "../parts/epilogue.js";
+import { type Activation, type Epilogue, epilogue } from "../parts/epilogue.js";
 import { channelsLastImage, channelsLastOutput } from "../parts/image.js";
 import { packBias, ROW_TABLE_BYTES, reductionBlocks } from "../parts/panels.js";
 
@@ -23,28 +24,43 @@ export interface ConvTranspose2dOptions {
   readonly activation?: Activation;
 }
 
+/** A transposed convolution whose operands fit: N images of C x H x W, M filters of R x S, P x Q outputs. */
+interface Transposed {
+  readonly N: number;
+  readonly C: number;
+  readonly H: number;
+  readonly W: number;
+  readonly M: number;
+  readonly R: number;
+  readonly S: number;
+  readonly P: number;
+  readonly Q: number;
+  readonly groups: number;
+  readonly stride: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  readonly padding: Sides;
+  /** Windows lie side by side: every product is an output, written where it belongs. */
+  readonly isApart: boolean;
+  readonly epilogue: Epilogue;
+}
+
 export const convTranspose2d = defineOperator({
   name: "convTranspose2d",
   inputs: ["input"],
-  params: ["weight", "bias"],
-  required: 1,
+  params: ["weight"],
+  optional: ["bias"],
   options: ["stride", "padding", "outputPadding", "dilation", "groups", "activation"],
-  lower(b, options: ConvTranspose2dOptions) {
-    const [input] = b.inputs as [Operand];
-    const [weight, bias] = b.params as [Operand, Operand | undefined];
-    const [N, C, H, W] = requireRank("input", input.spec, 4, "[N, C, H, W]") as [number, number, number, number];
-    const [rows, perGroup, R, S] = requireRank("weight", weight.spec, 4, "[C, M/groups, R, S]") as [
-      number,
-      number,
-      number,
-      number,
-    ];
+  readsPixels: true,
+  filters: { weight: "weight", bias: "bias", layout: "second", axis: 1 },
+  infer({ input, weight, bias }, options: ConvTranspose2dOptions) {
+    const [N, C, H, W] = requireRank("input", input, 4, "[N, C, H, W]") as [number, number, number, number];
+    const weightShape = requireRank("weight", weight, 4, "[C, M/groups, R, S]");
+    const [rows, perGroup, R, S] = weightShape as [number, number, number, number];
     const groups = integer("groups", options.groups ?? 1, 1);
     if (C % groups !== 0) throw new ShapeError(`"groups" expected a divisor of C = ${C}, got ${groups}`);
-    if (rows !== C)
-      throw new ShapeError(`"weight" expected shape [${C}, M/groups, R, S], got ${show(weight.spec.shape)}`);
+    if (rows !== C) throw new ShapeError(`"weight" expected shape [${C}, M/groups, R, S], got ${show(weight.shape)}`);
     const M = perGroup * groups;
-    if (bias) requireShape("bias", bias.spec, [M]);
+    if (bias) requireShape("bias", bias, [M]);
     const stride = pair("stride", options.stride ?? 1, 1);
     const dilation = pair("dilation", options.dilation ?? 1, 1);
     const extra = pair("outputPadding", options.outputPadding ?? 0, 0);
@@ -53,14 +69,14 @@ export const convTranspose2d = defineOperator({
         `"padding" expected a number, [h, w] or [top, left, bottom, right], got ${show(options.padding)}`,
       );
     }
-    const [top, left, bottom, right] = paddingSides(options.padding, [H, W], [R, S], stride, dilation);
+    const padding = paddingSides(options.padding, [H, W], [R, S], stride, dilation);
+    const [top, left, bottom, right] = padding;
     const [P, Q] = ([0, 1] as const).map((i) => {
-      if ((extra[i] as number) >= Math.max(stride[i] as number, dilation[i] as number)) {
+      if (extra[i] >= Math.max(stride[i], dilation[i])) {
         throw new RangeError(`"outputPadding" expected less than stride or dilation, got ${show(extra)}`);
       }
       const [size, sides, taps] = i === 0 ? [H, top + bottom, R] : [W, left + right, S];
-      const out =
-        (size - 1) * (stride[i] as number) - sides + extent(taps, dilation[i] as number) + (extra[i] as number);
+      const out = (size - 1) * stride[i] - sides + extent(taps, dilation[i]) + extra[i];
       if (out < 1) throw new ShapeError(`"padding" expected an output of at least one pixel, got ${out}`);
       return out;
     }) as [number, number];
@@ -69,139 +85,163 @@ export const convTranspose2d = defineOperator({
       throw new RangeError(
         `"stride" expected at most ${MOST_PIXELS} pixels with the padding, got ${show([...stride])}`,
       );
-    const output = b.output(outputSpec([N, M, P, Q], input.spec));
-    const end = epilogue(options.activation);
-    b.macs = N * H * W * C * perGroup * R * S;
-
-    // Windows that lie side by side: every product is an output, written where it belongs.
-    const isWithin = [top, left, bottom, right, ...extra].every((count) => count === 0);
+    const isWithin = [...padding, ...extra].every((count) => count === 0);
     const isApart = isWithin && stride[0] === R && stride[1] === S && P === H * R && Q === W * S;
-    b.algorithm = isApart ? "gemm-scatter" : "gemm-gather";
-    const taps = R * S;
-    const K = C / groups;
-    const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
-    const blocks = reductionBlocks(b, [0], K);
-    const [sC, sM, sR, sS] = stridesOf(weight.spec).map((s) => s * 4) as [number, number, number, number];
-    // Columns of a product are filters, of all taps of a row where whole panels follow each other; or the taps of one filter.
-    const isRow = isApart && M === 1;
-    const isWhole = isApart && groups === 1 && M % 8 === 0 && blocks.count === 1;
-    const cols = isRow ? S : perGroup;
-    const tapBytes = Math.ceil(cols / 8) * K * 32;
-    const packs = isRow ? R : taps;
-    const packed = b.constant(groups * packs * tapBytes);
-    for (let g = 0; g < groups; g++) {
-      // Taps are the "groups" of packing: they lie sS bytes apart in either format.
-      b.prepare(
-        "pack_weights_f32",
-        PackDesc,
-        {
-          srcPtr: shift(weight.ref, g * K * sC),
-          dstPtr: shift(packed, g * packs * tapBytes),
-          blocksPtr: blocks.ref,
-          blockCount: blocks.count,
-          cols,
-          channels: K,
-          kernelW: 1,
-          colBytes: isRow ? sS : sM,
-          channelBytes: sC,
-          kernelHBytes: 0,
-          kernelWBytes: 0,
-          srcGroupBytes: isRow ? sR : sS,
-          dstGroupBytes: tapBytes,
-        },
-        packs * Math.ceil(cols / 8),
-      );
-    }
-    const product = (g: number, tap: number) => ({
-      aPtr: shift(image.ref, g * K * 4),
-      bPtr: shift(packed, (g * packs + tap) * tapBytes),
-      residualPtr: NONE,
-      blocksPtr: blocks.ref,
-      blockCount: blocks.count,
-      aStrideBytes: C * 4,
-      tileRows: b.target.tileRows,
-    });
-    const y = channelsLastOutput(b, output);
-    if (isApart) {
-      const repeats = isRow || isWhole ? S : 1;
-      const biases = b.constant(roundUp(M * repeats, 8) * 4);
-      for (let i = 0; bias !== undefined && i < repeats; i++) b.copy(shift(biases, i * M * 4), bias.ref, M * 4);
-      for (let g = 0; g < groups; g++) {
-        for (let tap = 0; tap < taps; tap += repeats) {
-          const [r, s] = [Math.floor(tap / S), tap % S];
-          b.step(
-            "gemm_f32",
-            GemmDesc,
-            {
-              ...product(g, isRow ? r : tap),
-              cPtr: shift(y.ref, ((r * Q + s) * M + g * perGroup) * 4),
-              biasPtr: shift(biases, g * perGroup * 4),
-              rows: W,
-              cols: perGroup * repeats,
-              cStrideBytes: S * M * 4,
-              aBatchBytes: W * C * 4,
-              bBatchBytes: 0,
-              biasBatchBytes: 0,
-              cBatchBytes: R * Q * M * 4,
-              ...end,
-            },
-            N * H * W,
-            ROW_TABLE_BYTES,
-          );
-        }
-      }
-      y.finish();
-      return;
-    }
-    const pixels = N * H * W;
-    const columns = b.workspace(pixels * taps * M * 4);
-    const zeros = b.constant(roundUp(perGroup, 8) * 4);
-    for (let g = 0; g < groups; g++) {
-      // Taps are the batches of the product.
-      b.step(
-        "gemm_f32",
-        GemmDesc,
-        {
-          ...product(g, 0),
-          cPtr: shift(columns, g * perGroup * 4),
-          biasPtr: zeros,
-          rows: pixels,
-          cols: perGroup,
-          cStrideBytes: taps * M * 4,
-          aBatchBytes: 0,
-          bBatchBytes: tapBytes,
-          biasBatchBytes: 0,
-          cBatchBytes: M * 4,
-          ...epilogue(undefined),
-        },
-        taps * pixels,
-        ROW_TABLE_BYTES,
-      );
-    }
-    b.step(
-      "conv_transpose_gather_f32",
-      GatherDesc,
-      {
-        columnsPtr: columns,
-        biasPtr: packBias(b, bias, M, 1).ref,
-        yPtr: y.ref,
-        height: H,
-        width: W,
-        filters: M,
-        outH: P,
-        outW: Q,
-        kernelH: R,
-        kernelW: S,
-        strideH: stride[0],
-        strideW: stride[1],
-        dilationH: dilation[0],
-        dilationW: dilation[1],
-        padTop: top,
-        padLeft: left,
-        ...end,
-      },
-      N * P,
-    );
+    const end = epilogue(options.activation);
+    return {
+      outputs: [outputSpec([N, M, P, Q], input)],
+      macs: N * H * W * C * perGroup * R * S,
+      ...{ N, C, H, W, M, R, S, P, Q, groups, stride, dilation, padding, isApart, epilogue: end },
+    };
+  },
+  lower(b, operands, found) {
+    b.algorithm = found.isApart ? "gemm-scatter" : "gemm-gather";
+    const y = channelsLastOutput(b, b.output);
+    (found.isApart ? lowerScatter : lowerGather)(b, operands, found, y.ref);
     y.finish();
   },
 });
+
+interface Operands {
+  readonly input: Operand;
+  readonly weight: Operand;
+  readonly bias: Operand | undefined;
+}
+
+/** Weights in panels, one matrix [K, cols] of them for each of `packs` taps (or rows of taps) of a group. */
+interface PackedTaps {
+  /** Filters, or the taps of a row where there is one filter. */
+  readonly cols: number;
+  readonly packs: number;
+  readonly colBytes: number;
+  readonly packBytes: number;
+}
+
+/** Packs the taps and answers the descriptor fields of a product of group `g` with matrix `pack`. */
+function packTaps(b: Builder, { input, weight }: Operands, { C, groups }: Transposed, taps: PackedTaps) {
+  const { cols, packs, colBytes, packBytes } = taps;
+  const K = C / groups;
+  const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
+  const blocks = reductionBlocks(b, [0], K);
+  const channelBytes = (stridesOf(weight.spec)[0] as number) * 4;
+  const panels = Math.ceil(cols / 8);
+  const tapBytes = panels * K * 32;
+  const packed = b.constant(groups * packs * tapBytes);
+  for (let g = 0; g < groups; g++) {
+    // Taps are the "groups" of packing: they lie `packBytes` apart in either format.
+    const values = {
+      srcPtr: shift(weight.ref, g * K * channelBytes),
+      dstPtr: shift(packed, g * packs * tapBytes),
+      blocksPtr: blocks.ref,
+      blockCount: blocks.count,
+      cols,
+      channels: K,
+      kernelW: 1,
+      colBytes,
+      channelBytes,
+      kernelHBytes: 0,
+      kernelWBytes: 0,
+      srcGroupBytes: packBytes,
+      dstGroupBytes: tapBytes,
+    };
+    b.prepare("pack_weights_f32", PackDesc, values, packs * panels);
+  }
+  const product = (g: number, pack: number) => ({
+    aPtr: shift(image.ref, g * K * 4),
+    bPtr: shift(packed, (g * packs + pack) * tapBytes),
+    residualPtr: NONE,
+    blocksPtr: blocks.ref,
+    blockCount: blocks.count,
+    aStrideBytes: C * 4,
+    tileRows: b.target.tileRows,
+    biasBatchBytes: 0,
+  });
+  return { product, tapBytes, isOneBlock: blocks.count === 1 };
+}
+
+/** Products straight into the output. */
+function lowerScatter(b: Builder, operands: Operands, found: Transposed, y: Ref): void {
+  const { N, C, H, W, M, R, S, Q, groups, epilogue: end } = found;
+  const perGroup = M / groups;
+  const [, sM, sR, sS] = stridesOf(operands.weight.spec).map((s) => s * 4) as [number, number, number, number];
+  // Columns of a product are filters, of all taps of a row where whole panels follow each other; or the taps of one filter.
+  const isRow = M === 1;
+  const packed = packTaps(b, operands, found, {
+    cols: isRow ? S : perGroup,
+    packs: isRow ? R : R * S,
+    colBytes: isRow ? sS : sM,
+    packBytes: isRow ? sR : sS,
+  });
+  const isWhole = groups === 1 && M % 8 === 0 && packed.isOneBlock;
+  const repeats = isRow || isWhole ? S : 1;
+  const biases = b.constant(roundUp(M * repeats, 8) * 4);
+  const { bias } = operands;
+  for (let i = 0; bias !== undefined && i < repeats; i++) b.copy(shift(biases, i * M * 4), bias.ref, M * 4);
+  for (let g = 0; g < groups; g++) {
+    for (let tap = 0; tap < R * S; tap += repeats) {
+      const [r, s] = [Math.floor(tap / S), tap % S];
+      const values = {
+        ...packed.product(g, isRow ? r : tap),
+        cPtr: shift(y, ((r * Q + s) * M + g * perGroup) * 4),
+        biasPtr: shift(biases, g * perGroup * 4),
+        rows: W,
+        cols: perGroup * repeats,
+        cStrideBytes: S * M * 4,
+        aBatchBytes: W * C * 4,
+        bBatchBytes: 0,
+        cBatchBytes: R * Q * M * 4,
+        ...end,
+      };
+      b.step("gemm_f32", GemmDesc, values, N * H * W, ROW_TABLE_BYTES);
+    }
+  }
+}
+
+/** Products into columns, [pixel][tap][filter], which are then summed by output. */
+function lowerGather(b: Builder, operands: Operands, found: Transposed, y: Ref): void {
+  const { N, H, W, M, R, S, P, Q, groups, stride, dilation, padding, epilogue: end } = found;
+  const perGroup = M / groups;
+  const taps = R * S;
+  const [, sM, , sS] = stridesOf(operands.weight.spec).map((s) => s * 4) as [number, number, number, number];
+  const layout = { cols: perGroup, packs: taps, colBytes: sM, packBytes: sS };
+  const { product, tapBytes } = packTaps(b, operands, found, layout);
+  const pixels = N * H * W;
+  const columns = b.workspace(pixels * taps * M * 4);
+  const zeros = b.constant(roundUp(perGroup, 8) * 4);
+  for (let g = 0; g < groups; g++) {
+    // Taps are the batches of the product.
+    const values = {
+      ...product(g, 0),
+      cPtr: shift(columns, g * perGroup * 4),
+      biasPtr: zeros,
+      rows: pixels,
+      cols: perGroup,
+      cStrideBytes: taps * M * 4,
+      aBatchBytes: 0,
+      bBatchBytes: tapBytes,
+      cBatchBytes: M * 4,
+      ...epilogue(undefined),
+    };
+    b.step("gemm_f32", GemmDesc, values, taps * pixels, ROW_TABLE_BYTES);
+  }
+  const values = {
+    columnsPtr: columns,
+    biasPtr: packBias(b, operands.bias, M, 1).ref,
+    yPtr: y,
+    height: H,
+    width: W,
+    filters: M,
+    outH: P,
+    outW: Q,
+    kernelH: R,
+    kernelW: S,
+    strideH: stride[0],
+    strideW: stride[1],
+    dilationH: dilation[0],
+    dilationW: dilation[1],
+    padTop: padding[0],
+    padLeft: padding[1],
+    ...end,
+  };
+  b.step("conv_transpose_gather_f32", GatherDesc, values, N * P);
+}

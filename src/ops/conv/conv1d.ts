@@ -1,13 +1,14 @@
 // 1-D convolution: [N, C, L] is an image [N, C, 1, L] in either memory format, so every 2-D algorithm serves.
 import { integer } from "../../base/check.js";
 import { show } from "../../base/errors.js";
-import type { Padding } from "../../base/shape.js";
+import { convMacs, type Padding } from "../../base/shape.js";
+import type { TensorSpec } from "../../base/spec.js";
 import type { Precision } from "../../kernels/select.js";
 import type { ConvAlgorithm } from "../../kernels/table.js";
 import type { Operand } from "../../plan/operand.js";
 import { defineOperator, outputSpec, requireRank } from "../operator.js";
 import type { Activation } from "../parts/epilogue.js";
-import { lowerConv } from "./conv2d.js";
+import { inferConv, inPlaceOf, lowerConv } from "./conv2d.js";
 
 export interface Conv1dOptions {
   /** Step of the window; default 1. */
@@ -36,38 +37,36 @@ function sides(padding: unknown): Padding | undefined {
 }
 
 /** [a, b, L] as [a, b, 1, L]: the same memory. */
-function asImage({ spec, ref }: Operand): Operand {
+function asImage(spec: TensorSpec): TensorSpec {
   const [a, b, length] = spec.shape as [number, number, number];
-  return { spec: { ...spec, shape: [a, b, 1, length] }, ref };
+  return { ...spec, shape: [a, b, 1, length] };
 }
+
+const imageAt = ({ spec, ref }: Operand): Operand => ({ spec: asImage(spec), ref });
 
 export const conv1d = defineOperator({
   name: "conv1d",
   inputs: ["input"],
   extras: ["residual"],
-  params: ["weight", "bias"],
-  required: 1,
+  params: ["weight"],
+  optional: ["bias"],
   options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "tune"],
-  lower(b, options: Conv1dOptions) {
-    const [input, residual] = b.inputs as unknown as [Operand, Operand | undefined];
-    const [weight, bias] = b.params as [Operand, Operand | undefined];
-    requireRank("input", input.spec, 3, "[N, C, L]");
-    requireRank("weight", weight.spec, 3, "[M, C/groups, K]");
-    const { groups, activation, algorithm, precision, tune } = options;
-    lowerConv(
-      b,
-      { input: asImage(input), weight: asImage(weight), bias, residual: residual && asImage(residual) },
-      {
-        stride: [1, integer("stride", options.stride ?? 1, 1)],
-        dilation: [1, integer("dilation", options.dilation ?? 1, 1)],
-        padding: sides(options.padding),
-        groups,
-        activation,
-        algorithm,
-        precision,
-        tune,
-      },
-      ([N, M, , Q]) => asImage(b.output(outputSpec([N, M, Q], input.spec))),
-    );
+  filters: { weight: "weight", bias: "bias", layout: "first", axis: 1 },
+  infer({ input, weight, bias, residual }, options: Conv1dOptions) {
+    requireRank("input", input, 3, "[N, C, L]");
+    requireRank("weight", weight, 3, "[M, C/groups, K]");
+    const found = inferConv(asImage(input), asImage(weight), bias, {
+      ...options,
+      stride: [1, integer("stride", options.stride ?? 1, 1)],
+      dilation: [1, integer("dilation", options.dilation ?? 1, 1)],
+      padding: sides(options.padding),
+    });
+    const { N, M, Q } = found.shape;
+    const output = outputSpec([N, M, Q], input);
+    return { ...found, outputs: [output], macs: convMacs(found.shape), inPlace: inPlaceOf(residual, output) };
+  },
+  lower(b, { input, weight, bias, residual }, found) {
+    const operands = { input: imageAt(input), weight: imageAt(weight), output: imageAt(b.output) };
+    lowerConv(b, { ...operands, bias, residual: residual && imageAt(residual) }, found);
   },
 });

@@ -1,14 +1,15 @@
 // 2-D convolution (cross-correlation, as the field calls it): y[n,m,p,q] = bias[m] + sum x[n,c,pU+r,qU+s] * w[m,c,r,s].
 import { boolean, oneOf, type Pair } from "../../base/check.js";
 import { type ConvShape, convMacs, convShape, type Padding } from "../../base/shape.js";
-import type { MemoryFormat, TensorSpec } from "../../base/spec.js";
-import { PRECISIONS, type Precision, select } from "../../kernels/select.js";
-import { CONV_ALGORITHMS, type ConvAlgorithm, type ConvRow } from "../../kernels/table.js";
-import type { Builder } from "../../plan/builder.js";
+import type { TensorSpec } from "../../base/spec.js";
+import { PRECISIONS, type Precision, type Selection, select, worthMeasuring } from "../../kernels/select.js";
+import { CONV_ALGORITHMS, type ConvAlgorithm } from "../../kernels/table.js";
+import type { Builder, ConvProblem } from "../../plan/builder.js";
 import type { Operand } from "../../plan/operand.js";
 import { defineOperator, outputSpec, requireRank, requireShape, requireSpec } from "../operator.js";
 import { type Activation, type Epilogue, epilogue } from "../parts/epilogue.js";
 import { lowerBy } from "./algorithms.js";
+import type { ConvOperands } from "./lowering.js";
 
 export interface Conv2dOptions {
   /** Step of the window in input pixels; default 1. */
@@ -35,101 +36,102 @@ export interface Conv2dOptions {
 const ALGORITHMS = ["auto", ...CONV_ALGORITHMS] as const;
 export const PRECISION_NAMES = Object.keys(PRECISIONS) as Precision[];
 
-/** A convolution whose operands fit and whose algorithm is chosen. */
-export interface ChosenConv {
-  readonly shape: ConvShape;
-  readonly row: ConvRow;
-  readonly reason: string;
-  readonly epilogue: Epilogue;
+/** What an algorithm is chosen by, as the options say it; undefined: as the runtime or model has it. */
+interface ConvChoice {
+  readonly algorithm: ConvAlgorithm | "auto";
+  readonly precision: Precision | undefined;
+  readonly tune: boolean | undefined;
 }
 
-/** The shape of a convolution of rank-4 operands, validated. */
-function acceptConv(
+/** A convolution of rank-4 operands that fit each other. */
+export interface FoundConv {
+  readonly shape: ConvShape;
+  readonly epilogue: Epilogue;
+  readonly choice: ConvChoice;
+}
+
+/** Validates a convolution of rank-4 operands. */
+export function inferConv(
   input: TensorSpec,
   weight: TensorSpec,
   bias: TensorSpec | undefined,
   options: Conv2dOptions,
-): ConvShape {
+): FoundConv {
   const shape = convShape(input.shape, weight.shape, options);
   if (bias) requireShape("bias", bias, [shape.M]);
-  return shape;
+  const { algorithm = "auto", precision, tune } = options;
+  return {
+    shape,
+    epilogue: epilogue(options.activation),
+    choice: {
+      algorithm: oneOf("algorithm", algorithm, ALGORITHMS),
+      precision: precision === undefined ? undefined : oneOf("precision", precision, PRECISION_NAMES),
+      tune: tune === undefined ? undefined : boolean("tune", tune),
+    },
+  };
 }
 
-/** Validates a convolution of rank-4 operands into an output of this memory format, and chooses its algorithm. */
-export function chooseConv(
-  b: Builder,
-  input: TensorSpec,
-  weight: TensorSpec,
-  bias: TensorSpec | undefined,
-  options: Conv2dOptions,
-  memoryFormat: MemoryFormat,
-): ChosenConv {
-  const shape = acceptConv(input, weight, bias, options);
-  const algorithm = oneOf("algorithm", options.algorithm ?? "auto", ALGORITHMS);
-  const precision = oneOf("precision", options.precision ?? b.target.precision ?? "default", PRECISION_NAMES);
-  const tune = boolean("tune", options.tune ?? b.target.tune ?? false);
-  const output: TensorSpec = { shape: outputOf(shape), dtype: "float32", memoryFormat };
-  const measure = tune ? b.target.measure : undefined;
-  const { row, reason } = select(shape, b.target.variant, {
-    algorithm,
-    precision,
-    measure: measure && ((candidates) => measure({ shape, input, weight, output }, candidates)),
-  });
-  return { shape, row, reason, epilogue: epilogue(options.activation) };
-}
-
-export function outputOf({ N, M, P, Q }: ConvShape): readonly [number, number, number, number] {
+export function outputShape({ N, M, P, Q }: ConvShape): readonly [number, number, number, number] {
   return [N, M, P, Q];
 }
 
-/** Checks a residual; the output may then be its memory. */
-export function acceptResidual(b: Builder, residual: Operand | undefined, output: Operand): void {
-  if (residual === undefined) return;
-  requireSpec("residual", residual.spec, output.spec);
-  b.inPlace = [residual.ref.index];
+/** Checks a residual, if there is one, against the output; the output may then be its memory. */
+export function inPlaceOf(residual: TensorSpec | undefined, output: TensorSpec): readonly ["residual"] {
+  if (residual) requireSpec("residual", residual, output);
+  return ["residual"];
 }
 
-/** A whole operator that is one convolution of rank-4 operands, into the operand that `place` makes for [N, M, P, Q]. */
+/**
+ * The algorithm of a convolution: by the table, or by times where these were taken. Where there are none yet and there should
+ * be, the builder notes it.
+ */
+export function chooseConv(b: Builder, { choice, ...found }: FoundConv, specs: Omit<ConvProblem, "shape">): Selection {
+  const { precision: byDefault = "default", tune: isTuned = false, timings, variant } = b.target;
+  const { algorithm, precision = byDefault, tune = isTuned } = choice;
+  const { shape } = found;
+  if (!tune || algorithm !== "auto") return select(shape, variant, { algorithm, precision });
+  const problem = { ...specs, shape };
+  if (timings === undefined) {
+    const candidates = worthMeasuring(shape, variant, precision);
+    if (candidates.length > 1) b.untimed.push({ problem, candidates });
+  }
+  return select(shape, variant, { precision, timings: timings?.(problem) });
+}
+
+/** A whole operator that is one convolution of rank-4 operands. */
 export function lowerConv(
   b: Builder,
-  operands: {
-    readonly input: Operand;
-    readonly weight: Operand;
-    readonly bias: Operand | undefined;
+  operands: Omit<ConvOperands, "shape" | "epilogue"> & {
     readonly residual: Operand | undefined;
+    readonly output: Operand;
   },
-  options: Conv2dOptions,
-  place: (shape: readonly [number, number, number, number]) => Operand,
+  found: FoundConv,
 ): void {
-  const { input, weight, bias, residual } = operands;
-  if (b.target.shapesOnly) {
-    const shape = acceptConv(input.spec, weight.spec, bias?.spec, options);
-    acceptResidual(b, residual, place(outputOf(shape)));
-    return;
-  }
-  const chosen = chooseConv(b, input.spec, weight.spec, bias?.spec, options, input.spec.memoryFormat);
-  const { shape, row } = chosen;
-  const output = place(outputOf(shape));
-  acceptResidual(b, residual, output);
-  lowerBy(row.algorithm, b, { ...operands, shape, output, epilogue: chosen.epilogue });
+  const { input, weight, output } = operands;
+  const { row, reason } = chooseConv(b, found, { input: input.spec, weight: weight.spec, output: output.spec });
+  lowerBy(row.algorithm, b, { ...operands, shape: found.shape, epilogue: found.epilogue });
   b.algorithm = row.algorithm;
-  b.reason = chosen.reason;
+  b.reason = reason;
   b.error = row.error;
-  b.macs = convMacs(shape);
 }
 
 export const conv2d = defineOperator({
   name: "conv2d",
   inputs: ["input"],
   extras: ["residual"],
-  params: ["weight", "bias"],
-  required: 1,
+  params: ["weight"],
+  optional: ["bias"],
   options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "tune"],
-  lower(b, options: Conv2dOptions) {
-    const [input, residual] = b.inputs as unknown as [Operand, Operand | undefined];
-    const [weight, bias] = b.params as [Operand, Operand | undefined];
-    requireRank("input", input.spec, 4, "[N, C, H, W]");
-    requireRank("weight", weight.spec, 4, "[M, C/groups, R, S]");
-    lowerConv(b, { input, weight, bias, residual }, options, (shape) => b.output(outputSpec(shape, input.spec)));
+  readsPixels: true,
+  filters: { weight: "weight", bias: "bias", layout: "first", axis: 1 },
+  infer({ input, weight, bias, residual }, options: Conv2dOptions) {
+    requireRank("input", input, 4, "[N, C, H, W]");
+    requireRank("weight", weight, 4, "[M, C/groups, R, S]");
+    const found = inferConv(input, weight, bias, options);
+    const output = outputSpec(outputShape(found.shape), input);
+    return { ...found, outputs: [output], macs: convMacs(found.shape), inPlace: inPlaceOf(residual, output) };
+  },
+  lower(b, { input, weight, bias, residual }, found) {
+    lowerConv(b, { input, weight, bias, residual, output: b.output }, found);
   },
 });

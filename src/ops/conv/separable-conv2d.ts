@@ -15,7 +15,7 @@ import { channelsLastOutput } from "../parts/image.js";
 import { packMatrix } from "../parts/matrix-product.js";
 import { packBias, ROW_TABLE_BYTES } from "../parts/panels.js";
 import { depthwiseCall, lowerBy } from "./algorithms.js";
-import { acceptResidual, chooseConv, outputOf } from "./conv2d.js";
+import { chooseConv, inferConv, inPlaceOf, outputShape } from "./conv2d.js";
 import type { ConvOperands } from "./lowering.js";
 
 export interface SeparableConv2dOptions {
@@ -47,70 +47,72 @@ const LEAST_BYTES = 768 * 1024;
 const MOST_WEIGHT_BYTES = 512 * 1024;
 
 /** Rows to take at a time, or undefined where the halves are as fast one after the other. */
-export function separableRows({ N, P, Q, M: wide }: ConvShape, M: number): number | undefined {
-  const isFaster = N * P * Q * wide * 4 > LEAST_BYTES && wide * M * 4 <= MOST_WEIGHT_BYTES;
-  return isFaster ? blockRows(Q, wide) : undefined;
+export function separableRows({ N, P, Q, M: kC }: ConvShape, M: number): number | undefined {
+  const isFaster = N * P * Q * kC * 4 > LEAST_BYTES && kC * M * 4 <= MOST_WEIGHT_BYTES;
+  return isFaster ? blockRows(Q, kC) : undefined;
 }
 
-function blockRows(Q: number, wide: number): number {
-  return Math.max(Math.ceil(BLOCK_PIXELS / Q), Math.floor(BLOCK_BYTES / (Q * wide * 4)));
+function blockRows(Q: number, kC: number): number {
+  return Math.max(Math.ceil(BLOCK_PIXELS / Q), Math.floor(BLOCK_BYTES / (Q * kC * 4)));
 }
 
 export const separableConv2d = defineOperator({
   name: "separableConv2d",
   inputs: ["input"],
   extras: ["residual"],
-  params: ["depthwiseWeight", "pointwiseWeight", "bias", "depthwiseBias"],
-  required: 2,
+  params: ["depthwiseWeight", "pointwiseWeight"],
+  optional: ["bias", "depthwiseBias"],
   options: ["stride", "padding", "dilation", "depthwiseActivation", "activation", "precision", "tune", "algorithm"],
-  lower(b, options: SeparableConv2dOptions) {
-    const [input, residual] = b.inputs as unknown as [Operand, Operand | undefined];
-    const [depthwise, pointwise, bias, depthwiseBias] = b.params as [
-      Operand,
-      Operand,
-      Operand | undefined,
-      Operand | undefined,
-    ];
-    const C = requireRank("input", input.spec, 4, "[N, C, H, W]")[1] as number;
-    const [wide, perGroup] = requireRank("depthwiseWeight", depthwise.spec, 4, "[kC, 1, R, S]") as [number, number];
-    if (perGroup !== 1 || wide % C !== 0) {
-      throw new ShapeError(`"depthwiseWeight" expected shape [k * ${C}, 1, R, S], got ${show(depthwise.spec.shape)}`);
+  readsPixels: true,
+  filters: { weight: "pointwiseWeight", bias: "bias", layout: "first", axis: 1 },
+  infer({ input, depthwiseWeight, pointwiseWeight, bias, depthwiseBias, residual }, options: SeparableConv2dOptions) {
+    const C = requireRank("input", input, 4, "[N, C, H, W]")[1] as number;
+    const [kC, perGroup] = requireRank("depthwiseWeight", depthwiseWeight, 4, "[kC, 1, R, S]") as [number, number];
+    if (perGroup !== 1 || kC % C !== 0) {
+      throw new ShapeError(`"depthwiseWeight" expected shape [k * ${C}, 1, R, S], got ${show(depthwiseWeight.shape)}`);
     }
-    const M = requireRank("pointwiseWeight", pointwise.spec, 4, "[M, kC, 1, 1]")[0] as number;
-    requireShape("pointwiseWeight", pointwise.spec, [M, wide, 1, 1]);
-    if (depthwiseBias) requireShape("depthwiseBias", depthwiseBias.spec, [wide]);
+    const M = requireRank("pointwiseWeight", pointwiseWeight, 4, "[M, kC, 1, 1]")[0] as number;
+    requireShape("pointwiseWeight", pointwiseWeight, [M, kC, 1, 1]);
+    if (depthwiseBias) requireShape("depthwiseBias", depthwiseBias, [kC]);
     const algorithm = oneOf("algorithm", options.algorithm ?? "auto", ALGORITHMS);
     const { stride, padding, dilation, depthwiseActivation, activation, precision, tune } = options;
     const kernels = algorithm === "rows" ? (["depthwise", "implicit-gemm"] as const) : [];
-    const [windows, point] = [
-      { stride, padding, dilation, groups: C, activation: depthwiseActivation, precision, tune, algorithm: kernels[0] },
-      { activation, precision, tune, algorithm: kernels[1] },
-    ];
-    const one = chooseConv(b, input.spec, depthwise.spec, depthwiseBias?.spec, windows, "channelsLast");
-    const middle = makeSpec(outputOf(one.shape), "float32", "channelsLast", "output");
-    const { memoryFormat } = input.spec;
-    const two = chooseConv(b, middle, pointwise.spec, bias?.spec, point, memoryFormat);
-    const output = b.output(outputSpec(outputOf(two.shape), input.spec));
-    acceptResidual(b, residual, output);
-    const names = `${one.row.algorithm} + ${two.row.algorithm}`;
-    const reasons = `depthwise: ${one.reason}; pointwise: ${two.reason}`;
-    b.error = Math.max(one.row.error, two.row.error);
-    b.macs = convMacs(one.shape) + convMacs(two.shape);
-    const first = { ...one, input, weight: depthwise, bias: depthwiseBias };
-    const second = { ...two, weight: pointwise, bias, residual, output };
+    const windows = { stride, padding, dilation, groups: C, activation: depthwiseActivation };
+    const depthwise = inferConv(input, depthwiseWeight, depthwiseBias, {
+      ...windows,
+      precision,
+      tune,
+      algorithm: kernels[0],
+    });
+    const between = makeSpec(outputShape(depthwise.shape), "float32", "channelsLast", "output");
+    const pointwise = inferConv(between, pointwiseWeight, bias, { activation, precision, tune, algorithm: kernels[1] });
+    const output = outputSpec(outputShape(pointwise.shape), input);
+    const macs = convMacs(depthwise.shape) + convMacs(pointwise.shape);
+    return { outputs: [output], macs, inPlace: inPlaceOf(residual, output), algorithm, depthwise, between, pointwise };
+  },
+  lower(b, { input, depthwiseWeight, pointwiseWeight, bias, depthwiseBias, residual }, found) {
+    const { algorithm, depthwise, between, pointwise } = found;
+    const output = b.output;
+    const dw = chooseConv(b, depthwise, { input: input.spec, weight: depthwiseWeight.spec, output: between });
+    const pw = chooseConv(b, pointwise, { input: between, weight: pointwiseWeight.spec, output: output.spec });
+    const names = `${dw.row.algorithm} + ${pw.row.algorithm}`;
+    const reasons = `depthwise: ${dw.reason}; pointwise: ${pw.reason}`;
+    b.error = Math.max(dw.row.error, pw.row.error);
+    const first = { ...depthwise, input, weight: depthwiseWeight, bias: depthwiseBias };
+    const second = { ...pointwise, weight: pointwiseWeight, bias, residual, output };
     const canFuse = names === "depthwise + implicit-gemm";
-    const isFaster = separableRows(one.shape, M) !== undefined;
+    const isFaster = separableRows(depthwise.shape, pointwise.shape.M) !== undefined;
     if (canFuse && (algorithm === "rows" || (algorithm === "auto" && isFaster))) {
       const rows = lowerRows(b, first, second);
       b.algorithm = `rows: ${names}`;
-      b.reason = `${rows} of ${one.shape.N * one.shape.P} rows at a time; ${reasons}`;
+      b.reason = `${rows} of ${depthwise.shape.N * depthwise.shape.P} rows at a time; ${reasons}`;
       return;
     }
     b.algorithm = names;
     b.reason = canFuse && algorithm === "auto" ? `by rows is no faster; ${reasons}` : reasons;
-    const between = { spec: middle, ref: b.workspace(bytesOf(middle)) };
-    lowerBy(one.row.algorithm, b, { ...first, residual: undefined, output: between });
-    lowerBy(two.row.algorithm, b, { ...second, input: between });
+    const middle = { spec: between, ref: b.workspace(bytesOf(between)) };
+    lowerBy(dw.row.algorithm, b, { ...first, residual: undefined, output: middle });
+    lowerBy(pw.row.algorithm, b, { ...second, input: middle });
   },
 });
 
@@ -120,13 +122,13 @@ function lowerRows(
   first: ConvOperands,
   second: Omit<ConvOperands, "input"> & { readonly residual: Operand | undefined; readonly output: Operand },
 ): number {
-  const { N, P, Q, M: wide } = first.shape;
+  const { N, P, Q, M: kC } = first.shape;
   const { M } = second.shape;
   const call = depthwiseCall(b, { ...first, yPtr: NONE, residualPtr: NONE });
-  const packed = packMatrix(b, "prepare", second.weight.ref, { cols: M, K: wide }, { col: wide * 4, k: 4 });
+  const packed = packMatrix(b, "prepare", second.weight.ref, { cols: M, K: kC }, { col: kC * 4, k: 4 });
   const y = channelsLastOutput(b, second.output, second.residual);
-  const rowBytes = Q * wide * 4;
-  const rows = Math.min(N * P, blockRows(Q, wide));
+  const rowBytes = Q * kC * 4;
+  const rows = Math.min(N * P, blockRows(Q, kC));
   const { lo, hi, activation, alpha, beta } = second.epilogue;
   const values = {
     ...call.values,

@@ -6,7 +6,7 @@ import type { Builder } from "../../plan/builder.js";
 import { type DescValues, type Operand, type Ref, shift } from "../../plan/operand.js";
 
 /** One loop of a copy; strides in elements, src's may be negative or 0. */
-export interface Loop {
+export interface CopyLoop {
   readonly size: number;
   readonly src: number;
   readonly dst: number;
@@ -15,15 +15,15 @@ export interface Loop {
 /** The descriptor's fields of each dimension, slowest first. */
 const FIELDS = [0, 1, 2, 3, 4, 5, 6, 7].map((i) => [`dim${i}`, `srcStride${i}`, `dstStride${i}`] as const);
 
-const ONCE: Loop = { size: 1, src: 1, dst: 1 };
+const ONCE: CopyLoop = { size: 1, src: 1, dst: 1 };
 
 /**
  * The fewest loops for the same copy, slowest first: ones dropped, neighbours merged where both sides go on without a gap.
  * The last loop is dst's fastest; the last but one is src's fastest, so that the kernel sees runs or a block to transpose.
  */
-export function mergeLoops(loops: readonly Loop[]): readonly Loop[] {
+export function mergeLoops(loops: readonly CopyLoop[]): readonly CopyLoop[] {
   const ordered = loops.filter((loop) => loop.size > 1).sort((a, b) => b.dst - a.dst);
-  const merged: Loop[] = [];
+  const merged: CopyLoop[] = [];
   for (const loop of ordered) {
     const last = merged.at(-1);
     if (last && last.dst === loop.dst * loop.size && last.src === loop.src * loop.size) {
@@ -36,15 +36,14 @@ export function mergeLoops(loops: readonly Loop[]): readonly Loop[] {
 }
 
 /** Emits a copy of `loops` between two addresses. */
-export function copyStrided(b: Builder, dtype: DType, src: Ref, dst: Ref, loops: readonly Loop[]): void {
-  if (b.target.shapesOnly) return;
+export function copyStrided(b: Builder, dtype: DType, src: Ref, dst: Ref, loops: readonly CopyLoop[]): void {
   const bytes = DTYPES[dtype].BYTES_PER_ELEMENT;
   const merged = mergeLoops(loops);
   const values: Record<string, Ref | number> = { srcPtr: src, dstPtr: dst, elementBytes: bytes };
   const first = FIELDS.length - merged.length;
   let items = 1; // of all loops but the last two
   FIELDS.forEach(([dim, srcStride, dstStride], i) => {
-    const loop = i < first ? ONCE : (merged[i - first] as Loop);
+    const loop = i < first ? ONCE : (merged[i - first] as CopyLoop);
     values[dim] = loop.size;
     values[srcStride] = loop.src * bytes;
     values[dstStride] = loop.dst * bytes;
