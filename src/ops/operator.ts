@@ -217,8 +217,10 @@ export function emit(
 ): Builder {
   const b = new Builder(operator.name, inputs, params, found.outputs, planning);
   b.macs = found.macs ?? 0;
-  const order = [...operator.inputs, ...operator.extras];
-  b.inPlace = (found.inPlace ?? []).map((name) => order.indexOf(name)).filter((index) => index < inputs.length);
+  if (found.inPlace) {
+    const indexOf = (name: string) => [...operator.inputs, ...operator.extras].indexOf(name);
+    b.inPlace = found.inPlace.map(indexOf).filter((index) => index < inputs.length);
+  }
   operator.lower(b, named<Operand | undefined>(operator, b.inputs, b.params) as Named<Operand>, found);
   return b;
 }
