@@ -25,6 +25,7 @@ export interface TensorOwner {
   clone(tensor: Tensor): Tensor;
 }
 
+/** Elements in linear memory. Made by runtime.tensor(), zeros() and empty(), and by operators. */
 export class Tensor {
   /** Shape, dtype and memory format in one. */
   readonly spec: TensorSpec;
@@ -46,14 +47,17 @@ export class Tensor {
     return this.spec.shape;
   }
 
+  /** Kind of its elements. */
   get dtype(): DType {
     return this.spec.dtype;
   }
 
+  /** Order of its elements in memory, and so in `data`. */
   get memoryFormat(): MemoryFormat {
     return this.spec.memoryFormat;
   }
 
+  /** Number of dimensions, 0 to 8. */
   get rank(): number {
     return this.spec.shape.length;
   }
@@ -68,17 +72,22 @@ export class Tensor {
     return bytesOf(this.spec);
   }
 
+  /** Whether it, or what owns it, has been disposed. */
   get disposed(): boolean {
     return this.#disposed || this[OWNER].disposed;
   }
 
-  /** Address in linear memory. Throws DisposedError. */
+  /** Address in linear memory, in bytes. @throws DisposedError */
   get ptr(): number {
     if (this.disposed) throw new DisposedError(`"tensor" expected a live tensor, got a disposed one`);
     return this.#ptr;
   }
 
-  /** A live view of the elements in memory order. Read it anew after anything that may allocate: growth detaches old views. */
+  /**
+   * A live view of the elements in memory order. Read it anew after anything that may allocate: growth detaches old views.
+   *
+   * @throws DisposedError
+   */
   get data(): TensorData {
     const ptr = this.ptr;
     const { heap } = this[OWNER].engine;
@@ -88,7 +97,7 @@ export class Tensor {
     return this.#view;
   }
 
-  /** A copy of the elements in logical (N, C, H, W) order. */
+  /** A copy of the elements in logical (N, C, H, W) order. @throws DisposedError */
   toArray(): TensorData {
     const { data, shape } = this;
     const copy = data.slice() as TensorData;
@@ -107,7 +116,7 @@ export class Tensor {
     return copy;
   }
 
-  /** A new tensor with the same contents. */
+  /** A new tensor of the runtime's, with the same contents. @throws DisposedError, OutOfMemoryError */
   clone(): Tensor {
     return this[OWNER].clone(this);
   }
