@@ -28,7 +28,7 @@ interface Moved {
 }
 
 /** Channels `from`, from + srcStep, ... of an input, which become `to`, to + dstStep, ... */
-interface Run {
+interface ChannelRun {
   readonly input: number;
   readonly from: number;
   readonly to: number;
@@ -211,7 +211,10 @@ function reordered(
 }
 
 /** The values that channels come from, and the fewest runs of them that are found by going along either side. */
-function runsOf(channels: readonly Channel[]): { readonly inputs: readonly string[]; readonly runs: readonly Run[] } {
+function runsOf(channels: readonly Channel[]): {
+  readonly inputs: readonly string[];
+  readonly runs: readonly ChannelRun[];
+} {
   const inputs = [...new Set(channels.map(({ source }) => source))];
   const indices = new Map(inputs.map((source, i) => [source, i]));
   const moves = channels.map(({ source, channel }, to) => ({
@@ -225,9 +228,9 @@ function runsOf(channels: readonly Channel[]): { readonly inputs: readonly strin
   return { inputs, runs: byInput.length < byOutput.length ? byInput : byOutput };
 }
 
-function joined(moves: readonly Pick<Run, "input" | "from" | "to">[]): Run[] {
-  const runs: Run[] = [];
-  let last: { -readonly [K in keyof Run]: Run[K] } | undefined;
+function joined(moves: readonly Pick<ChannelRun, "input" | "from" | "to">[]): ChannelRun[] {
+  const runs: ChannelRun[] = [];
+  let last: { -readonly [K in keyof ChannelRun]: ChannelRun[K] } | undefined;
   for (const { input, from, to } of moves) {
     if (last?.input === input) {
       const [srcStep, dstStep] = [from - last.from, to - last.to];
@@ -244,7 +247,7 @@ function joined(moves: readonly Pick<Run, "input" | "from" | "to">[]): Run[] {
 }
 
 /** Inputs [N, *, H, W] → [N, count, H, W] of runs of their channels. */
-function channels(runs: readonly Run[], count: number): LoweredOptions {
+function channels(runs: readonly ChannelRun[], count: number): LoweredOptions {
   return {
     label: "channels",
     lower(b) {

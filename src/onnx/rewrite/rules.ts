@@ -16,7 +16,7 @@ interface Affine {
 }
 
 /** Operators that are sums of products: where their weights, [filters, ...] but for one, and their bias are. */
-const FILTERS = new Set(["conv2d", "conv1d", "convTranspose2d", "linear"]);
+const FILTERED = new Set(["conv2d", "conv1d", "convTranspose2d", "linear"]);
 const IDENTITY: ArrayLike<number> = [1];
 const NOTHING: ArrayLike<number> = [0];
 
@@ -73,7 +73,7 @@ export function exporterRules(weights: WeightMap): readonly Rule[] {
   const foldIntoFilters: Rule = (node, scope) => {
     for (const input of node.inputs) {
       const before = scope.soleProducer(input);
-      if (before === undefined || !FILTERS.has(before.op) || before.inputs.length > 1) continue;
+      if (before === undefined || !FILTERED.has(before.op) || before.inputs.length > 1) continue;
       const output = scope.specOf(input);
       const axis = filterAxis(before, output);
       const affine = affineOf(node, scope, axis);
@@ -155,7 +155,7 @@ export function exporterRules(weights: WeightMap): readonly Rule[] {
 
   /** x * scale + shift ─▶ conv   ==>   conv with scaled weights and another bias; a shift only where nothing is padded */
   const foldIntoWeights: Rule = (node, scope) => {
-    if (!FILTERS.has(node.op) || node.op === "convTranspose2d") return undefined;
+    if (!FILTERED.has(node.op) || node.op === "convTranspose2d") return undefined;
     const [input] = node.inputs as [string];
     const before = scope.soleProducer(input);
     const inputSpec = scope.specOf(input);
