@@ -1,24 +1,24 @@
 // What the standard's own tests leave open about host operators.
 import { describe, expect, it } from "vitest";
+import type { PlainTensor } from "../src/onnx/file/plain-tensor.js";
 import { type NodeProto, parseModel } from "../src/onnx/file/proto.js";
-import { evaluate } from "../src/onnx/host/index.js";
-import type { HostTensor } from "../src/onnx/host/tensor.js";
 import { type Node, onnxFile } from "./onnx-file.js";
+import { evaluate } from "./onnx-operators.js";
 import { fill } from "./random.js";
 
 function run(
   op: string,
   opset: number,
-  inputs: readonly (HostTensor | undefined)[],
+  inputs: readonly (PlainTensor | undefined)[],
   attributes: Node["attributes"] = {},
 ) {
   const names = inputs.map((t, i) => (t ? `i${i}` : ""));
   const file = onnxFile({ nodes: [{ op, inputs: names, outputs: ["y"], attributes }], inputs: {}, outputs: ["y"] });
-  const [y] = evaluate(parseModel(file).graph?.nodes[0] as NodeProto, opset, inputs) as [HostTensor];
+  const [y] = evaluate(parseModel(file).graph?.nodes[0] as NodeProto, opset, inputs) as [PlainTensor];
   return y;
 }
 
-const floats = (shape: readonly number[], data = fill(shape, `${shape}`)): HostTensor => ({
+const floats = (shape: readonly number[], data = fill(shape, `${shape}`)): PlainTensor => ({
   type: "float32",
   shape,
   data,

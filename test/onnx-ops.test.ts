@@ -3,13 +3,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { countOf } from "../src/base/shape.js";
 import type { Runtime, Tensor } from "../src/index.js";
+import type { PlainTensor } from "../src/onnx/file/plain-tensor.js";
 import { type NodeProto, parseModel, type TensorProto } from "../src/onnx/file/proto.js";
-import { evaluate } from "../src/onnx/host/index.js";
-import { cast, type HostTensor, readTensorProto } from "../src/onnx/host/tensor.js";
+import { readTensorProto } from "../src/onnx/file/tensor.js";
+import { cast } from "../src/onnx/host/make.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { unary } from "../src/onnx/layers/unary.js";
 import { BINARIES } from "./binaries.js";
 import { type Constant, type Node, onnxFile } from "./onnx-file.js";
+import { evaluate, UNLIMITED } from "./onnx-operators.js";
 import { fill } from "./random.js";
 import * as reference from "./reference.js";
 import { apply } from "./tensors.js";
@@ -145,13 +147,15 @@ describe.each(BINARIES)("ONNX operators on $name", ({ create }) => {
     const { graph } = parseModel(file);
     const node = graph?.nodes.at(-1) as NodeProto;
     const data = shapes.map((shape, i) => fill(shape, `${op}${i}`).map(from));
-    const initializers = new Map(graph?.initializers.map((t) => [t.name, readTensorProto(t as TensorProto)]));
-    const given = node.inputs.map((name): HostTensor | undefined => {
+    const initializers = new Map(
+      graph?.initializers.map((t) => [t.name, readTensorProto(t as TensorProto, UNLIMITED.budget)]),
+    );
+    const given = node.inputs.map((name): PlainTensor | undefined => {
       const i = dynamic.indexOf(name);
       if (i < 0) return initializers.get(name);
       return { type: "float32", shape: shapes[i] as readonly number[], data: data[i] as Float32Array };
     });
-    const [expected] = evaluate(node, opset, given) as [HostTensor];
+    const [expected] = evaluate(node, opset, given) as [PlainTensor];
     using model = await loadOnnx(rt, file);
     expect(model.summary().rows.filter(({ reason }) => reason === "JavaScript")).toEqual([]);
     const inputs = shapes.map((shape, i) => [i === 0 ? "raw" : `x${i}`, { data: data[i] as Float32Array, shape }]);
@@ -257,7 +261,7 @@ describe.each(BINARIES)("ONNX operators on $name", ({ create }) => {
     using x = rt.tensor(data, [data.length]);
     using y = apply(rt, unary("Half"), x);
     expect(y.toArray()).toEqual(expected);
-    const host = cast({ type: "float32", shape: [data.length], data }, "float16").data as Float32Array;
+    const host = cast(UNLIMITED, { type: "float32", shape: [data.length], data }, "float16").data as Float32Array;
     expect(host.map((v) => v + 0)).toEqual(expected.map((v) => v + 0)); // zeros of either sign
   });
 });

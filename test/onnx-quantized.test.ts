@@ -3,13 +3,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { countOf } from "../src/base/shape.js";
 import type { Runtime, Tensor } from "../src/index.js";
+import { ARRAYS } from "../src/onnx/file/element-type.js";
+import type { PlainTensor } from "../src/onnx/file/plain-tensor.js";
 import { type NodeProto, parseModel, type TensorProto } from "../src/onnx/file/proto.js";
-import { evaluate } from "../src/onnx/host/index.js";
-import { ARRAYS, type HostTensor, readTensorProto } from "../src/onnx/host/tensor.js";
+import { readTensorProto } from "../src/onnx/file/tensor.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { dequantize, type Quantised, quantize } from "../src/onnx/layers/quantize.js";
 import { BINARIES } from "./binaries.js";
 import { type Constant, type Node, onnxFile } from "./onnx-file.js";
+import { evaluate, UNLIMITED } from "./onnx-operators.js";
 import { fill, random } from "./random.js";
 import { apply, FORMATS, tensorOf } from "./tensors.js";
 
@@ -216,9 +218,11 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
       });
       const { graph } = parseModel(file);
       const data = type === "float32" ? fill(shape, op) : ARRAYS[type].from(whole(type, shape, op));
-      const initializers = new Map(graph?.initializers.map((t) => [t.name, readTensorProto(t as TensorProto)]));
+      const initializers = new Map(
+        graph?.initializers.map((t) => [t.name, readTensorProto(t as TensorProto, UNLIMITED.budget)]),
+      );
       const rest = names.map((name) => initializers.get(name));
-      const [expected] = evaluate(graph?.nodes[0] as NodeProto, 17, [{ type, shape, data }, ...rest]) as [HostTensor];
+      const [expected] = evaluate(graph?.nodes[0] as NodeProto, 17, [{ type, shape, data }, ...rest]) as [PlainTensor];
       using model = await loadOnnx(rt, file);
       expect(model.summary().rows.filter(({ reason }) => reason === "JavaScript")).toEqual([]);
       const y = model.run({ x: { data: data as Float32Array, shape } })["y"] as Tensor;
@@ -253,7 +257,9 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
     expect(model.summary().rows.filter(({ reason }) => reason === "JavaScript")).toEqual([]);
     const { graph } = parseModel(file);
     for (const data of [fill(shape, "dynamic"), fill(shape, "above").map(Math.abs), new Float32Array(2 * 6 * 7 * 9)]) {
-      const values = new Map(graph?.initializers.map((t) => [t.name, readTensorProto(t as TensorProto)]));
+      const values = new Map(
+        graph?.initializers.map((t) => [t.name, readTensorProto(t as TensorProto, UNLIMITED.budget)]),
+      );
       values.set("x", { type: "float32", shape, data });
       for (const node of graph?.nodes ?? []) {
         const answers = evaluate(
@@ -262,14 +268,14 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
           node.inputs.map((name) => values.get(name)),
         );
         node.outputs.forEach((name, i) => {
-          values.set(name, answers[i] as HostTensor);
+          values.set(name, answers[i] as PlainTensor);
         });
       }
       const results = model.run({ x: { data, shape } });
       const quantum = Number(values.get("scale")?.data[0]);
       expect(results["scale"]?.toArray()[0]).toBeCloseTo(quantum, 7);
       expect(results["zero"]?.toArray()[0]).toBe(values.get("zero")?.data[0]);
-      const expected = values.get("y") as HostTensor;
+      const expected = values.get("y") as PlainTensor;
       const actual = results["y"]?.toArray() as Float32Array;
       // A value next to a half is quantised to either neighbour: then sums are a weight apart.
       const apart = actual.filter((v, i) => !(Math.abs(v - Number(expected.data[i])) <= quantum * 1e-3));

@@ -1,23 +1,28 @@
-// lanewise/onnx: networks as training tools export them.
+// lanewise/onnx: networks as training tools export them. Operators that few files have are chunks of their own, fetched when a file
+// has one.
 
-import type { DType, TensorData } from "../base/spec.js";
-import { parseTensor } from "./file/proto.js";
-import { type HostTensor, readTensorProto } from "./host/tensor.js";
-import { STORED } from "./network.js";
+import { makeLoadOnnx } from "./load.js";
 
-export { loadOnnx, type OnnxInput, OnnxModel, type OnnxOptions, type OnnxSource, type OnnxTensor } from "./model.js";
+export * from "./api.js";
 
 /**
- * Reads a serialised TensorProto, such as the .pb files of ONNX test data: its shape, dtype (float16 and bfloat16 become
- * float32) and data in logical order.
+ * Reads an ONNX file and plans it. Where every input shape is known, the model is ready then, and nothing of the file is kept;
+ * else it is planned when a run brings the first shapes, and again for others, from a copy of the file.
  *
- * @throws ModelError for what does not hold together, UnsupportedError for a type that is not read.
+ * @throws (rejects with) ModelError for a file that does not hold together, asks for more than maxMacs or has a tensor beyond
+ *   what maxBytes (default: a GiB) allows; UnsupportedError naming every operator that is missing; OutOfMemoryError for more
+ *   than maxBytes in all.
  */
-export function readTensorFile(bytes: Uint8Array): {
-  readonly shape: readonly number[];
-  readonly dtype: DType;
-  readonly data: TensorData;
-} {
-  const { shape, type, data }: HostTensor = readTensorProto(parseTensor(bytes));
-  return { shape, dtype: STORED[type], data };
-}
+export const loadOnnx = makeLoadOnnx({
+  "host-movement": () => import("./families/host-movement.js"),
+  "host-picking": () => import("./families/host-picking.js"),
+  "host-reduction": () => import("./families/host-reduction.js"),
+  "host-normalisation": () => import("./families/host-normalisation.js"),
+  "host-window": () => import("./families/host-window.js"),
+  "host-product": () => import("./families/host-product.js"),
+  "host-image": () => import("./families/host-image.js"),
+  "host-quantised": () => import("./families/host-quantised.js"),
+  "layers-reduction": () => import("./families/layers-reduction.js"),
+  "layers-resize": () => import("./families/layers-resize.js"),
+  "layers-quantised": () => import("./families/layers-quantised.js"),
+});

@@ -1,102 +1,48 @@
-// What a host operator is given: the node's attributes, checked as they are read, and the operator set it was written for.
-import { ModelError, show, UnsupportedError } from "../../base/errors.js";
-import type { AttributeProto, NodeProto } from "../file/proto.js";
-import { type HostTensor, readTensorProto, toNumbers } from "./tensor.js";
+// What a host operator is given: a node's attributes and inputs.
+import { ModelError } from "../../base/errors.js";
+import type { Budget, Budgeted } from "../file/budget.js";
+import { type PlainTensor, toNumbers } from "../file/plain-tensor.js";
+import type { NodeProto } from "../file/proto.js";
+import { readTensorProto } from "../file/tensor.js";
+import { Attributes } from "../semantics/attributes.js";
 
-export class Context {
-  readonly #attributes = new Map<string, AttributeProto>();
-
+/** A node's attributes, tensors among them, and the budget that its operator works within. */
+export class Context extends Attributes implements Budgeted {
   constructor(
-    readonly node: NodeProto,
-    /** Version of the operator's domain. */
-    readonly opset: number,
+    node: NodeProto,
+    opset: number,
+    readonly budget: Budget,
   ) {
-    for (const attribute of node.attributes) {
-      if (this.#attributes.has(attribute.name)) {
-        throw new ModelError(`"${attribute.name}" expected once, got it twice`);
-      }
-      this.#attributes.set(attribute.name, attribute);
-    }
+    super(node, opset);
   }
 
   /** The same node as if an attribute were not there. */
   without(name: string): Context {
     const attributes = this.node.attributes.filter((attribute) => attribute.name !== name);
-    return new Context({ ...this.node, attributes }, this.opset);
+    return new Context({ ...this.node, attributes }, this.opset, this.budget);
   }
 
-  has(name: string): boolean {
-    return this.#attributes.has(name);
+  /** The same node as of another operator set. */
+  asOf(opset: number): Context {
+    return new Context(this.node, opset, this.budget);
   }
 
-  int(name: string, fallback: number): number {
-    const attribute = this.#find(name, "i", 2);
-    return attribute === undefined ? fallback : Number(attribute.i);
-  }
-
-  float(name: string, fallback: number): number {
-    return this.#find(name, "f", 1)?.f ?? fallback;
-  }
-
-  string(name: string, fallback: string): string {
-    const attribute = this.#find(name, "s", 3);
-    return attribute === undefined ? fallback : new TextDecoder().decode(attribute.s);
-  }
-
-  ints(name: string): readonly number[] | undefined {
-    return this.#find(name, "ints", 7)?.ints.map(Number);
-  }
-
-  floats(name: string): readonly number[] | undefined {
-    return this.#find(name, "floats", 6)?.floats;
-  }
-
-  tensor(name: string): HostTensor | undefined {
-    const proto = this.#find(name, "t", 4)?.t;
-    return proto ? readTensorProto(proto) : undefined;
+  tensor(name: string): PlainTensor | undefined {
+    const proto = this.find(name, "t", 4)?.t;
+    return proto ? readTensorProto(proto, this.budget) : undefined;
   }
 
   /** A list that newer operator sets pass as an input and older ones as an attribute. */
-  list(name: string, input: HostTensor | undefined): readonly number[] | undefined {
+  list(name: string, input: PlainTensor | undefined): readonly number[] | undefined {
     return input === undefined ? this.ints(name) : toNumbers(input);
-  }
-
-  /** An axis attribute or value, counted from the end when negative. */
-  axis(name: string, value: number, rank: number): number {
-    if (!Number.isInteger(value) || value < -rank || value >= rank) {
-      throw new ModelError(`"${name}" expected an axis from ${-rank} to ${rank - 1}, got ${value}`);
-    }
-    return value < 0 ? value + rank : value;
-  }
-
-  axes(name: string, values: readonly number[], rank: number): number[] {
-    const axes = values.map((value) => this.axis(name, value, rank));
-    if (new Set(axes).size !== axes.length)
-      throw new ModelError(`"${name}" expected each axis once, got ${show([...values])}`);
-    return axes;
-  }
-
-  /** One of the values an attribute may have here. */
-  oneOf<T extends string>(name: string, fallback: T, allowed: readonly T[]): T {
-    const value = this.string(name, fallback) as T;
-    if (allowed.includes(value)) return value;
-    throw new UnsupportedError(`"${name}" expected one of ${allowed.join(", ")}, got ${show(value)}`);
-  }
-
-  /** Attribute types in the file (0 in old ones) must agree with what the operator reads. */
-  #find(name: string, field: string, type: number): AttributeProto | undefined {
-    const attribute = this.#attributes.get(name);
-    if (attribute === undefined) return undefined;
-    if (attribute.type === type || (attribute.type === 0 && attribute.has.includes(field))) return attribute;
-    throw new ModelError(`"${name}" expected an attribute of type ${type} (${field}), got type ${attribute.type}`);
   }
 }
 
 /** A host operator: inputs in the node's order, undefined where one is left out; answers every output. */
-export type HostOp = (c: Context, ...inputs: (HostTensor | undefined)[]) => HostTensor | HostTensor[];
+export type HostOp = (c: Context, ...inputs: (PlainTensor | undefined)[]) => PlainTensor | PlainTensor[];
 
 /** Requires an input that the node may have left out. */
-export function need(t: HostTensor | undefined, name: string): HostTensor {
+export function need(t: PlainTensor | undefined, name: string): PlainTensor {
   if (t === undefined) throw new ModelError(`"${name}" expected an input, got none`);
   return t;
 }

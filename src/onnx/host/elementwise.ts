@@ -1,54 +1,46 @@
 // Operators by element, with NumPy broadcasting. Formulas are those of the ONNX operator specification.
 import { ModelError, show, UnsupportedError } from "../../base/errors.js";
+import type { Budgeted } from "../file/budget.js";
+import { ARRAYS, type ElementType, elementType, isBig, isFloat } from "../file/element-type.js";
+import { roundToEven, roundToType } from "../file/halves.js";
+import type { Element, PlainTensor } from "../file/plain-tensor.js";
+import { broadcastShape } from "../semantics/shapes.js";
 import { type Context, type HostOp, need } from "./context.js";
-import {
-  ARRAYS,
-  broadcast,
-  broadcastShape,
-  cast,
-  type ElementType,
-  elementType,
-  type HostTensor,
-  isBig,
-  isFloat,
-  make,
-  roundToEven,
-  settle,
-} from "./tensor.js";
-
-type Any = number | bigint;
+import { broadcast } from "./indexing.js";
+import { cast, make } from "./make.js";
 
 /** f over numbers, or over bigints where the type has 64 bits. */
-export function map(t: HostTensor, f: (x: number) => number, big?: (x: bigint) => bigint): HostTensor {
-  const out = make(t.type, t.shape);
-  const from = t.data as ArrayLike<Any>;
-  const to = out.data as unknown as Any[];
+export function map(c: Budgeted, t: PlainTensor, f: (x: number) => number, big?: (x: bigint) => bigint): PlainTensor {
+  const out = make(c, t.type, t.shape);
+  const from = t.data as ArrayLike<Element>;
+  const to = out.data as unknown as Element[];
   if (isBig(t.type)) {
     const g = big ?? ((x: bigint) => BigInt(Math.trunc(f(Number(x)))));
     for (let i = 0; i < from.length; i++) to[i] = g(from[i] as bigint);
   } else for (let i = 0; i < from.length; i++) to[i] = f(from[i] as number);
-  return settle(out);
+  return roundToType(out);
 }
 
 /** f over pairs that broadcast. */
 function combine(
-  a: HostTensor,
-  b: HostTensor,
+  c: Budgeted,
+  a: PlainTensor,
+  b: PlainTensor,
   type: ElementType,
-  f: (x: never, y: never) => Any | boolean,
-): HostTensor {
+  f: (x: never, y: never) => Element | boolean,
+): PlainTensor {
   const shape = broadcastShape(a.shape, b.shape);
-  const x = broadcast(a, shape).data as ArrayLike<Any>;
-  const y = broadcast(b, shape).data as ArrayLike<Any>;
-  const out = make(type, shape);
-  const to = out.data as unknown as Any[];
-  const g = f as (x: Any, y: Any) => Any;
-  for (let i = 0; i < to.length; i++) to[i] = g(x[i] as Any, y[i] as Any) as number;
-  return settle(out);
+  const x = broadcast(c, a, shape).data as ArrayLike<Element>;
+  const y = broadcast(c, b, shape).data as ArrayLike<Element>;
+  const out = make(c, type, shape);
+  const to = out.data as unknown as Element[];
+  const g = f as (x: Element, y: Element) => Element;
+  for (let i = 0; i < to.length; i++) to[i] = g(x[i] as Element, y[i] as Element) as number;
+  return roundToType(out);
 }
 
 /** Operator sets before 7 align the second operand at an axis, or at the end, and only where `broadcast` is set. */
-function aligned(c: Context, a: HostTensor, b: HostTensor): HostTensor {
+function aligned(c: Context, a: PlainTensor, b: PlainTensor): PlainTensor {
   if (c.opset >= 7 || !c.has("axis") || c.int("broadcast", 0) === 0) return b;
   const axis = c.axis("axis", c.int("axis", 0), a.shape.length);
   const after = a.shape.length - axis - b.shape.length;
@@ -56,7 +48,7 @@ function aligned(c: Context, a: HostTensor, b: HostTensor): HostTensor {
   return { ...b, shape: [...b.shape, ...new Array<number>(after).fill(1)] };
 }
 
-function same(a: HostTensor, b: HostTensor): void {
+function same(a: PlainTensor, b: PlainTensor): void {
   if (a.type !== b.type) throw new ModelError(`"${a.type}" expected two operands of one type, got ${b.type}`);
 }
 
@@ -65,41 +57,41 @@ function arithmetic(f: (x: number, y: number) => number, big: (x: bigint, y: big
     const a = need(first, "A");
     const b = aligned(c, a, need(second, "B"));
     same(a, b);
-    return combine(a, b, a.type, (isBig(a.type) ? big : f) as never);
+    return combine(c, a, b, a.type, (isBig(a.type) ? big : f) as never);
   };
 }
 
-function compare(f: (x: Any, y: Any) => boolean): HostOp {
+function compare(f: (x: Element, y: Element) => boolean): HostOp {
   return (c, first, second) => {
     const a = need(first, "A");
     const b = aligned(c, a, need(second, "B"));
     same(a, b);
-    return combine(a, b, "bool", f as never);
+    return combine(c, a, b, "bool", f as never);
   };
 }
 
 function unary(f: (x: number) => number, big?: (x: bigint) => bigint): HostOp {
-  return (_, x) => map(need(x, "X"), f, big);
+  return (c, x) => map(c, need(x, "X"), f, big);
 }
 
 /** A function of one number with attributes. */
 function shaped(make: (c: Context) => (x: number) => number): HostOp {
-  return (c, x) => map(need(x, "X"), make(c));
+  return (c, x) => map(c, need(x, "X"), make(c));
 }
 
-function fold(f: (x: Any, y: Any) => Any): HostOp {
-  return (_, ...all) =>
-    all.slice(1).reduce<HostTensor>(
+function fold(f: (x: Element, y: Element) => Element): HostOp {
+  return (c, ...all) =>
+    all.slice(1).reduce<PlainTensor>(
       (a, b) => {
         same(a, need(b, "data"));
-        return combine(a, b as HostTensor, a.type, f as never);
+        return combine(c, a, b as PlainTensor, a.type, f as never);
       },
       need(all[0], "data"),
     );
 }
 
-const larger = (x: Any, y: Any): Any => (Number.isNaN(x) || x > y ? x : y);
-const smaller = (x: Any, y: Any): Any => (Number.isNaN(x) || x < y ? x : y);
+const larger = (x: Element, y: Element): Element => (Number.isNaN(x) || x > y ? x : y);
+const smaller = (x: Element, y: Element): Element => (Number.isNaN(x) || x < y ? x : y);
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
@@ -130,27 +122,27 @@ function floorMod(x: number, y: number): number {
   return r !== 0 && r < 0 !== y < 0 ? r + y : r;
 }
 
-function power(first: HostTensor, second: HostTensor): HostTensor {
+function power(c: Budgeted, first: PlainTensor, second: PlainTensor): PlainTensor {
   const type = first.type;
-  const a = isBig(type) ? cast(first, "float64") : first;
-  const b = isBig(second.type) ? cast(second, "float64") : second;
-  const out = combine(a, b, isBig(type) ? "float64" : type, ((x: number, y: number) => x ** y) as never);
-  return cast(out, type);
+  const a = isBig(type) ? cast(c, first, "float64") : first;
+  const b = isBig(second.type) ? cast(c, second, "float64") : second;
+  const out = combine(c, a, b, isBig(type) ? "float64" : type, ((x: number, y: number) => x ** y) as never);
+  return cast(c, out, type);
 }
 
 const clip: HostOp = (c, input, low, high) => {
   const x = need(input, "input");
-  const bound = (t: HostTensor | undefined, name: string): Any | undefined => {
+  const bound = (t: PlainTensor | undefined, name: string): Element | undefined => {
     if (t !== undefined) return t.data[0];
     return c.has(name) ? c.float(name, 0) : undefined;
   };
   const min = bound(low, "min");
   const max = bound(high, "max");
-  const clamp = (v: Any): Any => {
+  const clamp = (v: Element): Element => {
     const raised = min !== undefined && v < min ? min : v;
     return max !== undefined && raised > max ? max : raised;
   };
-  return map(x, clamp as (x: number) => number, clamp as (x: bigint) => bigint);
+  return map(c, x, clamp as (x: number) => number, clamp as (x: bigint) => bigint);
 };
 
 const prelu: HostOp = (c, input, weight) => {
@@ -161,6 +153,7 @@ const prelu: HostOp = (c, input, weight) => {
     slope = { ...slope, shape: [slope.data.length, ...new Array<number>(x.shape.length - 2).fill(1)] };
   }
   return combine(
+    c,
     x,
     slope,
     x.type,
@@ -170,18 +163,18 @@ const prelu: HostOp = (c, input, weight) => {
   );
 };
 
-const where: HostOp = (_, condition, first, second) => {
+const where: HostOp = (c, condition, first, second) => {
   const [test, a, b] = [need(condition, "condition"), need(first, "X"), need(second, "Y")];
   same(a, b);
   const shape = broadcastShape(test.shape, a.shape, b.shape);
-  const out = make(a.type, shape);
-  const to = out.data as unknown as Any[];
-  const [t, x, y] = [test, a, b].map((v) => broadcast(v, shape).data as ArrayLike<Any>) as [
-    ArrayLike<Any>,
-    ArrayLike<Any>,
-    ArrayLike<Any>,
+  const out = make(c, a.type, shape);
+  const to = out.data as unknown as Element[];
+  const [t, x, y] = [test, a, b].map((v) => broadcast(c, v, shape).data as ArrayLike<Element>) as [
+    ArrayLike<Element>,
+    ArrayLike<Element>,
+    ArrayLike<Element>,
   ];
-  for (let i = 0; i < to.length; i++) to[i] = (t[i] ? x[i] : y[i]) as Any;
+  for (let i = 0; i < to.length; i++) to[i] = (t[i] ? x[i] : y[i]) as Element;
   return out;
 };
 
@@ -189,6 +182,7 @@ const shift: HostOp = (c, a, b) => {
   const left = c.oneOf("direction", "", ["LEFT", "RIGHT"]) === "LEFT";
   const x = need(a, "X");
   return combine(
+    c,
     x,
     need(b, "Y"),
     x.type,
@@ -200,6 +194,7 @@ const shift: HostOp = (c, a, b) => {
 
 const gelu: HostOp = (c, x) =>
   map(
+    c,
     need(x, "X"),
     c.oneOf("approximate", "none", ["none", "tanh"]) === "tanh"
       ? (v) => 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3)))
@@ -214,9 +209,9 @@ const castTo: HostOp = (c, x) => {
   const type =
     name === undefined ? elementType(c.int("to", 0), "to") : (SPELT[name] ?? (name.toLowerCase() as ElementType));
   if (!Object.hasOwn(ARRAYS, type)) throw new UnsupportedError(`"to" expected a numeric type, got ${show(name)}`);
-  return cast(need(x, "input"), type);
+  return cast(c, need(x, "input"), type);
 };
-const castLike: HostOp = (_, x, like) => cast(need(x, "input"), need(like, "target_type").type);
+const castLike: HostOp = (c, x, like) => cast(c, need(x, "input"), need(like, "target_type").type);
 
 /** Whole numbers: towards zero, and 0 where the divisor is. */
 const truncated = (x: number, y: number): number => (y === 0 ? 0 : Math.trunc(x / y));
@@ -241,9 +236,9 @@ const dropout: HostOp = (c, input, _ratio, training) => {
   const isTraining = c.opset < 7 ? c.int("is_test", 0) === 0 && c.node.outputs.length > 1 : Boolean(training?.data[0]);
   const ratio = _ratio === undefined ? c.float("ratio", 0.5) : Number(_ratio.data[0]);
   if (isTraining && ratio !== 0) throw new UnsupportedError(`"Dropout" expected inference, got training_mode`);
-  const kept = make("bool", x.shape);
+  const kept = make(c, "bool", x.shape);
   (kept.data as Uint8Array).fill(1);
-  return [x, c.opset < 10 ? cast(kept, x.type) : kept];
+  return [x, c.opset < 10 ? cast(c, kept, x.type) : kept];
 };
 
 export const ELEMENTWISE: Readonly<Record<string, HostOp>> = {
@@ -261,7 +256,7 @@ export const ELEMENTWISE: Readonly<Record<string, HostOp>> = {
   ),
   Div: divide,
   Mod: mod,
-  Pow: (c, a, b) => power(need(a, "X"), aligned(c, need(a, "X"), need(b, "Y"))),
+  Pow: (c, a, b) => power(c, need(a, "X"), aligned(c, need(a, "X"), need(b, "Y"))),
   PRelu: prelu,
   And: compare((x, y) => Boolean(x) && Boolean(y)),
   Or: compare((x, y) => Boolean(x) || Boolean(y)),
@@ -276,8 +271,8 @@ export const ELEMENTWISE: Readonly<Record<string, HostOp>> = {
   Min: fold(smaller),
   Sum: fold((x, y) => (x as number) + (y as number)),
   Mean: (c, ...all) => {
-    const sum = ELEMENTWISE["Sum"]?.(c, ...all) as HostTensor;
-    return map(sum, (x) => x / all.length);
+    const sum = ELEMENTWISE["Sum"]?.(c, ...all) as PlainTensor;
+    return map(c, sum, (x) => x / all.length);
   },
   Where: where,
   Clip: clip,
@@ -311,11 +306,11 @@ export const ELEMENTWISE: Readonly<Record<string, HostOp>> = {
   Atanh: unary(Math.atanh),
   Erf: unary(erf),
   Reciprocal: unary((x) => 1 / x),
-  IsNaN: (_, x) => combine(need(x, "X"), need(x, "X"), "bool", ((v: number) => Number.isNaN(v)) as never),
+  IsNaN: (c, x) => combine(c, need(x, "X"), need(x, "X"), "bool", ((v: number) => Number.isNaN(v)) as never),
   IsInf: (c, x) => {
     const [negative, positive] = [c.int("detect_negative", 1), c.int("detect_positive", 1)];
     const test = (v: number) => (positive && v === Infinity) || (negative && v === -Infinity) || false;
-    return combine(need(x, "X"), need(x, "X"), "bool", test as never);
+    return combine(c, need(x, "X"), need(x, "X"), "bool", test as never);
   },
   Relu: unary(
     (x) => Math.max(x, 0),

@@ -1,24 +1,26 @@
-// What a lowering sees of a node: its operands, constant or computed, its attributes, and the network that it adds to.
+// What a lowering sees of a node: its operands, constant or computed, its attributes, and the draft that it adds to.
 import { UnsupportedError } from "../../base/errors.js";
 import type { OperatorName } from "../../ops/index.js";
+import type { Draft, Dynamic } from "../draft.js";
+import type { Budgeted } from "../file/budget.js";
+import { type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import type { Context } from "../host/context.js";
-import type { HostTensor } from "../host/tensor.js";
-import type { Dynamic, Network } from "../network.js";
+import { scalar } from "../host/make.js";
 
-/** A node with its operands: a constant has a tensor, everything else a value of the network. */
-export interface Site {
+/** A node with its operands: a constant has a tensor, everything else a value of the draft. */
+export interface Site extends Budgeted {
   readonly c: Context;
-  readonly network: Network;
+  readonly draft: Draft;
   readonly layer: string;
-  readonly inputs: readonly (Dynamic | HostTensor | undefined)[];
+  readonly inputs: readonly (Dynamic | PlainTensor | undefined)[];
 }
 
 export type Lowering = (site: Site) => readonly Dynamic[] | undefined;
 
-export const isConstant = (operand: Dynamic | HostTensor | undefined): operand is HostTensor =>
+export const isConstant = (operand: Dynamic | PlainTensor | undefined): operand is PlainTensor =>
   operand !== undefined && "data" in operand;
 
-export function tensorAt({ inputs }: Site, i: number): HostTensor | undefined {
+export function tensorAt({ inputs }: Site, i: number): PlainTensor | undefined {
   const operand = inputs[i];
   return isConstant(operand) ? operand : undefined;
 }
@@ -28,11 +30,17 @@ export function dynamicAt({ inputs }: Site, i: number): Dynamic | undefined {
   return operand === undefined || isConstant(operand) ? undefined : operand;
 }
 
+/** The numbers of a constant input. */
+export function numbersAt(site: Site, i: number): readonly number[] | undefined {
+  const tensor = tensorAt(site, i);
+  return tensor && toNumbers(tensor);
+}
+
 /** Whether an input that the node has is not a constant. */
 export const varies = (site: Site, i: number): boolean => dynamicAt(site, i) !== undefined;
 
-export function param(site: Site, tensor: HostTensor | undefined, suffix: string): string | null {
-  return tensor === undefined ? null : site.network.constant(tensor, `${site.layer}.${suffix}`);
+export function param(site: Site, tensor: PlainTensor | undefined, suffix: string): string | null {
+  return tensor === undefined ? null : site.draft.constant(tensor, `${site.layer}.${suffix}`);
 }
 
 /** The first input through one operator without parameters. */
@@ -40,12 +48,12 @@ export function through(op: OperatorName, options: (site: Site) => object | unde
   return (site) => {
     const x = dynamicAt(site, 0);
     const given = options(site);
-    return x && given && site.network.add(site.layer, op, [x], [], given);
+    return x && given && site.draft.add(site.layer, op, [x], [], given);
   };
 }
 
 /** Any input as an operand: constants are parameters. */
-export function operand(site: Site, i: number): Dynamic | string {
+export function operandAt(site: Site, i: number): Dynamic | string {
   const given = site.inputs[i];
   if (given === undefined) throw new UnsupportedError(`"inputs" expected an input ${i}, got none`);
   return isConstant(given) ? (param(site, given, `operand${i}`) as string) : given;
@@ -53,3 +61,9 @@ export function operand(site: Site, i: number): Dynamic | string {
 
 export const list = (site: Site, i: number, name: string): readonly number[] | undefined =>
   site.c.list(name, tensorAt(site, i));
+
+/** Arithmetic of two values as a layer. */
+export function binary(site: Site, op: "add" | "sub" | "mul" | "div", a: Dynamic, b: Dynamic | number): Dynamic {
+  const right = typeof b === "number" ? site.draft.constant(scalar(site, "float32", b), `${site.layer}.${op}`) : b;
+  return site.draft.add(site.layer, op, [a, right])[0] as Dynamic;
+}

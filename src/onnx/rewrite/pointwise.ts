@@ -7,11 +7,15 @@
 import { sameShape } from "../../base/check.js";
 import { countOf } from "../../base/shape.js";
 import type { OperatorName } from "../../ops/index.js";
+import { type Draft, type Dynamic, STORED } from "../draft.js";
+import type { Budget } from "../file/budget.js";
+import type { Checked } from "../file/check.js";
+import { isFloat } from "../file/element-type.js";
+import type { PlainTensor } from "../file/plain-tensor.js";
 import type { NodeProto } from "../file/proto.js";
 import { ELEMENTWISE, erf, sigmoid } from "../host/elementwise.js";
-import { evaluate } from "../host/index.js";
-import { cast, type HostTensor, isFloat } from "../host/tensor.js";
-import { type Dynamic, type Network, STORED } from "../network.js";
+import { cast } from "../host/make.js";
+import type { Operators } from "../operators.js";
 
 /** Of both signs, exact in float32: dense where activations bend, and far out, where clamps may be. Some have names. */
 const SAMPLES: readonly number[] = [
@@ -40,12 +44,12 @@ interface Curve {
   readonly base: Dynamic;
   readonly nodes: ReadonlySet<NodeProto>;
   /** What it is at the samples, computed when it is first asked for; null where it is no such function after all. */
-  samples(): HostTensor | null;
+  samples(): PlainTensor | null;
 }
 
 interface Sampled {
   readonly base: Dynamic;
-  readonly samples: HostTensor;
+  readonly samples: PlainTensor;
 }
 
 /** An operator of one input that computes a curve. */
@@ -56,14 +60,19 @@ interface Match {
   readonly slope?: Float32Array;
 }
 
-type Operand = Dynamic | HostTensor | undefined;
+type Given = Dynamic | PlainTensor | undefined;
 
 export class Pointwise {
   /** By the names of the file. */
   readonly #curves = new Map<string, readonly Curve[]>();
   readonly #reads = new Map<string, number>();
 
-  constructor(nodes: readonly NodeProto[], outputs: readonly string[]) {
+  readonly #operators: Operators;
+  readonly #budget: Budget;
+
+  constructor({ nodes, outputs }: Pick<Checked, "nodes" | "outputs">, operators: Operators, budget: Budget) {
+    this.#operators = operators;
+    this.#budget = budget;
     for (const name of [...nodes.flatMap(({ inputs }) => inputs), ...outputs])
       this.#reads.set(name, (this.#reads.get(name) ?? 0) + 1);
   }
@@ -72,9 +81,9 @@ export class Pointwise {
   replace(
     node: NodeProto,
     opset: number,
-    network: Network,
+    draft: Draft,
     layer: string,
-    operands: readonly Operand[],
+    operands: readonly Given[],
   ): Dynamic | undefined {
     const { opType, outputs } = node;
     if (!Object.hasOwn(ELEMENTWISE, opType) || opType.startsWith("Cast") || outputs.length !== 1) return undefined;
@@ -90,14 +99,14 @@ export class Pointwise {
       const found = match(curve);
       if (found === undefined) continue;
       const { op, options = {}, slope } = found;
-      const tensor: HostTensor | undefined = slope && { type: "float32", shape: [slope.length], data: slope };
-      return network.add(layer, op, [base], tensor ? [network.constant(tensor, `${layer}.slope`)] : [], options)[0];
+      const tensor: PlainTensor | undefined = slope && { type: "float32", shape: [slope.length], data: slope };
+      return draft.add(layer, op, [base], tensor ? [draft.constant(tensor, `${layer}.slope`)] : [], options)[0];
     }
     return undefined;
   }
 
   /** The node's output as functions of what its inputs are functions of, the longest chain first. */
-  #curvesOf(node: NodeProto, opset: number, operands: readonly Operand[]): Curve[] {
+  #curvesOf(node: NodeProto, opset: number, operands: readonly Given[]): Curve[] {
     const jump = JUMPS.exec(node.opType);
     if (jump && !(jump[1] && operands.some(isZero))) return [];
     const known = operands.map((operand, i) =>
@@ -110,14 +119,14 @@ export class Pointwise {
       if (others.some((curves) => partner(curves) === undefined)) return [];
       const nodes = new Set([node]);
       const inputs = known.map((operand) => {
-        if (!Array.isArray(operand)) return () => constantOf(operand as HostTensor | undefined, base);
+        if (!Array.isArray(operand)) return () => this.#constantOf(operand as PlainTensor | undefined, base);
         const curve = partner(operand) as Curve;
         for (const one of curve.nodes) nodes.add(one);
         return curve.samples;
       });
-      let samples: HostTensor | null | undefined;
-      const sample = (): HostTensor | null => {
-        if (samples === undefined) samples = sampled(node, opset, inputs);
+      let samples: PlainTensor | null | undefined;
+      const sample = (): PlainTensor | null => {
+        if (samples === undefined) samples = this.#sampled(node, opset, inputs);
         return samples;
       };
       return nodes.size > LONGEST ? [] : [{ base, nodes, samples: sample }];
@@ -131,12 +140,42 @@ export class Pointwise {
     if (STORED[type] !== "float32" || shape.length === 0) return before;
     // Along the axis behind the channels, where there is one: constants of every channel then broadcast.
     const axis = shape.length > 2 ? 2 : 0;
-    const samples: HostTensor = {
+    const samples: PlainTensor = {
       type: "float64",
       shape: shape.map((_, i) => (i === axis ? SAMPLES.length : 1)),
       data: SAMPLE_DATA,
     };
     return [...before, { base: operand, nodes: new Set(), samples: () => samples }];
+  }
+
+  /** A node's output at the samples, of its inputs there. */
+  #sampled(
+    node: NodeProto,
+    opset: number,
+    inputs: readonly (() => PlainTensor | undefined | null)[],
+  ): PlainTensor | null {
+    const given: (PlainTensor | undefined)[] = [];
+    for (const input of inputs) {
+      const samples = input();
+      if (samples === null) return null;
+      given.push(samples);
+    }
+    try {
+      const samples =
+        combined(node, given) ?? (this.#operators.evaluate(node, opset, given, this.#budget)[0] as PlainTensor);
+      return countOf(samples.shape) > MOST_SAMPLES ? null : samples;
+    } catch {
+      return null; // types that do not go together: the lowering says so
+    }
+  }
+
+  /** A constant that is one number, or one a channel of the base; null for others. */
+  #constantOf(tensor: PlainTensor | undefined, { shape }: Dynamic): PlainTensor | undefined | null {
+    if (tensor === undefined) return undefined;
+    const ahead = shape.length - tensor.shape.length;
+    const fits = tensor.shape.every((size, i) => size === 1 || (ahead + i === 1 && size === shape[1]));
+    if (ahead < 0 || !fits) return null;
+    return isFloat(tensor.type) ? cast({ budget: this.#budget }, tensor, "float64") : tensor;
   }
 
   /** Whether nobody but the chain reads what it computes on the way. */
@@ -149,34 +188,14 @@ export class Pointwise {
   }
 }
 
-function isZero(operand: Operand): boolean {
+function isZero(operand: Given): boolean {
   return operand !== undefined && "data" in operand && String(operand.data) === "0";
 }
 
 /** Whether an operator may do nothing for this constant, as far as its first element tells. */
-function isNeutral(operand: Operand): boolean {
+function isNeutral(operand: Given): boolean {
   const first = operand !== undefined && "data" in operand ? Number(operand.data[0]) : undefined;
   return first === 0 || first === 1;
-}
-
-/** A node's output at the samples, of its inputs there. */
-function sampled(
-  node: NodeProto,
-  opset: number,
-  inputs: readonly (() => HostTensor | undefined | null)[],
-): HostTensor | null {
-  const given: (HostTensor | undefined)[] = [];
-  for (const input of inputs) {
-    const samples = input();
-    if (samples === null) return null;
-    given.push(samples);
-  }
-  try {
-    const samples = combined(node, given) ?? (evaluate(node, opset, given)[0] as HostTensor);
-    return countOf(samples.shape) > MOST_SAMPLES ? null : samples;
-  } catch {
-    return null; // types that do not go together: the lowering says so
-  }
 }
 
 const ARITHMETIC: Readonly<Record<string, (x: number, y: number) => number>> = {
@@ -187,7 +206,7 @@ const ARITHMETIC: Readonly<Record<string, (x: number, y: number) => number>> = {
 };
 
 /** What evaluate() answers, of curves and numbers: most nodes of most chains, while all of this is not compiled yet. */
-function combined({ opType }: NodeProto, inputs: readonly (HostTensor | undefined)[]): HostTensor | undefined {
+function combined({ opType }: NodeProto, inputs: readonly (PlainTensor | undefined)[]): PlainTensor | undefined {
   const f = Object.hasOwn(ARITHMETIC, opType) ? ARITHMETIC[opType] : undefined;
   const [a, b] = inputs;
   if (!f || !a || !b || a.type !== "float64" || b.type !== "float64") return undefined;
@@ -201,15 +220,6 @@ function combined({ opType }: NodeProto, inputs: readonly (HostTensor | undefine
     data[i] = f(x[x.length === 1 ? 0 : i] as number, y[y.length === 1 ? 0 : i] as number);
   }
   return { ...like, data };
-}
-
-/** A constant that is one number, or one a channel of the base; null for others. */
-function constantOf(tensor: HostTensor | undefined, { shape }: Dynamic): HostTensor | undefined | null {
-  if (tensor === undefined) return undefined;
-  const ahead = shape.length - tensor.shape.length;
-  const fits = tensor.shape.every((size, i) => size === 1 || (ahead + i === 1 && size === shape[1]));
-  if (ahead < 0 || !fits) return null;
-  return isFloat(tensor.type) ? cast(tensor, "float64") : tensor;
 }
 
 /** f at a sample of a channel. */

@@ -1,5 +1,6 @@
 // A graph of lanewise operators while it is being made from ONNX nodes: every value's shape is known, since every operator
 // is asked for its outputs on the way.
+
 import { ModelError } from "../base/errors.js";
 import { type DType, type MemoryFormat, makeSpec, type TensorSpec } from "../base/spec.js";
 import type { GraphInput, GraphOutput, GraphParameter } from "../model/graph.js";
@@ -7,7 +8,8 @@ import type { GraphLayers, LayerNode } from "../model/layers.js";
 import { DeferredTensor, type HostTensor as Weight } from "../model/weights.js";
 import { OPERATORS, type OperatorName } from "../ops/index.js";
 import { infer, type Operator } from "../ops/operator.js";
-import { Deferred, type ElementType, type HostTensor } from "./host/tensor.js";
+import type { ElementType } from "./file/element-type.js";
+import { Deferred, type PlainTensor } from "./file/plain-tensor.js";
 
 /** How an element type is held in linear memory. */
 export const STORED: Readonly<Record<ElementType, DType>> = {
@@ -33,14 +35,14 @@ export interface Dynamic {
   readonly shape: readonly number[];
 }
 
-export class Network {
+export class Draft {
   readonly inputs: GraphInput[] = [];
   readonly nodes: LayerNode[] = [];
   /** Of every value and constant that layers have; memory formats are chosen later. */
   readonly specs = new Map<string, TensorSpec>();
   readonly weights = new Map<string, Weight>();
   readonly #names = new Set<string>();
-  readonly #constants = new Map<HostTensor, string>();
+  readonly #constants = new Map<PlainTensor, string>();
 
   /** A name that nothing else has. */
   name(wanted: string): string {
@@ -58,7 +60,7 @@ export class Network {
   }
 
   /** The name of a constant in the weight map; the same tensor has one name. */
-  constant(tensor: HostTensor, wanted: string): string {
+  constant(tensor: PlainTensor, wanted: string): string {
     const known = this.#constants.get(tensor);
     if (known !== undefined) return known;
     const name = this.name(wanted);

@@ -1,28 +1,32 @@
 // Quantised ONNX operators as layers of float32: numbers less their zero point are whole, so that sums of products are exact
 // below 2^24 (a term is at most 255 * 255: 258 terms whatever they are, many more as they come), and what is rounded before it
 // is quantised again is the sum of a convolution or product with more of them, by 2^-24 of its size: less than a quantum.
+
 import { ModelError } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
-import { dequantize as hostDequantize } from "../host/algebra.js";
-import { Context } from "../host/context.js";
-import { along, cast, Deferred, type ElementType, elementType, type HostTensor, toNumbers } from "../host/tensor.js";
+import type { Dynamic } from "../draft.js";
+import { FLOATS } from "../families/base.js";
+import { type ElementType, elementType } from "../file/element-type.js";
+import { Deferred, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
+import { along } from "../host/indexing.js";
+import { cast } from "../host/make.js";
+import { dequantize as hostDequantize } from "../host/quantisation.js";
 import { dequantize, type Quantisation, type Quantised, quantize } from "../layers/quantize.js";
 import { reduce } from "../layers/reduce.js";
-import type { Dynamic } from "../network.js";
-import { convLayer, FLOATS } from "./float.js";
-import { apply, binary } from "./numeric.js";
-import { dynamicAt, isConstant, type Lowering, type Site, tensorAt, varies } from "./site.js";
+import { apply } from "./functions.js";
+import { binary, dynamicAt, isConstant, type Lowering, type Site, tensorAt, varies } from "./site.js";
+import { convLayer } from "./window.js";
 
-type Operand = Dynamic | HostTensor;
+type Given = Dynamic | PlainTensor;
 
 const isQuantised = (type: ElementType): type is Quantised => type === "uint8" || type === "int8" || type === "int32";
 
 function toReal(site: Site, x: Dynamic, q: Quantisation): Dynamic {
-  return site.network.add(site.layer, dequantize(q), [x], [], {}, "float32")[0] as Dynamic;
+  return site.draft.add(site.layer, dequantize(q), [x], [], {}, "float32")[0] as Dynamic;
 }
 
 function toQuantised(site: Site, x: Dynamic, q: Quantisation): readonly Dynamic[] {
-  return site.network.add(site.layer, quantize(q), [x], [], {}, q.type);
+  return site.draft.add(site.layer, quantize(q), [x], [], {}, q.type);
 }
 
 /** The quantisation that inputs i and i + 1 say: a scale, and a zero point that may be missing. Undefined where they vary. */
@@ -39,18 +43,18 @@ const typeAt = (site: Site, i: number): ElementType => tensorAt(site, i)?.type ?
 const plain = (type: Quantised, zero: readonly number[] = [0]): Quantisation => ({ type, scale: [1], zero, axis: 0 });
 
 /** Inputs i to i + 2, a value, its scale and its zero point, as a real operand. */
-function realAt(site: Site, i: number): Operand | undefined {
+function realAt(site: Site, i: number): Given | undefined {
   const x = site.inputs[i];
   if (x === undefined) return undefined;
   const q = quantisationAt(site, i + 1, x.type);
   if (q?.scale.length !== 1) return undefined;
-  return isConstant(x) ? hostDequantize(x, q.scale[0] as number, q.zero[0] as number) : toReal(site, x, q);
+  return isConstant(x) ? hostDequantize(site, x, q.scale[0] as number, q.zero[0] as number) : toReal(site, x, q);
 }
 
 /** The layers of a float operator on these inputs; the node's attributes are its own. */
-function floatLayers(site: Site, opType: string, inputs: readonly (Operand | undefined)[]): Dynamic | undefined {
+function floatLayers(site: Site, opType: string, inputs: readonly (Given | undefined)[]): Dynamic | undefined {
   if (inputs.includes(undefined) || !inputs.some((x) => !isConstant(x))) return undefined;
-  const c = opType === "Softmax" ? new Context(site.c.node, site.c.int("opset", 13)) : site.c;
+  const c = opType === "Softmax" ? site.c.asOf(site.c.int("opset", 13)) : site.c;
   return FLOATS[opType]?.({ ...site, c, inputs })?.[0];
 }
 
@@ -69,11 +73,11 @@ const qLinearConcat: Lowering = (site) => {
   const q = quantisationAt(site, 0, typeAt(site, 1));
   const inputs = Array.from({ length: (site.inputs.length - 2) / 3 }, (_, i) => realAt(site, 3 * i + 2));
   if (!q || inputs.includes(undefined)) return undefined;
-  const axis = site.c.axis("axis", site.c.int("axis", 1), (inputs[0] as Operand).shape.length);
+  const axis = site.c.axis("axis", site.c.int("axis", 1), (inputs[0] as Given).shape.length);
   const operands = inputs.map((x, i) =>
-    isConstant(x) ? site.network.constant(x, `${site.layer}.operand${i}`) : (x as Dynamic),
+    isConstant(x) ? site.draft.constant(x, `${site.layer}.operand${i}`) : (x as Dynamic),
   );
-  const [y] = site.network.add(site.layer, "concat", operands, [], { axis });
+  const [y] = site.draft.add(site.layer, "concat", operands, [], { axis });
   return toQuantised(site, y as Dynamic, q);
 };
 
@@ -86,14 +90,14 @@ function centredAt(site: Site, zeroAt: number): Dynamic | undefined {
 }
 
 /** Constant weights less their zero points, one value or one an element of the axis. */
-function weightsAt(site: Site, i: number, zeroAt: number, axisOf: (rank: number) => number): HostTensor | undefined {
+function weightsAt(site: Site, i: number, zeroAt: number, axisOf: (rank: number) => number): PlainTensor | undefined {
   const [w, zero] = [tensorAt(site, i), tensorAt(site, zeroAt)];
   if (!w || !isQuantised(w.type) || varies(site, zeroAt)) return undefined;
   const { size, inner } = along(w.shape, axisOf(w.shape.length));
   const zeros = zero ? toNumbers(zero) : [0];
   if (zeros.length !== 1 && zeros.length !== size)
     throw new ModelError(`"zero_point" expected ${size} values, got ${zeros.length}`);
-  return new Deferred("float32", w.shape, (to, from) => {
+  return new Deferred(site.budget, "float32", w.shape, (to, from) => {
     const data = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
     const whole = w.data as Int8Array;
     for (let i = 0, at = from / 4; i < data.length; i++, at++)
@@ -102,12 +106,12 @@ function weightsAt(site: Site, i: number, zeroAt: number, axisOf: (rank: number)
 }
 
 /** Sums of whole products: by the algorithms that only add up products. */
-function convSums(site: Site, zeroX: number, w: HostTensor | undefined, bias?: HostTensor): Dynamic | undefined {
+function convSums(site: Site, zeroX: number, w: PlainTensor | undefined, bias?: PlainTensor): Dynamic | undefined {
   const x = w && centredAt(site, zeroX);
   if (!x || !w) return undefined;
   const isDepthwise = site.c.int("group", 1) === x.shape[1] && w.shape.length === 4;
   const algorithm = isDepthwise ? "depthwise" : "implicit-gemm";
-  return convLayer({ ...site, inputs: [x, w, bias && cast(bias, "float32")] }, { algorithm })?.[0];
+  return convLayer({ ...site, inputs: [x, w, bias && cast(site, bias, "float32")] }, { algorithm })?.[0];
 }
 
 /** Sums to the output's type: inputs i and i + 1 are its scale and zero point; `factors` are the scales of the operands. */
@@ -116,7 +120,7 @@ function requantised(
   sums: Dynamic | undefined,
   i: number,
   axis: number,
-  factors: readonly (HostTensor | undefined)[],
+  factors: readonly (PlainTensor | undefined)[],
 ): readonly Dynamic[] | undefined {
   const q = quantisationAt(site, i, typeAt(site, i + 1), axis);
   const [a, b] = factors;
@@ -190,12 +194,12 @@ const dequantizeLinear: Lowering = (site) => {
 const dynamicQuantize: Lowering = (site) => {
   const x = dynamicAt(site, 0);
   if (!x) return undefined;
-  const { network, layer } = site;
+  const { draft, layer } = site;
   const add = (op: "relu" | "reshape" | "clip", of: Dynamic, options = {}) =>
-    network.add(layer, op, [of], [], options)[0] as Dynamic;
+    draft.add(layer, op, [of], [], options)[0] as Dynamic;
   const most = (of: Dynamic) => {
     const axes = of.shape.map((_, i) => i);
-    const [top] = network.add(layer, reduce("max", axes, "most"), [of]);
+    const [top] = draft.add(layer, reduce("max", axes, "most"), [of]);
     return add("relu", add("reshape", top as Dynamic, { shape: [] }));
   };
   const low = most(binary(site, "mul", x, -1));
@@ -222,7 +226,7 @@ const maxPool: Lowering = (site) => {
   return y && toQuantised(site, y, plain(x.type));
 };
 
-export const QUANTISED: Readonly<Record<string, Lowering>> = {
+export const QUANTISED_LAYERS: Readonly<Record<string, Lowering>> = {
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
   DynamicQuantizeLinear: dynamicQuantize,
@@ -232,18 +236,14 @@ export const QUANTISED: Readonly<Record<string, Lowering>> = {
   QLinearMatMul: qLinearMatMul,
   MatMulInteger: matmulInteger,
   MaxPool: maxPool,
-};
-
-/** Of the domain com.microsoft. */
-export const MICROSOFT: Readonly<Record<string, Lowering>> = {
-  QuantizeLinear: quantizeLinear,
-  DequantizeLinear: dequantizeLinear,
-  QLinearAdd: onReals("Add", 2),
-  QLinearMul: onReals("Mul", 2),
-  QLinearSigmoid: onReals("Sigmoid", 1),
-  QLinearLeakyRelu: onReals("LeakyRelu", 1),
-  QLinearAveragePool: onReals("AveragePool", 1),
-  QLinearGlobalAveragePool: onReals("GlobalAveragePool", 1),
-  QLinearSoftmax: onReals("Softmax", 1),
-  QLinearConcat: qLinearConcat,
+  "com.microsoft.QuantizeLinear": quantizeLinear,
+  "com.microsoft.DequantizeLinear": dequantizeLinear,
+  "com.microsoft.QLinearAdd": onReals("Add", 2),
+  "com.microsoft.QLinearMul": onReals("Mul", 2),
+  "com.microsoft.QLinearSigmoid": onReals("Sigmoid", 1),
+  "com.microsoft.QLinearLeakyRelu": onReals("LeakyRelu", 1),
+  "com.microsoft.QLinearAveragePool": onReals("AveragePool", 1),
+  "com.microsoft.QLinearGlobalAveragePool": onReals("GlobalAveragePool", 1),
+  "com.microsoft.QLinearSoftmax": onReals("Softmax", 1),
+  "com.microsoft.QLinearConcat": qLinearConcat,
 };

@@ -1,0 +1,1 @@
+export { MOVEMENT as HOST } from "../host/movement.js";

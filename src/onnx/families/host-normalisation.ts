@@ -1,0 +1,1 @@
+export { NORMALISATION as HOST } from "../host/normalisation.js";

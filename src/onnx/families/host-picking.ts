@@ -1,0 +1,1 @@
+export { PICKING as HOST } from "../host/picking.js";

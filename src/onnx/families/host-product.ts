@@ -1,0 +1,1 @@
+export { PRODUCT as HOST } from "../host/product.js";

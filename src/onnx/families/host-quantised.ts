@@ -1,0 +1,1 @@
+export { QUANTISED as HOST } from "../host/quantised.js";

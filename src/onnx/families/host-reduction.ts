@@ -1,0 +1,1 @@
+export { REDUCTION as HOST } from "../host/reduction.js";

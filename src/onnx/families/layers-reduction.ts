@@ -1,0 +1,1 @@
+export { REDUCTION_LAYERS as FLOATS } from "../lower/reduction.js";

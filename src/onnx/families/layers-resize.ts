@@ -1,0 +1,1 @@
+export { RESIZE_LAYERS as FLOATS } from "../lower/resize.js";

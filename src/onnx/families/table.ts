@@ -1,0 +1,60 @@
+// Which operators come with which family: code that is fetched when a file has a use for it. Families are modules of this folder;
+// the entries say how each is loaded. What every file may need is in base.ts, and always there.
+
+/** What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types. */
+export type Role = "HOST" | "FLOATS" | "OTHERS";
+
+/** Names of operators, as operatorOf() answers them. */
+export const FAMILIES = {
+  "host-movement": { HOST: "Split Pad Tile DepthToSpace SpaceToDepth EyeLike Trilu CenterCropPad" },
+  "host-picking": {
+    HOST: "GatherElements GatherND Scatter ScatterElements ScatterND OneHot NonZero Compress",
+  },
+  "host-reduction": {
+    HOST: "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp ArgMax ArgMin TopK CumSum",
+  },
+  "host-normalisation": {
+    HOST: "Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN",
+  },
+  "host-window": {
+    HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool",
+  },
+  "host-product": { HOST: "MatMul Gemm Einsum" },
+  "host-image": { HOST: "Resize Upsample GridSample RoiAlign NonMaxSuppression" },
+  "host-quantised": {
+    HOST: "MatMulInteger ConvInteger QLinearMatMul QLinearConv com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
+  },
+  "layers-reduction": {
+    FLOATS:
+      "ReduceSum ReduceMean ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum LayerNormalization InstanceNormalization",
+  },
+  "layers-resize": { FLOATS: "Resize Upsample" },
+  "layers-quantised": {
+    HOST: "QuantizeLinear DequantizeLinear DynamicQuantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear",
+    OTHERS:
+      "QuantizeLinear DequantizeLinear DynamicQuantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
+  },
+} as const satisfies Readonly<Record<string, Readonly<Partial<Record<Role, string>>>>>;
+
+export type FamilyName = keyof typeof FAMILIES;
+
+function byOperator(role: Role): ReadonlyMap<string, FamilyName> {
+  const families = new Map<string, FamilyName>();
+  for (const [family, roles] of Object.entries(FAMILIES) as [FamilyName, Partial<Record<Role, string>>][])
+    for (const operator of roles[role]?.split(" ") ?? []) families.set(operator, family);
+  return families;
+}
+
+/** The family that has an operator in a role. */
+export const FAMILY_OF: Readonly<Record<Role, ReadonlyMap<string, FamilyName>>> = {
+  HOST: byOperator("HOST"),
+  FLOATS: byOperator("FLOATS"),
+  OTHERS: byOperator("OTHERS"),
+};
+
+/** Thrown where an operator's family is not there yet: whoever loads the model loads it, and starts again. */
+export class NotLoaded extends Error {
+  constructor(readonly family: FamilyName) {
+    super(`"${family}" expected to be loaded, got a use before`);
+  }
+}

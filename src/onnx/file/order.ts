@@ -1,0 +1,56 @@
+// Nodes in an order in which they can run.
+import { ModelError, show } from "../../base/errors.js";
+import { isIf, nodeName } from "./node.js";
+import type { GraphProto, NodeProto } from "./proto.js";
+
+/** The values that a node reads, in its branches too. */
+export function readsOf(node: NodeProto): readonly string[] {
+  if (!isIf(node)) return node.inputs;
+  return [...node.inputs, ...node.attributes.flatMap(({ g }) => g?.nodes.flatMap(readsOf) ?? [])];
+}
+
+/** Nodes after those whose values they read. Throws ModelError for values that nothing computes, twice computed, or in a circle. */
+export function sorted(graph: GraphProto, given: { has(name: string): boolean }): readonly NodeProto[] {
+  const producer = new Map<string, number>();
+  graph.nodes.forEach((node, i) => {
+    for (const name of node.outputs) {
+      if (name === "") continue;
+      if (producer.has(name) || given.has(name))
+        throw new ModelError(`"${nodeName(node)}" expected a new output name, got ${show(name)} again`);
+      producer.set(name, i);
+    }
+  });
+  const known = (name: string) => name === "" || given.has(name) || producer.has(name);
+  for (const node of graph.nodes) {
+    for (const name of node.inputs) {
+      if (!known(name))
+        throw new ModelError(`"${nodeName(node)}" expected an input that something computes, got ${show(name)}`);
+    }
+  }
+  for (const { name } of graph.outputs)
+    if (name === "" || !known(name))
+      throw new ModelError(`"outputs" expected a value that something computes, got ${show(name)}`);
+  const isOrdered = graph.nodes.every((node, i) => readsOf(node).every((name) => (producer.get(name) ?? -1) < i));
+  if (isOrdered) return graph.nodes;
+  const waiting = graph.nodes.map((node) => readsOf(node).filter((name) => producer.has(name)).length);
+  const readers = new Map<number, number[]>();
+  graph.nodes.forEach((node, i) => {
+    for (const name of readsOf(node)) {
+      const from = producer.get(name);
+      if (from !== undefined) readers.set(from, [...(readers.get(from) ?? []), i]);
+    }
+  });
+  const order: NodeProto[] = [];
+  const ready = waiting.flatMap((count, i) => (count === 0 ? [i] : []));
+  for (let at = 0; at < ready.length; at++) {
+    const i = ready[at] as number;
+    order.push(graph.nodes[i] as NodeProto);
+    // An edge counted once for every time it is read.
+    for (const reader of readers.get(i) ?? []) if (--(waiting[reader] as number) === 0) ready.push(reader);
+  }
+  if (order.length !== graph.nodes.length) {
+    const stuck = graph.nodes.filter((_, i) => (waiting[i] as number) > 0).map(nodeName);
+    throw new ModelError(`"nodes" expected no circle, got one through ${stuck.slice(0, 4).map(show).join(", ")}`);
+  }
+  return order;
+}

@@ -1,0 +1,60 @@
+// A TensorProto as a tensor in plain JavaScript memory.
+import { asBytes } from "../../base/check.js";
+import { ModelError, show } from "../../base/errors.js";
+import { countOf } from "../../base/shape.js";
+import type { Budget } from "./budget.js";
+import { ARRAYS, elementType, isHalf } from "./element-type.js";
+import { type External, externalBytes } from "./external.js";
+import { bfloatToNumber, halfToNumber } from "./halves.js";
+import { Deferred, type HostData, type PlainTensor } from "./plain-tensor.js";
+import type { TensorProto } from "./proto.js";
+
+/** The tensor of a TensorProto. `external` answers the bytes of a tensor kept in another file. Throws ModelError. */
+export function readTensorProto(proto: TensorProto, budget: Budget, external?: External): PlainTensor {
+  const name = proto.name || "tensor";
+  const type = elementType(proto.dataType, name);
+  const shape = proto.dims;
+  for (const size of shape) {
+    if (!Number.isSafeInteger(size) || size < 0) {
+      throw new ModelError(`"${name}" expected sizes >= 0, got ${show([...shape])}`);
+    }
+  }
+  const count = countOf(shape);
+  const width = isHalf(type) ? 2 : ARRAYS[type].BYTES_PER_ELEMENT;
+  let raw = proto.raw;
+  if (proto.external !== null) {
+    raw = externalBytes(name, proto.external, count * width, external);
+  }
+  const wrong = (got: number, unit: string) =>
+    new ModelError(
+      `"${name}" expected ${unit === "bytes" ? count * width : count} ${unit} for ${type} ${show([...shape])}, got ${got}`,
+    );
+  const fromBits = type === "float16" ? halfToNumber : bfloatToNumber;
+  if (raw !== null) {
+    if (raw.length !== count * width) throw wrong(raw.length, "bytes");
+    const bytes = asBytes(raw);
+    if (!isHalf(type)) {
+      return new Deferred(budget, type, shape, (to, from) => to.set(bytes.subarray(from, from + to.length)));
+    }
+    return new Deferred(budget, type, shape, (to, from) => {
+      const numbers = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
+      for (let i = 0, at = from / 2; i < numbers.length; i++, at += 2) {
+        numbers[i] = fromBits((bytes[at] as number) | ((bytes[at + 1] as number) << 8));
+      }
+    });
+  }
+  const list =
+    type === "float32"
+      ? proto.floats
+      : type === "float64"
+        ? proto.doubles
+        : type === "int64"
+          ? proto.int64s
+          : type === "uint64" || type === "uint32"
+            ? proto.uint64s
+            : proto.int32s;
+  if (list.length !== count) throw wrong(list.length, "elements");
+  if (isHalf(type)) return { type, shape, data: Float32Array.from(list as number[], fromBits) };
+  const values = type === "uint32" ? (list as readonly bigint[]).map(Number) : list;
+  return { type, shape, data: (ARRAYS[type] as unknown as { from(v: unknown): HostData }).from(values) };
+}

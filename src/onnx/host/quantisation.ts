@@ -1,0 +1,129 @@
+// Numbers to a quantised type and back.
+import { ModelError, UnsupportedError } from "../../base/errors.js";
+import { countOf } from "../../base/shape.js";
+import type { Budgeted } from "../file/budget.js";
+import { type ElementType, elementType } from "../file/element-type.js";
+import { roundToEven, roundToType } from "../file/halves.js";
+import { numbers, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
+import { type Context, type HostOp, need } from "./context.js";
+import { make } from "./make.js";
+
+// ------------------------------------------------------------------------------------------------ quantised operators
+
+const RANGES: Partial<Record<ElementType, readonly [number, number]>> = {
+  uint8: [0, 255],
+  int8: [-128, 127],
+  uint16: [0, 65535],
+  int16: [-32768, 32767],
+};
+
+function rangeOf(type: ElementType): readonly [number, number] {
+  const range = RANGES[type];
+  if (range === undefined) throw new UnsupportedError(`"zero_point" expected an 8 or 16 bit integer type, got ${type}`);
+  return range;
+}
+
+/** A scale or zero point of one value, one a row of an axis, or one a block of it, for every element. */
+export function spread(
+  t: PlainTensor | undefined,
+  shape: readonly number[],
+  axis: number,
+  block: number,
+): Float64Array | number {
+  if (t === undefined) return 0;
+  if (countOf(t.shape) === 1) return Number(t.data[0]);
+  const values = toNumbers(t);
+  const inner = countOf(shape.slice(axis + 1));
+  const size = shape[axis] as number;
+  if (t.shape.length === 1) {
+    if (values.length !== size) throw new ModelError(`"scale" expected ${size} values, got ${values.length}`);
+    const each = new Float64Array(countOf(shape));
+    for (let i = 0; i < each.length; i += inner) each.fill(values[(i / inner) % size] as number, i, i + inner);
+    return each;
+  }
+  const blocks = t.shape[axis] as number;
+  return Float64Array.from({ length: countOf(shape) }, (_, i) => {
+    const outer = Math.floor(i / (inner * size));
+    return values[
+      (outer * blocks + Math.floor((Math.floor(i / inner) % size) / block)) * inner + (i % inner)
+    ] as number;
+  });
+}
+
+export const at = (values: Float64Array | number, i: number): number =>
+  typeof values === "number" ? values : (values[i] as number);
+
+function axisAttribute(c: Context, t: PlainTensor): number {
+  return t.shape.length === 0
+    ? 0
+    : c.axis("axis", Math.max(-t.shape.length, Math.min(t.shape.length - 1, c.int("axis", 1))), t.shape.length);
+}
+
+export function quantize(
+  c: Budgeted,
+  x: PlainTensor,
+  scale: Float64Array | number,
+  zero: Float64Array | number,
+  type: ElementType,
+): PlainTensor {
+  const [low, high] = rangeOf(type);
+  const out = make(c, type, x.shape);
+  for (let i = 0; i < out.data.length; i++) {
+    const value = roundToEven(Math.fround(Number(x.data[i]) / at(scale, i))) + at(zero, i);
+    numbers(out)[i] = Math.max(low, Math.min(high, value));
+  }
+  return out;
+}
+
+export function dequantize(
+  c: Budgeted,
+  x: PlainTensor,
+  scale: Float64Array | number,
+  zero: Float64Array | number,
+  type: ElementType = "float32",
+): PlainTensor {
+  const out = make(c, type, x.shape);
+  for (let i = 0; i < out.data.length; i++) numbers(out)[i] = (Number(x.data[i]) - at(zero, i)) * at(scale, i);
+  return roundToType(out);
+}
+
+export const quantizeLinear: HostOp = (c, input, scale, zero) => {
+  const x = need(input, "x");
+  const axis = axisAttribute(c, x);
+  const block = c.int("block_size", 0);
+  const type =
+    zero?.type ?? (c.int("output_dtype", 0) ? elementType(c.int("output_dtype", 0), "output_dtype") : "uint8");
+  return quantize(c, x, spread(need(scale, "y_scale"), x.shape, axis, block), spread(zero, x.shape, axis, block), type);
+};
+
+export const dequantizeLinear: HostOp = (c, input, scale, zero) => {
+  const x = need(input, "x");
+  const axis = axisAttribute(c, x);
+  const block = c.int("block_size", 0);
+  const s = need(scale, "x_scale");
+  return dequantize(c, x, spread(s, x.shape, axis, block), spread(zero, x.shape, axis, block), s.type);
+};
+
+export const dynamicQuantize: HostOp = (c, input) => {
+  const x = need(input, "x");
+  const values = toNumbers(x);
+  const low = values.reduce((a, b) => Math.min(a, b), 0);
+  const high = values.reduce((a, b) => Math.max(a, b), 0);
+  const scale = Math.fround((high - low) / 255);
+  const zero = scale === 0 ? 0 : Math.max(0, Math.min(255, roundToEven(-low / scale)));
+  const point = make(c, "uint8", []);
+  numbers(point)[0] = zero;
+  return [
+    quantize(c, x, scale || 1, zero, "uint8"),
+    { type: "float32", shape: [], data: Float32Array.of(scale) },
+    point,
+  ];
+};
+
+export const QUANTISATION: Readonly<Record<string, HostOp>> = {
+  QuantizeLinear: quantizeLinear,
+  DequantizeLinear: dequantizeLinear,
+  DynamicQuantizeLinear: dynamicQuantize,
+  "com.microsoft.QuantizeLinear": quantizeLinear,
+  "com.microsoft.DequantizeLinear": dequantizeLinear,
+};

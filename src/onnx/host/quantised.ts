@@ -1,0 +1,152 @@
+// Operators of quantised numbers. Integers are multiplied as numbers: exact up to 2^53.
+import type { Budgeted } from "../file/budget.js";
+import type { ElementType } from "../file/element-type.js";
+import type { PlainTensor } from "../file/plain-tensor.js";
+import { ARRANGING } from "./arranging.js";
+import { type Context, type HostOp, need } from "./context.js";
+import { convolve } from "./convolution.js";
+import { ELEMENTWISE } from "./elementwise.js";
+import { transpose } from "./indexing.js";
+import { cast } from "./make.js";
+import { NORMALISATION } from "./normalisation.js";
+import { POOLING } from "./pooling.js";
+import { matmul } from "./product.js";
+import { at, dequantize, quantize, spread } from "./quantisation.js";
+
+/** x - zero point, as whole numbers in float64; a zero point of one value, or one a row of `axis`. */
+function centred(c: Budgeted, x: PlainTensor, zero: PlainTensor | undefined, axis: number): PlainTensor {
+  return dequantize(c, x, 1, spread(zero, x.shape, Math.max(0, axis), 0), "float64");
+}
+
+const matmulInteger: HostOp = (c, first, second, zeroA, zeroB) => {
+  const [a, b] = [need(first, "A"), need(second, "B")];
+  return cast(
+    c,
+    matmul(c, centred(c, a, zeroA, a.shape.length - 2), centred(c, b, zeroB, b.shape.length - 1)),
+    "int32",
+  );
+};
+
+const convInteger: HostOp = (c, first, second, zeroX, zeroW) =>
+  cast(
+    c,
+    convolve(c, centred(c, need(first, "x"), zeroX, 1), centred(c, need(second, "w"), zeroW, 0), undefined),
+    "int32",
+  );
+
+/** Scales whole-number sums into a quantised type. */
+function requantize(
+  c: Budgeted,
+  sums: PlainTensor,
+  scale: Float64Array | number,
+  out: PlainTensor,
+  outZero: PlainTensor | undefined,
+  type: ElementType,
+): PlainTensor {
+  const factor = Number(out.data[0]);
+  const scales = typeof scale === "number" ? factor / scale : scale.map((value) => factor / value);
+  return quantize(c, sums, scales, outZero === undefined ? 0 : Number(outZero.data[0]), type);
+}
+
+const qLinearMatMul: HostOp = (c, first, scaleA, zeroA, second, scaleB, zeroB, scaleY, zeroY) => {
+  const [a, b] = [need(first, "a"), need(second, "b")];
+  const sums = matmul(c, centred(c, a, zeroA, a.shape.length - 2), centred(c, b, zeroB, b.shape.length - 1));
+  const rank = sums.shape.length;
+  const [sa, sb] = [
+    spread(need(scaleA, "a_scale"), sums.shape, rank - 2, 0),
+    spread(need(scaleB, "b_scale"), sums.shape, rank - 1, 0),
+  ];
+  const scale =
+    typeof sa === "number" && typeof sb === "number"
+      ? sa * sb
+      : Float64Array.from({ length: sums.data.length }, (_, i) => at(sa, i) * at(sb, i));
+  return requantize(c, sums, scale, need(scaleY, "y_scale"), zeroY, need(zeroY, "y_zero_point").type);
+};
+
+const qLinearConv: HostOp = (c, x, scaleX, zeroX, w, scaleW, zeroW, scaleY, zeroY, bias) => {
+  const sums = convolve(c, centred(c, need(x, "x"), zeroX, 1), centred(c, need(w, "w"), zeroW, 0), bias);
+  const filters = spread(need(scaleW, "w_scale"), sums.shape, 1, 0);
+  const factor = Number(need(scaleX, "x_scale").data[0]);
+  const scale = typeof filters === "number" ? filters * factor : filters.map((value) => value * factor);
+  return requantize(c, sums, scale, need(scaleY, "y_scale"), zeroY, need(zeroY, "y_zero_point").type);
+};
+
+const real = (
+  c: Budgeted,
+  x: PlainTensor | undefined,
+  scale: PlainTensor | undefined,
+  zero: PlainTensor | undefined,
+): PlainTensor =>
+  dequantize(c, need(x, "X"), Number(need(scale, "X_scale").data[0]), zero === undefined ? 0 : Number(zero.data[0]));
+
+const back = (
+  c: Budgeted,
+  y: PlainTensor,
+  scale: PlainTensor | undefined,
+  zero: PlainTensor | undefined,
+): PlainTensor =>
+  quantize(
+    c,
+    y,
+    Number(need(scale, "Y_scale").data[0]),
+    zero === undefined ? 0 : Number(zero.data[0]),
+    zero?.type ?? "uint8",
+  );
+
+/** com.microsoft: two operands (value, scale, zero point), then the output's scale and zero point. */
+function quantizedPair(op: string): HostOp {
+  return (c, a, scaleA, zeroA, b, scaleB, zeroB, scaleY, zeroY) =>
+    back(c, call(ELEMENTWISE[op], c, real(c, a, scaleA, zeroA), real(c, b, scaleB, zeroB)), scaleY, zeroY);
+}
+
+/** com.microsoft: one operand, then the output's scale and zero point. */
+function quantizedUnary(op: HostOp | undefined): HostOp {
+  return (c, x, scaleX, zeroX, scaleY, zeroY) => back(c, call(op, c, real(c, x, scaleX, zeroX)), scaleY, zeroY);
+}
+
+function call(op: HostOp | undefined, c: Context, ...inputs: (PlainTensor | undefined)[]): PlainTensor {
+  const answer = (op as HostOp)(c, ...inputs);
+  return Array.isArray(answer) ? (answer[0] as PlainTensor) : answer;
+}
+
+/** Channels last where the attribute says so: moved to the front, computed, moved back. */
+function channelsLastAware(op: HostOp): HostOp {
+  return (c, x, ...rest) => {
+    if (c.int("channels_last", 0) === 0) return op(c, x, ...rest);
+    const t = need(x, "X");
+    const rank = t.shape.length;
+    const spatial = Array.from({ length: rank - 2 }, (_, i) => i);
+    const y = call(op, c, transpose(c, t, [0, rank - 1, ...spatial.map((i) => i + 1)]), ...rest);
+    return transpose(c, y, [0, ...spatial.map((i) => i + 2), 1]);
+  };
+}
+
+const qLinearConcat: HostOp = (c, scaleY, zeroY, ...parts) => {
+  const inputs = Array.from({ length: parts.length / 3 }, (_, i) =>
+    real(c, parts[3 * i], parts[3 * i + 1], parts[3 * i + 2]),
+  );
+  return back(c, call(ARRANGING["Concat"], c, ...inputs), scaleY, zeroY);
+};
+
+/** Those of com.microsoft: each operand with its scale and zero point behind it, then the scale and zero point of the output. */
+export const QUANTISED: Readonly<Record<string, HostOp>> = {
+  MatMulInteger: matmulInteger,
+  ConvInteger: convInteger,
+  QLinearMatMul: qLinearMatMul,
+  QLinearConv: qLinearConv,
+  "com.microsoft.QLinearAdd": quantizedPair("Add"),
+  "com.microsoft.QLinearMul": quantizedPair("Mul"),
+  "com.microsoft.QLinearSigmoid": quantizedUnary(ELEMENTWISE["Sigmoid"]),
+  "com.microsoft.QLinearLeakyRelu": quantizedUnary(ELEMENTWISE["LeakyRelu"]),
+  "com.microsoft.QLinearAveragePool": channelsLastAware(quantizedUnary(POOLING["AveragePool"])),
+  "com.microsoft.QLinearGlobalAveragePool": channelsLastAware(quantizedUnary(POOLING["GlobalAveragePool"])),
+  "com.microsoft.QLinearSoftmax": (c, x, scaleX, zeroX, scaleY, zeroY) => {
+    return back(
+      c,
+      call(NORMALISATION["Softmax"], c.asOf(c.int("opset", 13)), real(c, x, scaleX, zeroX)),
+      scaleY,
+      zeroY,
+    );
+  },
+  "com.microsoft.QLinearConcat": qLinearConcat,
+};

@@ -1,0 +1,58 @@
+// Functions of one element as layers.
+import type { Dynamic } from "../draft.js";
+import { ELEMENT_TYPES } from "../file/element-type.js";
+import { UNARY_CODES, unary } from "../layers/unary.js";
+import { binary, dynamicAt, type Lowering, type Site, tensorAt } from "./site.js";
+
+type Function = keyof typeof UNARY_CODES;
+
+/** f(x) as a layer. */
+export function apply(site: Site, name: Function, x: Dynamic): Dynamic {
+  return site.draft.add(site.layer, unary(name), [x])[0] as Dynamic;
+}
+
+const byName = (name: Function): Lowering => {
+  return (site) => {
+    const x = dynamicAt(site, 0);
+    return x && [apply(site, name, x)];
+  };
+};
+
+const negate: Lowering = (site) => {
+  const x = dynamicAt(site, 0);
+  return x && [binary(site, "mul", x, -1)];
+};
+
+/** Powers that are a few products, a root, or their reciprocal. */
+const POWERS: Readonly<Record<number, (site: Site, x: Dynamic) => Dynamic>> = {
+  1: (_, x) => x,
+  2: (site, x) => binary(site, "mul", x, x),
+  3: (site, x) => binary(site, "mul", binary(site, "mul", x, x), x),
+  0.5: (site, x) => apply(site, "Sqrt", x),
+};
+
+const pow: Lowering = (site) => {
+  const [x, exponent] = [dynamicAt(site, 0), tensorAt(site, 1)];
+  if (!x || exponent?.data.length !== 1 || exponent.shape.length > x.shape.length) return undefined;
+  const e = Number(exponent.data[0]);
+  const power = POWERS[Math.abs(e)]?.(site, x);
+  if (power === undefined) return undefined;
+  return [e < 0 ? apply(site, "Reciprocal", power) : power];
+};
+
+/** Between the types that are held as float32: only to float16 is there anything to do. */
+const cast: Lowering = (site) => {
+  const x = dynamicAt(site, 0);
+  const type = x && site.c.opset >= 6 ? ELEMENT_TYPES[site.c.int("to", 0)] : undefined;
+  if (!x || (type !== x.type && type !== "float32" && type !== "float16")) return undefined;
+  return [{ ...(type === "float16" && x.type !== type ? apply(site, "Half", x) : x), type }];
+};
+
+const NAMES = Object.keys(UNARY_CODES) as readonly Function[];
+
+export const FUNCTION_LAYERS: Readonly<Record<string, Lowering>> = {
+  ...Object.fromEntries(NAMES.map((name) => [name, byName(name)])),
+  Neg: negate,
+  Pow: pow,
+  Cast: cast,
+};

@@ -1,0 +1,57 @@
+// Matrix products as layers.
+import { countOf } from "../../base/shape.js";
+import type { Dynamic } from "../draft.js";
+import { numbers, type PlainTensor, reshaped } from "../file/plain-tensor.js";
+import { broadcast, transpose } from "../host/indexing.js";
+import { make } from "../host/make.js";
+import { dynamicAt, type Lowering, operandAt, param, type Site, tensorAt, varies } from "./site.js";
+
+const gemm: Lowering = (site) => {
+  const [x, w] = [dynamicAt(site, 0), tensorAt(site, 1)];
+  const { c, draft, layer } = site;
+  if (!x || !w || x.shape.length !== 2 || varies(site, 2)) return undefined;
+  const input =
+    c.int("transA", 0) === 1 ? (draft.add(layer, "transpose", [x], [], { permutation: [1, 0] })[0] as Dynamic) : x;
+  const [alpha, beta] = [c.float("alpha", 1), c.float("beta", 1)];
+  const weight = scaled(site, c.int("transB", 0) === 1 ? w : transpose(site, w, [1, 0]), alpha);
+  const filters = weight.shape[0] as number;
+  const given = tensorAt(site, 2);
+  const bias = given && scaled(site, given, beta);
+  // One bias a filter; anything else is added afterwards.
+  const isRow =
+    bias === undefined ||
+    countOf(bias.shape) === 1 ||
+    (bias.shape.at(-1) === filters && countOf(bias.shape) === filters);
+  const row = isRow ? bias && broadcastRow(site, bias, filters) : undefined;
+  const [y] = draft.add(layer, "linear", [input], [param(site, weight, "weight"), param(site, row, "bias")]);
+  return isRow
+    ? [y as Dynamic]
+    : draft.add(layer, "add", [y as Dynamic, draft.constant(bias as PlainTensor, `${layer}.bias`)]);
+};
+
+function broadcastRow(site: Site, bias: PlainTensor, filters: number): PlainTensor {
+  return broadcast(site, reshaped(bias, [countOf(bias.shape)]), [filters]);
+}
+
+function scaled(site: Site, t: PlainTensor, factor: number): PlainTensor {
+  if (factor === 1) return t;
+  const out = make(site, t.type, t.shape);
+  numbers(t).forEach((value, i) => {
+    numbers(out)[i] = value * factor;
+  });
+  return out;
+}
+
+const matmul: Lowering = (site) => {
+  const { draft, layer } = site;
+  const [x, w] = [dynamicAt(site, 0), tensorAt(site, 1)];
+  if (x && w?.shape.length === 2 && x.shape.length >= 2) {
+    return draft.add(layer, "linear", [x], [param(site, transpose(site, w, [1, 0]), "weight"), null]);
+  }
+  return draft.add(layer, "matmul", [operandAt(site, 0), operandAt(site, 1)]);
+};
+
+export const PRODUCT_LAYERS: Readonly<Record<string, Lowering>> = {
+  Gemm: gemm,
+  MatMul: matmul,
+};

@@ -1,0 +1,31 @@
+// lanewise/onnx where everything is bundled ahead: workerd. The same with every operator in it.
+
+import * as hostImage from "./families/host-image.js";
+import * as hostMovement from "./families/host-movement.js";
+import * as hostNormalisation from "./families/host-normalisation.js";
+import * as hostPicking from "./families/host-picking.js";
+import * as hostProduct from "./families/host-product.js";
+import * as hostQuantised from "./families/host-quantised.js";
+import * as hostReduction from "./families/host-reduction.js";
+import * as hostWindow from "./families/host-window.js";
+import * as layersQuantised from "./families/layers-quantised.js";
+import * as layersReduction from "./families/layers-reduction.js";
+import * as layersResize from "./families/layers-resize.js";
+import { makeLoadOnnx } from "./load.js";
+
+export * from "./api.js";
+
+/** See index.ts. */
+export const loadOnnx = makeLoadOnnx({
+  "host-movement": async () => hostMovement,
+  "host-picking": async () => hostPicking,
+  "host-reduction": async () => hostReduction,
+  "host-normalisation": async () => hostNormalisation,
+  "host-window": async () => hostWindow,
+  "host-product": async () => hostProduct,
+  "host-image": async () => hostImage,
+  "host-quantised": async () => hostQuantised,
+  "layers-reduction": async () => layersReduction,
+  "layers-resize": async () => layersResize,
+  "layers-quantised": async () => layersQuantised,
+});
