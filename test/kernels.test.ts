@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { describe, expect, it } from "vitest";
 import { RELAXED_OPCODES } from "../src/engine/features.js";
-import { ABI } from "../src/kernels/gen/desc.js";
+import { PACKS } from "../src/kernels/gen/packs.js";
 import { CONV_ALGORITHMS, CONV_ROWS, KERNELS } from "../src/kernels/table.js";
 import { LOWERINGS } from "../src/ops/conv/algorithms.js";
 
@@ -44,7 +44,7 @@ describe.each(["debug", "simd", "relaxed"])("the %s binary", (name) => {
   });
 
   it("carries the ABI of the descriptors", () => {
-    expect(text).toMatch(new RegExp(`\\(global \\S+ i32 \\(i32\\.const ${ABI}\\)\\)`));
+    expect(text).toMatch(new RegExp(`\\(global \\S+ i32 \\(i32\\.const ${PACKS.float.abi}\\)\\)`));
   });
 
   it("uses exactly the relaxed instructions that the probe asks for", () => {

@@ -1,7 +1,7 @@
 // One instance of a kernel binary over one heap.
 
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
-import { ABI } from "../kernels/gen/desc.js";
+import { PACKS } from "../kernels/gen/packs.js";
 import { KERNELS, type KernelName } from "../kernels/table.js";
 import { detectFeatures, type Features } from "./features.js";
 import { Heap } from "./heap.js";
@@ -46,9 +46,9 @@ export class Engine {
       const value = exports[name];
       return value instanceof WebAssembly.Global ? value.value : undefined;
     };
-    if (constant("ABI") !== ABI) {
+    if (constant("ABI") !== PACKS.float.abi) {
       throw new ModelError(
-        `"wasm" expected the kernel binary of this version (ABI ${ABI}), got ABI ${show(constant("ABI"))}`,
+        `"wasm" expected the kernel binary of this version (ABI ${PACKS.float.abi}), got ABI ${show(constant("ABI"))}`,
       );
     }
     for (const name of KERNELS) {

@@ -3,16 +3,12 @@ import { type Broadcast, broadcast, type Loop } from "../base/broadcast.js";
 import { sameShape } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
 import { makeSpec } from "../base/spec.js";
+import { BINARY_SPARE_BYTES, BinaryCode, CHUNK } from "../kernels/gen/constants.js";
 import { BinaryDesc } from "../kernels/gen/desc.js";
 import type { Builder } from "../plan/builder.js";
 import type { Operand } from "../plan/operand.js";
 import { defineOperator, requireFloat } from "./operator.js";
 import { type Activation, epilogue } from "./parts/epilogue.js";
-
-/** Codes of assembly/elementwise.ts. */
-const OPERATIONS = { add: 0, sub: 1, mul: 2, div: 3, prelu: 4, maximum: 5, minimum: 6 } as const;
-/** Longest run of a work item, in elements: 24 KB of both operands and the output. */
-const CHUNK = 2048;
 
 export interface ArithmeticOptions {
   /** Applied to the result before it is stored; default none. */
@@ -60,12 +56,12 @@ function lowerBinary(
     BinaryDesc,
     values,
     outer.reduce((items, loop) => items * loop.size, chunks),
-    // A chunk of each operand, and a vector behind each.
-    inner.aStride === 1 && inner.bStride === 1 ? 0 : 2 * (chunkCols * 4 + 16),
+    // A chunk of each operand.
+    inner.aStride === 1 && inner.bStride === 1 ? 0 : 2 * (chunkCols * 4 + BINARY_SPARE_BYTES),
   );
 }
 
-function arithmetic<const Name extends keyof typeof OPERATIONS>(name: Name) {
+function arithmetic<const Name extends keyof typeof BinaryCode>(name: Name) {
   return defineOperator({
     name,
     inputs: ["a", "b"],
@@ -76,7 +72,7 @@ function arithmetic<const Name extends keyof typeof OPERATIONS>(name: Name) {
       const [left, right] = b.inputs as unknown as readonly [Operand, Operand];
       requireFloat("a", left.spec);
       requireFloat("b", right.spec);
-      lowerBinary(b, OPERATIONS[name], [left, right], broadcast(left.spec, right.spec), options.activation);
+      lowerBinary(b, BinaryCode[name], [left, right], broadcast(left.spec, right.spec), options.activation);
     },
   });
 }
@@ -108,6 +104,6 @@ export const prelu = defineOperator({
     if (!sameShape(plan.shape, shape)) {
       throw new ShapeError(`"slope" expected a shape that broadcasts to ${show(shape)}, got ${show(slope.spec.shape)}`);
     }
-    lowerBinary(b, OPERATIONS.prelu, [input, slope], plan, undefined);
+    lowerBinary(b, BinaryCode.prelu, [input, slope], plan, undefined);
   },
 });

@@ -2,6 +2,7 @@
 import { finite, integer } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
 import { axisView } from "../base/spec.js";
+import { LRN_SPARE_BYTES, NEIGHBOURS } from "../kernels/gen/constants.js";
 import { LocalResponseNormDesc } from "../kernels/gen/desc.js";
 import type { Operand } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
@@ -46,7 +47,13 @@ export const localResponseNorm = defineOperator({
       beta: finite("beta", options.beta ?? 0.75),
       bias: finite("bias", options.bias ?? 1),
     };
-    const scratchBytes = inner === 1 ? (before + channels + after + 8) * 4 : 0;
-    b.step("local_response_norm_f32", LocalResponseNormDesc, values, outer * Math.ceil(inner / 16), scratchBytes);
+    const scratchBytes = inner === 1 ? (before + channels + after) * 4 + LRN_SPARE_BYTES : 0;
+    b.step(
+      "local_response_norm_f32",
+      LocalResponseNormDesc,
+      values,
+      outer * Math.ceil(inner / NEIGHBOURS),
+      scratchBytes,
+    );
   },
 });

@@ -3,6 +3,7 @@ import { broadcast, type Loop } from "../base/broadcast.js";
 import { ShapeError, show, UnsupportedError } from "../base/errors.js";
 import { countOf, roundUp } from "../base/shape.js";
 import { makeSpec } from "../base/spec.js";
+import { PANEL } from "../kernels/gen/constants.js";
 import { type Operand, shift } from "../plan/operand.js";
 import type { LinearOptions } from "./linear.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
@@ -78,7 +79,7 @@ export const matmul = defineOperator({
       { col: 4, k: cols * 4 },
       countOf(w.slice(0, -2)),
     );
-    const zeros = b.constant(roundUp(cols, 8) * 4);
+    const zeros = b.constant(roundUp(cols, PANEL) * 4);
     for (const at of calls) {
       multiply(
         b,

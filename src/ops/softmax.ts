@@ -2,6 +2,7 @@
 import { axisOf } from "../base/check.js";
 import { ShapeError } from "../base/errors.js";
 import { axisView, bytesOf } from "../base/spec.js";
+import { NEIGHBOURS } from "../kernels/gen/constants.js";
 import { SoftmaxDesc } from "../kernels/gen/desc.js";
 import type { Builder } from "../plan/builder.js";
 import type { Operand, Ref } from "../plan/operand.js";
@@ -32,7 +33,12 @@ function normalised<const Name extends string>(name: Name, logarithm: 0 | 1) {
       const output = b.output(outputSpec(shape, input.spec));
       b.inPlace = [0];
       const step = (x: Ref, y: Ref, outer: number, inner: number) =>
-        b.step("softmax_f32", SoftmaxDesc, { xPtr: x, yPtr: y, size, inner, logarithm }, outer * Math.ceil(inner / 16));
+        b.step(
+          "softmax_f32",
+          SoftmaxDesc,
+          { xPtr: x, yPtr: y, size, inner, logarithm },
+          outer * Math.ceil(inner / NEIGHBOURS),
+        );
       if (inner > 1 || size >= SHORT || outer < SHORT) {
         step(input.ref, output.ref, outer, inner);
         return;

@@ -1,6 +1,7 @@
 // Kernel calls bound to memory: descriptors that lie ready in linear memory, and the parameters that they read, packed.
 import { alignUp } from "../engine/allocator.js";
 import type { Engine, Kernel } from "../engine/engine.js";
+import { SLACK_BYTES } from "../kernels/gen/constants.js";
 import type { KernelName } from "../kernels/table.js";
 import type { Builder, Call } from "./builder.js";
 import { descBytes, type Ref } from "./operand.js";
@@ -51,7 +52,7 @@ export class Program {
       this.#scratch = runPtr ?? (this.#ownRun as number);
       const addresses = params.map((param) => (typeof param === "object" ? param.ptr : param));
       const constants = this.#kept + builder.descBytes;
-      const workspace = this.#scratch + alignUp(builder.scratchBytes + 64);
+      const workspace = this.#scratch + alignUp(builder.scratchBytes + SLACK_BYTES);
       const resolve = (ref: Ref): number => {
         if (ref.area === "none") return 0;
         if (ref.area === "constant") return constants + ref.offset;

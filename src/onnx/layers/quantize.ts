@@ -1,6 +1,7 @@
-// Quantised tensors from float32 and back: see assembly/quantize.ts.
+// Quantised tensors from float32 and back: see assembly/kernels/quantize.ts.
 import { countOf } from "../../base/shape.js";
 import { axisView, type TensorSpec } from "../../base/spec.js";
+import { CHUNK, QUANTIZE_SCRATCH_BYTES } from "../../kernels/gen/constants.js";
 import { QuantizeDesc } from "../../kernels/gen/desc.js";
 import type { LoweredOptions } from "../../ops/custom.js";
 import { outputSpec } from "../../ops/operator.js";
@@ -18,9 +19,6 @@ export interface Quantisation {
   /** Quantising multiplies by the scales instead of dividing. */
   readonly multiply?: boolean;
 }
-
-/** Longest chunk of a row: a few microseconds. */
-const CHUNK = 2048;
 
 /** All elements of one scale as one row; else the axis, or what lies behind its elements. */
 function rowsOf(spec: TensorSpec, { scale, axis }: Quantisation): { rows: number; cols: number; period: number } {
@@ -57,7 +55,7 @@ function emit(
     wide: Number(q.type === "int32"),
     multiply: Number(q.multiply ?? false),
   };
-  b.step(kernel, QuantizeDesc, values, rows * chunks, 32);
+  b.step(kernel, QuantizeDesc, values, rows * chunks, QUANTIZE_SCRATCH_BYTES);
 }
 
 /** float32 → the quantised type, same shape and memory format. */

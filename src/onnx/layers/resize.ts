@@ -1,4 +1,4 @@
-// Resize and Upsample of images by tables of taps: see assembly/resize.ts.
+// Resize and Upsample of images by tables of taps: see assembly/kernels/resize.ts.
 import { ResizeDesc } from "../../kernels/gen/desc.js";
 import type { LoweredOptions } from "../../ops/custom.js";
 import { outputSpec } from "../../ops/operator.js";

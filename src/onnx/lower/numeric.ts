@@ -1,16 +1,17 @@
 // ONNX operators that compute by element, reduce or resample as layers: see lower.ts.
 
 import { countOf } from "../../base/shape.js";
+import { UnaryCode } from "../../kernels/gen/constants.js";
 import { isKept, type ResizeAxis, resizePlan, tapsOf } from "../host/image.js";
 import { ELEMENT_TYPES, type HostTensor, reshaped, scalar, toNumbers } from "../host/tensor.js";
 import { gather, runsOf } from "../layers/gather.js";
 import { type Reduction, reduce } from "../layers/reduce.js";
 import { resize, type Taps } from "../layers/resize.js";
-import { UNARY_CODES, unary } from "../layers/unary.js";
+import { unary } from "../layers/unary.js";
 import type { Dynamic } from "../network.js";
 import { dynamicAt, isConstant, type Lowering, list, operand, type Site, tensorAt, varies } from "./site.js";
 
-type Function = keyof typeof UNARY_CODES;
+type Function = keyof typeof UnaryCode;
 
 /** f(x) as a layer. */
 export function apply(site: Site, name: Function, x: Dynamic): Dynamic {
@@ -205,7 +206,7 @@ function extreme(op: "maximum" | "minimum", bound: "min" | "max"): Lowering {
   };
 }
 
-const NAMES = Object.keys(UNARY_CODES) as readonly Function[];
+const NAMES = Object.keys(UnaryCode) as readonly Function[];
 
 /** Of float32. */
 export const NUMERIC: Readonly<Record<string, Lowering>> = {

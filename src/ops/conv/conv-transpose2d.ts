@@ -1,15 +1,16 @@
-// Transposed convolution: a matrix product into columns, then a gather (see assembly/conv-transpose.ts); where windows do not
+// Transposed convolution: a matrix product into columns, then a gather (see assembly/kernels/conv-transpose.ts); where windows do not
 // overlap, products straight into the output.
 import { integer, type Pair, pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
 import { extent, MOST_PIXELS, paddingSides, roundUp } from "../../base/shape.js";
 import { stridesOf } from "../../base/spec.js";
+import { PANEL, ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
 import { GatherDesc, GemmDesc, PackDesc } from "../../kernels/gen/desc.js";
 import { NONE, type Operand, shift } from "../../plan/operand.js";
 import { defineOperator, outputSpec, requireRank, requireShape } from "../operator.js";
 import { type Activation, epilogue } from "../parts/epilogue.js";
 import { channelsLastImage, channelsLastOutput } from "../parts/image.js";
-import { packBias, ROW_TABLE_BYTES, reductionBlocks } from "../parts/panels.js";
+import { packBias, reductionBlocks } from "../parts/panels.js";
 
 export interface ConvTranspose2dOptions {
   /** Step of the convolution whose transpose this is: the enlargement; default 1. */
@@ -84,9 +85,9 @@ export const convTranspose2d = defineOperator({
     const [sC, sM, sR, sS] = stridesOf(weight.spec).map((s) => s * 4) as [number, number, number, number];
     // Columns of a product are filters, of all taps of a row where whole panels follow each other; or the taps of one filter.
     const isRow = isApart && M === 1;
-    const isWhole = isApart && groups === 1 && M % 8 === 0 && blocks.count === 1;
+    const isWhole = isApart && groups === 1 && M % PANEL === 0 && blocks.count === 1;
     const cols = isRow ? S : perGroup;
-    const tapBytes = Math.ceil(cols / 8) * K * 32;
+    const tapBytes = Math.ceil(cols / PANEL) * K * PANEL * 4;
     const packs = isRow ? R : taps;
     const packed = b.constant(groups * packs * tapBytes);
     for (let g = 0; g < groups; g++) {
@@ -109,7 +110,7 @@ export const convTranspose2d = defineOperator({
           srcGroupBytes: isRow ? sR : sS,
           dstGroupBytes: tapBytes,
         },
-        packs * Math.ceil(cols / 8),
+        packs * Math.ceil(cols / PANEL),
       );
     }
     const product = (g: number, tap: number) => ({
@@ -124,7 +125,7 @@ export const convTranspose2d = defineOperator({
     const y = channelsLastOutput(b, output);
     if (isApart) {
       const repeats = isRow || isWhole ? S : 1;
-      const biases = b.constant(roundUp(M * repeats, 8) * 4);
+      const biases = b.constant(roundUp(M * repeats, PANEL) * 4);
       for (let i = 0; bias !== undefined && i < repeats; i++) b.copy(shift(biases, i * M * 4), bias.ref, M * 4);
       for (let g = 0; g < groups; g++) {
         for (let tap = 0; tap < taps; tap += repeats) {
@@ -155,7 +156,7 @@ export const convTranspose2d = defineOperator({
     }
     const pixels = N * H * W;
     const columns = b.workspace(pixels * taps * M * 4);
-    const zeros = b.constant(roundUp(perGroup, 8) * 4);
+    const zeros = b.constant(roundUp(perGroup, PANEL) * 4);
     for (let g = 0; g < groups; g++) {
       // Taps are the batches of the product.
       b.step(

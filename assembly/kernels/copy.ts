@@ -2,10 +2,10 @@
 //
 //   dst[i0 … i7] = src[i0 … i7]   at dstPtr + Σ i * dstStride and srcPtr + Σ i * srcStride, strides in bytes, signed
 //
-// The plan orders and merges dimensions (src/ops/strided.ts): the last one is contiguous in dst where any is; where another
+// The plan orders and merges dimensions (src/ops/parts/strided.ts): the last one is contiguous in dst where any is; where another
 // is contiguous in src it is the last but one, so that the inner two are a block to copy by runs or to transpose.
-import { CopyDesc } from "./desc";
-import { copyFloats, transposeBlock } from "./pack";
+import { CopyDesc } from "../abi/image";
+import { copyFloats, transposeBlock } from "../lib/layout";
 
 /** Side of a transposed tile in floats: 16 KB a side. */
 const TILE: i32 = 64;

@@ -3,12 +3,12 @@
 //   Y = A^T [ (G g G^T) ⊙ (B^T d B) ] A      n = m + 2 inputs give m outputs by n products instead of 3m
 //
 // Source: Winograd (1980); Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2016). The 1-D transforms and
-// their points: winograd.ts.
+// their points: lib/winograd.ts.
 //
 // Fused: a block of T tiles is transformed, multiplied and transformed back while it is in cache, so the transformed
 // image (n²/m² times the input) never goes to memory. Layouts, pos = i * nw + j over the nh x nw points of a tile:
 //
-//   U (weights, plan time)  [column block][pos][panel][c][8]     panels as in pack.ts
+//   U (weights, plan time)  [column block][pos][panel][c][8]     panels as in kernels/pack.ts
 //   V (scratch)             [pos][tile][c]                       rows of A of the GEMM
 //   Z (scratch)             [pos][tile][column block]            C of the GEMM
 //
@@ -24,19 +24,21 @@
 //   right edge (short along w) | full tiles | lower edge (short along h) | corner (short along both)
 //   └─── the points that are not in a short tile's rows ───┘
 //                                └─ ... not in its columns ─┘
-import { activateRows } from "./activation";
-import { ConvDesc, WinogradWeightsDesc } from "./desc";
-import { gemmRows } from "./gemm";
-import { maxOf, minOf, splat, storeLanes } from "./simd";
-import { CONSTANT_BYTES, inputsOf, inputTransforms, outputTransforms, SHORT, storeConstants, weightPoint } from "./winograd";
+import {
+  WINOGRAD_CONSTANT_BYTES, WINOGRAD_PATCH_BYTES, WINOGRAD_POINTS, WINOGRAD_ROW_BYTES, WINOGRAD_TILE_BYTES,
+} from "../abi/constants";
+import { WinogradDesc, WinogradWeightsDesc } from "../abi/conv";
+import { activateRows } from "../lib/activate";
+import { gemmRows } from "../lib/gemm";
+import { maxOf, minOf, splat, storeLanes } from "../lib/simd";
+import { inputsOf, inputTransforms, outputTransforms, SHORT, storeConstants, weightPoint } from "../lib/winograd";
 
-const PAD: usize = 64;
 /** Bytes of a row of a patch: as many vectors as F(6,3) has points. */
-const PATCH_ROW: usize = 8 * 16;
+const PATCH_ROW: usize = WINOGRAD_POINTS * 16;
 
 // Scratch of winograd_weights_f32: a table of G along h and one along w, then taps of a channel reduced along w.
-const TABLE_BYTES: usize = 8 * 24; // points of F(6,3), three float64 each
-const REDUCED_ROW: usize = 8 * 32; // as many points, four float64 each
+const TABLE_BYTES: usize = WINOGRAD_POINTS * 24; // points of F(6,3), three float64 each
+const REDUCED_ROW: usize = WINOGRAD_POINTS * 32; // as many points, four float64 each
 
 /** G of F(m,3), a row of three float64 a point. */
 function storeWeightTable(m: i32, at: usize): void {
@@ -83,7 +85,7 @@ export function winograd_weights_f32(desc: usize, begin: i32, end: i32, scratch:
   const nh = mh > 1 ? mh + 2 : 1;
   const nw = mw > 1 ? mw + 2 : 1;
   const panels = (d.filters + 7) >> 3;
-  const perBlock = d.colBlock >> 3;
+  const perBlock = d.blockCols >> 3;
   const channels = d.channels;
   const stepR = <usize>d.kernelHBytes, stepS = <usize>d.kernelWBytes, filterBytes = <usize>d.filterBytes;
   const tableH = scratch, tableW = scratch + TABLE_BYTES;
@@ -146,7 +148,7 @@ export function winograd_weights_f32(desc: usize, begin: i32, end: i32, scratch:
   }
 }
 
-/** Where a tile is: its image, its first output, and the m of its transforms. A block's tiles have one each in scratch. */
+/** Where a tile is: its image, its first output, and the m of its transforms. A block's tiles have one each in scratch: WINOGRAD_TILE_BYTES. */
 @unmanaged class Tile {
   n: i32;
   row: i32;
@@ -154,10 +156,11 @@ export function winograd_weights_f32(desc: usize, begin: i32, end: i32, scratch:
   mh: i32;
   mw: i32;
 }
+if (offsetof<Tile>() != WINOGRAD_TILE_BYTES) ERROR("WINOGRAD_TILE_BYTES expected the size of a Tile");
 
 /** V of one tile and group, `out` its row at pos 0. */
 function transformInput(
-  d: ConvDesc, tile: Tile, group: i32, nw: i32, mid: usize, patch: usize, constants: usize, out: usize, outEnd: usize, vPos: usize,
+  d: WinogradDesc, tile: Tile, group: i32, nw: i32, mid: usize, patch: usize, constants: usize, out: usize, outEnd: usize, vPos: usize,
 ): void {
   const mh = tile.mh, mw = tile.mw;
   const ih = inputsOf(mh), iw = inputsOf(mw);
@@ -168,7 +171,7 @@ function transformInput(
   const top = row < 0 ? -row : 0, bottom = d.height - row < ih ? d.height - row : ih;
   const left = col < 0 ? -col : 0, right = d.width - col < iw ? d.width - col : iw;
   const isInside = top == 0 && left == 0 && bottom == ih && right == iw;
-  if (!isInside) memory.fill(patch, 0, 8 * PATCH_ROW);
+  if (!isInside) memory.fill(patch, 0, WINOGRAD_PATCH_BYTES);
   const step = isInside ? xRow : PATCH_ROW;
   const next = isInside ? xPixel : 16;
   const midRow = <usize>nw << 4;
@@ -194,7 +197,7 @@ function transformInput(
 
 /** Y of one tile from `z`, its row at pos 0: filters m to m + cols of a group, clipped at the lower and right edge. */
 function transformOutput(
-  d: ConvDesc, tile: Tile, group: i32, m: i32, cols: i32, nw: i32, mid: usize, patch: usize, constants: usize, z: usize, zPos: usize,
+  d: WinogradDesc, tile: Tile, group: i32, m: i32, cols: i32, nw: i32, mid: usize, patch: usize, constants: usize, z: usize, zPos: usize,
 ): void {
   const mh = tile.mh, mw = tile.mw;
   const rows = d.outH - tile.row < d.tileH ? d.outH - tile.row : d.tileH;
@@ -233,14 +236,14 @@ function transformOutput(
   } while (cols > 0);
 }
 
-/** Work items: tiles, numbered as drawn above. Scratch: see winogradTiling in src/ops. */
+/** Work items: tiles, numbered as drawn above. Scratch: see src/ops/conv/winograd.ts. */
 export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  const d = changetype<ConvDesc>(desc);
+  const d = changetype<WinogradDesc>(desc);
   const mh = d.tileH, mw = d.tileW;
   const nh = inputsOf(mh), nw = inputsOf(mw);
   const points = nh * nw;
   if (!ASC_NO_ASSERT) assert((mh == 1 || mh == 2 || mh == 4 || mh == 6) && (mw == 1 || mw == 2 || mw == 4 || mw == 6) && mh * mw > 1);
-  if (!ASC_NO_ASSERT) assert(d.tileBlock > 0 && (d.colBlock & 7) == 0);
+  if (!ASC_NO_ASSERT) assert(d.blockTiles > 0 && (d.blockCols & 7) == 0);
   const tilesH = (d.outH + mh - 1) / mh, tilesW = (d.outW + mw - 1) / mw;
   const shortH = mh == 4 && d.outH - (tilesH - 1) * 4 <= 2 ? 1 : 0;
   const shortW = mw == 4 && d.outW - (tilesW - 1) * 4 <= 2 ? 1 : 0;
@@ -248,18 +251,18 @@ export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: 
   const rightEnd = d.batch * fullH * shortW;
   const fullEnd = d.batch * fullH * tilesW;
   const lowerEnd = fullEnd + d.batch * shortH * fullW;
-  const block = d.tileBlock;
+  const block = d.blockTiles;
   const channelBytes = <usize>(d.channels + 3 & ~3) << 2;
-  const vPos = <usize>block * channelBytes + PAD;
-  const zRow = <usize>d.colBlock << 2;
-  const zPos = <usize>block * zRow + PAD;
+  const vPos = <usize>d.vPointBytes;
+  const zRow = <usize>d.blockCols << 2;
+  const zPos = <usize>d.zPointBytes;
 
   // scratch: constants | one tile between its two transforms | one tile of the image or the output | tiles | row table | V | Z
-  const mid = scratch + CONSTANT_BYTES;
-  const patch = mid + 8 * PATCH_ROW;
-  const tiles = patch + 8 * PATCH_ROW;
-  const table = tiles + <usize>block * offsetof<Tile>();
-  const v = table + (<usize>block << 2) + 63 & ~63;
+  const mid = scratch + WINOGRAD_CONSTANT_BYTES;
+  const patch = mid + WINOGRAD_PATCH_BYTES;
+  const tiles = patch + WINOGRAD_PATCH_BYTES;
+  const table = tiles + <usize>block * WINOGRAD_TILE_BYTES;
+  const v = table + <usize>block * WINOGRAD_ROW_BYTES + 63 & ~63;
   const z = v + <usize>points * vPos;
   storeConstants(scratch);
   for (let t = 0; t < block; t++) store<i32>(table + (<usize>t << 2), t * <i32>channelBytes);
@@ -268,7 +271,7 @@ export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: 
     const blocks = (end - begin + block - 1) / block; // evenly over the fewest blocks
     const count = (end - begin + blocks - 1) / blocks;
     for (let t = 0; t < count; t++) {
-      const tile = changetype<Tile>(tiles + <usize>t * offsetof<Tile>());
+      const tile = changetype<Tile>(tiles + <usize>t * WINOGRAD_TILE_BYTES);
       const item = begin + t;
       const isLower = item >= fullEnd, isRight = item < rightEnd || item >= lowerEnd;
       const high = isLower ? shortH : fullH, wide = isRight ? shortW : fullW; // tiles of this kind in an image
@@ -286,11 +289,11 @@ export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: 
       // 1. V = B^T d B
       for (let t = 0; t < count; t++) {
         const out = v + <usize>t * channelBytes;
-        transformInput(d, changetype<Tile>(tiles + <usize>t * offsetof<Tile>()), g, nw, mid, patch, scratch, out, out + channelBytes, vPos);
+        transformInput(d, changetype<Tile>(tiles + <usize>t * WINOGRAD_TILE_BYTES), g, nw, mid, patch, scratch, out, out + channelBytes, vPos);
       }
       let u = d.wPtr + <usize>g * <usize>d.wGroupBytes;
-      for (let m = 0; m < d.filters; m += d.colBlock) {
-        const cols = d.filters - m < d.colBlock ? d.filters - m : d.colBlock;
+      for (let m = 0; m < d.filters; m += d.blockCols) {
+        const cols = d.filters - m < d.blockCols ? d.filters - m : d.blockCols;
         const whole = (cols + 7) & ~7; // Z has room for whole panels
         // 2. Z[pos] = V[pos] · U[pos], of the tiles that have the point
         const uPos = (<usize>whole << 2) * <usize>d.channels;
@@ -312,7 +315,7 @@ export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: 
         }
         // 3. Y = A^T Z A
         for (let t = 0; t < count; t++) {
-          transformOutput(d, changetype<Tile>(tiles + <usize>t * offsetof<Tile>()), g, m, cols, nw, mid, patch, scratch, z + <usize>t * zRow, zPos);
+          transformOutput(d, changetype<Tile>(tiles + <usize>t * WINOGRAD_TILE_BYTES), g, m, cols, nw, mid, patch, scratch, z + <usize>t * zRow, zPos);
         }
       }
     }

@@ -52,7 +52,7 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
   return f32x4.extract_lane(pair, 0) + f32x4.extract_lane(pair, 1);
 }
 
-/** Stores the first `count` (1 to 4) lanes. Loads need no twin: every allocation has 64 readable bytes behind it. */
+/** Stores the first `count` (1 to 4) lanes. Loads need no twin: every allocation has SLACK_BYTES behind it. */
 @inline export function storeLanes(ptr: usize, v: v128, count: i32): void {
   if (count >= 4) {
     v128.store(ptr, v);

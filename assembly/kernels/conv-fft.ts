@@ -4,7 +4,7 @@
 //
 // the rest of the circular correlation wraps around and is not stored. The kernel is real, so two tiles a and b go as one
 // complex tile a + ib and come back as real and imaginary part. Tiles are numbered (n * tilesH + i) * tilesW + j; a pair
-// is 2k and 2k + 1. Lanes are 4 channels; transforms leave digit-reversed order (fft.ts), the same everywhere.
+// is 2k and 2k + 1. Lanes are 4 channels; transforms leave digit-reversed order (lib/fft.ts), the same everywhere.
 //
 //   tile (scratch)  [i][j] | re 4 | im 4 |, rows 64 bytes longer: a power of two would fall into one set of the L1 cache
 //
@@ -25,19 +25,19 @@
 // block of pairs; a pair's sums do not depend on the block. Nothing is padded: tiles are clipped to the image as they are
 // read and to the output as they are stored. A NaN or infinity of the input spreads over its pair of tiles.
 // Source: Mathieu, Henaff and LeCun, Fast Training of Convolutional Networks through FFTs (2013); Vasilache et al. (2014).
-import { activateRows } from "./activation";
-import { ConvDesc, FftWeightsDesc } from "./desc";
-import { fftForward, fftInverse, timesIm, timesRe } from "./fft";
-import { madd, maxOf, minOf, nmadd, splat, storeLanes } from "./simd";
+import { CACHE_LINE, FFT_POINT_BYTES } from "../abi/constants";
+import { FftDesc, FftWeightsDesc } from "../abi/conv";
+import { activateRows } from "../lib/activate";
+import { fftForward, fftInverse, timesIm, timesRe } from "../lib/fft";
+import { madd, maxOf, minOf, nmadd, splat, storeLanes } from "../lib/simd";
 
-const PAD: usize = 64;
-const POINT: usize = 32;
+const POINT: usize = FFT_POINT_BYTES;
 /** Rows and columns transformed together. 8 columns of 64 points are 16 KB. */
 const ROWS: i32 = 4;
 const COLUMNS: i32 = 8;
 
 @inline function rowBytesOf(logW: i32): usize {
-  return (POINT << logW) + PAD;
+  return (POINT << logW) + CACHE_LINE;
 }
 
 @inline function smaller(a: i32, b: i32): i32 {
@@ -52,19 +52,19 @@ function clear(dst: usize, count: i32): void {
 }
 
 /** Outputs of a tile along h and w. */
-@inline function outputsH(d: ConvDesc): i32 {
-  return (1 << d.tileH) - (d.kernelH - 1) * d.dilationH;
+@inline function outputsH(d: FftDesc): i32 {
+  return (1 << d.logH) - (d.kernelH - 1) * d.dilationH;
 }
 
-@inline function outputsW(d: ConvDesc): i32 {
-  return (1 << d.tileW) - (d.kernelW - 1) * d.dilationW;
+@inline function outputsW(d: FftDesc): i32 {
+  return (1 << d.logW) - (d.kernelW - 1) * d.dilationW;
 }
 
 /**
  * `count` points of row h of an image, from column `left` on, to real (dst) or imaginary (dst + 16) parts, zeros outside.
  * Lane l is channel (c + l) / multiplier. Answers whether any of them lies inside.
  */
-function loadRow(d: ConvDesc, dst: usize, image: usize, h: i32, left: i32, count: i32, c: i32, multiplier: i32): bool {
+function loadRow(d: FftDesc, dst: usize, image: usize, h: i32, left: i32, count: i32, c: i32, multiplier: i32): bool {
   const first = left < 0 ? -left : 0;
   const last = smaller(count, d.width - left);
   if (h < 0 || h >= d.height || first >= last) {
@@ -95,11 +95,11 @@ function loadRow(d: ConvDesc, dst: usize, image: usize, h: i32, left: i32, count
 }
 
 /** Reads a pair of tiles and transforms its rows. */
-function loadPair(d: ConvDesc, tile: usize, tableLog: i32, pair: i32, c: i32, multiplier: i32): void {
-  const sizeH = 1 << d.tileH, sizeW = 1 << d.tileW;
+function loadPair(d: FftDesc, tile: usize, tableLog: i32, pair: i32, c: i32, multiplier: i32): void {
+  const sizeH = 1 << d.logH, sizeW = 1 << d.logW;
   const outH = outputsH(d), outW = outputsW(d);
   const tilesH = (d.outH + outH - 1) / outH, tilesW = (d.outW + outW - 1) / outW;
-  const rowBytes = rowBytesOf(d.tileW);
+  const rowBytes = rowBytesOf(d.logW);
   const rowA = (pair << 1) / tilesW, rowB = ((pair << 1) + 1) / tilesW;
   const nA = rowA / tilesH, nB = rowB / tilesH;
   const leftA = ((pair << 1) - rowA * tilesW) * outW - d.padLeft;
@@ -117,13 +117,13 @@ function loadPair(d: ConvDesc, tile: usize, tableLog: i32, pair: i32, c: i32, mu
       if (loadRow(d, row + 16, imageB, topB + k, leftB, sizeW, c, multiplier)) some = true;
       row += rowBytes;
     }
-    if (some) fftForward(tile, d.tileW, POINT, count, rowBytes, d.twiddlesPtr, tableLog);
+    if (some) fftForward(tile, d.logW, POINT, count, rowBytes, d.twiddlesPtr, tableLog);
     tile = row;
   }
 }
 
 /** bias, clamp, activation and store of one row of a tile: `cols` pixels of `count` channels from m on. */
-function storeRow(d: ConvDesc, src: usize, row: i32, q: i32, cols: i32, bias: v128, m: i32, count: i32): void {
+function storeRow(d: FftDesc, src: usize, row: i32, q: i32, cols: i32, bias: v128, m: i32, count: i32): void {
   const lo = splat(d.lo), hi = splat(d.hi);
   const yPixel = <usize>d.yPixelBytes;
   let offset = <usize>(row * d.outW + q) * yPixel + (<usize>m << 2);
@@ -139,10 +139,10 @@ function storeRow(d: ConvDesc, src: usize, row: i32, q: i32, cols: i32, bias: v1
 }
 
 /** Rows inverse, and both tiles of a pair stored: output channels m to m + count, 4 at most. */
-function storePair(d: ConvDesc, tile: usize, tableLog: i32, pair: i32, bias: usize, m: i32, count: i32): void {
+function storePair(d: FftDesc, tile: usize, tableLog: i32, pair: i32, bias: usize, m: i32, count: i32): void {
   const outH = outputsH(d), outW = outputsW(d);
   const tilesH = (d.outH + outH - 1) / outH, tilesW = (d.outW + outW - 1) / outW;
-  const rowBytes = rowBytesOf(d.tileW);
+  const rowBytes = rowBytesOf(d.logW);
   const start = v128.load(bias);
   const rowA = (pair << 1) / tilesW, rowB = ((pair << 1) + 1) / tilesW;
   const nA = rowA / tilesH, nB = rowB / tilesH;
@@ -153,7 +153,7 @@ function storePair(d: ConvDesc, tile: usize, tableLog: i32, pair: i32, bias: usi
   const rows = rowsA > rowsB ? rowsA : rowsB;
   for (let i = 0; i < rows; i += ROWS) {
     const lines = smaller(ROWS, rows - i);
-    fftInverse(tile, d.tileW, POINT, lines, rowBytes, d.twiddlesPtr, tableLog);
+    fftInverse(tile, d.logW, POINT, lines, rowBytes, d.twiddlesPtr, tableLog);
     for (let k = i; k < i + lines; k++) {
       if (k < rowsA) storeRow(d, tile, nA * d.outH + pA + k, qA, colsA, start, m, count);
       if (k < rowsB) storeRow(d, tile + 16, nB * d.outH + pB + k, qB, colsB, start, m, count);
@@ -163,12 +163,12 @@ function storePair(d: ConvDesc, tile: usize, tableLog: i32, pair: i32, bias: usi
 }
 
 /** Columns forward, times w, columns inverse, 8 columns at a time. */
-function filterColumns(d: ConvDesc, tile: usize, tableLog: i32, w: usize): void {
-  const sizeH = 1 << d.tileH, sizeW = 1 << d.tileW;
-  const rowBytes = rowBytesOf(d.tileW);
+function filterColumns(d: FftDesc, tile: usize, tableLog: i32, w: usize): void {
+  const sizeH = 1 << d.logH, sizeW = 1 << d.logW;
+  const rowBytes = rowBytesOf(d.logW);
   const count = smaller(COLUMNS, sizeW);
   for (let j = 0; j < sizeW; j += COLUMNS) {
-    fftForward(tile, d.tileH, rowBytes, count, POINT, d.twiddlesPtr, tableLog);
+    fftForward(tile, d.logH, rowBytes, count, POINT, d.twiddlesPtr, tableLog);
     let row = tile;
     let factor = w;
     for (let i = 0; i < sizeH; i++) {
@@ -179,17 +179,17 @@ function filterColumns(d: ConvDesc, tile: usize, tableLog: i32, w: usize): void 
         v128.store(row + k, timesIm(re, im, wRe, wIm), 16);
       }
       row += rowBytes;
-      factor += POINT << d.tileW;
+      factor += POINT << d.logW;
     }
-    fftInverse(tile, d.tileH, rowBytes, count, POINT, d.twiddlesPtr, tableLog);
+    fftInverse(tile, d.logH, rowBytes, count, POINT, d.twiddlesPtr, tableLog);
     tile += <usize>count * POINT;
     w += <usize>count * POINT;
   }
 }
 
-function depthwise(d: ConvDesc, begin: i32, end: i32, tile: usize, tableLog: i32): void {
+function depthwise(d: FftDesc, begin: i32, end: i32, tile: usize, tableLog: i32): void {
   const M = d.groups * d.filters;
-  const wBytes = POINT << (d.tileH + d.tileW);
+  const wBytes = POINT << (d.logH + d.logW);
   for (let m = 0; m < M; m += 4) {
     const w = d.wPtr + <usize>(m >> 2) * wBytes;
     for (let pair = begin; pair < end; pair++) {
@@ -211,7 +211,7 @@ function transformColumns(forward: bool, tile: usize, logH: i32, logW: i32, tabl
 }
 
 /** A transformed pair of tiles, 4 channels, to rows f and -f of v. */
-function scatter(d: ConvDesc, tile: usize, v: usize, rowBytes: usize, pointBytes: usize): void {
+function scatter(d: FftDesc, tile: usize, v: usize, rowBytes: usize, pointBytes: usize): void {
   let point = d.pointsPtr;
   for (let i = 0; i < d.points; i++) {
     const p = tile + <usize>load<u32>(point), q = tile + <usize>load<u32>(point, 4);
@@ -228,7 +228,7 @@ function scatter(d: ConvDesc, tile: usize, v: usize, rowBytes: usize, pointBytes
 }
 
 /** Rows f and -f of z to a tile. Where f = -f both are the same. */
-function gather(d: ConvDesc, tile: usize, z: usize, rowBytes: usize, pointBytes: usize): void {
+function gather(d: FftDesc, tile: usize, z: usize, rowBytes: usize, pointBytes: usize): void {
   let point = d.pointsPtr;
   for (let i = 0; i < d.points; i++) {
     const p = tile + <usize>load<u32>(point), q = tile + <usize>load<u32>(point, 4);
@@ -283,20 +283,20 @@ function product(x: usize, rowBytes: usize, channels: i32, w: usize, z: usize, z
   v128.store(z + zRowBytes, im11, 48);
 }
 
-/** One block of pairs, at most d.tileBlock, of one group. */
-function denseBlock(d: ConvDesc, group: i32, begin: i32, count: i32, tile: usize, tableLog: i32): void {
+/** One block of pairs, at most d.blockPairs, of one group. */
+function denseBlock(d: FftDesc, group: i32, begin: i32, count: i32, tile: usize, tableLog: i32): void {
   const panels = (d.filters + 7) >> 3;
   const vRow = <usize>((d.channels + 3) & ~3) << 3;
   const zRow = <usize>panels << 6;
   const vPair = vRow << 1, zPair = zRow << 1;
-  const vPoint = <usize>d.tileBlock * vPair + PAD, zPoint = <usize>d.tileBlock * zPair + PAD;
-  const v = tile + (rowBytesOf(d.tileW) << d.tileH);
+  const vPoint = <usize>d.vPointBytes, zPoint = <usize>d.zPointBytes;
+  const v = tile + (rowBytesOf(d.logW) << d.logH);
   const z = v + <usize>d.points * vPoint;
   const panelBytes = <usize>d.channels << 6;
   for (let k = 0; k < count; k++) {
     for (let c = 0; c < d.channels; c += 4) {
       loadPair(d, tile, tableLog, begin + k, group * d.channels + c, 1);
-      transformColumns(true, tile, d.tileH, d.tileW, d.twiddlesPtr, tableLog);
+      transformColumns(true, tile, d.logH, d.logW, d.twiddlesPtr, tableLog);
       scatter(d, tile, v + <usize>k * vPair + (<usize>c << 3), vRow, vPoint);
     }
   }
@@ -315,7 +315,7 @@ function denseBlock(d: ConvDesc, group: i32, begin: i32, count: i32, tile: usize
   for (let k = 0; k < count; k++) {
     for (let m = 0; m < d.filters; m += 4) {
       gather(d, tile, z + <usize>k * zPair + (<usize>m << 3), zRow, zPoint);
-      transformColumns(false, tile, d.tileH, d.tileW, d.twiddlesPtr, tableLog);
+      transformColumns(false, tile, d.logH, d.logW, d.twiddlesPtr, tableLog);
       storePair(d, tile, tableLog, begin + k, bias + (<usize>m << 2), group * d.filters + m, d.filters - m);
     }
   }
@@ -323,16 +323,16 @@ function denseBlock(d: ConvDesc, group: i32, begin: i32, count: i32, tile: usize
 
 /** Work items: pairs of tiles. Scratch: a tile, and for C/groups > 1 v and z. */
 export function conv2d_fft_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  const d = changetype<ConvDesc>(desc);
-  const tableLog = d.tileH > d.tileW ? d.tileH : d.tileW;
+  const d = changetype<FftDesc>(desc);
+  const tableLog = d.logH > d.logW ? d.logH : d.logW;
   if (!ASC_NO_ASSERT) assert(outputsH(d) > 0 && outputsW(d) > 0 && d.strideH == 1 && d.strideW == 1 && begin >= 0);
   if (d.channels == 1) {
     depthwise(d, begin, end, scratch, tableLog);
     return;
   }
-  if (!ASC_NO_ASSERT) assert(d.tileBlock > 0 && d.points > 0 && d.pointsPtr != 0);
+  if (!ASC_NO_ASSERT) assert(d.blockPairs > 0 && d.points > 0 && d.pointsPtr != 0);
   while (begin < end) {
-    const count = smaller(d.tileBlock, end - begin);
+    const count = smaller(d.blockPairs, end - begin);
     for (let g = 0; g < d.groups; g++) denseBlock(d, g, begin, count, scratch, tableLog);
     begin += count;
   }
@@ -341,9 +341,9 @@ export function conv2d_fft_f32(desc: usize, begin: i32, end: i32, scratch: usize
 /** Plan time, from weights [M, C/groups, R, S]. Work items: blocks of 4 filters of each group. Scratch: a tile. */
 export function fft_weights_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<FftWeightsDesc>(desc);
-  const tableLog = d.tileH > d.tileW ? d.tileH : d.tileW;
-  const rowBytes = rowBytesOf(d.tileW);
-  const tileBytes = rowBytes << d.tileH;
+  const tableLog = d.logH > d.logW ? d.logH : d.logW;
+  const rowBytes = rowBytesOf(d.logW);
+  const tileBytes = rowBytes << d.logH;
   const blocks = (d.filters + 3) >> 2;
   const scale = splat(d.scale);
   for (let item = begin; item < end; item++) {
@@ -364,9 +364,9 @@ export function fft_weights_f32(desc: usize, begin: i32, end: i32, scratch: usiz
             to += 4;
           }
         }
-        fftForward(row, d.tileW, POINT, 1, rowBytes, d.twiddlesPtr, tableLog);
+        fftForward(row, d.logW, POINT, 1, rowBytes, d.twiddlesPtr, tableLog);
       }
-      transformColumns(true, scratch, d.tileH, d.tileW, d.twiddlesPtr, tableLog);
+      transformColumns(true, scratch, d.logH, d.logW, d.twiddlesPtr, tableLog);
       let dst = d.dstPtr + <usize>group * <usize>d.dstGroupBytes + <usize>(block >> 1) * <usize>d.dstPairBytes +
         <usize>(block & 1) * <usize>d.dstHalfBytes + <usize>c * <usize>d.dstChannelBytes;
       for (let i = 0; i < d.points; i++) {

@@ -9,9 +9,9 @@
 //
 // The sum of rows goes to scratch (W * C floats), as every output column reads it again. A single tap is a copy: rows are then
 // read in place, and pixels copied, so that nearest runs at the speed of memory.
-import { ResizeDesc } from "./desc";
-import { copyFloats } from "./pack";
-import { madd, splat, storeLanes } from "./simd";
+import { ResizeDesc } from "../abi/image";
+import { copyFloats } from "../lib/layout";
+import { madd, storeLanes } from "../lib/simd";
 
 /** dst = its value before, or 0, + w0 * x0 + w1 * x1 over `bytes`; two taps of one entry. */
 @inline function mixPair(isFirst: bool, dst: usize, base: usize, entry: usize, bytes: usize): void {

@@ -1,29 +1,15 @@
-// y = f(x) by element: functions that no other kernel ends with (those are in activation.ts). What is one instruction or a few
+// y = f(x) by element: functions that no other kernel ends with (those are in lib/activate.ts). What is one instruction or a few
 // shares one loop, which asks for every vector which one it is: memory is slower than that.
 //
 // Tail: a partial vector is computed whole and stored in part.
-import { ActivationDesc } from "./desc";
-import { erf, exp, log, sine } from "./math";
-import { splat, storeLanes } from "./simd";
+import { UnaryCode } from "../abi/codes";
+import { CHUNK } from "../abi/constants";
+import { ActivationDesc } from "../abi/elements";
+import { erf, exp, log, sine } from "../lib/math";
+import { splat, storeLanes } from "../lib/simd";
 
-// The codes of src/onnx/ops/unary.ts.
-const EXP: i32 = 0;
-const LOG: i32 = 1;
-const SIN: i32 = 2;
-const COS: i32 = 3;
-const ERF: i32 = 4;
-const SQRT: i32 = 5;
-const ABS: i32 = 6;
-const FLOOR: i32 = 7;
-const CEIL: i32 = 8;
-const ROUND: i32 = 9; // halves to even
-const RECIPROCAL: i32 = 10;
-const HALF: i32 = 11; // the nearest float16
-// 12 is the sign.
+/** A few functions in one loop. */
 const OTHER: i32 = -1;
-
-/** Elements of one work item. */
-const CHUNK: i32 = 2048;
 
 /** -1, 0 or 1; NaN stays. */
 @inline function sign(v: v128): v128 {
@@ -45,13 +31,13 @@ const CHUNK: i32 = 2048;
 }
 
 @inline function lanes(code: i32, v: v128): v128 {
-  if (code == SQRT) return f32x4.sqrt(v);
-  if (code == ABS) return f32x4.abs(v);
-  if (code == FLOOR) return f32x4.floor(v);
-  if (code == CEIL) return f32x4.ceil(v);
-  if (code == ROUND) return f32x4.nearest(v);
-  if (code == RECIPROCAL) return f32x4.div(splat(1), v);
-  if (code == HALF) return half(v);
+  if (code == UnaryCode.Sqrt) return f32x4.sqrt(v);
+  if (code == UnaryCode.Abs) return f32x4.abs(v);
+  if (code == UnaryCode.Floor) return f32x4.floor(v);
+  if (code == UnaryCode.Ceil) return f32x4.ceil(v);
+  if (code == UnaryCode.Round) return f32x4.nearest(v);
+  if (code == UnaryCode.Reciprocal) return f32x4.div(splat(1), v);
+  if (code == UnaryCode.Half) return half(v);
   return sign(v);
 }
 
@@ -59,16 +45,16 @@ const CHUNK: i32 = 2048;
 @inline function run(kind: i32, code: i32, y: usize, x: usize, bytes: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     let v = v128.load(x + i);
-    if (kind == EXP) v = exp(v);
-    else if (kind == LOG) v = log(v);
-    else if (kind == SIN) v = sine(v, code - SIN);
-    else if (kind == ERF) v = erf(v);
+    if (kind == UnaryCode.Exp) v = exp(v);
+    else if (kind == UnaryCode.Log) v = log(v);
+    else if (kind == UnaryCode.Sin) v = sine(v, code - UnaryCode.Sin);
+    else if (kind == UnaryCode.Erf) v = erf(v);
     else v = lanes(code, v);
     storeLanes(y + i, v, <i32>((bytes - i) >> 2));
   }
 }
 
-/** Work items: chunks of 2048 elements. y may be x. */
+/** Work items: chunks of CHUNK elements. y may be x. */
 export function unary_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<ActivationDesc>(desc);
   const first = begin * CHUNK;
@@ -78,11 +64,11 @@ export function unary_f32(desc: usize, begin: i32, end: i32, scratch: usize): vo
   const y = d.yPtr + (<usize>first << 2);
   const code = d.activation;
   switch (code) {
-    case EXP: run(EXP, code, y, x, bytes); break;
-    case LOG: run(LOG, code, y, x, bytes); break;
-    case SIN:
-    case COS: run(SIN, code, y, x, bytes); break;
-    case ERF: run(ERF, code, y, x, bytes); break;
+    case UnaryCode.Exp: run(UnaryCode.Exp, code, y, x, bytes); break;
+    case UnaryCode.Log: run(UnaryCode.Log, code, y, x, bytes); break;
+    case UnaryCode.Sin:
+    case UnaryCode.Cos: run(UnaryCode.Sin, code, y, x, bytes); break;
+    case UnaryCode.Erf: run(UnaryCode.Erf, code, y, x, bytes); break;
     default: run(OTHER, code, y, x, bytes);
   }
 }

@@ -1,15 +1,15 @@
 // Transposed convolution (the gradient of a convolution by its input), as a matrix product and a gather:
 //
-//   columns[n, h, w][r, s][m] = sum over c of x[n, c, h, w] * w[c, m, r, s]           gemm.ts, one batch a tap
+//   columns[n, h, w][r, s][m] = sum over c of x[n, c, h, w] * w[c, m, r, s]           lib/gemm.ts, one batch a tap
 //   y[n, m, p, q] = act(bias[m] + sum over (h, r), (w, s) of columns[n, h, w][r, s][m])
 //                   where h * U + r * dilation = p + padTop, and likewise along w       this kernel
 //
 // A row of outputs is written by one work item: every tap of every row of columns that reaches it adds to it, U pixels apart,
 // in the order of taps. Lanes are output channels; those beyond a multiple of four go one by one.
 // Source: Dumoulin and Visin, A guide to convolution arithmetic for deep learning (2016).
-import { activateRows } from "./activation";
-import { GatherDesc } from "./desc";
-import { maxOf, minOf, splat, storeLanes } from "./simd";
+import { GatherDesc } from "../abi/conv";
+import { activateRows } from "../lib/activate";
+import { maxOf, minOf, splat, storeLanes } from "../lib/simd";
 
 /** to[m] += from[m] for `bytes` of floats. */
 @inline function addFloats(to: usize, from: usize, bytes: usize): void {

@@ -1,11 +1,11 @@
 // im2col: the textbook lowering. Each output pixel's patch is written as one row of a matrix, then one matrix product
-// (gemm.ts) does the arithmetic. It costs R*S times the image in memory traffic; it is here to be read and compared.
+// (lib/gemm.ts) does the arithmetic. It costs R*S times the image in memory traffic; it is here to be read and compared.
 //
 //   patches[(n, p, q)][g][r][s][c] = x[n][p*U + r*dilation][q*U + s*dilation][g][c]
 //
 // Source: Chellapilla, Puri, Simard, High Performance Convolutional Neural Networks for Document Processing (2006).
-import { ConvDesc } from "./desc";
-import { copyFloats } from "./pack";
+import { ConvDesc } from "../abi/conv";
+import { copyFloats } from "../lib/layout";
 
 /** Work items: output pixels. Writes to yPtr, yPixelBytes a row; reads a padded image. */
 export function im2col_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {

@@ -7,8 +7,8 @@
 //
 // Rows are an axis with a scale an element (channels-last, `period` 0), or what lies behind one element of it: then one scale
 // a row, put into scratch four times over, is read again and again. NaN becomes the zero of int32, so 0 before saturation.
-import { QuantizeDesc } from "./desc";
-import { storeLanes } from "./simd";
+import { QuantizeDesc } from "../abi/elements";
+import { storeLanes } from "../lib/simd";
 
 @inline function storeBytes(ptr: usize, v: v128, count: i32): void {
   if (count >= 4) {
@@ -92,12 +92,12 @@ function dequantizeRun(
   }
 }
 
-/** Work items: chunks of rows, numbered row * chunks + chunk. scratch: 32 bytes. */
+/** Work items: chunks of rows, numbered row * chunks + chunk. scratch: QUANTIZE_SCRATCH_BYTES. */
 export function quantize_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   chunks(desc, begin, end, scratch, false);
 }
 
-/** Work items: chunks of rows, numbered row * chunks + chunk. scratch: 32 bytes. */
+/** Work items: chunks of rows, numbered row * chunks + chunk. scratch: QUANTIZE_SCRATCH_BYTES. */
 export function dequantize_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   chunks(desc, begin, end, scratch, true);
 }

@@ -1,29 +1,22 @@
 // y = act(a op b), where a and b are repeated along axes as numpy has it. Memory order and broadcasting are worked out
-// at plan time (src/broadcast.ts): what is left are a few nested loops, each with one stride an operand. The innermost
+// at plan time (src/base/broadcast.ts): what is left are a few nested loops, each with one stride an operand. The innermost
 // runs over whole vectors: an operand that is one value, or whose elements lie apart, is brought into scratch first, where
 // one value is read again and again (step 0).
 //
 // Tail: a partial vector is computed whole and stored in part; strided operands are never read past their last element.
-import { activateRows } from "./activation";
-import { BinaryDesc } from "./desc";
-import { maxOf, minOf, splat, storePart } from "./simd";
-
-// The codes of src/ops/arithmetic.ts.
-const ADD: i32 = 0;
-const SUB: i32 = 1;
-const MUL: i32 = 2;
-const DIV: i32 = 3;
-const PRELU: i32 = 4; // a, or b*a where a < 0
-const MAXIMUM: i32 = 5; // NaN where either is
-const MINIMUM: i32 = 6;
+import { BinaryCode } from "../abi/codes";
+import { BINARY_SPARE_BYTES } from "../abi/constants";
+import { BinaryDesc } from "../abi/elements";
+import { activateRows } from "../lib/activate";
+import { maxOf, minOf, splat, storePart } from "../lib/simd";
 
 @inline function combine(op: i32, a: v128, b: v128): v128 {
-  if (op == ADD) return f32x4.add(a, b);
-  if (op == SUB) return f32x4.sub(a, b);
-  if (op == MUL) return f32x4.mul(a, b);
-  if (op == DIV) return f32x4.div(a, b);
-  if (op == MAXIMUM) return f32x4.max(a, b);
-  if (op == MINIMUM) return f32x4.min(a, b);
+  if (op == BinaryCode.add) return f32x4.add(a, b);
+  if (op == BinaryCode.sub) return f32x4.sub(a, b);
+  if (op == BinaryCode.mul) return f32x4.mul(a, b);
+  if (op == BinaryCode.div) return f32x4.div(a, b);
+  if (op == BinaryCode.maximum) return f32x4.max(a, b);
+  if (op == BinaryCode.minimum) return f32x4.min(a, b);
   return v128.bitselect(f32x4.mul(a, b), a, f32x4.lt(a, splat(0)));
 }
 
@@ -68,7 +61,7 @@ export function binary_f32(desc: usize, begin: i32, end: i32, scratch: usize): v
   const bStep = <usize>d.bStepBytes;
   const aNext: usize = aStep ? 16 : 0;
   const bNext: usize = bStep ? 16 : 0;
-  const bRoom = scratch + (<usize>d.chunkCols << 2) + 16;
+  const bRoom = scratch + (<usize>d.chunkCols << 2) + BINARY_SPARE_BYTES;
   const lo = splat(d.lo);
   const hi = splat(d.hi);
   for (let item = begin; item < end; item++) {
@@ -92,13 +85,13 @@ export function binary_f32(desc: usize, begin: i32, end: i32, scratch: usize): v
       const a = dense(aRow, aStep, cols, scratch);
       const b = dense(bRow, bStep, cols, bRoom);
       switch (d.operation) {
-        case ADD: run(ADD, y, a, b, aNext, bNext, cols, lo, hi); break;
-        case SUB: run(SUB, y, a, b, aNext, bNext, cols, lo, hi); break;
-        case MUL: run(MUL, y, a, b, aNext, bNext, cols, lo, hi); break;
-        case DIV: run(DIV, y, a, b, aNext, bNext, cols, lo, hi); break;
-        case MAXIMUM: run(MAXIMUM, y, a, b, aNext, bNext, cols, lo, hi); break;
-        case MINIMUM: run(MINIMUM, y, a, b, aNext, bNext, cols, lo, hi); break;
-        default: run(PRELU, y, a, b, aNext, bNext, cols, lo, hi);
+        case BinaryCode.add: run(BinaryCode.add, y, a, b, aNext, bNext, cols, lo, hi); break;
+        case BinaryCode.sub: run(BinaryCode.sub, y, a, b, aNext, bNext, cols, lo, hi); break;
+        case BinaryCode.mul: run(BinaryCode.mul, y, a, b, aNext, bNext, cols, lo, hi); break;
+        case BinaryCode.div: run(BinaryCode.div, y, a, b, aNext, bNext, cols, lo, hi); break;
+        case BinaryCode.maximum: run(BinaryCode.maximum, y, a, b, aNext, bNext, cols, lo, hi); break;
+        case BinaryCode.minimum: run(BinaryCode.minimum, y, a, b, aNext, bNext, cols, lo, hi); break;
+        default: run(BinaryCode.prelu, y, a, b, aNext, bNext, cols, lo, hi);
       }
       aRow += <usize>d.aRowBytes;
       bRow += <usize>d.bRowBytes;

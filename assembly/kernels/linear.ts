@@ -5,9 +5,10 @@
 // time, so four sequential streams, 28 to 34; the rows of w as they lie, 8 at a time, 21 to 24, or one by one, 16 to 18.
 // Panels are for plans; an eager call, which would pack for one use, reads w in place. More rows of x use the same weights
 // again while they are in L2: memory is read once, not N times.
-import { activateRows } from "./activation";
-import { LinearDesc } from "./desc";
-import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
+import { LINEAR_BLOCK, LINEAR_PANELS_BLOCK } from "../abi/constants";
+import { LinearDesc } from "../abi/matrix";
+import { activateRows } from "../lib/activate";
+import { madd, maxOf, minOf, splat, storeLanes } from "../lib/simd";
 
 /** The sums of four vectors, a lane each; every sum pairwise: (0+2) + (1+3). */
 @inline function sums(a: v128, b: v128, c: v128, d: v128): v128 {
@@ -32,7 +33,7 @@ export function linear_panels_f32(desc: usize, begin: i32, end: i32, scratch: us
   for (let item = begin; item < end; item++) {
     const block = item / d.rows;
     const n = item - block * d.rows;
-    const m = block << 5;
+    const m = block * LINEAR_PANELS_BLOCK;
     // Panels beyond the last repeat it: computed, not stored.
     let w0 = d.wPtr + <usize>(block << 2) * panelBytes;
     let w1 = min(w0 + panelBytes, lastPanel);
@@ -53,7 +54,7 @@ export function linear_panels_f32(desc: usize, begin: i32, end: i32, scratch: us
       acc21 = madd(u, v128.load(w2, 16), acc21);
       acc30 = madd(u, v128.load(w3), acc30);
       acc31 = madd(u, v128.load(w3, 16), acc31);
-      if (!x) break; // never: keeps Binaryen from nesting the steps, see gemm.ts
+      if (!x) break; // never: keeps Binaryen from nesting the steps, see lib/gemm.ts
       acc00 = madd(v, v128.load(w0, 32), acc00);
       acc01 = madd(v, v128.load(w0, 48), acc01);
       acc10 = madd(v, v128.load(w1, 32), acc10);
@@ -79,7 +80,7 @@ export function linear_panels_f32(desc: usize, begin: i32, end: i32, scratch: us
       acc30 = madd(u, v128.load(w3), acc30);
       acc31 = madd(u, v128.load(w3, 16), acc31);
     }
-    const count = min(d.filters - m, 32);
+    const count = min(d.filters - m, LINEAR_PANELS_BLOCK);
     const bias = d.biasPtr + (<usize>m << 2);
     const y = d.yPtr + (<usize>(n * d.filters + m) << 2);
     storePanel(y, bias, acc00, acc01, count, low, high);
@@ -106,8 +107,8 @@ export function linear_f32(desc: usize, begin: i32, end: i32, scratch: usize): v
   for (let item = begin; item < end; item++) {
     const block = item / d.rows;
     const n = item - block * d.rows;
-    const m = block << 3;
-    const count = min(d.filters - m, 8);
+    const m = block * LINEAR_BLOCK;
+    const count = min(d.filters - m, LINEAR_BLOCK);
     let x = d.xPtr + <usize>n * kBytes;
     // Rows beyond M repeat the last one: computed, not stored.
     let w0 = d.wPtr + <usize>m * kBytes;

@@ -13,32 +13,16 @@
 //   else               4 outputs with looped taps, or one output with a clipped window
 // At stride 1 and dilation D every Dth output is a convolution of dilation 1 over every Dth column, so the same kernels serve.
 //
-// A power of two of channels puts all pixels into few sets of L1. Where even a tile's lines do not fit (tileBlock > 0),
-// 16 channels at a time of the rows in need are copied to scratch, 64 bytes a pixel. src/ops/conv-algorithms.ts decides.
+// A power of two of channels puts all pixels into few sets of L1. Where even a tile's lines do not fit (copiedRows > 0),
+// 16 channels at a time of the rows in need are copied to scratch, 64 bytes a pixel. src/ops/conv/algorithms.ts decides.
 //
 // With a multiplier > 1 the input vector of outputs m..m+3 is gathered from their channels. A last vector of fewer than 4
 // channels is computed whole and stored in part.
-import { activateRows } from "./activation";
-import { ConvDesc, DepthwiseWeightsDesc } from "./desc";
-import { depthwise3u1, depthwise3u2, depthwise5u1, depthwise5u2, depthwiseRun } from "./gen/tiles";
+import { CACHE_LINE, DEPTHWISE_SPARE_VECTORS } from "../abi/constants";
+import { DepthwiseDesc } from "../abi/conv";
+import { depthwise3u1, depthwise3u2, depthwise5u1, depthwise5u2, depthwiseRun } from "../gen/tiles";
+import { activateRows } from "./activate";
 import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
-
-/** Plan time, from weights [M, 1, R, S]. Work items: blocks of 4 filters. */
-export function depthwise_weights_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  const d = changetype<DepthwiseWeightsDesc>(desc);
-  let dst = d.dstPtr + <usize>(begin * d.kernelH * d.kernelW) * 16;
-  for (let block = begin; block < end; block++) {
-    for (let r = 0; r < d.kernelH; r++) {
-      for (let s = 0; s < d.kernelW; s++) {
-        for (let m = block << 2; m < (block + 1) << 2; m++) {
-          const src = d.srcPtr + <usize>m * <usize>d.filterBytes + <usize>(r * d.kernelHBytes + s * d.kernelWBytes);
-          f32.store(dst, m < d.filters ? f32.load(src) : 0);
-          dst += 4;
-        }
-      }
-    }
-  }
-}
 
 /** The input vector of 4 outputs whose channels lie o0 to o3 bytes from x. */
 @inline function gather(x: usize, o0: usize, o1: usize, o2: usize, o3: usize): v128 {
@@ -46,7 +30,7 @@ export function depthwise_weights_f32(desc: usize, begin: i32, end: i32, scratch
   return v128.load_lane<f32>(x + o3, v128.load_lane<f32>(x + o2, v, 2), 3);
 }
 
-@inline function finish(d: ConvDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32): void {
+@inline function finish(d: DepthwiseDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32): void {
   if (d.residualPtr) v = f32x4.add(v, v128.load(d.residualPtr + (y - d.yPtr)));
   storeLanes(y, minOf(maxOf(v, lo), hi), count);
   if (d.activation) activateRows(y, 1, count < 4 ? count : 4, 0, d.activation, d.alpha, d.beta);
@@ -112,10 +96,10 @@ export function depthwise_weights_f32(desc: usize, begin: i32, end: i32, scratch
 
 /**
  * Rows [pBegin, pEnd) of image n, `channels` outputs from m0 on. image: where their input channels start in pixel (0, 0).
- * scratch: tileW + 2 vectors.
+ * scratch: DEPTHWISE_SPARE_VECTORS, and one an output of a tile.
  */
 function depthwiseRows(
-  d: ConvDesc, n: i32, pBegin: i32, pEnd: i32, image: usize, xRow: usize, xPixel: usize, m0: i32, channels: i32, scratch: usize,
+  d: DepthwiseDesc, n: i32, pBegin: i32, pEnd: i32, image: usize, xRow: usize, xPixel: usize, m0: i32, channels: i32, scratch: usize,
 ): void {
   const multiplier = d.filters;
   const lo = splat(d.lo), hi = splat(d.hi);
@@ -131,7 +115,7 @@ function depthwiseRows(
   const stepQ = <usize>step * xPixel;
   const yStep = <usize>(lattices * d.yPixelBytes);
   const isUnrolled = multiplier == 1 && !d.residualPtr && (d.strideW == 1 || (d.strideW == 2 && d.dilationW == 1));
-  const isRun = isUnrolled && d.kernelW == 3 && d.kernelH == 3 && d.tileW > 7;
+  const isRun = isUnrolled && d.kernelW == 3 && d.kernelH == 3 && d.tileOutputs > 7;
   const taps = d.kernelW;
   const isTile = isUnrolled && (taps == 3 || taps == 5);
   if (isRun) v128.store(scratch, splat(0));
@@ -161,7 +145,7 @@ function depthwiseRows(
         if (t >= first && t < last) {
           // An even share of what is left. Of a run, the last output may end one column outside.
           const rest = (isRun ? inEnd : last) - t;
-          let shares = (rest + d.tileW - 1) / d.tileW;
+          let shares = (rest + d.tileOutputs - 1) / d.tileOutputs;
           if (!isRun && shares > rest >> 2) shares = rest >> 2;
           let some = (rest + shares - 1) / shares;
           if (isRun) {
@@ -223,21 +207,20 @@ function depthwiseRows(
   }
 }
 
-/** Work items: output rows, numbered n * P + p. Scratch: tileW + 2 vectors, then the rows copied for tileBlock output rows. */
-export function conv2d_depthwise_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  const d = changetype<ConvDesc>(desc);
+/** Work items: output rows, numbered n * P + p. Scratch: DEPTHWISE_SPARE_VECTORS, one an output of a tile, then the rows that are copied. */
+export function depthwise(d: DepthwiseDesc, begin: i32, end: i32, scratch: usize): void {
   const M = d.groups * d.filters;
-  if (!ASC_NO_ASSERT) assert(d.channels == 1 && d.filters > 0 && begin >= 0 && end <= d.batch * d.outH && d.tileW >= 4);
+  if (!ASC_NO_ASSERT) assert(d.channels == 1 && d.filters > 0 && begin >= 0 && end <= d.batch * d.outH && d.tileOutputs >= 4);
   const xRow = <usize>d.xRowBytes, xPixel = <usize>d.xPixelBytes;
-  const copy = scratch + (<usize>(d.tileW + 2) << 4);
-  const copyRow = <usize>d.width << 6;
+  const copy = scratch + (<usize>(d.tileOutputs + DEPTHWISE_SPARE_VECTORS) << 4);
+  const copyRow = <usize>d.width * CACHE_LINE;
   while (begin < end) {
     const n = begin / d.outH;
     const p = begin - n * d.outH;
     const image = d.xPtr + <usize>n * <usize>d.xImageBytes;
     let rows = d.outH - p < end - begin ? d.outH - p : end - begin;
-    if (d.tileBlock) {
-      if (rows > d.tileBlock) rows = d.tileBlock;
+    if (d.copiedRows) {
+      if (rows > d.copiedRows) rows = d.copiedRows;
       const top = p * d.strideH - d.padTop;
       const first = top < 0 ? 0 : top;
       let bottom = top + (rows - 1) * d.strideH + (d.kernelH - 1) * d.dilationH + 1;
@@ -253,10 +236,10 @@ export function conv2d_depthwise_f32(desc: usize, begin: i32, end: i32, scratch:
             v128.store(to, v128.load(from, 32), 32);
             v128.store(to, v128.load(from, 48), 48);
             from += xPixel;
-            to += 64;
+            to += CACHE_LINE;
           } while (to < toEnd);
         }
-        depthwiseRows(d, n, p, p + rows, copy - <usize>first * copyRow, copyRow, 64, m, M - m < 16 ? M - m : 16, scratch);
+        depthwiseRows(d, n, p, p + rows, copy - <usize>first * copyRow, copyRow, CACHE_LINE, m, M - m < 16 ? M - m : 16, scratch);
       }
     } else {
       depthwiseRows(d, n, p, p + rows, image, xRow, xPixel, 0, M, scratch);

@@ -10,8 +10,8 @@
 // so the window is summed too (one more instruction), and only where that sum is NaN is the window read again with care.
 //
 // global_pool_f32 is for contiguous images, whose channels are rows of H*W floats: no change of layout.
-import { GlobalPoolDesc, PoolDesc } from "./desc";
-import { hsum, maxOf, splat, storeLanes } from "./simd";
+import { GlobalPoolDesc, PoolDesc } from "../abi/image";
+import { hsum, maxOf, splat, storeLanes } from "../lib/simd";
 
 /** Maximum that keeps NaN, for windows whose sum is NaN. */
 function maxOfWindow(x: usize, rows: i32, columns: i32, rowStep: usize, step: usize): v128 {

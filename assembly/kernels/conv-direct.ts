@@ -7,11 +7,11 @@
 //     for q by 4           4 pixels x 2 vectors = 8 accumulators + 2 of w + 1 splat of x <= 16 registers
 //       for r, s, c        the reduction, c fastest: x and w are both read forward
 //
-// x is channels-last and padded (pad_image_f32), so no tap needs a test. w is one reduction block of panels (pack.ts).
+// x is channels-last and padded (pad_image_f32), so no tap needs a test. w is one reduction block of panels (kernels/pack.ts).
 // A last tile of fewer than 4 pixels repeats its last pixel and stores what it has: no second copy of the loop.
-import { activateRows } from "./activation";
-import { ConvDesc } from "./desc";
-import { madd, maxOf, minOf, storeLanes } from "./simd";
+import { ConvDesc } from "../abi/conv";
+import { activateRows } from "../lib/activate";
+import { madd, maxOf, minOf, storeLanes } from "../lib/simd";
 
 @inline function storePixel(y: usize, v0: v128, v1: v128, residual: usize, lo: v128, hi: v128, cols: i32): void {
   if (residual) {

@@ -1,4 +1,4 @@
-// The 1-D transforms of Winograd's minimal filtering F(m, 3), nested by conv-winograd.ts:
+// The 1-D transforms of Winograd's minimal filtering F(m, 3), nested by kernels/conv-winograd.ts:
 //
 //   y = A^T [ (G g) ⊙ (B^T d) ]      n = m + 2 inputs d, 3 taps g, m outputs y
 //
@@ -23,10 +23,8 @@ const B: f32 = 1.5, B2: f32 = 2.25, B3: f32 = 3.375;
 const A2B2: f32 = 1.265625; // a² b²
 const A2_B2: f32 = 2.8125; // a² + b²
 
-export const CONSTANT_BYTES: usize = 10 * 16;
-
 /**
- * Writes the constants of F(4,3), a vector each. Loaded before a loop they stay in registers; V8 would build a literal anew
+ * Writes the constants of F(4,3), a vector each: WINOGRAD_CONSTANT_BYTES. Loaded before a loop they stay in registers; V8 would build a literal anew
  * at every use, which cost 5 % of a layer of 64 channels (Node 24).
  */
 export function storeConstants(at: usize): void {

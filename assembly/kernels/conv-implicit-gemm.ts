@@ -1,15 +1,16 @@
 // Implicit GEMM: the patch matrix of im2col is never written. A row of A is a pixel's patch read where it lies in the
-// channels-last image; its R (or R*S, when dilated) contiguous runs are the segments of gemm.ts.
+// channels-last image; its R (or R*S, when dilated) contiguous runs are the segments of lib/gemm.ts.
 //
 //   row (n, p, q) starts at x + ((n * H + p*U) * W + q*U) * C;   segment r at + r * dilation * W * C
 //
 // x is a padded copy where padding is not zero, else the tensor itself; a 1x1 kernel is then a plain matrix product
 // with nothing copied. Source: Chetlur et al., cuDNN (2014); Dukhan, The Indirect Convolution Algorithm (2019).
-import { ConvDesc } from "./desc";
-import { gemmRows, ROW_BLOCK } from "./gemm";
+import { ROW_BLOCK } from "../abi/constants";
+import { ImplicitGemmDesc } from "../abi/conv";
+import { gemmRows } from "../lib/gemm";
 
 /** Writes the byte offsets of output pixels [pixel, pixel + count) into the row table. */
-export function pixelOffsets(d: ConvDesc, table: usize, pixel: i32, count: i32): void {
+export function pixelOffsets(d: ImplicitGemmDesc, table: usize, pixel: i32, count: i32): void {
   const stepW = d.strideW * d.xPixelBytes;
   const stepH = d.strideH * d.xRowBytes;
   const image = d.outH * d.outW;
@@ -35,7 +36,7 @@ export function pixelOffsets(d: ConvDesc, table: usize, pixel: i32, count: i32):
 
 /** Work items: output pixels, numbered (n * P + p) * Q + q. Scratch: ROW_BLOCK i32. */
 export function conv2d_implicit_gemm_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  const d = changetype<ConvDesc>(desc);
+  const d = changetype<ImplicitGemmDesc>(desc);
   // The last tap of the last pixel lies inside the (padded) image.
   if (!ASC_NO_ASSERT) assert((d.outH - 1) * d.strideH + (d.kernelH - 1) * d.dilationH < d.height && begin >= 0);
   if (!ASC_NO_ASSERT) assert((d.outW - 1) * d.strideW + (d.kernelW - 1) * d.dilationW < d.width && end <= d.batch * d.outH * d.outW);

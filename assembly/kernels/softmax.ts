@@ -6,9 +6,10 @@
 //   inner = 1   lanes are neighbours on the axis, one line a work item; lanes past its end count as -infinity.
 //
 // y may be x: every element is read for the last time before it is written. Source: Milakov and Gimelshein (2018), 2.
-import { SoftmaxDesc } from "./desc";
-import { exp, log } from "./math";
-import { hsum, maxOf, splat, storeLanes } from "./simd";
+import { NEIGHBOURS } from "../abi/constants";
+import { SoftmaxDesc } from "../abi/elements";
+import { exp, log } from "../lib/math";
+import { hsum, maxOf, splat, storeLanes } from "../lib/simd";
 
 @inline function hmax(v: v128): f32 {
   const pair = maxOf(v, i32x4.shuffle(v, v, 2, 3, 0, 1));
@@ -65,7 +66,7 @@ function softmaxAlong(y: usize, x: usize, size: i32, logarithm: i32): void {
  */
 export function softmax_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<SoftmaxDesc>(desc);
-  const blocks = (d.inner + 15) >> 4;
+  const blocks = (d.inner + NEIGHBOURS - 1) / NEIGHBOURS;
   const step = <usize>d.inner << 2;
   for (let item = begin; item < end; item++) {
     const outer = item / blocks;
@@ -74,8 +75,8 @@ export function softmax_f32(desc: usize, begin: i32, end: i32, scratch: usize): 
       softmaxAlong(d.yPtr + offset, d.xPtr + offset, d.size, d.logarithm);
       continue;
     }
-    let first = (item - outer * blocks) << 4;
-    const last = first + 16 < d.inner ? first + 16 : d.inner;
+    let first = (item - outer * blocks) * NEIGHBOURS;
+    const last = first + NEIGHBOURS < d.inner ? first + NEIGHBOURS : d.inner;
     for (; first < last; first += 4) {
       const at = offset + (<usize>first << 2);
       softmaxAcross(d.yPtr + at, d.xPtr + at, d.size, step, last - first, d.logarithm);

@@ -3,11 +3,11 @@
 //   C[m, n] = act(sum over k of A[m, k] * B[k, n] + bias[n] + residual[m, n])
 //
 // A is never packed: a micro-tile reads each of its rows through a pointer, so a row may be a pixel's patch inside an
-// image as well as a row of a matrix. B is packed once per plan into panels of 8 columns (pack.ts).
+// image as well as a row of a matrix. B is packed once per plan into panels of 8 columns (kernels/pack.ts).
 //
 // Micro-tile (gen/tiles.ts): up to tileRows x 8. 6 x 8 holds 12 accumulators + 2 vectors of B + 1 splat of A = 15 of the 16
 // vector registers; one more and every turn of the loop spills. Without FMA a product needs a register too: 5 rows there,
-// and 4 on engines whose register allocator does worse. The plan says which (src/runtime/instance.ts); a sum is made in
+// and 4 on engines whose register allocator does worse. The plan says which (src/engine/engine.ts); a sum is made in
 // the same order in every tile, so the bits do not depend on it.
 //
 // Reduction blocks. K is cut into blocks whose 8-wide panel fits L1 (512 * 8 floats = 16 KB). The table at blocksPtr has
@@ -19,16 +19,12 @@
 // has one segment; a convolution of an R x S kernel has R of them (S*C contiguous floats each), or R*S when dilated.
 //
 // Loop order: block of rows (outside), reduction block, panel, micro-tile. The rows' part of A stays in L2, the panel in L1.
-import { GemmDesc } from "./desc";
-import { RELAXED } from "./simd";
-import { activateRows } from "./activation";
+import { ROW_BLOCK } from "../abi/constants";
 import {
-  tile1x8u2, tile2x8u2, tile3x8u2, tile4x8u2,
-  tile1x8u4, tile2x8u4, tile3x8u4, tile4x8u4, tile5x8u4, tile6x8u4,
-} from "./gen/tiles";
-
-/** Rows of a block: 384 rows * 512 k * 4 B = 768 KB of A at most, within an L2 of 1 MB. */
-export const ROW_BLOCK: i32 = 384;
+  tile1x8u2, tile1x8u4, tile2x8u2, tile2x8u4, tile3x8u2, tile3x8u4, tile4x8u2, tile4x8u4, tile5x8u4, tile6x8u4,
+} from "../gen/tiles";
+import { activateRows } from "./activate";
+import { RELAXED } from "./simd";
 
 /**
  * One micro-tile. rowTable: i32 byte offsets of the rows from `a`. seg..segEnd: segment offsets. init: 8 floats a row
@@ -96,29 +92,5 @@ export function gemmRows(
       if (last && activation) activateRows(c + colBytes, rows, left < 8 ? left : 8, cStride, activation, alpha, beta);
       b += panelBytes;
     }
-  }
-}
-
-/** Work items: rows of all batches. Scratch: ROW_BLOCK i32. */
-export function gemm_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  const d = changetype<GemmDesc>(desc);
-  if (!ASC_NO_ASSERT) assert(d.aPtr != 0 && d.bPtr != 0 && d.cPtr != 0 && d.biasPtr != 0 && d.rows > 0 && begin >= 0);
-  const aStride = d.aStrideBytes;
-  const cStride = <usize>d.cStrideBytes;
-  for (let i = 0; i < ROW_BLOCK; i++) store<i32>(scratch + (<usize>i << 2), i * aStride);
-  while (begin < end) {
-    const batch = begin / d.rows;
-    const row = begin - batch * d.rows;
-    let count = end - begin;
-    if (count > d.rows - row) count = d.rows - row;
-    if (count > ROW_BLOCK) count = ROW_BLOCK;
-    const cOffset = <usize>batch * <usize>d.cBatchBytes + <usize>row * cStride;
-    gemmRows(
-      scratch, count, d.aPtr + <usize>batch * <usize>d.aBatchBytes + <usize>row * <usize>aStride, d.blocksPtr, d.blockCount,
-      d.bPtr + <usize>batch * <usize>d.bBatchBytes, d.cols, d.cPtr + cOffset, cStride,
-      d.biasPtr + <usize>batch * <usize>d.biasBatchBytes, d.residualPtr ? d.residualPtr + cOffset : 0,
-      d.lo, d.hi, d.activation, d.alpha, d.beta, d.tileRows,
-    );
-    begin += count;
   }
 }

@@ -7,9 +7,10 @@
 // scales, then shifts:
 //
 //   tablePtr ─▶ | center 0 … C-1, padding to 4 | scale … | shift … |
-import { activateRows } from "./activation";
-import { BatchNormDesc, BatchNormTableDesc, BatchStatisticsDesc } from "./desc";
-import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
+import { STATISTICS_SCRATCH_BYTES } from "../abi/constants";
+import { BatchNormDesc, BatchNormTableDesc, BatchStatisticsDesc } from "../abi/elements";
+import { activateRows } from "../lib/activate";
+import { madd, maxOf, minOf, splat, storeLanes } from "../lib/simd";
 
 /** Work items: 4 channels of the table. */
 export function batch_norm_table_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
@@ -146,11 +147,11 @@ function laneStatistics(d: BatchStatisticsDesc, channel: i32, meanPtr: usize, va
 /**
  * Mean and (biased) variance of every channel, and the running statistics after this batch, where the variance counts
  * with n / (n - 1). Two passes, summed in float64: exact to float32 for any mean.
- * Work items: 4 channels. Scratch: 64 bytes.
+ * Work items: 4 channels. Scratch: STATISTICS_SCRATCH_BYTES.
  */
 export function batch_statistics_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<BatchStatisticsDesc>(desc);
-  const variances = scratch + 32;
+  const variances = scratch + STATISTICS_SCRATCH_BYTES / 2;
   for (let item = begin; item < end; item++) {
     const first = item << 2;
     const count = d.channels - first < 4 ? d.channels - first : 4;

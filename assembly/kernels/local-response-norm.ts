@@ -4,13 +4,14 @@
 // x is [outer, channels, inner] in memory:
 //
 //   inner = 1 (channels-last)  lanes are channels. A pixel's squares go to scratch between zeros for the window's ends:
-//                              scratch ─▶ | before zeros | C squares | after + 4 zeros |, then a sum of shifted loads.
+//                              scratch ─▶ | before zeros | C squares | after zeros | LRN_SPARE_BYTES of zeros |, then a sum of shifted loads.
 //   inner > 1                  lanes are neighbours of inner, 16 of them (one cache line a channel) a work item.
 //
 // A partial vector is computed whole and stored in part. y is not x: windows overlap.
-import { LocalResponseNormDesc } from "./desc";
-import { exp, log } from "./math";
-import { madd, splat, storeLanes } from "./simd";
+import { LRN_SPARE_BYTES, NEIGHBOURS } from "../abi/constants";
+import { LocalResponseNormDesc } from "../abi/elements";
+import { exp, log } from "../lib/math";
+import { madd, splat, storeLanes } from "../lib/simd";
 
 /** x / t^beta. beta = 0.75, as nearly every network has it, takes two square roots instead of a logarithm and e^x. */
 @inline function divideByPower(x: v128, t: v128, beta: f32): v128 {
@@ -33,7 +34,7 @@ function pixel(d: LocalResponseNormDesc, y: usize, x: usize, scratch: usize): vo
     const v = v128.load(x + i);
     v128.store(squares + i, f32x4.mul(v, v));
   }
-  memory.fill(squares + bytes, 0, (<usize>d.after << 2) + 16);
+  memory.fill(squares + bytes, 0, (<usize>d.after << 2) + LRN_SPARE_BYTES);
   for (let i: usize = 0; i < bytes; i += 16) {
     let sum = v128.load(scratch + i);
     for (let k: usize = 4; k <= window; k += 4) sum = f32x4.add(sum, v128.load(scratch + i + k));
@@ -59,7 +60,7 @@ function lanesAcross(d: LocalResponseNormDesc, y: usize, x: usize, count: i32): 
 /** Work items: pixels where inner = 1, else blocks of 16 neighbours, numbered outer * ceil(inner / 16) + block. */
 export function local_response_norm_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<LocalResponseNormDesc>(desc);
-  const blocks = (d.inner + 15) >> 4;
+  const blocks = (d.inner + NEIGHBOURS - 1) / NEIGHBOURS;
   const image = <usize>d.channels * <usize>d.inner << 2;
   if (d.inner == 1) memory.fill(scratch, 0, <usize>d.before << 2);
   for (let item = begin; item < end; item++) {
@@ -69,8 +70,8 @@ export function local_response_norm_f32(desc: usize, begin: i32, end: i32, scrat
       pixel(d, d.yPtr + offset, d.xPtr + offset, scratch);
       continue;
     }
-    let first = (item - outer * blocks) << 4;
-    const last = first + 16 < d.inner ? first + 16 : d.inner;
+    let first = (item - outer * blocks) * NEIGHBOURS;
+    const last = first + NEIGHBOURS < d.inner ? first + NEIGHBOURS : d.inner;
     for (; first < last; first += 4) {
       const at = offset + (<usize>first << 2);
       lanesAcross(d, d.yPtr + at, d.xPtr + at, last - first);
