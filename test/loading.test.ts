@@ -72,14 +72,14 @@ describe("a wrong binary", () => {
 describe("choosing a binary", () => {
   const modules = { simd: new WebAssembly.Module(read("simd")), relaxed: new WebAssembly.Module(read("relaxed")) };
   const loaded: string[] = [];
-  const create = makeCreateRuntime(async (variant) => {
+  const create = makeCreateRuntime(async (_, variant) => {
     loaded.push(variant);
     return modules[variant];
   });
 
   it("falls back from a relaxed binary that computes wrongly, and says so", async () => {
     const wrong = new WebAssembly.Module(emptied("relaxed", "conv2d_winograd_f32"));
-    const createWrong = makeCreateRuntime(async (variant) => (variant === "relaxed" ? wrong : modules.simd));
+    const createWrong = makeCreateRuntime(async (_, variant) => (variant === "relaxed" ? wrong : modules.simd));
     using rt = await createWrong();
     expect(rt.report()).toMatchObject({ variant: "simd", bytesInUse: 0 });
     expect(rt.report().reason).toMatch(/^fell back from relaxed: "winograd43" expected /);

@@ -10,7 +10,7 @@
 import { STATISTICS_SCRATCH_BYTES } from "../abi/constants";
 import { BatchNormDesc, BatchNormTableDesc, BatchStatisticsDesc } from "../abi/elements";
 import { activateRows } from "../lib/activate";
-import { madd, maxOf, minOf, splat, storeLanes } from "../lib/simd";
+import { madd, maxOf, minOf, splat, storeLanes, storePart } from "../lib/simd";
 
 /** Work items: 4 channels of the table. */
 export function batch_norm_table_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
@@ -53,7 +53,7 @@ export function batch_norm_f32(desc: usize, begin: i32, end: i32, scratch: usize
       }
       const v = minOf(maxOf(madd(f32x4.sub(v128.load(x + i), center), scale, shift), lo), hi);
       if (i < whole) v128.store(y + i, v);
-      else storeLanes(y + i, v, cols & 3);
+      else storePart(y + i, v, cols & 3);
       i += 16;
     } while (i < bytes);
     if (d.activation) activateRows(y, 1, cols, 0, d.activation, d.alpha, d.beta);

@@ -21,6 +21,3 @@ export { batch_norm_f32, batch_norm_table_f32, batch_statistics_f32 } from "../k
 export { local_response_norm_f32 } from "../kernels/local-response-norm"; // x over a power of its neighbouring channels' squares
 export { copy_nd } from "../kernels/copy"; // strided copy of up to 8 dimensions, any element size
 export { linear_f32, linear_panels_f32 } from "../kernels/linear"; // fully connected, few rows: weights as they lie, in panels
-export { unary_f32 } from "../kernels/unary";
-export { dequantize_f32, quantize_f32 } from "../kernels/quantize";
-export { resize_f32 } from "../kernels/resize";

@@ -7,12 +7,14 @@ import { byRules, PASSES } from "../model/optimize.js";
 import type { ModelReport } from "../model/planner.js";
 import type { Profile, Summary } from "../model/summary.js";
 import { Tensor } from "../plan/tensor.js";
+import { requirePacks } from "../runtime/packs.js";
 import { type Runtime, requireRuntime } from "../runtime/runtime.js";
 import { type Checked, type Compiled, checkModel, compile, type Declared, nodeName, opsetOf } from "./compile.js";
 import { parseModel } from "./file/proto.js";
 import { evaluate } from "./host/index.js";
 import { type Budget, type ElementType, type HostTensor, within } from "./host/tensor.js";
 import { STORED } from "./network.js";
+import { packsOf } from "./packs.js";
 import { routeChannels } from "./rewrite/channels.js";
 import { exporterRules } from "./rewrite/rules.js";
 import { moveOnce } from "./rewrite/views.js";
@@ -70,6 +72,7 @@ export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: On
   const bytes = await bytesOf(source, onProgress);
   const read = (from: Uint8Array) => within(budgetOf(modelOptions), () => checkModel(parseModel(from), externalData));
   const checked = read(bytes);
+  await requirePacks(runtime, packsOf(checked));
   const isOurs = !(source instanceof Uint8Array || source instanceof ArrayBuffer);
   return new OnnxModel(runtime, checked, () => (isOurs ? checked : read(bytes.slice())), shapes, modelOptions);
 }

@@ -89,7 +89,7 @@ export class Program {
         const needed = Math.max(...builder.prepares.map((call) => descBytes(call.layout)));
         const temporary = needed <= builder.descBytes ? this.#kept : take(needed);
         for (const call of builder.prepares) {
-          const kernel = engine.kernels[call.kernel as KernelName];
+          const kernel = engine.kernel(call.kernel as KernelName);
           const fed = params.findIndex((param, i) => typeof param === "object" && call.params.includes(i));
           if (fed < 0) {
             write(call, temporary);
@@ -116,7 +116,7 @@ export class Program {
       for (const step of builder.steps) {
         write(step, desc);
         const { kernel } = step;
-        this.#kernels.push(typeof kernel === "string" ? engine.kernels[kernel] : (desc) => kernel(engine, desc));
+        this.#kernels.push(typeof kernel === "string" ? engine.kernel(kernel) : (desc) => kernel(engine, desc));
         this.#descs.push(desc);
         this.#items.push(step.items);
         desc += alignUp(descBytes(step.layout), 16);
