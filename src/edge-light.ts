@@ -1,13 +1,20 @@
-// The entry for edge-light (Vercel): `?module` imports arrive compiled. Only the simd binary, since that runtime's host
-// may lack relaxed SIMD and validates static imports at build time.
+// The entry for edge-light (Vercel): `?module` imports arrive compiled. Only simd binaries, since that runtime's host may lack
+// relaxed SIMD and validates static imports at build time.
 
-import simd from "../build/wasm/simd.wasm?module";
+import numeric from "../build/wasm/numeric-simd.wasm?module";
+import float from "../build/wasm/simd.wasm?module";
 import { UnsupportedError } from "./base/errors.js";
+import type { PackName } from "./kernels/table.js";
 import { makeCreateRuntime } from "./runtime/create.js";
 
 export * from "./api.js";
 
-const create = makeCreateRuntime(async () => simd);
+const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric };
+
+const create = makeCreateRuntime(async (pack, variant) => {
+  if (variant === "simd") return MODULES[pack];
+  throw new UnsupportedError(`"packs.${pack}" expected the relaxed binary from the caller in this entry, got none`);
+});
 
 export const createRuntime: typeof create = async (options = {}) => {
   if (options.variant === "relaxed" && options.wasm === undefined) {

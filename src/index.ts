@@ -1,7 +1,22 @@
 // The default entry: kernel bytes travel inside the JavaScript, one chunk a binary, so there is no path to get wrong.
+import type { Variant } from "./engine/engine.js";
+import type { PackName } from "./kernels/table.js";
 import { makeCreateRuntime } from "./runtime/create.js";
 
 export * from "./api.js";
+
+type Chunk = () => Promise<{ readonly default: () => Promise<WebAssembly.Module> }>;
+
+const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
+  float: {
+    simd: () => import("../build/wasm/simd.wasm"),
+    relaxed: () => import("../build/wasm/relaxed.wasm"),
+  },
+  numeric: {
+    simd: () => import("../build/wasm/numeric-simd.wasm"),
+    relaxed: () => import("../build/wasm/numeric-relaxed.wasm"),
+  },
+};
 
 /**
  * Makes a runtime: picks a binary, compiles it (about a millisecond), tests it.
@@ -9,9 +24,7 @@ export * from "./api.js";
  * @throws (rejects with) UnsupportedError where the engine has no WebAssembly SIMD, not the variant asked for, or `wasm` is no
  *   binary it compiles, ModelError where `wasm` is another version's, TypeError or RangeError for an option.
  */
-export const createRuntime = makeCreateRuntime(async (variant) => {
-  const { default: module } = await (variant === "relaxed"
-    ? import("../build/wasm/relaxed.wasm")
-    : import("../build/wasm/simd.wasm"));
+export const createRuntime = makeCreateRuntime(async (pack, variant) => {
+  const { default: module } = await CHUNKS[pack][variant]();
   return module();
 });

@@ -1,9 +1,18 @@
-// The entry for workerd, which forbids compiling bytes: both binaries are static imports that arrive compiled.
+// The entry for workerd, which forbids compiling bytes: all binaries are static imports that arrive compiled.
 
+import numericRelaxed from "../build/wasm/numeric-relaxed.wasm?static";
+import numericSimd from "../build/wasm/numeric-simd.wasm?static";
 import relaxed from "../build/wasm/relaxed.wasm?static";
 import simd from "../build/wasm/simd.wasm?static";
+import type { Variant } from "./engine/engine.js";
+import type { PackName } from "./kernels/table.js";
 import { makeCreateRuntime } from "./runtime/create.js";
 
 export * from "./api.js";
 
-export const createRuntime = makeCreateRuntime(async (variant) => (variant === "relaxed" ? relaxed : simd));
+const MODULES: Readonly<Record<PackName, Readonly<Record<Variant, WebAssembly.Module>>>> = {
+  float: { simd, relaxed },
+  numeric: { simd: numericSimd, relaxed: numericRelaxed },
+};
+
+export const createRuntime = makeCreateRuntime(async (pack, variant) => MODULES[pack][variant]);

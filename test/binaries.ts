@@ -7,7 +7,9 @@ export interface Binary {
   create(): Promise<Runtime>;
 }
 
+const read = (name: string) => readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));
+
 export const BINARIES: readonly Binary[] = (["debug", "simd", "relaxed"] as const).map((name) => ({
   name,
-  create: async () => createRuntime({ wasm: readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url)) }),
+  create: async () => createRuntime({ wasm: read(name), packs: { numeric: read(`numeric-${name}`) } }),
 }));

@@ -2,22 +2,34 @@
 import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { describe, expect, it } from "vitest";
+import { binaryName, PACKS } from "../scripts/packs.mjs";
 import { RELAXED_OPCODES } from "../src/engine/features.js";
-import { ABI } from "../src/kernels/gen/desc.js";
-import { CONV_ALGORITHMS, CONV_ROWS, KERNELS } from "../src/kernels/table.js";
+import { PACKS as TABLE } from "../src/kernels/gen/packs.js";
+import { CONV_ALGORITHMS, CONV_ROWS, KERNELS, PACK_NAMES, type PackName, packOf } from "../src/kernels/table.js";
 import { LOWERINGS } from "../src/ops/conv/algorithms.js";
 
 const read = (name: string) => readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));
 /** Names of the relaxed instructions by opcode, as far as we use any. */
 const RELAXED_NAMES: Readonly<Record<number, string>> = { 261: "f32x4.relaxed_madd", 262: "f32x4.relaxed_nmadd" };
-const names = [...KERNELS].sort();
 
-describe.each(["debug", "simd", "relaxed"])("the %s binary", (name) => {
-  const bytes = read(name);
+/** Every binary that the build makes. */
+const BUILT = PACKS.flatMap(({ name: pack, variants, budget }) =>
+  ["debug", ...variants].map((variant) => ({
+    pack: pack as PackName,
+    variant,
+    budget,
+    file: binaryName(pack, variant),
+  })),
+);
+
+describe.each(BUILT)("the $file binary", ({ pack, variant, budget, file }) => {
+  const bytes = read(file);
+  const { kernels, abi } = TABLE[pack];
+  const names = [...kernels].sort();
   const module = binaryen.readBinary(bytes);
   const text = module.emitText();
 
-  it("exports every kernel of the table and nothing else", () => {
+  it("exports every kernel of its pack and nothing else", () => {
     const exported = [...text.matchAll(/\(export "([^"]+)" \((func|global|memory|table)/g)].map(
       ([, key, kind]) => `${kind} ${key}`,
     );
@@ -43,23 +55,35 @@ describe.each(["debug", "simd", "relaxed"])("the %s binary", (name) => {
     expect(text).not.toMatch(/\(data |\(mut |\(table /);
   });
 
-  it("carries the ABI of the descriptors", () => {
-    expect(text).toMatch(new RegExp(`\\(global \\S+ i32 \\(i32\\.const ${ABI}\\)\\)`));
+  it("carries the ABI of the pack, and says which variant it is", () => {
+    const globalOf = (key: string) => {
+      const [, global] = new RegExp(`\\(export "${key}" \\(global (\\S+)\\)\\)`).exec(text) ?? [];
+      return new RegExp(`\\(global ${global?.replaceAll("$", "\\$")} i32 \\(i32\\.const (\\d+)\\)\\)`).exec(text)?.[1];
+    };
+    expect(globalOf("ABI")).toBe(String(abi));
+    expect(globalOf("RELAXED")).toBe(variant === "relaxed" ? "1" : "0");
   });
 
   it("uses exactly the relaxed instructions that the probe asks for", () => {
     const used = [...new Set([...text.matchAll(/\b\w+\.relaxed_\w+/g)].map(([instruction]) => instruction))].sort();
-    expect(used).toEqual(name === "relaxed" ? RELAXED_OPCODES.map((opcode) => RELAXED_NAMES[opcode]) : []);
+    expect(used).toEqual(variant === "relaxed" ? RELAXED_OPCODES.map((opcode) => RELAXED_NAMES[opcode]) : []);
   });
 
   it("is within its size budget", () => {
-    if (name !== "debug") expect(bytes.length).toBeLessThanOrEqual(64 * 1024);
+    if (variant !== "debug") expect(bytes.length).toBeLessThanOrEqual(budget);
   });
 });
 
 describe("the table", () => {
-  it("names every kernel once", () => {
-    expect(new Set(names).size).toBe(names.length);
+  it("names every kernel once, and knows its pack", () => {
+    expect(new Set(KERNELS).size).toBe(KERNELS.length);
+    for (const kernel of KERNELS) expect(TABLE[packOf(kernel)].kernels).toContain(kernel);
+    expect(packOf("gemm_f32")).toBe("float");
+    expect(packOf("resize_f32")).toBe("numeric");
+  });
+
+  it("has packs whose ABI numbers differ", () => {
+    expect(new Set(PACK_NAMES.map((pack) => TABLE[pack].abi)).size).toBe(PACK_NAMES.length);
   });
 
   it("has a lowering for every algorithm", () => {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createRuntime, ModelError, UnsupportedError } from "../src/index.js";
-import { ABI } from "../src/kernels/gen/desc.js";
+import { PACKS } from "../src/kernels/gen/packs.js";
 import { makeCreateRuntime } from "../src/runtime/create.js";
 
 const read = (name: "simd" | "relaxed") => readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));
@@ -51,11 +51,11 @@ describe("a wrong binary", () => {
   it("of another version is refused by its ABI", async () => {
     const wasm = changed("simd", (module) => {
       module.removeExport("ABI");
-      module.addGlobal("other", binaryen.i32, false, module.i32.const(ABI ^ 1));
+      module.addGlobal("other", binaryen.i32, false, module.i32.const(PACKS.float.abi ^ 1));
       module.addGlobalExport("other", "ABI");
     });
     await expect(createRuntime({ wasm })).rejects.toThrow(ModelError);
-    await expect(createRuntime({ wasm })).rejects.toThrow(`(ABI ${ABI}), got ABI ${ABI ^ 1}`);
+    await expect(createRuntime({ wasm })).rejects.toThrow(`(ABI ${PACKS.float.abi}), got ABI ${PACKS.float.abi ^ 1}`);
   });
 
   it("that lacks a kernel is refused by its name", async () => {
@@ -72,14 +72,14 @@ describe("a wrong binary", () => {
 describe("choosing a binary", () => {
   const modules = { simd: new WebAssembly.Module(read("simd")), relaxed: new WebAssembly.Module(read("relaxed")) };
   const loaded: string[] = [];
-  const create = makeCreateRuntime(async (variant) => {
+  const create = makeCreateRuntime(async (_, variant) => {
     loaded.push(variant);
     return modules[variant];
   });
 
   it("falls back from a relaxed binary that computes wrongly, and says so", async () => {
     const wrong = new WebAssembly.Module(emptied("relaxed", "conv2d_winograd_f32"));
-    const createWrong = makeCreateRuntime(async (variant) => (variant === "relaxed" ? wrong : modules.simd));
+    const createWrong = makeCreateRuntime(async (_, variant) => (variant === "relaxed" ? wrong : modules.simd));
     using rt = await createWrong();
     expect(rt.report()).toMatchObject({ variant: "simd", bytesInUse: 0 });
     expect(rt.report().reason).toMatch(/^fell back from relaxed: "winograd43" expected /);

@@ -1,5 +1,5 @@
 // ONNX operators that run on kernels, held to the host operators of the same name, which compute in float64 and are held to
-// the standard's own tests; and the errors that assembly/math.ts states for functions only ONNX uses.
+// the standard's own tests; and the errors that assembly/lib/math.ts states for functions only ONNX uses.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { countOf } from "../src/base/shape.js";
 import type { Runtime, Tensor } from "../src/index.js";

@@ -1,11 +1,10 @@
 // The allocator over one linear memory: 64-byte aligned blocks, first fit by address, neighbours merged on free.
 // Plans and models ask for few, large blocks, so a sorted free list is short; nothing is allocated while a plan runs.
 import { OutOfMemoryError } from "../base/errors.js";
+import { SLACK_BYTES } from "../kernels/gen/constants.js";
 
 export const ALIGNMENT = 64;
 export const PAGE_BYTES = 65536;
-/** Readable bytes behind every block, so that kernels may load whole vectors at its end. */
-const SLACK_BYTES = 64;
 
 const MOST_SPARE_PAGES = 64;
 

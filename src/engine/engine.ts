@@ -1,8 +1,8 @@
-// One instance of a kernel binary over one heap.
+// Kernels over one heap: an instance of every pack that is loaded.
 
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
-import { ABI } from "../kernels/gen/desc.js";
-import { KERNELS, type KernelName } from "../kernels/table.js";
+import { PACKS } from "../kernels/gen/packs.js";
+import { type KernelName, type PackName, packOf } from "../kernels/table.js";
 import { detectFeatures, type Features } from "./features.js";
 import { Heap } from "./heap.js";
 
@@ -10,7 +10,7 @@ import { Heap } from "./heap.js";
 export type Variant = "simd" | "relaxed";
 /** kernel(desc, begin, end, scratch): work items [begin, end) of what desc describes; scratch is this caller's own. */
 export type Kernel = (desc: number, begin: number, end: number, scratch: number) => void;
-export type Kernels = Readonly<Record<KernelName, Kernel>>;
+export type Kernels = { [name in KernelName]?: Kernel };
 
 /** What planning needs to know of the binary and the engine that runs it. */
 export interface Target {
@@ -28,41 +28,75 @@ function tileRows(variant: Variant, features: Features): number {
   return features.relaxed ? 5 : 4;
 }
 
+/** One memory, the packs of kernels that are loaded over it, and what planning needs to know of them. */
 export class Engine {
   readonly heap: Heap;
-  readonly kernels: Kernels;
+  /** Of all loaded packs, by name. */
+  readonly kernels: Kernels = {};
   readonly target: Target;
+  readonly #packs = new Set<PackName>();
 
+  /** With the kernels that every runtime has. */
   constructor(
     readonly module: WebAssembly.Module,
     maxBytes: number,
   ) {
     this.heap = new Heap(maxBytes);
+    const variant = this.#instantiate("float", module, "wasm");
+    this.target = { variant, tileRows: tileRows(variant, detectFeatures()) };
+  }
+
+  get variant(): Variant {
+    return this.target.variant;
+  }
+
+  has(pack: PackName): boolean {
+    return this.#packs.has(pack);
+  }
+
+  /** Adds a pack. Throws for a module that is not this version's and variant's, and changes nothing then. */
+  load(pack: PackName, module: WebAssembly.Module): void {
+    this.#instantiate(pack, module, `packs.${pack}`, this.variant);
+  }
+
+  /** A kernel to call. Throws UnsupportedError where its pack is not loaded. */
+  kernel(name: KernelName): Kernel {
+    const kernel = this.kernels[name];
+    if (kernel !== undefined) return kernel;
+    const pack = packOf(name);
+    throw new UnsupportedError(
+      `"${name}" expected the ${pack} kernels, which loadOnnx loads and createRuntime takes as packs.${pack}, got a runtime without`,
+    );
+  }
+
+  /** `given`: what the module is called in errors; `wanted`: the variant that it has to be. Answers the one that it is. */
+  #instantiate(pack: PackName, module: WebAssembly.Module, given: string, wanted?: Variant): Variant {
+    const { abi, kernels } = PACKS[pack];
     const imports = WebAssembly.Module.imports(module).map((entry) => `${entry.module}.${entry.name}`);
     if (imports.some((name) => name !== "env.memory")) {
-      throw new UnsupportedError(`"wasm" expected a binary that imports env.memory alone, got ${show(imports)}`);
+      throw new UnsupportedError(`"${given}" expected a binary that imports env.memory alone, got ${show(imports)}`);
     }
     const { exports } = new WebAssembly.Instance(module, { env: { memory: this.heap.memory } });
     const constant = (name: string): unknown => {
       const value = exports[name];
       return value instanceof WebAssembly.Global ? value.value : undefined;
     };
-    if (constant("ABI") !== ABI) {
+    if (constant("ABI") !== abi) {
       throw new ModelError(
-        `"wasm" expected the kernel binary of this version (ABI ${ABI}), got ABI ${show(constant("ABI"))}`,
+        `"${given}" expected the ${pack} kernels of this version (ABI ${abi}), got ABI ${show(constant("ABI"))}`,
       );
     }
-    for (const name of KERNELS) {
+    for (const name of kernels) {
       if (typeof exports[name] !== "function") {
-        throw new UnsupportedError(`"wasm" expected an export ${name}, got ${show(exports[name])}`);
+        throw new UnsupportedError(`"${given}" expected an export ${name}, got ${show(exports[name])}`);
       }
     }
-    this.kernels = exports as unknown as Kernels; // every name was just checked
     const variant = constant("RELAXED") === 1 ? "relaxed" : "simd";
-    this.target = { variant, tileRows: tileRows(variant, detectFeatures()) };
-  }
-
-  get variant(): Variant {
-    return this.target.variant;
+    if (wanted !== undefined && variant !== wanted) {
+      throw new UnsupportedError(`"${given}" expected the ${wanted} binary, got ${variant}`);
+    }
+    for (const name of kernels) this.kernels[name] = exports[name] as Kernel;
+    this.#packs.add(pack);
+    return variant;
   }
 }

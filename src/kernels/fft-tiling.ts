@@ -1,5 +1,6 @@
 // Which transform size an FFT convolution takes: pure, for its cost as well as for its lowering.
 import { type ConvShape, extent } from "../base/shape.js";
+import { PANEL } from "./gen/constants.js";
 
 /** Largest kernel extent: half of the largest tile and one more are outputs. */
 export const MAX_EXTENT = 64;
@@ -57,7 +58,7 @@ export function fftTiling(s: ConvShape, rates: { readonly gflops: number; readon
   const C = s.C / s.groups;
   const vectorsC = s.groups * Math.ceil(C / 4);
   const vectorsM = C === 1 ? Math.ceil(s.M / 4) : s.groups * Math.ceil(s.M / s.groups / 4);
-  const panels = C === 1 ? Math.ceil(s.M / 8) : s.groups * Math.ceil(s.M / s.groups / 8);
+  const panels = C === 1 ? Math.ceil(s.M / PANEL) : s.groups * Math.ceil(s.M / s.groups / PANEL);
   let best: FftTiling | undefined;
   for (const logH of logs(extentH, s.P)) {
     for (const logW of logs(extentW, s.Q)) {

@@ -1,45 +1,23 @@
-// The one table of kernels: every wasm export has one row here, every row one export (test/kernels.test.ts).
+// Kernels by pack, and the ways to compute a convolution.
 
 import { type ConvShape, convMacs, extent, roundUp } from "../base/shape.js";
 import { fftTiling, MAX_EXTENT, MAX_SPECTRA_BYTES } from "./fft-tiling.js";
+import { PANEL } from "./gen/constants.js";
+import { PACKS } from "./gen/packs.js";
 
-/** Names of the wasm exports: operator, algorithm, dtype. */
-export const KERNELS = [
-  "gemm_f32", // batched matrix product, B in packed panels
-  "pack_weights_f32", // weights to panels of 8 filters (plan time)
-  "pad_image_f32", // any image to padded channels-last
-  "transpose_f32", // contiguous to channels-last and back
-  "conv2d_direct_f32", // seven nested loops, 4 pixels x 8 filters in registers
-  "im2col_f32", // the patch matrix in memory
-  "conv2d_implicit_gemm_f32", // GEMM over row pointers into the image
-  "winograd_weights_f32", // weights to Winograd points (plan time)
-  "conv2d_winograd_f32", // F(2,3), F(4,3) and F(6,3), transforms and GEMM fused by blocks of tiles
-  "depthwise_weights_f32", // depthwise weights in blocks of 4 filters (plan time)
-  "conv2d_depthwise_f32", // depthwise, lanes are channels, nothing copied
-  "separable_conv2d_f32", // depthwise and pointwise by rows, what lies between in cache
-  "activation_f32", // an activation by element, in place where wanted
-  "unary_f32", // exp, log, sin, cos, erf, sqrt, abs, rounding, sign and reciprocal by element
-  "binary_f32", // add, sub, mul, div, prelu, maximum and minimum by element, broadcast
-  "quantize_f32", // float32 to uint8, int8 or int32, a scale and zero point a tensor or an axis
-  "dequantize_f32", // and back
-  "softmax_f32", // softmax or its logarithm, lanes along the axis or across it
-  "max_pool_f32", // maximum over windows, lanes are channels
-  "avg_pool_f32", // mean over windows, lanes are channels
-  "global_pool_f32", // maximum or mean of contiguous channels
-  "resize_f32", // nearest, linear, cubic: separable taps from tables, lanes are channels
-  "batch_norm_f32", // (x - center) * scale + shift by channel
-  "batch_norm_table_f32", // center, scale and shift of every channel (plan time)
-  "batch_statistics_f32", // mean and variance of every channel, two passes in float64
-  "local_response_norm_f32", // x over a power of its neighbouring channels' squares
-  "copy_nd", // strided copy of up to 8 dimensions, any element size
-  "linear_f32", // fully connected, few rows, weights read in place
-  "linear_panels_f32", // fully connected, few rows, weights in panels
-  "conv_transpose_gather_f32", // columns of a transposed convolution summed by output
-  "fft_weights_f32", // weights to spectra (plan time)
-  "conv2d_fft_f32", // overlap-save FFT, two tiles as one complex tile
-] as const;
+/** A wasm module over a runtime's memory, with kernels of its own: scripts/packs.mjs. */
+export type PackName = keyof typeof PACKS;
 
-export type KernelName = (typeof KERNELS)[number];
+/** Names of wasm exports: operator, algorithm, dtype. What each is: assembly/packs. */
+export type KernelName = (typeof PACKS)[PackName]["kernels"][number];
+
+export const PACK_NAMES = Object.keys(PACKS) as readonly PackName[];
+export const KERNELS: readonly KernelName[] = PACK_NAMES.flatMap((pack) => PACKS[pack].kernels);
+
+/** The pack that a kernel is in. */
+export function packOf(kernel: KernelName): PackName {
+  return PACK_NAMES.find((pack) => (PACKS[pack].kernels as readonly string[]).includes(kernel)) as PackName;
+}
 
 /** Ways to compute a convolution; what each accepts is in CONV_ROWS. */
 export type ConvAlgorithm =
@@ -114,7 +92,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
     error: SUM_ERROR,
     accepts: () => true,
     cost(s, rates) {
-      const filters = s.groups * roundUp(s.M / s.groups, 8); // a panel is computed whole
+      const filters = s.groups * roundUp(s.M / s.groups, PANEL); // a panel is computed whole
       return gemmCost(
         (convMacs(s) / s.M) * filters,
         (filters * s.C * s.R * s.S * 4) / s.groups,
@@ -130,7 +108,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
     accepts: () => true,
     // Sums of a few terms, where starting and storing a tile is most of GEMM's work: 4 ns for 8 filters of a pixel.
     cost: (s) =>
-      (s.C / s.groups) * s.R * s.S <= 8 && s.groups === 1 ? s.N * s.P * s.Q * Math.ceil(s.M / 8) * 4e-6 : undefined,
+      (s.C / s.groups) * s.R * s.S <= 8 && s.groups === 1 ? s.N * s.P * s.Q * Math.ceil(s.M / PANEL) * 4e-6 : undefined,
   },
   {
     // patch matrix in memory, then one matrix product
@@ -201,7 +179,7 @@ function winograd(m: 2 | 4 | 6): ConvRow {
       const computed = s.N * (s.R === 3 ? winogradPoints(m, s.P) : s.P) * (s.S === 3 ? winogradPoints(m, s.Q) : s.Q);
       const [perInput, perOutput] = TRANSFORM_NS[m];
       const transforms = computed * (s.R > 1 && s.S > 1 ? 1 : ONE_AXIS);
-      const M = s.groups * roundUp(s.M / s.groups, 8); // panels are computed whole
+      const M = s.groups * roundUp(s.M / s.groups, PANEL); // panels are computed whole
       const weightBytes = (points * s.C * M * 4) / s.groups;
       const isStreamed = weightBytes > STREAMED_BYTES;
       const product = gemmCost((computed * s.C * M) / s.groups, weightBytes < 1e6 ? 0 : weightBytes, s.C / s.groups, {

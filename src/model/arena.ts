@@ -7,9 +7,7 @@
 //          │┌──A──┐┌B─┴┐
 //          └┴─────┴┴───┴─▶ step
 import { alignUp } from "../engine/allocator.js";
-
-/** Readable bytes behind every block, as the allocator keeps them: kernels may load whole vectors at its end. */
-const SLACK_BYTES = 64;
+import { SLACK_BYTES } from "../kernels/gen/constants.js";
 
 /** Bytes needed from the start of step `first` to the end of step `last`, both included. */
 export interface Lifetime {
@@ -25,7 +23,7 @@ export interface ArenaPlan {
   readonly bytes: number;
 }
 
-/** Places blocks so that those alive together do not overlap, each with 64 bytes of slack behind it. */
+/** Places blocks so that those alive together do not overlap, each with its slack behind it. */
 export function planArena(blocks: readonly Lifetime[]): ArenaPlan {
   const offsets = new Array<number>(blocks.length).fill(0);
   const sized = blocks.map(({ bytes, first, last }, index) => {

@@ -2,6 +2,7 @@
 import { knownOptions } from "../base/check.js";
 import { show } from "../base/errors.js";
 import type { ModelOptions } from "../model/model.js";
+import { requirePacks } from "../runtime/packs.js";
 import { type Runtime, requireRuntime } from "../runtime/runtime.js";
 import { NotLoaded } from "./families/table.js";
 import { budgetOf } from "./file/budget.js";
@@ -11,6 +12,7 @@ import { type GraphProto, type ModelProto, parseModel } from "./file/proto.js";
 import { InputShapes } from "./input-shapes.js";
 import { OnnxModel } from "./model.js";
 import { type Loaders, Operators } from "./operators.js";
+import { packsOf } from "./packs.js";
 import { bytesOf, type OnnxSource } from "./source.js";
 
 /** Limits and open sizes of a network from a file. */
@@ -39,6 +41,7 @@ export function makeLoadOnnx(loaders: Loaders): LoadOnnx {
     const checked = read(proto);
     const isOurs = !(source instanceof Uint8Array || source instanceof ArrayBuffer);
     const ownChecked = () => (isOurs ? checked : read(parseModel(bytes.slice())));
+    await requirePacks(runtime, packsOf(checked));
     const given = new InputShapes(checked.inputs, shapes);
     await operators.load(operators.familiesFor(everyNode(proto.graph as GraphProto), !given.isFixed(checked.inputs)));
     for (;;) {

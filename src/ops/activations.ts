@@ -1,12 +1,10 @@
 // Activations as operators of their own: one kernel, one code each. Their formulas are in src/ops/operations.ts, how
-// they are computed in assembly/math.ts.
+// they are computed in assembly/lib/math.ts.
 import { countOf } from "../base/shape.js";
+import { CHUNK } from "../kernels/gen/constants.js";
 import { ActivationDesc } from "../kernels/gen/desc.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
 import { type Activation, epilogue, soleCode } from "./parts/epilogue.js";
-
-/** Elements of a work item: CHUNK of assembly/activation.ts. */
-const CHUNK = 2048;
 
 /** Of x, or alpha x where x < 0. */
 export interface LeakyReluOptions {

@@ -3,16 +3,12 @@ import { type Broadcast, type BroadcastLoop, broadcast } from "../base/broadcast
 import { sameShape } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
 import { makeSpec } from "../base/spec.js";
+import { BINARY_SPARE_BYTES, BinaryCode, CHUNK } from "../kernels/gen/constants.js";
 import { BinaryDesc } from "../kernels/gen/desc.js";
 import type { Builder } from "../plan/builder.js";
 import type { Operand } from "../plan/operand.js";
 import { defineOperator, requireFloat } from "./operator.js";
 import { type Activation, type Epilogue, epilogue } from "./parts/epilogue.js";
-
-/** Codes of assembly/elementwise.ts. */
-const OPERATIONS = { add: 0, sub: 1, mul: 2, div: 3, prelu: 4, maximum: 5, minimum: 6 } as const;
-/** Longest run of a work item, in elements: 24 KB of both operands and the output. */
-const CHUNK = 2048;
 
 /** Of add, sub, mul, div, maximum and minimum. */
 export interface ArithmeticOptions {
@@ -59,12 +55,12 @@ function lowerBinary(
     BinaryDesc,
     values,
     outer.reduce((items, loop) => items * loop.size, chunks),
-    // A chunk of each operand, and a vector behind each.
-    inner.aStride === 1 && inner.bStride === 1 ? 0 : 2 * (chunkCols * 4 + 16),
+    // A chunk of each operand.
+    inner.aStride === 1 && inner.bStride === 1 ? 0 : 2 * (chunkCols * 4 + BINARY_SPARE_BYTES),
   );
 }
 
-function arithmetic<const Name extends keyof typeof OPERATIONS>(name: Name) {
+function arithmetic<const Name extends keyof typeof BinaryCode>(name: Name) {
   return defineOperator({
     name,
     inputs: ["a", "b"],
@@ -77,7 +73,7 @@ function arithmetic<const Name extends keyof typeof OPERATIONS>(name: Name) {
       return { outputs: [output], inPlace: ["a", "b"], walk, epilogue: epilogue(options.activation) };
     },
     lower(builder, { a, b }, { walk, epilogue: end }) {
-      lowerBinary(builder, OPERATIONS[name], [a, b], walk, end);
+      lowerBinary(builder, BinaryCode[name], [a, b], walk, end);
     },
   });
 }
@@ -108,6 +104,6 @@ export const prelu = defineOperator({
     return { outputs: [makeSpec(walk.shape, "float32", walk.memoryFormat, "output")], inPlace: ["input"], walk };
   },
   lower(b, { input, slope }, { walk }) {
-    lowerBinary(b, OPERATIONS.prelu, [input, slope], walk, epilogue(undefined));
+    lowerBinary(b, BinaryCode.prelu, [input, slope], walk, epilogue(undefined));
   },
 });

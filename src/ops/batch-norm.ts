@@ -3,6 +3,7 @@
 import { finite, knownOptions } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
 import { type AxisView, axisView, makeSpec, type TensorSpec } from "../base/spec.js";
+import { STATISTICS_SCRATCH_BYTES } from "../kernels/gen/constants.js";
 import { BatchNormDesc, BatchNormTableDesc, BatchStatisticsDesc } from "../kernels/gen/desc.js";
 import type { Builder } from "../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../plan/operand.js";
@@ -41,7 +42,7 @@ function positive(name: string, value: number): number {
   throw new RangeError(`"${name}" expected a number >= 0, got ${value}`);
 }
 
-/** A table of centers, scales and shifts, each rounded up to whole vectors. See assembly/batch-norm.ts. */
+/** A table of centers, scales and shifts, each rounded up to whole vectors. See assembly/kernels/batch-norm.ts. */
 function tableCall(
   tablePtr: Ref,
   channels: number,
@@ -142,7 +143,7 @@ export const batchNormTrain = defineOperator({
       momentum,
       momentumUnbiased: (momentum * n) / (n - 1),
     };
-    b.step("batch_statistics_f32", BatchStatisticsDesc, statistics, Math.ceil(channels / 4), 64);
+    b.step("batch_statistics_f32", BatchStatisticsDesc, statistics, Math.ceil(channels / 4), STATISTICS_SCRATCH_BYTES);
     const table = b.workspace(tableBytes(channels));
     const values = tableCall(table, channels, mean.ref, variance.ref, gamma, beta, epsilon);
     b.step("batch_norm_table_f32", BatchNormTableDesc, values, Math.ceil(channels / 4));

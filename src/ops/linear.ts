@@ -1,6 +1,7 @@
 // Fully connected layers.
 import { ShapeError, show } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
+import { LINEAR_BLOCK, LINEAR_PANELS_BLOCK } from "../kernels/gen/constants.js";
 import { LinearDesc } from "../kernels/gen/desc.js";
 import { defineOperator, outputSpec, requireFloat, requireRank, requireShape } from "./operator.js";
 import { type Activation, epilogue } from "./parts/epilogue.js";
@@ -51,7 +52,7 @@ export const linear = defineOperator({
         isPacked ? "linear_panels_f32" : "linear_f32",
         LinearDesc,
         { xPtr: x, wPtr, biasPtr: biasRef, yPtr: y.ref, rows, length: K, filters: M, ...product.epilogue },
-        rows * Math.ceil(M / (isPacked ? 32 : 8)),
+        rows * Math.ceil(M / (isPacked ? LINEAR_PANELS_BLOCK : LINEAR_BLOCK)),
       );
     } else {
       b.algorithm = "gemm";

@@ -2,6 +2,7 @@
 import { finite, integer } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
 import { axisView } from "../base/spec.js";
+import { LRN_SPARE_BYTES, NEIGHBOURS } from "../kernels/gen/constants.js";
 import { LocalResponseNormDesc } from "../kernels/gen/desc.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
 
@@ -40,7 +41,13 @@ export const localResponseNorm = defineOperator({
   lower(b, { input }, { window }) {
     const { outer, size: channels, inner } = axisView(input.spec, 1);
     const values = { xPtr: input.ref, yPtr: b.output.ref, channels, inner, ...window };
-    const scratchBytes = inner === 1 ? (window.before + channels + window.after + 8) * 4 : 0;
-    b.step("local_response_norm_f32", LocalResponseNormDesc, values, outer * Math.ceil(inner / 16), scratchBytes);
+    const scratchBytes = inner === 1 ? (window.before + channels + window.after) * 4 + LRN_SPARE_BYTES : 0;
+    b.step(
+      "local_response_norm_f32",
+      LocalResponseNormDesc,
+      values,
+      outer * Math.ceil(inner / NEIGHBOURS),
+      scratchBytes,
+    );
   },
 });

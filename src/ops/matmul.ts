@@ -3,6 +3,7 @@ import { type BroadcastLoop, broadcast } from "../base/broadcast.js";
 import { ShapeError, show, UnsupportedError } from "../base/errors.js";
 import { countOf, roundUp } from "../base/shape.js";
 import { makeSpec } from "../base/spec.js";
+import { PANEL } from "../kernels/gen/constants.js";
 import { shift } from "../plan/operand.js";
 import type { LinearOptions } from "./linear.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
@@ -66,7 +67,7 @@ export const matmul = defineOperator({
     const x = contiguousInput(b, left);
     const y = contiguousOutput(b, b.output);
     const packed = packMatrix(b, "step", contiguousInput(b, right), product, { col: 4, k: cols * 4 }, matrices);
-    const zeros = b.constant(roundUp(cols, 8) * 4);
+    const zeros = b.constant(roundUp(cols, PANEL) * 4);
     for (const at of calls) {
       multiply(
         b,

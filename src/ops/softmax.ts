@@ -2,6 +2,7 @@
 import { axisOf } from "../base/check.js";
 import { ShapeError } from "../base/errors.js";
 import { axisView, bytesOf } from "../base/spec.js";
+import { NEIGHBOURS } from "../kernels/gen/constants.js";
 import { SoftmaxDesc } from "../kernels/gen/desc.js";
 import type { Ref } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
@@ -31,7 +32,12 @@ function normalised<const Name extends string>(name: Name, logarithm: 0 | 1) {
     lower(b, { input }, { view: { outer, size, inner } }) {
       const { output } = b;
       const step = (x: Ref, y: Ref, outer: number, inner: number) =>
-        b.step("softmax_f32", SoftmaxDesc, { xPtr: x, yPtr: y, size, inner, logarithm }, outer * Math.ceil(inner / 16));
+        b.step(
+          "softmax_f32",
+          SoftmaxDesc,
+          { xPtr: x, yPtr: y, size, inner, logarithm },
+          outer * Math.ceil(inner / NEIGHBOURS),
+        );
       if (inner > 1 || size >= SHORT || outer < SHORT) {
         step(input.ref, output.ref, outer, inner);
         return;

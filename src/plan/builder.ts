@@ -6,6 +6,7 @@ import type { ConvShape } from "../base/shape.js";
 import { bytesOf, DTYPES, type MemoryFormat, type TensorData, type TensorSpec } from "../base/spec.js";
 import { alignUp } from "../engine/allocator.js";
 import type { Engine, Target } from "../engine/engine.js";
+import { SLACK_BYTES } from "../kernels/gen/constants.js";
 import type { Precision, Timings } from "../kernels/select.js";
 import type { ConvAlgorithm, KernelName } from "../kernels/table.js";
 import { type DescLayout, type DescValues, descBytes, type Operand, type Ref } from "./operand.js";
@@ -127,14 +128,14 @@ export class Builder {
   /** Uninitialised bytes that last for one run; 64-byte aligned, with readable slack behind them. */
   workspace(bytes: number): Ref {
     const offset = this.workspaceBytes;
-    this.workspaceBytes = alignUp(offset + bytes + 64);
+    this.workspaceBytes = alignUp(offset + bytes + SLACK_BYTES);
     return { area: "workspace", index: 0, offset };
   }
 
   /** Zeroed bytes that last as long as the plan. */
   constant(bytes: number): Ref {
     const offset = this.constantBytes;
-    this.constantBytes = alignUp(offset + bytes + 64);
+    this.constantBytes = alignUp(offset + bytes + SLACK_BYTES);
     return { area: "constant", index: 0, offset };
   }
 
@@ -193,7 +194,7 @@ export class Builder {
 
   /** Bytes to reserve for a run: scratch, then workspace. */
   get runBytes(): number {
-    return alignUp(this.scratchBytes + 64) + this.workspaceBytes;
+    return alignUp(this.scratchBytes + SLACK_BYTES) + this.workspaceBytes;
   }
 
   /** Bytes that the plan keeps: descriptors, then constants. */

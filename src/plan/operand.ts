@@ -1,5 +1,5 @@
 // What a descriptor is filled with: addresses that are not known yet, and the layouts that scripts/generate.mjs reads from
-// assembly/desc.ts.
+// assembly/abi.
 import type { TensorSpec } from "../base/spec.js";
 
 /** An address not known yet: a byte offset into one of the plan's areas. Area "none" is the address 0. */
@@ -16,7 +16,7 @@ export function shift(ref: Ref, bytes: number): Ref {
   return { ...ref, offset: ref.offset + bytes };
 }
 
-/** The fields of a descriptor struct in the order of memory, four bytes each; from src/gen/desc.ts. */
+/** The fields of a descriptor struct in the order of memory, four bytes each; from src/kernels/gen/desc.ts. */
 export type DescLayout = Readonly<Record<string, "ptr" | "i32" | "f32">>;
 
 export type DescValues<D extends DescLayout> = {

@@ -1,6 +1,7 @@
 // Kernel calls bound to memory: descriptors that lie ready in linear memory, and the parameters that they read, packed.
 import { alignUp } from "../engine/allocator.js";
 import type { Engine, Kernel } from "../engine/engine.js";
+import { SLACK_BYTES } from "../kernels/gen/constants.js";
 import type { KernelName } from "../kernels/table.js";
 import type { Builder, Call } from "./builder.js";
 import { descBytes, type Ref } from "./operand.js";
@@ -51,7 +52,7 @@ export class Program {
       this.#scratch = runPtr ?? (this.#ownRun as number);
       const addresses = params.map((param) => (typeof param === "object" ? param.ptr : param));
       const constants = this.#kept + builder.descBytes;
-      const workspace = this.#scratch + alignUp(builder.scratchBytes + 64);
+      const workspace = this.#scratch + alignUp(builder.scratchBytes + SLACK_BYTES);
       const resolve = (ref: Ref): number => {
         if (ref.area === "none") return 0;
         if (ref.area === "constant") return constants + ref.offset;
@@ -88,7 +89,7 @@ export class Program {
         const needed = Math.max(...builder.prepares.map((call) => descBytes(call.layout)));
         const temporary = needed <= builder.descBytes ? this.#kept : take(needed);
         for (const call of builder.prepares) {
-          const kernel = engine.kernels[call.kernel as KernelName];
+          const kernel = engine.kernel(call.kernel as KernelName);
           const fed = params.findIndex((param, i) => typeof param === "object" && call.params.includes(i));
           if (fed < 0) {
             write(call, temporary);
@@ -115,7 +116,7 @@ export class Program {
       for (const step of builder.steps) {
         write(step, desc);
         const { kernel } = step;
-        this.#kernels.push(typeof kernel === "string" ? engine.kernels[kernel] : (desc) => kernel(engine, desc));
+        this.#kernels.push(typeof kernel === "string" ? engine.kernel(kernel) : (desc) => kernel(engine, desc));
         this.#descs.push(desc);
         this.#items.push(step.items);
         desc += alignUp(descBytes(step.layout), 16);

@@ -5,24 +5,30 @@ import { PAGE_BYTES } from "../engine/allocator.js";
 import { Engine, type Variant } from "../engine/engine.js";
 import { detectFeatures } from "../engine/features.js";
 import { MAX_MEMORY_BYTES } from "../engine/heap.js";
-import { choiceDefaults, Runtime, type RuntimeOptions } from "./runtime.js";
+import { PACK_NAMES } from "../kernels/table.js";
+import { type Loader, loadPacksBy } from "./packs.js";
+import { choiceDefaults, Runtime, type RuntimeOptions, type WasmSource } from "./runtime.js";
 import { selfTest } from "./self-test.js";
 
-/** Loads a compiled binary. Each entry of the package has its own way. */
-export type Loader = (variant: Variant) => Promise<WebAssembly.Module>;
+/** The packs that a runtime may lack. */
+const OTHER_PACKS = PACK_NAMES.filter((pack) => pack !== "float");
 
-async function compile(wasm: NonNullable<RuntimeOptions["wasm"]>): Promise<WebAssembly.Module> {
+/** `name`: what the binary is called in errors. */
+async function compile(name: string, wasm: WasmSource): Promise<WebAssembly.Module> {
   if (wasm instanceof WebAssembly.Module) return wasm;
   let bytes: unknown = await wasm;
   const isBytes = bytes instanceof ArrayBuffer || ArrayBuffer.isView(bytes);
   // Asked only then: naming Response makes Node load its fetch, some 10 ms.
   if (!isBytes && typeof Response === "function" && bytes instanceof Response) {
-    if (!bytes.ok)
-      throw new UnsupportedError(`"wasm" expected a successful response, got status ${bytes.status} from ${bytes.url}`);
+    if (!bytes.ok) {
+      throw new UnsupportedError(
+        `"${name}" expected a successful response, got status ${bytes.status} from ${bytes.url}`,
+      );
+    }
     bytes = await bytes.arrayBuffer();
   }
   if (!(bytes instanceof ArrayBuffer) && !ArrayBuffer.isView(bytes)) {
-    throw new TypeError(`"wasm" expected a WebAssembly.Module, bytes or a Response, got ${show(bytes)}`);
+    throw new TypeError(`"${name}" expected a WebAssembly.Module, bytes or a Response, got ${show(bytes)}`);
   }
   const view = ArrayBuffer.isView(bytes)
     ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -30,53 +36,67 @@ async function compile(wasm: NonNullable<RuntimeOptions["wasm"]>): Promise<WebAs
   if (view[0] !== 0 || view[1] !== 0x61 || view[2] !== 0x73 || view[3] !== 0x6d) {
     const start = [...view.slice(0, 4)].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
     throw new UnsupportedError(
-      `"wasm" expected a wasm binary starting 00 61 73 6d, got ${view.length} bytes starting ${start}`,
+      `"${name}" expected a wasm binary starting 00 61 73 6d, got ${view.length} bytes starting ${start}`,
     );
   }
   try {
     return await WebAssembly.compile(view as Uint8Array<ArrayBuffer>);
   } catch (cause) {
-    const message = `"wasm" expected a binary this engine compiles, got ${view.length} bytes: ${(cause as Error).message}`;
+    const message = `"${name}" expected a binary this engine compiles, got ${view.length} bytes: ${(cause as Error).message}`;
     throw new UnsupportedError(message, { cause });
+  }
+}
+
+/** An engine that passed the self-test, and why it is this one. */
+interface Chosen {
+  readonly engine: Engine;
+  readonly reason: string;
+}
+
+async function choose(load: Loader, { variant, wasm }: RuntimeOptions, maxBytes: number): Promise<Chosen> {
+  const asked = oneOf("variant", variant ?? "auto", ["auto", "simd", "relaxed"]);
+  const features = detectFeatures();
+  if (!features.simd) throw new UnsupportedError(`"engine" expected WebAssembly SIMD, got an engine without it`);
+  const tested = (engine: Engine, reason: string): Chosen => {
+    selfTest(engine);
+    return { engine, reason };
+  };
+  if (wasm !== undefined) {
+    const engine = new Engine(await compile("wasm", wasm), maxBytes);
+    if (asked !== "auto" && engine.variant !== asked)
+      throw new UnsupportedError(`"wasm" expected the ${asked} binary, got ${engine.variant}`);
+    return tested(engine, "binary given by the caller");
+  }
+  const own = async (variant: Variant) => new Engine(await load("float", variant), maxBytes);
+  if (asked === "relaxed" && !features.relaxed) {
+    throw new UnsupportedError(`"variant" expected an engine with relaxed SIMD, got one without it`);
+  }
+  if (asked === "simd" || !features.relaxed) {
+    return tested(await own("simd"), asked === "simd" ? "asked for" : "the engine has no relaxed SIMD");
+  }
+  const relaxed = await own("relaxed");
+  try {
+    return tested(relaxed, asked === "auto" ? "the engine has relaxed SIMD" : "asked for");
+  } catch (error) {
+    if (asked !== "auto") throw error;
+    return tested(await own("simd"), `fell back from relaxed: ${(error as Error).message}`);
   }
 }
 
 /** createRuntime for an entry that loads its binaries with `load`. */
 export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => Promise<Runtime> {
   return async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
-    knownOptions("runtime options", options, ["variant", "wasm", "maxBytes", "threads", "precision", "tune"]);
-    const asked = oneOf("variant", options.variant ?? "auto", ["auto", "simd", "relaxed"]);
+    knownOptions("runtime options", options, ["variant", "wasm", "packs", "maxBytes", "threads", "precision", "tune"]);
+    const { packs = {} } = options;
+    knownOptions("packs", packs, OTHER_PACKS);
     const maxBytes = integer("maxBytes", options.maxBytes ?? MAX_MEMORY_BYTES, PAGE_BYTES, MAX_MEMORY_BYTES);
     integer("threads", options.threads ?? 1, 1, 1);
     const defaults = choiceDefaults(options);
-    const features = detectFeatures();
-    if (!features.simd) throw new UnsupportedError(`"engine" expected WebAssembly SIMD, got an engine without it`);
-
-    if (options.wasm !== undefined) {
-      const engine = new Engine(await compile(options.wasm), maxBytes);
-      if (asked !== "auto" && engine.variant !== asked) {
-        throw new UnsupportedError(`"wasm" expected the ${asked} binary, got ${engine.variant}`);
-      }
-      selfTest(engine);
-      return new Runtime(engine, "binary given by the caller", maxBytes, defaults);
+    const { engine, reason } = await choose(load, options, maxBytes);
+    for (const pack of OTHER_PACKS) {
+      const given = packs[pack];
+      if (given !== undefined) engine.load(pack, await compile(`packs.${pack}`, given));
     }
-    if (asked === "relaxed" && !features.relaxed) {
-      throw new UnsupportedError(`"variant" expected an engine with relaxed SIMD, got one without it`);
-    }
-    if (asked === "relaxed" || (asked === "auto" && features.relaxed)) {
-      const engine = new Engine(await load("relaxed"), maxBytes);
-      try {
-        selfTest(engine);
-        return new Runtime(engine, asked === "auto" ? "the engine has relaxed SIMD" : "asked for", maxBytes, defaults);
-      } catch (error) {
-        if (asked !== "auto") throw error;
-        const simd = new Engine(await load("simd"), maxBytes);
-        selfTest(simd);
-        return new Runtime(simd, `fell back from relaxed: ${(error as Error).message}`, maxBytes, defaults);
-      }
-    }
-    const engine = new Engine(await load("simd"), maxBytes);
-    selfTest(engine);
-    return new Runtime(engine, asked === "simd" ? "asked for" : "the engine has no relaxed SIMD", maxBytes, defaults);
+    return loadPacksBy(load, new Runtime(engine, reason, maxBytes, defaults), engine);
   };
 }

@@ -13,6 +13,7 @@ import {
 } from "../base/spec.js";
 import type { Engine, Variant } from "../engine/engine.js";
 import type { Precision } from "../kernels/select.js";
+import type { PackName } from "../kernels/table.js";
 import { PRECISION_NAMES } from "../ops/conv/conv2d.js";
 import { OPERATORS, type PlanOperations } from "../ops/index.js";
 import type { Operations } from "../ops/operations.js";
@@ -22,12 +23,17 @@ import { Plan, type PlanOwner } from "../plan/plan.js";
 import { OWNER, Tensor, type TensorOwner } from "../plan/tensor.js";
 import { type Tuner, tuner } from "./tune.js";
 
+/** A kernel binary: compiled, its bytes, or a response with them. */
+export type WasmSource = WebAssembly.Module | BufferSource | Response | Promise<Response>;
+
 /** Which binary, how much memory, and what convolutions are chosen by. */
 export interface RuntimeOptions {
   /** Which binary: "auto" (default) takes relaxed where the engine has its instructions, "simd" gives the same bits everywhere. */
   readonly variant?: "auto" | Variant;
   /** The kernel binary itself, where compiling inlined bytes is forbidden or a separate file is preferred. */
-  readonly wasm?: WebAssembly.Module | BufferSource | Response | Promise<Response>;
+  readonly wasm?: WasmSource;
+  /** Further kernels, as `wasm`, of its variant: what loadOnnx would else load itself for a file that needs them. */
+  readonly packs?: { readonly [pack in Exclude<PackName, "float">]?: WasmSource };
   /** Most bytes of linear memory; default and largest 4 GiB. */
   readonly maxBytes?: number;
   /** Threads; only 1 for now. */

@@ -1,6 +1,7 @@
-// Quantised tensors from float32 and back: see assembly/quantize.ts.
+// Quantised tensors from float32 and back: see assembly/kernels/quantize.ts.
 import { countOf } from "../../base/shape.js";
 import { axisView, type TensorSpec } from "../../base/spec.js";
+import { CHUNK, QUANTIZE_SCRATCH_BYTES } from "../../kernels/gen/constants.js";
 import { QuantizeDesc } from "../../kernels/gen/desc.js";
 import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import type { Builder } from "../../plan/builder.js";
@@ -17,9 +18,6 @@ export interface Quantisation {
   /** Quantising multiplies by the scales instead of dividing. */
   readonly multiply?: boolean;
 }
-
-/** Longest chunk of a row: a few microseconds. */
-const CHUNK = 2048;
 
 /** All elements of one scale as one row; else the axis, or what lies behind its elements. */
 function rowsOf(spec: TensorSpec, { scale, axis }: Quantisation): { rows: number; cols: number; period: number } {
@@ -48,7 +46,7 @@ function emit(b: Builder, kernel: "quantize_f32" | "dequantize_f32", { spec, ref
     wide: Number(q.type === "int32"),
     multiply: Number(q.multiply ?? false),
   };
-  b.step(kernel, QuantizeDesc, values, rows * chunks, 32);
+  b.step(kernel, QuantizeDesc, values, rows * chunks, QUANTIZE_SCRATCH_BYTES);
 }
 
 /** float32 → the quantised type, same shape and memory format. */

@@ -1,4 +1,4 @@
-// Resize and Upsample of images by tables of taps: see assembly/resize.ts.
+// Resize and Upsample of images by tables of taps: see assembly/kernels/resize.ts.
 import { ResizeDesc } from "../../kernels/gen/desc.js";
 import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import { channelsLastImage, channelsLastOutput } from "../../ops/parts/image.js";

@@ -1,10 +1,11 @@
 // Functions of one element as layers.
+import { UnaryCode } from "../../kernels/gen/constants.js";
 import type { Dynamic } from "../draft.js";
 import { ELEMENT_TYPES } from "../file/element-type.js";
-import { UNARY_CODES, unary } from "../layers/unary.js";
+import { unary } from "../layers/unary.js";
 import { binary, dynamicAt, type Lowering, type Site, tensorAt } from "./site.js";
 
-type Function = keyof typeof UNARY_CODES;
+type Function = keyof typeof UnaryCode;
 
 /** f(x) as a layer. */
 export function apply(site: Site, name: Function, x: Dynamic): Dynamic {
@@ -48,7 +49,7 @@ const cast: Lowering = (site) => {
   return [{ ...(type === "float16" && x.type !== type ? apply(site, "Half", x) : x), type }];
 };
 
-const NAMES = Object.keys(UNARY_CODES) as readonly Function[];
+const NAMES = Object.keys(UnaryCode) as readonly Function[];
 
 export const FUNCTION_LAYERS: Readonly<Record<string, Lowering>> = {
   ...Object.fromEntries(NAMES.map((name) => [name, byName(name)])),

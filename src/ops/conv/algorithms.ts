@@ -1,15 +1,16 @@
-// The lowerings of the convolution algorithms of src/kernels.ts, by name.
+// The lowerings of the convolution algorithms of src/kernels/table.ts, by name.
 
 import { type ConvShape, extent, roundUp } from "../../base/shape.js";
 import { stridesOf } from "../../base/spec.js";
-import { ConvDesc, DepthwiseWeightsDesc, GemmDesc } from "../../kernels/gen/desc.js";
+import { CACHE_LINE, DEPTHWISE_SPARE_VECTORS, ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
+import { ConvDesc, DepthwiseDesc, DepthwiseWeightsDesc, GemmDesc, ImplicitGemmDesc } from "../../kernels/gen/desc.js";
 import type { ConvAlgorithm } from "../../kernels/table.js";
 import type { Builder } from "../../plan/builder.js";
 import type { Operand } from "../../plan/operand.js";
 import { channelsLastImage, channelsLastOutput } from "../parts/image.js";
-import { packBias, packWeights, ROW_TABLE_BYTES, reductionBlocks } from "../parts/panels.js";
+import { packBias, packWeights, reductionBlocks } from "../parts/panels.js";
 import { lowerFft } from "./fft.js";
-import { type Conv, type ConvOperands, convValues, patchSegments } from "./lowering.js";
+import { type Conv, type ConvOperands, clipping, convValues, patchSegments, product } from "./lowering.js";
 import { lowerWinograd } from "./winograd.js";
 
 type Lowering = (b: Builder, conv: Conv) => void;
@@ -20,14 +21,8 @@ const direct: Lowering = (b, conv) => {
   const image = channelsLastImage(b, conv.input, s.groups, s.padding);
   const k = (s.C / s.groups) * s.R * s.S;
   const blocks = reductionBlocks(b, [0], k, k);
-  const values = convValues(
-    b,
-    conv,
-    image,
-    packWeights(b, conv.weight, s.groups, blocks),
-    packBias(b, conv.bias, s.M, s.groups),
-    blocks,
-  );
+  const weights = packWeights(b, conv.weight, s.groups, blocks);
+  const values = convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups));
   b.step("conv2d_direct_f32", ConvDesc, values, s.N * s.P);
 };
 
@@ -45,7 +40,7 @@ const im2col: Lowering = (b, conv) => {
   b.step(
     "im2col_f32",
     ConvDesc,
-    { ...convValues(b, conv, image, weights, bias, blocks), yPtr: patches, yPixelBytes: rowBytes },
+    { ...convValues(conv, image, weights, bias), yPtr: patches, yPixelBytes: rowBytes },
     rows,
   );
   b.step(
@@ -80,19 +75,16 @@ const implicitGemm: Lowering = (b, conv) => {
   const { shape: s } = conv;
   const image = channelsLastImage(b, conv.input, s.groups, s.padding);
   const blocks = patchSegments(b, s, image);
-  const values = convValues(
-    b,
-    conv,
-    image,
-    packWeights(b, conv.weight, s.groups, blocks),
-    packBias(b, conv.bias, s.M, s.groups),
-    blocks,
-  );
-  b.step("conv2d_implicit_gemm_f32", ConvDesc, values, s.N * s.P * s.Q, ROW_TABLE_BYTES);
+  const weights = packWeights(b, conv.weight, s.groups, blocks);
+  const values = {
+    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups)),
+    ...product(b, blocks),
+  };
+  b.step("conv2d_implicit_gemm_f32", ImplicitGemmDesc, values, s.N * s.P * s.Q, ROW_TABLE_BYTES);
 };
 
 /** Lines of the L1 cache: 64 sets of 8 lines of 64 bytes. */
-const L1 = { sets: 64, ways: 8, line: 64 };
+const L1 = { sets: 64, ways: 8, line: CACHE_LINE };
 /** Output rows whose input the depthwise kernel copies at a time. Their windows overlap, so that fewer are copied more often. */
 const COPIED_ROWS = 8;
 
@@ -108,10 +100,11 @@ function depthwiseTiling(s: ConvShape) {
   const isRun = s.R === 3 && s.S === 3 && s.strideW === 1 && lines >= 128;
   const isSmall = !isRun && linesOf(7) > 1.5 * lines;
   const isCopied = isSmall && s.M === s.C && linesOf(4) > (s.S === 3 ? 1.5 : 1.25) * lines;
-  const tileW = isRun ? Math.min(56, Math.floor((lines - 6) / 4)) : isSmall && !isCopied ? 4 : 7;
-  const tileBlock = isCopied ? Math.min(COPIED_ROWS, s.P) : 0;
-  const copiedRows = isCopied ? Math.min(s.H, (tileBlock - 1) * s.strideH + extent(s.R, s.dilationH)) : 0;
-  return { tileW, tileBlock, scratchBytes: 16 * (tileW + 2) + copiedRows * s.W * L1.line };
+  const tileOutputs = isRun ? Math.min(56, Math.floor((lines - 6) / 4)) : isSmall && !isCopied ? 4 : 7;
+  const copiedRows = isCopied ? Math.min(COPIED_ROWS, s.P) : 0;
+  const inputRows = isCopied ? Math.min(s.H, (copiedRows - 1) * s.strideH + extent(s.R, s.dilationH)) : 0;
+  const scratchBytes = 16 * (tileOutputs + DEPTHWISE_SPARE_VECTORS) + inputRows * s.W * L1.line;
+  return { tileOutputs, copiedRows, scratchBytes };
 }
 
 /** The tensor itself, weights in blocks of 4 filters. Answers what the kernel takes. */
@@ -135,14 +128,14 @@ export function depthwiseCall(b: Builder, conv: Conv) {
     },
     Math.ceil(s.M / 4),
   );
-  const { tileW, tileBlock, scratchBytes } = depthwiseTiling(s);
-  const values = convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, 1), undefined);
-  return { values: { ...values, tileW, tileBlock }, items: s.N * s.P, scratchBytes };
+  const { scratchBytes, ...tiling } = depthwiseTiling(s);
+  const values = convValues(conv, image, weights, packBias(b, conv.bias, s.M, 1));
+  return { values: { ...values, ...clipping(conv), ...tiling }, items: s.N * s.P, scratchBytes };
 }
 
 const depthwise: Lowering = (b, conv) => {
   const { values, items, scratchBytes } = depthwiseCall(b, conv);
-  b.step("conv2d_depthwise_f32", ConvDesc, values, items, scratchBytes);
+  b.step("conv2d_depthwise_f32", DepthwiseDesc, values, items, scratchBytes);
 };
 
 export const LOWERINGS: Readonly<Record<ConvAlgorithm, Lowering>> = {

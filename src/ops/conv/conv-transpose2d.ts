@@ -1,16 +1,17 @@
-// Transposed convolution: a matrix product into columns, then a gather (see assembly/conv-transpose.ts); where windows do not
+// Transposed convolution: a matrix product into columns, then a gather (see assembly/kernels/conv-transpose.ts); where windows do not
 // overlap, products straight into the output.
 import { integer, type Pair, pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
 import { extent, MOST_PIXELS, paddingSides, roundUp, type Sides } from "../../base/shape.js";
 import { stridesOf } from "../../base/spec.js";
+import { PANEL, ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
 import { GatherDesc, GemmDesc, PackDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
 import { NONE, type Operand, type Ref, shift } from "../../plan/operand.js";
 import { defineOperator, outputSpec, requireRank, requireShape } from "../operator.js";
 import { type Activation, type Epilogue, epilogue } from "../parts/epilogue.js";
 import { channelsLastImage, channelsLastOutput } from "../parts/image.js";
-import { packBias, ROW_TABLE_BYTES, reductionBlocks } from "../parts/panels.js";
+import { packBias, reductionBlocks } from "../parts/panels.js";
 
 /** Of a transposed convolution. Numbers stand for both directions, pairs are [h, w]. */
 export interface ConvTranspose2dOptions {
@@ -128,8 +129,8 @@ function packTaps(b: Builder, { input, weight }: Operands, { C, groups }: Transp
   const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
   const blocks = reductionBlocks(b, [0], K);
   const channelBytes = (stridesOf(weight.spec)[0] as number) * 4;
-  const panels = Math.ceil(cols / 8);
-  const tapBytes = panels * K * 32;
+  const panels = Math.ceil(cols / PANEL);
+  const tapBytes = panels * K * PANEL * 4;
   const packed = b.constant(groups * packs * tapBytes);
   for (let g = 0; g < groups; g++) {
     // Taps are the "groups" of packing: they lie `packBytes` apart in either format.
@@ -176,9 +177,9 @@ function lowerScatter(b: Builder, operands: Operands, found: Transposed, y: Ref)
     colBytes: isRow ? sS : sM,
     packBytes: isRow ? sR : sS,
   });
-  const isWhole = groups === 1 && M % 8 === 0 && packed.isOneBlock;
+  const isWhole = groups === 1 && M % PANEL === 0 && packed.isOneBlock;
   const repeats = isRow || isWhole ? S : 1;
-  const biases = b.constant(roundUp(M * repeats, 8) * 4);
+  const biases = b.constant(roundUp(M * repeats, PANEL) * 4);
   const { bias } = operands;
   for (let i = 0; bias !== undefined && i < repeats; i++) b.copy(shift(biases, i * M * 4), bias.ref, M * 4);
   for (let g = 0; g < groups; g++) {
@@ -211,7 +212,7 @@ function lowerGather(b: Builder, operands: Operands, found: Transposed, y: Ref):
   const { product, tapBytes } = packTaps(b, operands, found, layout);
   const pixels = N * H * W;
   const columns = b.workspace(pixels * taps * M * 4);
-  const zeros = b.constant(roundUp(perGroup, 8) * 4);
+  const zeros = b.constant(roundUp(perGroup, PANEL) * 4);
   for (let g = 0; g < groups; g++) {
     // Taps are the batches of the product.
     const values = {

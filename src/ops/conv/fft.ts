@@ -1,16 +1,17 @@
-// The lowering of FFT convolution: assembly/conv-fft.ts.
+// The lowering of FFT convolution: assembly/kernels/conv-fft.ts.
 
 import { roundUp } from "../../base/shape.js";
 import { stridesOf } from "../../base/spec.js";
 import { type FftTiling, fftTiling } from "../../kernels/fft-tiling.js";
-import { ConvDesc, FftWeightsDesc } from "../../kernels/gen/desc.js";
+import { CACHE_LINE, FFT_POINT_BYTES, PANEL } from "../../kernels/gen/constants.js";
+import { FftDesc, FftWeightsDesc } from "../../kernels/gen/desc.js";
 import { RATES } from "../../kernels/table.js";
 import type { Builder } from "../../plan/builder.js";
 import { channelsLastImage } from "../parts/image.js";
 import { packBias } from "../parts/panels.js";
-import { type Conv, convValues } from "./lowering.js";
+import { type Conv, clipping, convValues } from "./lowering.js";
 
-/** Where frequency f of n lies after a forward transform: assembly/fft.ts. */
+/** Where frequency f of n lies after a forward transform: assembly/lib/fft.ts. */
 function place(f: number, n: number): number {
   if (n === 1) return 0;
   const radix = n === 2 ? 2 : 4;
@@ -26,7 +27,7 @@ function twiddles(size: number): Float32Array {
 
 /** Bytes from row to row of a tile. */
 function rowBytes(logW: number): number {
-  return 2 ** logW * 32 + 64;
+  return 2 ** logW * FFT_POINT_BYTES + CACHE_LINE;
 }
 
 /** Places of f and -f in a tile, of one of each mirrored pair; where all points are kept, every place as they lie. */
@@ -36,13 +37,13 @@ function pointTable({ logH, logW, points }: FftTiling): Int32Array {
   for (let h = 0; h < H; h++) {
     for (let w = 0; w < W; w++) {
       const [h2, w2] = [(H - h) % H, (W - w) % W];
-      if (points === H * W) table.push(h * rowBytes(logW) + w * 32, 0);
+      if (points === H * W) table.push(h * rowBytes(logW) + w * FFT_POINT_BYTES, 0);
       else if (h * W + w <= h2 * W + w2) {
         for (const [i, j] of [
           [h, w],
           [h2, w2],
         ] as const)
-          table.push(place(i, H) * rowBytes(logW) + place(j, W) * 32);
+          table.push(place(i, H) * rowBytes(logW) + place(j, W) * FFT_POINT_BYTES);
       }
     }
   }
@@ -58,19 +59,29 @@ export function lowerFft(b: Builder, conv: Conv): void {
   const groups = isDepthwise ? 1 : s.groups;
   const channels = s.C / s.groups;
   const filters = s.M / groups;
-  const panels = Math.ceil(filters / 8);
+  const panels = Math.ceil(filters / PANEL);
   const image = channelsLastImage(b, conv.input, 1, [0, 0, 0, 0]);
   const tables = {
     twiddlesPtr: b.table(twiddles(2 ** Math.max(logH, logW))),
     pointsPtr: b.table(pointTable(tiling)),
     points,
-    tileH: logH,
-    tileW: logW,
+    logH,
+    logW,
   };
   const weights = { ref: b.constant(weightBytes), groupBytes: weightBytes / groups };
   const layout = isDepthwise
-    ? { dstPairBytes: size * 64, dstHalfBytes: size * 32, dstChannelBytes: 0, dstPointBytes: 32 }
-    : { dstPairBytes: channels * 64, dstHalfBytes: 32, dstChannelBytes: 64, dstPointBytes: panels * channels * 64 };
+    ? {
+        dstPairBytes: 2 * size * FFT_POINT_BYTES,
+        dstHalfBytes: size * FFT_POINT_BYTES,
+        dstChannelBytes: 0,
+        dstPointBytes: FFT_POINT_BYTES,
+      }
+    : {
+        dstPairBytes: 2 * channels * FFT_POINT_BYTES,
+        dstHalfBytes: FFT_POINT_BYTES,
+        dstChannelBytes: 2 * FFT_POINT_BYTES,
+        dstPointBytes: 2 * panels * channels * FFT_POINT_BYTES,
+      };
   const tileBytes = 2 ** logH * rowBytes(logW);
   const [sM, sC, sR, sS] = stridesOf(conv.weight.spec).map((stride) => stride * 4) as [number, number, number, number];
   b.prepare(
@@ -97,15 +108,22 @@ export function lowerFft(b: Builder, conv: Conv): void {
     groups * Math.ceil(filters / 4),
     tileBytes,
   );
-  const values = convValues(b, conv, image, weights, packBias(b, conv.bias, s.M, groups), undefined);
-  // v and z, as assembly/conv-fft.ts lays them out
-  const vBytes = points * (block * roundUp(channels, 4) * 16 + 64);
-  const zBytes = points * (block * panels * 128 + 64);
+  // A point of v and of z, as assembly/kernels/conv-fft.ts draws them: f and -f of every pair.
+  const vPointBytes = 2 * block * roundUp(channels, 4) * 8 + CACHE_LINE;
+  const zPointBytes = 2 * block * panels * 2 * FFT_POINT_BYTES + CACHE_LINE;
+  const values = {
+    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, groups)),
+    ...clipping(conv),
+    ...tables,
+    blockPairs: block,
+    vPointBytes,
+    zPointBytes,
+  };
   b.step(
     "conv2d_fft_f32",
-    ConvDesc,
-    { ...values, ...tables, tileBlock: block },
+    FftDesc,
+    values,
     pairs,
-    tileBytes + (isDepthwise ? 0 : vBytes + zBytes),
+    tileBytes + (isDepthwise ? 0 : points * (vPointBytes + zPointBytes)),
   );
 }

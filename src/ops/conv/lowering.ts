@@ -2,7 +2,7 @@
 import type { ConvShape } from "../../base/shape.js";
 import type { ConvDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
-import { type DescValues, NONE, type Operand, type Ref } from "../../plan/operand.js";
+import type { DescValues, Operand, Ref } from "../../plan/operand.js";
 import type { Epilogue } from "../parts/epilogue.js";
 import type { Image } from "../parts/image.js";
 import { type PackedBias, type PackedWeights, type ReductionBlocks, reductionBlocks } from "../parts/panels.js";
@@ -37,24 +37,19 @@ export function patchSegments(b: Builder, shape: ConvShape, image: Image): Reduc
   );
 }
 
-/** The descriptor fields that follow from the shape; an algorithm overrides what it means differently. */
+/** What every algorithm's descriptor has; each adds its own. */
 export function convValues(
-  b: Builder,
-  conv: Conv,
+  { shape: s, yPtr, residualPtr, epilogue }: Conv,
   image: Image,
   weights: PackedWeights,
   bias: PackedBias,
-  blocks: ReductionBlocks | undefined,
 ): DescValues<typeof ConvDesc> {
-  const { shape: s, yPtr, residualPtr, epilogue } = conv;
   return {
     xPtr: image.ref,
     wPtr: weights.ref,
     biasPtr: bias.ref,
     residualPtr,
     yPtr,
-    blocksPtr: blocks?.ref ?? NONE,
-    blockCount: blocks?.count ?? 0,
     batch: s.N,
     channels: s.C / s.groups,
     height: image.height,
@@ -74,19 +69,19 @@ export function convValues(
     strideW: s.strideW,
     dilationH: s.dilationH,
     dilationW: s.dilationW,
-    padTop: s.padding[0],
-    padLeft: s.padding[1],
     wGroupBytes: weights.groupBytes,
     biasGroupBytes: bias.groupBytes,
-    tileH: 0,
-    tileW: 0,
-    tileBlock: 0,
-    zerosPtr: NONE,
-    twiddlesPtr: NONE,
-    pointsPtr: NONE,
-    points: 0,
-    tileRows: b.target.tileRows,
-    colBlock: 0,
     ...epilogue,
   };
+}
+
+/** Of an algorithm that reads the user's own image: where its first tap lies outside of it. */
+export function clipping({ shape }: Conv) {
+  const [padTop, padLeft] = shape.padding;
+  return { padTop, padLeft };
+}
+
+/** Of an algorithm that multiplies matrices. */
+export function product(b: Builder, blocks: ReductionBlocks) {
+  return { blocksPtr: blocks.ref, blockCount: blocks.count, tileRows: b.target.tileRows };
 }

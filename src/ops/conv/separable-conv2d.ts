@@ -1,11 +1,12 @@
 // Depthwise-separable convolution: a depthwise one, then a pointwise one, in one plan. What lies between stays in workspace,
-// or, by rows, in scratch that holds a few rows of it: assembly/conv-separable.ts.
+// or, by rows, in scratch that holds a few rows of it: assembly/kernels/conv-separable.ts.
 // Source: Howard et al., MobileNets (2017). Work against a full convolution: (HWCRS + HWCM) / (HWCMRS).
 import { oneOf, type Pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
 import { type ConvShape, convMacs, type Padding, roundUp } from "../../base/shape.js";
 import { bytesOf, makeSpec } from "../../base/spec.js";
-import { ConvDesc, SeparableDesc } from "../../kernels/gen/desc.js";
+import { ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
+import { DepthwiseDesc, SeparableDesc } from "../../kernels/gen/desc.js";
 import type { Precision } from "../../kernels/select.js";
 import type { Builder } from "../../plan/builder.js";
 import { descBytes, NONE, type Operand } from "../../plan/operand.js";
@@ -13,7 +14,7 @@ import { defineOperator, outputSpec, requireRank, requireShape } from "../operat
 import type { Activation } from "../parts/epilogue.js";
 import { channelsLastOutput } from "../parts/image.js";
 import { packMatrix } from "../parts/matrix-product.js";
-import { packBias, ROW_TABLE_BYTES } from "../parts/panels.js";
+import { packBias } from "../parts/panels.js";
 import { depthwiseCall, lowerBy } from "./algorithms.js";
 import { chooseConv, inferConv, inPlaceOf, outputShape } from "./conv2d.js";
 import type { ConvOperands } from "./lowering.js";
@@ -147,10 +148,11 @@ function lowerRows(
     outPtr: y.ref,
     outResidualPtr: y.residualPtr,
     blockRows: rows,
+    tileRows: b.target.tileRows,
     depthwiseScratchBytes: roundUp(call.scratchBytes, 64),
   };
   const scratchBytes =
-    roundUp(descBytes(ConvDesc), 64) + ROW_TABLE_BYTES + values.depthwiseScratchBytes + rows * rowBytes;
+    roundUp(descBytes(DepthwiseDesc), 64) + ROW_TABLE_BYTES + values.depthwiseScratchBytes + rows * rowBytes;
   b.step("separable_conv2d_f32", SeparableDesc, values, call.items, scratchBytes);
   y.finish();
   return rows;

@@ -2,22 +2,7 @@
 // operators of the same names are in activations.ts.
 import { finite, knownOptions, oneOf } from "../../base/check.js";
 import { show } from "../../base/errors.js";
-
-/** Codes of assembly/activation.ts. */
-export const ACTIVATION_CODES = {
-  none: 0,
-  relu: 1,
-  leakyRelu: 2,
-  elu: 3,
-  sigmoid: 4,
-  hardSigmoid: 5,
-  tanh: 6,
-  silu: 7,
-  hardSwish: 8,
-  gelu: 9,
-  geluTanh: 10,
-  clip: 11,
-} as const;
+import { ActivationCode } from "../../kernels/gen/constants.js";
 
 /**
  * What is applied to a result before it is stored: a name, or { type } with parameters. Defaults: leakyRelu alpha 0.01, elu alpha
@@ -68,7 +53,7 @@ const NAMES = Object.keys(PARAMETERS) as readonly (keyof typeof PARAMETERS)[];
 
 /** Reads an activation. prefix: how its parameters are called in error messages. */
 export function epilogue(activation: Activation | undefined, prefix = "activation."): Epilogue {
-  const linear = { lo: -Infinity, hi: Infinity, activation: ACTIVATION_CODES.none, alpha: 0, beta: 0 };
+  const linear = { lo: -Infinity, hi: Infinity, activation: ActivationCode.none, alpha: 0, beta: 0 };
   if (activation === undefined) return linear;
   if (typeof activation !== "string" && (typeof activation !== "object" || activation === null)) {
     throw new TypeError(`"activation" expected a name or { type }, got ${show(activation)}`);
@@ -92,22 +77,22 @@ export function epilogue(activation: Activation | undefined, prefix = "activatio
         hi: bound(`${prefix}max`, given["max"], Infinity),
       };
     case "leakyRelu":
-      return { ...linear, activation: ACTIVATION_CODES.leakyRelu, alpha: number("alpha", 0.01) };
+      return { ...linear, activation: ActivationCode.leakyRelu, alpha: number("alpha", 0.01) };
     case "elu":
-      return { ...linear, activation: ACTIVATION_CODES.elu, alpha: number("alpha", 1) };
+      return { ...linear, activation: ActivationCode.elu, alpha: number("alpha", 1) };
     case "hardSigmoid":
       return {
         ...linear,
-        activation: ACTIVATION_CODES.hardSigmoid,
+        activation: ActivationCode.hardSigmoid,
         alpha: number("alpha", 1 / 6),
         beta: number("beta", 0.5),
       };
     case "gelu": {
       const approximate = oneOf(`${prefix}approximate`, given["approximate"] ?? "none", ["none", "tanh"]);
-      return { ...linear, activation: approximate === "tanh" ? ACTIVATION_CODES.geluTanh : ACTIVATION_CODES.gelu };
+      return { ...linear, activation: approximate === "tanh" ? ActivationCode.geluTanh : ActivationCode.gelu };
     }
     default:
-      return { ...linear, activation: ACTIVATION_CODES[type] };
+      return { ...linear, activation: ActivationCode[type] };
   }
 }
 
@@ -117,8 +102,8 @@ export function soleCode({ lo, hi, activation, alpha, beta }: Epilogue): {
   alpha: number;
   beta: number;
 } {
-  return activation === ACTIVATION_CODES.none
-    ? { activation: ACTIVATION_CODES.clip, alpha: lo, beta: hi }
+  return activation === ActivationCode.none
+    ? { activation: ActivationCode.clip, alpha: lo, beta: hi }
     : { activation, alpha, beta };
 }
 

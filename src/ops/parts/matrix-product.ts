@@ -1,9 +1,10 @@
 // What linear and matmul share: B in panels, and gemm_f32 over batches of matrices.
+import { PANEL, ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
 import { GemmDesc, PackDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
 import { NONE, type Ref } from "../../plan/operand.js";
 import type { Epilogue } from "./epilogue.js";
-import { ROW_TABLE_BYTES, reductionBlocks } from "./panels.js";
+import { reductionBlocks } from "./panels.js";
 
 export interface Product {
   readonly rows: number;
@@ -23,8 +24,8 @@ export function packMatrix(
   blockK?: number,
 ) {
   const blocks = reductionBlocks(b, [0], K, blockK);
-  const panels = Math.ceil(cols / 8);
-  const bytes = panels * K * 32;
+  const panels = Math.ceil(cols / PANEL);
+  const bytes = panels * K * PANEL * 4;
   const ref = when === "prepare" ? b.constant(count * bytes) : b.workspace(count * bytes);
   const values = {
     srcPtr: src,
@@ -41,7 +42,7 @@ export function packMatrix(
     srcGroupBytes: K * cols * 4,
     dstGroupBytes: bytes,
   };
-  const itemBytes = count === 1 && strides.k === 4 ? 8 * strides.col : 0;
+  const itemBytes = count === 1 && strides.k === 4 ? PANEL * strides.col : 0;
   b[when]("pack_weights_f32", PackDesc, values, count * panels, 0, itemBytes);
   return { ref, bytes, blocks };
 }

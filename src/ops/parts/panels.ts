@@ -1,14 +1,13 @@
 // What matrix products read beside their rows: reductions in blocks, weights in panels of 8 columns, biases in whole panels.
 import { roundUp } from "../../base/shape.js";
 import { stridesOf } from "../../base/spec.js";
+import { PANEL } from "../../kernels/gen/constants.js";
 import { PackDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
 import { type Operand, type Ref, shift } from "../../plan/operand.js";
 
-/** Longest reduction of one block: 512 * 8 floats = 16 KB of weights, half of a 32 KB L1. See assembly/gemm.ts. */
+/** Longest reduction of one block: 512 * 8 floats = 16 KB of weights, half of a 32 KB L1. See assembly/lib/gemm.ts. */
 const BLOCK_K = 512;
-/** Scratch of every kernel that calls gemmRows: one i32 a row of a block. */
-export const ROW_TABLE_BYTES = 384 * 4;
 
 export interface ReductionBlocks {
   readonly ref: Ref;
@@ -19,7 +18,7 @@ export interface ReductionBlocks {
 
 /**
  * Cuts a reduction into blocks of at most BLOCK_K. `segments`: byte offset of each contiguous run in A, all `length`
- * floats long. Layout of the table: assembly/gemm.ts.
+ * floats long. Layout of the table: assembly/lib/gemm.ts.
  */
 export function reductionBlocks(
   b: Builder,
@@ -47,7 +46,10 @@ export function reductionBlocks(
   const table = new Int32Array(head + blocks.reduce((sum, block) => sum + block.offsets.length, 0));
   let list = head;
   blocks.forEach((block, i) => {
-    table.set([list * 4, block.offsets.length, block.floats * 4, block.offsets.length * block.floats * 32], i * 4);
+    table.set(
+      [list * 4, block.offsets.length, block.floats * 4, block.offsets.length * block.floats * PANEL * 4],
+      i * 4,
+    );
     table.set(block.offsets, list);
     list += block.offsets.length;
   });
@@ -63,8 +65,8 @@ export interface PackedWeights {
 export function packWeights(b: Builder, weight: Operand, groups: number, blocks: ReductionBlocks): PackedWeights {
   const [M, perGroup, , S] = weight.spec.shape as [number, number, number, number];
   const cols = M / groups;
-  const panels = Math.ceil(cols / 8);
-  const groupBytes = panels * blocks.k * 32;
+  const panels = Math.ceil(cols / PANEL);
+  const groupBytes = panels * blocks.k * PANEL * 4;
   const ref = b.constant(groups * groupBytes);
   const [sM, sC, sR, sS] = stridesOf(weight.spec).map((stride) => stride * 4) as [number, number, number, number];
   const values = {
@@ -88,7 +90,7 @@ export function packWeights(b: Builder, weight: Operand, groups: number, blocks:
 
 /** Bytes that a panel of 8 filters is packed from, where all panels are whole but the last. */
 export function panelSource(filterBytes: number, filters: number, groups: number): number {
-  return groups === 1 || filters % 8 === 0 ? 8 * filterBytes : 0;
+  return groups === 1 || filters % PANEL === 0 ? PANEL * filterBytes : 0;
 }
 
 export interface PackedBias {
@@ -99,7 +101,7 @@ export interface PackedBias {
 /** The bias, each group rounded up to whole panels of 8, zeros where there is none. */
 export function packBias(b: Builder, bias: Operand | undefined, M: number, groups: number): PackedBias {
   const perGroup = M / groups;
-  const groupBytes = roundUp(perGroup, 8) * 4;
+  const groupBytes = roundUp(perGroup, PANEL) * 4;
   const ref = b.constant(groups * groupBytes);
   for (let g = 0; bias !== undefined && g < groups; g++) {
     b.copy(shift(ref, g * groupBytes), shift(bias.ref, g * perGroup * 4), perGroup * 4);

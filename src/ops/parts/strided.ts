@@ -1,4 +1,4 @@
-// Strided copies: dimensions ordered and merged here, once, and moved by one kernel (assembly/copy.ts).
+// Strided copies: dimensions ordered and merged here, once, and moved by one kernel (assembly/kernels/copy.ts).
 
 import { bytesOf, DTYPES, type DType, stridesOf } from "../../base/spec.js";
 import { CopyDesc } from "../../kernels/gen/desc.js";

@@ -1,0 +1,59 @@
+// Numbers that kernels and plans both go by. scripts/generate.mjs writes them for TypeScript (src/kernels/gen/constants.ts): a
+// name, and a product or sum of numbers and of names above.
+
+/** Readable bytes behind every block of memory: kernels load whole vectors at its end. */
+export const SLACK_BYTES: i32 = 64;
+
+/** Rows a power of two apart share one set of the L1 cache: they are made longer by this. */
+export const CACHE_LINE: i32 = 64;
+
+/** Longest chunk of elements that is one work item: 8 KB read and written, a few microseconds at most. */
+export const CHUNK: i32 = 2048;
+
+/** Neighbours of an axis that one work item takes side by side: a cache line. */
+export const NEIGHBOURS: i32 = 16;
+
+/** Columns of packed weights side by side: two vectors. */
+export const PANEL: i32 = 8;
+
+/** Rows of a block of a matrix product: 384 rows * 512 k * 4 B = 768 KB of A at most, within an L2 of 1 MB. */
+export const ROW_BLOCK: i32 = 384;
+
+/** Scratch of whoever multiplies matrices: one i32 a row of a block. */
+export const ROW_TABLE_BYTES: i32 = ROW_BLOCK * 4;
+
+/** Outputs of one work item of a fully connected layer: of weights as they lie, and in panels. */
+export const LINEAR_BLOCK: i32 = 8;
+export const LINEAR_PANELS_BLOCK: i32 = 4 * PANEL;
+
+/** Longest 1-D transform of Winograd's: F(6,3). */
+export const WINOGRAD_POINTS: i32 = 8;
+
+/** Scratch of winograd_weights_f32: two tables of three float64 a point, three rows of four float64 a point. */
+export const WINOGRAD_WEIGHTS_SCRATCH_BYTES: i32 = 2 * WINOGRAD_POINTS * 24 + 3 * WINOGRAD_POINTS * 32;
+
+/** Of conv2d_winograd_f32: ten vectors of constants; a tile between its transforms, and one of the image or the output. */
+export const WINOGRAD_CONSTANT_BYTES: i32 = 10 * 16;
+export const WINOGRAD_PATCH_BYTES: i32 = WINOGRAD_POINTS * WINOGRAD_POINTS * 16;
+
+/** And of each tile of a block: where it is, five i32, and its entry of the row table. */
+export const WINOGRAD_TILE_BYTES: i32 = 5 * 4;
+export const WINOGRAD_ROW_BYTES: i32 = 4;
+
+/** A point of an FFT tile: | 4 real | 4 imaginary |. */
+export const FFT_POINT_BYTES: i32 = 32;
+
+/** Vectors of a depthwise kernel's scratch beside one an output of a run: zeros, and an output that ends outside. */
+export const DEPTHWISE_SPARE_VECTORS: i32 = 2;
+
+/** Scratch of a quantising kernel: a scale and a zero point, four times each. */
+export const QUANTIZE_SCRATCH_BYTES: i32 = 2 * 16;
+
+/** Of batch_statistics_f32: means and variances of four channels in float64. */
+export const STATISTICS_SCRATCH_BYTES: i32 = 2 * 4 * 8;
+
+/** Of binary_f32, behind a chunk of each operand: the rest of its last vector. */
+export const BINARY_SPARE_BYTES: i32 = 16;
+
+/** Of local_response_norm_f32, behind a pixel's squares and the window's ends: zeros, and the rest of a vector. */
+export const LRN_SPARE_BYTES: i32 = 2 * 16;

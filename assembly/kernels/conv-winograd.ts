@@ -1,0 +1,324 @@
+// Winograd convolution, stride 1: F(m x m, 3 x 3) for 3x3 kernels, F(m, 3) for 1x3 and 3x1, with m = 2, 4 or 6.
+//
+//   Y = A^T [ (G g G^T) ⊙ (B^T d B) ] A      n = m + 2 inputs give m outputs by n products instead of 3m
+//
+// Source: Winograd (1980); Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2016). The 1-D transforms and
+// their points: lib/winograd.ts.
+//
+// Fused: a block of T tiles is transformed, multiplied and transformed back while it is in cache, so the transformed
+// image (n²/m² times the input) never goes to memory. Layouts, pos = i * nw + j over the nh x nw points of a tile:
+//
+//   U (weights, plan time)  [column block][pos][panel][c][8]     panels as in kernels/pack.ts
+//   V (scratch)             [pos][tile][c]                       rows of A of the GEMM
+//   Z (scratch)             [pos][tile][column block]            C of the GEMM
+//
+// Each pos is 64 bytes longer than its rows: T * C * 4 is often a multiple of 4096, and n² rows 4096 bytes apart would
+// share one set of the L1 cache. Lanes are channels (transforms) or output channels (GEMM, output transform); V has its
+// channels rounded up to 4, and what lies in the added ones is never multiplied. A 1-D kernel has nh = 1 or nw = 1: that
+// direction's transform is left out.
+//
+// The image is not padded: a tile that hangs over its border is first gathered into a patch with zeros around. Where the
+// last tile of F(4,3) in a direction has at most two outputs inside, it is a short one of 4 points instead of 6: at 14 x 14
+// that saves 16 % of the products. Tiles are numbered so that those which have a point always follow each other:
+//
+//   right edge (short along w) | full tiles | lower edge (short along h) | corner (short along both)
+//   └─── the points that are not in a short tile's rows ───┘
+//                                └─ ... not in its columns ─┘
+import {
+  WINOGRAD_CONSTANT_BYTES, WINOGRAD_PATCH_BYTES, WINOGRAD_POINTS, WINOGRAD_ROW_BYTES, WINOGRAD_TILE_BYTES,
+} from "../abi/constants";
+import { WinogradDesc, WinogradWeightsDesc } from "../abi/conv";
+import { activateRows } from "../lib/activate";
+import { gemmRows } from "../lib/gemm";
+import { maxOf, minOf, splat, storeLanes } from "../lib/simd";
+import { inputsOf, inputTransforms, outputTransforms, SHORT, storeConstants, weightPoint } from "../lib/winograd";
+
+/** Bytes of a row of a patch: as many vectors as F(6,3) has points. */
+const PATCH_ROW: usize = WINOGRAD_POINTS * 16;
+
+// Scratch of winograd_weights_f32: a table of G along h and one along w, then taps of a channel reduced along w.
+const TABLE_BYTES: usize = WINOGRAD_POINTS * 24; // points of F(6,3), three float64 each
+const REDUCED_ROW: usize = WINOGRAD_POINTS * 32; // as many points, four float64 each
+
+/** G of F(m,3), a row of three float64 a point. */
+function storeWeightTable(m: i32, at: usize): void {
+  const points = m > 1 ? m + 2 : 1;
+  for (let i = 0; i < points; i++) {
+    f64.store(at, weightPoint(m, i, 1, 0, 0), 0);
+    f64.store(at, weightPoint(m, i, 0, 1, 0), 8);
+    f64.store(at, weightPoint(m, i, 0, 0, 1), 16);
+    at += 24;
+  }
+}
+
+/** One point of two filters from their three taps, and its row of G. */
+@inline function pointOf(row: usize, g0: v128, g1: v128, g2: v128): v128 {
+  const sum = f64x2.add(f64x2.mul(v128.load64_splat(row, 0), g0), f64x2.mul(v128.load64_splat(row, 8), g1));
+  return f64x2.add(sum, f64x2.mul(v128.load64_splat(row, 16), g2));
+}
+
+/** The same tap of `count` filters, zeros for those missing of four. */
+@inline function tapOf(p: usize, filterBytes: usize, count: i32): v128 {
+  if (count <= 0) return splat(0);
+  let taps = v128.load32_zero(p);
+  if (count > 1) taps = v128.load_lane<f32>(p + filterBytes, taps, 1);
+  if (count > 2) taps = v128.load_lane<f32>(p + 2 * filterBytes, taps, 2);
+  if (count > 3) taps = v128.load_lane<f32>(p + 3 * filterBytes, taps, 3);
+  return taps;
+}
+
+@inline function low(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v);
+}
+
+@inline function high(v: v128): v128 {
+  return f64x2.promote_low_f32x4(i32x4.shuffle(v, v, 2, 3, 2, 3));
+}
+
+/**
+ * Plan time: U from weights [M, C/groups, R, S], in float64, four filters at once. Work items: panels of 8 filters, numbered
+ * group * panels + panel.
+ */
+export function winograd_weights_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<WinogradWeightsDesc>(desc);
+  const mh = d.tileH, mw = d.tileW;
+  const nh = mh > 1 ? mh + 2 : 1;
+  const nw = mw > 1 ? mw + 2 : 1;
+  const panels = (d.filters + 7) >> 3;
+  const perBlock = d.blockCols >> 3;
+  const channels = d.channels;
+  const stepR = <usize>d.kernelHBytes, stepS = <usize>d.kernelWBytes, filterBytes = <usize>d.filterBytes;
+  const tableH = scratch, tableW = scratch + TABLE_BYTES;
+  const reduced = scratch + 2 * TABLE_BYTES;
+  storeWeightTable(mh, tableH);
+  storeWeightTable(mw, tableW);
+  memory.fill(reduced, 0, 3 * REDUCED_ROW); // a 1-D kernel has one row of taps
+  for (let item = begin; item < end; item++) {
+    const group = item / panels;
+    const panel = item - group * panels;
+    const block = panel / perBlock;
+    const inBlock = panels - block * perBlock < perBlock ? panels - block * perBlock : perBlock; // panels of this block
+    const panelBytes = <usize>channels << 5;
+    const posBytes = <usize>inBlock * panelBytes;
+    const base = d.dstPtr + <usize>group * <usize>d.dstGroupBytes + <usize>(block * perBlock * nh * nw) * panelBytes + <usize>(panel - block * perBlock) * panelBytes;
+    for (let half = 0; half < 8; half += 4) {
+      const m = (panel << 3) + half;
+      const count = d.filters - m;
+      let src = d.srcPtr + <usize>(group * d.filters + m) * filterBytes;
+      let dst = base + (<usize>half << 2);
+      for (let c = 0; c < channels; c++) {
+        // each row of taps along w, then every column of what they gave along h
+        let row = src, mid = reduced;
+        for (let r = mh > 1 ? 3 : 1; r > 0; r--) {
+          const g0 = tapOf(row, filterBytes, count);
+          let g1 = splat(0), g2 = splat(0);
+          if (mw > 1) {
+            g1 = tapOf(row + stepS, filterBytes, count);
+            g2 = tapOf(row + 2 * stepS, filterBytes, count);
+          }
+          const a0 = low(g0), a1 = low(g1), a2 = low(g2);
+          const b0 = high(g0), b1 = high(g1), b2 = high(g2);
+          let at = tableW, to = mid;
+          for (let j = 0; j < nw; j++) {
+            v128.store(to, pointOf(at, a0, a1, a2), 0);
+            v128.store(to, pointOf(at, b0, b1, b2), 16);
+            at += 24;
+            to += 32;
+          }
+          row += stepR;
+          mid += REDUCED_ROW;
+        }
+        mid = reduced;
+        for (let j = 0; j < nw; j++) {
+          const a0 = v128.load(mid, 0), a1 = v128.load(mid, REDUCED_ROW), a2 = v128.load(mid, 2 * REDUCED_ROW);
+          const b0 = v128.load(mid, 16), b1 = v128.load(mid, REDUCED_ROW + 16), b2 = v128.load(mid, 2 * REDUCED_ROW + 16);
+          let at = tableH, to = dst + <usize>j * posBytes;
+          for (let i = 0; i < nh; i++) {
+            const a = f32x4.demote_f64x2_zero(pointOf(at, a0, a1, a2)), b = f32x4.demote_f64x2_zero(pointOf(at, b0, b1, b2));
+            v128.store(to, v128.shuffle<i64>(a, b, 0, 2));
+            at += 24;
+            to += <usize>nw * posBytes;
+          }
+          mid += 32;
+        }
+        src += <usize>d.channelBytes;
+        dst += 32;
+      }
+    }
+  }
+}
+
+/** Where a tile is: its image, its first output, and the m of its transforms. A block's tiles have one each in scratch: WINOGRAD_TILE_BYTES. */
+@unmanaged class Tile {
+  n: i32;
+  row: i32;
+  col: i32;
+  mh: i32;
+  mw: i32;
+}
+if (offsetof<Tile>() != WINOGRAD_TILE_BYTES) ERROR("WINOGRAD_TILE_BYTES expected the size of a Tile");
+
+/** V of one tile and group, `out` its row at pos 0. */
+function transformInput(
+  d: WinogradDesc, tile: Tile, group: i32, nw: i32, mid: usize, patch: usize, constants: usize, out: usize, outEnd: usize, vPos: usize,
+): void {
+  const mh = tile.mh, mw = tile.mw;
+  const ih = inputsOf(mh), iw = inputsOf(mw);
+  const row = tile.row - d.padTop, col = tile.col - d.padLeft;
+  const xRow = <usize>d.xRowBytes, xPixel = <usize>d.xPixelBytes;
+  // before the image at a border, even below address 0: nothing is read there
+  let x = d.xPtr + <usize>tile.n * <usize>d.xImageBytes + <usize>row * xRow + <usize>col * xPixel + <usize>group * <usize>d.xGroupBytes;
+  const top = row < 0 ? -row : 0, bottom = d.height - row < ih ? d.height - row : ih;
+  const left = col < 0 ? -col : 0, right = d.width - col < iw ? d.width - col : iw;
+  const isInside = top == 0 && left == 0 && bottom == ih && right == iw;
+  if (!isInside) memory.fill(patch, 0, WINOGRAD_PATCH_BYTES);
+  const step = isInside ? xRow : PATCH_ROW;
+  const next = isInside ? xPixel : 16;
+  const midRow = <usize>nw << 4;
+  do {
+    if (!isInside) {
+      for (let i = top; i < bottom; i++) {
+        for (let j = left; j < right; j++) v128.store(patch + <usize>i * PATCH_ROW + (<usize>j << 4), v128.load(x + <usize>i * xRow + <usize>j * xPixel));
+      }
+    }
+    const from = isInside ? x : patch;
+    if (mh == 1) {
+      inputTransforms(mw, from, next, 0, out, vPos, 0, 1, constants);
+    } else {
+      // along h into mid[i][j], then along w into V
+      inputTransforms(mh, from, step, next, mid, midRow, 16, iw, constants);
+      inputTransforms(mw, mid, 16, midRow, out, vPos, <usize>nw * vPos, mh == SHORT ? 3 : ih, constants);
+      if (mh == SHORT) inputTransforms(mw, mid + 5 * midRow, 16, 0, out + <usize>(5 * nw) * vPos, vPos, 0, 1, constants);
+    }
+    x += 16;
+    out += 16;
+  } while (out < outEnd);
+}
+
+/** Y of one tile from `z`, its row at pos 0: filters m to m + cols of a group, clipped at the lower and right edge. */
+function transformOutput(
+  d: WinogradDesc, tile: Tile, group: i32, m: i32, cols: i32, nw: i32, mid: usize, patch: usize, constants: usize, z: usize, zPos: usize,
+): void {
+  const mh = tile.mh, mw = tile.mw;
+  const rows = d.outH - tile.row < d.tileH ? d.outH - tile.row : d.tileH;
+  const columns = d.outW - tile.col < d.tileW ? d.outW - tile.col : d.tileW;
+  const yPixel = <usize>d.yPixelBytes, yRow = <usize>d.outW * yPixel;
+  const midRow = <usize>nw << 4, zRow = <usize>nw * zPos;
+  const residual = d.residualPtr, activation = d.activation;
+  const lo = splat(d.lo), hi = splat(d.hi);
+  let bias = d.biasPtr + <usize>group * <usize>d.biasGroupBytes + (<usize>m << 2);
+  let offset = <usize>((tile.n * d.outH + tile.row) * d.outW + tile.col) * yPixel + (<usize>(group * d.filters + m) << 2);
+  do {
+    // along h into mid[i][j], i < mh, then along w into the patch
+    outputTransforms(mh, z, zRow, zPos, mid, midRow, 16, mw == SHORT ? 3 : nw, constants);
+    if (mw == SHORT) outputTransforms(mh, z + 5 * zPos, zRow, 0, mid + 5 * 16, midRow, 0, 1, constants);
+    outputTransforms(mw, mid, 16, midRow, patch, 16, PATCH_ROW, rows, constants);
+    const b = v128.load(bias);
+    let first = offset;
+    let line = patch;
+    for (let i = 0; i < rows; i++) {
+      let from = line, to = first, j = columns;
+      do {
+        let value = f32x4.add(v128.load(from), b);
+        if (residual) value = f32x4.add(value, v128.load(residual + to));
+        storeLanes(d.yPtr + to, minOf(maxOf(value, lo), hi), cols);
+        from += 16;
+        to += yPixel;
+      } while (--j);
+      if (activation) activateRows(d.yPtr + first, columns, cols < 4 ? cols : 4, yPixel, activation, d.alpha, d.beta);
+      line += PATCH_ROW;
+      first += yRow;
+    }
+    z += 16;
+    bias += 16;
+    offset += 16;
+    cols -= 4;
+  } while (cols > 0);
+}
+
+/** Work items: tiles, numbered as drawn above. Scratch: see src/ops/conv/winograd.ts. */
+export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<WinogradDesc>(desc);
+  const mh = d.tileH, mw = d.tileW;
+  const nh = inputsOf(mh), nw = inputsOf(mw);
+  const points = nh * nw;
+  if (!ASC_NO_ASSERT) assert((mh == 1 || mh == 2 || mh == 4 || mh == 6) && (mw == 1 || mw == 2 || mw == 4 || mw == 6) && mh * mw > 1);
+  if (!ASC_NO_ASSERT) assert(d.blockTiles > 0 && (d.blockCols & 7) == 0);
+  const tilesH = (d.outH + mh - 1) / mh, tilesW = (d.outW + mw - 1) / mw;
+  const shortH = mh == 4 && d.outH - (tilesH - 1) * 4 <= 2 ? 1 : 0;
+  const shortW = mw == 4 && d.outW - (tilesW - 1) * 4 <= 2 ? 1 : 0;
+  const fullH = tilesH - shortH, fullW = tilesW - shortW;
+  const rightEnd = d.batch * fullH * shortW;
+  const fullEnd = d.batch * fullH * tilesW;
+  const lowerEnd = fullEnd + d.batch * shortH * fullW;
+  const block = d.blockTiles;
+  const channelBytes = <usize>(d.channels + 3 & ~3) << 2;
+  const vPos = <usize>d.vPointBytes;
+  const zRow = <usize>d.blockCols << 2;
+  const zPos = <usize>d.zPointBytes;
+
+  // scratch: constants | one tile between its two transforms | one tile of the image or the output | tiles | row table | V | Z
+  const mid = scratch + WINOGRAD_CONSTANT_BYTES;
+  const patch = mid + WINOGRAD_PATCH_BYTES;
+  const tiles = patch + WINOGRAD_PATCH_BYTES;
+  const table = tiles + <usize>block * WINOGRAD_TILE_BYTES;
+  const v = table + <usize>block * WINOGRAD_ROW_BYTES + 63 & ~63;
+  const z = v + <usize>points * vPos;
+  storeConstants(scratch);
+  for (let t = 0; t < block; t++) store<i32>(table + (<usize>t << 2), t * <i32>channelBytes);
+
+  while (begin < end) {
+    const blocks = (end - begin + block - 1) / block; // evenly over the fewest blocks
+    const count = (end - begin + blocks - 1) / blocks;
+    for (let t = 0; t < count; t++) {
+      const tile = changetype<Tile>(tiles + <usize>t * WINOGRAD_TILE_BYTES);
+      const item = begin + t;
+      const isLower = item >= fullEnd, isRight = item < rightEnd || item >= lowerEnd;
+      const high = isLower ? shortH : fullH, wide = isRight ? shortW : fullW; // tiles of this kind in an image
+      const inKind = item - (isLower ? (isRight ? lowerEnd : fullEnd) : isRight ? 0 : rightEnd);
+      const line = inKind / wide;
+      tile.n = line / high;
+      tile.row = (line - tile.n * high + (isLower ? fullH : 0)) * mh;
+      tile.col = (inKind - line * wide + (isRight ? fullW : 0)) * mw;
+      tile.mh = isLower ? SHORT : mh;
+      tile.mw = isRight ? SHORT : mw;
+    }
+    const fromFull = rightEnd > begin ? rightEnd - begin : 0;
+    const toFull = fullEnd - begin, toLower = lowerEnd - begin;
+    for (let g = 0; g < d.groups; g++) {
+      // 1. V = B^T d B
+      for (let t = 0; t < count; t++) {
+        const out = v + <usize>t * channelBytes;
+        transformInput(d, changetype<Tile>(tiles + <usize>t * WINOGRAD_TILE_BYTES), g, nw, mid, patch, scratch, out, out + channelBytes, vPos);
+      }
+      let u = d.wPtr + <usize>g * <usize>d.wGroupBytes;
+      for (let m = 0; m < d.filters; m += d.blockCols) {
+        const cols = d.filters - m < d.blockCols ? d.filters - m : d.blockCols;
+        const whole = (cols + 7) & ~7; // Z has room for whole panels
+        // 2. Z[pos] = V[pos] · U[pos], of the tiles that have the point
+        const uPos = (<usize>whole << 2) * <usize>d.channels;
+        for (let i = 0; i < nh; i++) {
+          for (let j = 0; j < nw; j++) {
+            const notInLower = shortH && (i == 3 || i == 4), notInRight = shortW && (j == 3 || j == 4);
+            const from = notInRight ? fromFull : 0;
+            let to = notInLower ? toFull : notInRight ? toLower : count;
+            if (to > count) to = count;
+            const pos = <usize>(i * nw + j);
+            if (from < to) {
+              gemmRows(
+                table, to - from, v + pos * vPos + <usize>from * channelBytes, d.blocksPtr, d.blockCount, u, whole,
+                z + pos * zPos + <usize>from * zRow, zRow, d.zerosPtr, 0, -Infinity, Infinity, 0, 0, 0, d.tileRows,
+              );
+            }
+            u += uPos;
+          }
+        }
+        // 3. Y = A^T Z A
+        for (let t = 0; t < count; t++) {
+          transformOutput(d, changetype<Tile>(tiles + <usize>t * WINOGRAD_TILE_BYTES), g, m, cols, nw, mid, patch, scratch, z + <usize>t * zRow, zPos);
+        }
+      }
+    }
+    begin += count;
+  }
+}

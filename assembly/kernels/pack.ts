@@ -1,0 +1,107 @@
+// Layout changes: weights to GEMM panels, images to padded channels-last, and plain transposition.
+import { PadImageDesc, TransposeDesc } from "../abi/image";
+import { PackDesc } from "../abi/matrix";
+import { copyFloats, transposeBlock } from "../lib/layout";
+
+// A panel holds 8 columns of B for one reduction block, k by k; panels follow each other, then the next block's:
+//
+//   block 0: | panel 0: k0 n0..n7, k1 n0..n7, … | panel 1: k0 n8..n15, … | … || block 1: …
+//
+// k runs over (r, s, c), c fastest, as the taps of a channels-last patch lie in memory. Missing columns are zero.
+
+/** Work items: panels, numbered group * panels + panel. */
+export function pack_weights_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<PackDesc>(desc);
+  const panels = (d.cols + 7) >> 3;
+  for (let item = begin; item < end; item++) {
+    const group = item / panels;
+    const panel = item - group * panels;
+    const col = panel << 3;
+    const count = d.cols - col < 8 ? d.cols - col : 8;
+    const src = d.srcPtr + <usize>group * <usize>d.srcGroupBytes + <usize>col * <usize>d.colBytes;
+    let dst = d.dstPtr + <usize>group * <usize>d.dstGroupBytes;
+    let r: usize = 0, s = 0, c = 0;
+    for (let i = 0; i < d.blockCount; i++) {
+      const panelBytes = <usize>load<u32>(d.blocksPtr + (<usize>i << 4), 12);
+      let out = dst + <usize>panel * panelBytes;
+      for (let k: usize = 0; k < panelBytes; k += 32) {
+        let from = src + r * <usize>d.kernelHBytes + <usize>s * <usize>d.kernelWBytes + <usize>c * <usize>d.channelBytes;
+        for (let n = 0; n < 8; n++) {
+          f32.store(out, n < count ? f32.load(from) : 0);
+          from += <usize>d.colBytes;
+          out += 4;
+        }
+        if (++c == d.channels) {
+          c = 0;
+          if (++s == d.kernelW) {
+            s = 0;
+            r++;
+          }
+        }
+      }
+      dst += <usize>panels * panelBytes;
+    }
+  }
+}
+
+/** Work items: blocks of 4 source rows, numbered batch * ceil(rows / 4) + block. */
+export function transpose_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<TransposeDesc>(desc);
+  const perBatch = (d.rows + 3) >> 2;
+  const srcStride = <usize>d.cols << 2;
+  const dstStride = <usize>d.rows << 2;
+  while (begin < end) {
+    const batch = begin / perBatch;
+    const row = (begin - batch * perBatch) << 2;
+    let last = row + ((end - begin) << 2);
+    if (last > d.rows) last = d.rows;
+    transposeBlock(
+      d.dstPtr + <usize>batch * <usize>d.dstBatchBytes + (<usize>row << 2), dstStride,
+      d.srcPtr + <usize>batch * <usize>d.srcBatchBytes + <usize>row * srcStride, srcStride, last - row, d.cols,
+    );
+    begin += (last - row + 3) >> 2;
+  }
+}
+
+/** Work items: destination rows, numbered n * dstHeight + row. */
+export function pad_image_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<PadImageDesc>(desc);
+  const perGroup = d.channels / d.groups;
+  const groupBytes = <usize>d.groupChannelsPadded << 2;
+  const pixelBytes = groupBytes * <usize>d.groups;
+  const rowBytes = pixelBytes * <usize>d.dstWidth;
+  const whole = perGroup == d.groupChannelsPadded; // no gaps between groups
+  const channelsLast = d.srcChannelBytes == 4;
+  for (let item = begin; item < end; item++) {
+    const n = item / d.dstHeight;
+    const h = item - n * d.dstHeight - d.padTop;
+    const row = d.dstPtr + <usize>item * rowBytes;
+    if (h < 0 || h >= d.height) {
+      memory.fill(row, 0, rowBytes);
+      continue;
+    }
+    const src = d.srcPtr + <usize>n * <usize>d.srcImageBytes + <usize>h * <usize>d.srcRowBytes;
+    let dst = row + <usize>d.padLeft * pixelBytes;
+    const dataBytes = <usize>d.width * pixelBytes;
+    memory.fill(row, 0, dst - row);
+    memory.fill(dst + dataBytes, 0, rowBytes - dataBytes - (dst - row));
+    if (!whole) memory.fill(dst, 0, dataBytes);
+    if (channelsLast && whole) {
+      memory.copy(dst, src, dataBytes);
+    } else if (channelsLast) {
+      for (let w = 0; w < d.width; w++) {
+        let from = src + <usize>w * <usize>d.srcPixelBytes;
+        for (let g = 0; g < d.groups; g++) {
+          copyFloats(dst, from, <usize>perGroup << 2);
+          dst += groupBytes;
+          from += <usize>perGroup << 2;
+        }
+      }
+    } else {
+      for (let g = 0; g < d.groups; g++) {
+        transposeBlock(dst, pixelBytes, src + <usize>(g * perGroup) * <usize>d.srcChannelBytes, <usize>d.srcChannelBytes, perGroup, d.width);
+        dst += groupBytes;
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+// y = e^(x - max) / sum of e^(x - max) along an axis, or its logarithm x - max - log(sum). Memory is [outer, size,
+// inner] in the tensor's own order. Three passes: maximum, exponentials and their sum, result.
+//
+//   inner > 1   lanes are neighbours of inner: 16 of them (one cache line a step of the axis) are a work item, vector
+//               by vector; the last vector is computed whole and stored in part.
+//   inner = 1   lanes are neighbours on the axis, one line a work item; lanes past its end count as -infinity.
+//
+// y may be x: every element is read for the last time before it is written. Source: Milakov and Gimelshein (2018), 2.
+import { NEIGHBOURS } from "../abi/constants";
+import { SoftmaxDesc } from "../abi/elements";
+import { exp, log } from "../lib/math";
+import { hsum, maxOf, splat, storeLanes } from "../lib/simd";
+
+@inline function hmax(v: v128): f32 {
+  const pair = maxOf(v, i32x4.shuffle(v, v, 2, 3, 0, 1));
+  return f32x4.extract_lane(maxOf(pair, i32x4.shuffle(pair, pair, 1, 0, 3, 2)), 0);
+}
+
+/** Four lines side by side, `step` bytes from element to element; `count` of them are stored. */
+function softmaxAcross(y: usize, x: usize, size: i32, step: usize, count: i32, logarithm: i32): void {
+  const bytes = <usize>size * step;
+  let max = v128.load(x);
+  for (let i = step; i < bytes; i += step) max = maxOf(v128.load(x + i), max);
+  let sum = splat(0);
+  for (let i: usize = 0; i < bytes; i += step) {
+    const e = exp(f32x4.sub(v128.load(x + i), max));
+    sum = f32x4.add(sum, e);
+    if (!logarithm) storeLanes(y + i, e, count);
+  }
+  if (logarithm) sum = log(sum);
+  // Lanes beyond `count` hold other lines' values, whole or half done: computed along, never stored.
+  for (let i: usize = 0; i < bytes; i += step) {
+    const v = logarithm ? f32x4.sub(f32x4.sub(v128.load(x + i), max), sum) : f32x4.div(v128.load(y + i), sum);
+    storeLanes(y + i, v, count);
+  }
+}
+
+/** Four elements at byte i; lanes from byte `bytes` on are -infinity. */
+@inline function lineLanes(x: usize, i: usize, bytes: usize): v128 {
+  const at = i32x4.add(i32x4.splat(<i32>i), i32x4(0, 4, 8, 12));
+  return v128.bitselect(v128.load(x + i), splat(-Infinity), i32x4.lt_s(at, i32x4.splat(<i32>bytes)));
+}
+
+/** One contiguous line. */
+function softmaxAlong(y: usize, x: usize, size: i32, logarithm: i32): void {
+  const bytes = <usize>size << 2;
+  let lanes = lineLanes(x, 0, bytes);
+  for (let i: usize = 16; i < bytes; i += 16) lanes = maxOf(lineLanes(x, i, bytes), lanes);
+  const max = splat(hmax(lanes));
+  let sum = splat(0);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const e = exp(f32x4.sub(lineLanes(x, i, bytes), max));
+    sum = f32x4.add(sum, e);
+    if (!logarithm) storeLanes(y + i, e, <i32>((bytes - i) >> 2));
+  }
+  sum = splat(hsum(sum));
+  if (logarithm) sum = log(sum);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const v = logarithm ? f32x4.sub(f32x4.sub(v128.load(x + i), max), sum) : f32x4.div(v128.load(y + i), sum);
+    storeLanes(y + i, v, <i32>((bytes - i) >> 2));
+  }
+}
+
+/**
+ * Work items: lines where inner = 1, else blocks of 16 lines side by side, numbered outer * ceil(inner / 16) + block.
+ */
+export function softmax_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<SoftmaxDesc>(desc);
+  const blocks = (d.inner + NEIGHBOURS - 1) / NEIGHBOURS;
+  const step = <usize>d.inner << 2;
+  for (let item = begin; item < end; item++) {
+    const outer = item / blocks;
+    const offset = <usize>outer * <usize>d.size * step;
+    if (d.inner == 1) {
+      softmaxAlong(d.yPtr + offset, d.xPtr + offset, d.size, d.logarithm);
+      continue;
+    }
+    let first = (item - outer * blocks) * NEIGHBOURS;
+    const last = first + NEIGHBOURS < d.inner ? first + NEIGHBOURS : d.inner;
+    for (; first < last; first += 4) {
+      const at = offset + (<usize>first << 2);
+      softmaxAcross(d.yPtr + at, d.xPtr + at, d.size, step, last - first, d.logarithm);
+    }
+  }
+}
