@@ -1,17 +1,31 @@
-// JavaScript to dist/, minified: one chunk a kernel binary, shared code split off, so that every entry has the same classes.
-// Prints raw and gzipped sizes and fails over budget.
+// JavaScript to dist/, minified: one chunk a kernel binary, one a family of ONNX operators, shared code split off, so that every
+// entry has the same classes. Prints raw and gzipped sizes and what is fetched by scenario, and fails over budget.
+import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import terser from "@rollup/plugin-terser";
 import { wasm } from "@rollup/plugin-wasm";
 
-/** Bytes. index: the default entry with all that it loads for one binary. onnx: what that entry adds to it. */
-const BUDGETS = { wasmRaw: 64 * 1024, indexGzip: 60 * 1024, onnxGzip: 40 * 1024 };
+const KB = 1024;
+
+/** Bytes of a binary. */
+const BINARY_BUDGET = 64 * KB;
+
+/**
+ * What is fetched: entries with all that they import, one binary, and chunks that are imported when they are needed. Budgets are
+ * bytes gzipped; dist/sizes.json has what they are. The first is to be 58 KB and the third 86 KB once kernels that only some
+ * models need are a binary of their own.
+ */
+const SCENARIOS = [
+  { name: "one convolution", entries: ["index"], budget: 59 * KB },
+  { name: "LeNet-5 by hand", entries: ["index"], budget: 60 * KB },
+  { name: "a float CNN from ONNX", entries: ["index", "onnx"], budget: 87 * KB },
+  { name: "a quantised CNN from ONNX", entries: ["index", "onnx"], families: ["layers-quantised"], budget: 100 * KB },
+  { name: "everything", entries: ["index", "onnx", "datasets"], families: "all" },
+];
 
 const INLINE = new URL("build/js/engine/inline.js", import.meta.url);
-/** Names of descriptor fields (assembly/desc.ts) that no user meets: shortened, 300 B gzip of the core. */
-const DESCRIPTOR_FIELDS =
-  /^(\w+Ptr|(src|dst|group|pixel|row|image)\w*Bytes|(kernel|stride|dilation|out|pad)(H|W|Top|Left|Bottom|Right))$/;
+const { FAMILIES } = await import(new URL("build/js/onnx/families/table.js", import.meta.url));
 const BINARY = /wasm\/(simd|relaxed)\.wasm(\?\w+)?$/;
 
 /** Libraries that are bundled: devDependencies, so that users audit none. */
@@ -48,27 +62,46 @@ const binaries = {
   },
 };
 
-const budget = {
-  name: "budget",
+const sizes = {
+  name: "sizes",
   generateBundle(_, bundle) {
     const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
     const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
-    const gzip = (chunk) => gzipSync(chunk.code, { level: 9 }).length;
-    const reach = (name, seen = new Set()) => {
+    const gzip = new Map(chunks.map(({ fileName, code }) => [fileName, gzipSync(code, { level: 9 }).length]));
+    for (const { fileName, code } of chunks)
+      console.log(`  ${fileName.padEnd(24)} ${code.length} B, ${gzip.get(fileName)} B gzip`);
+    const reach = (name, seen) => {
       if (seen.has(name) || !byName.has(name)) return seen;
       seen.add(name);
       for (const next of byName.get(name).imports) reach(next, seen);
       return seen;
     };
-    for (const chunk of chunks)
-      console.log(`  ${chunk.fileName.padEnd(24)} ${chunk.code.length} B, ${gzip(chunk)} B gzip`);
-    const core = [...reach("index.js")].reduce((sum, name) => sum + gzip(byName.get(name)), 0);
-    const binary = Math.max(...chunks.filter((c) => BINARY.test(c.facadeModuleId ?? "")).map(gzip));
-    console.log(`  default entry with one binary: ${core + binary} B gzip (budget ${BUDGETS.indexGzip})`);
-    const onnx = gzip(byName.get("onnx.js"));
-    console.log(`  onnx beyond it: ${onnx} B gzip (budget ${BUDGETS.onnxGzip})`);
-    if (onnx > BUDGETS.onnxGzip) this.error("the onnx entry is over its size budget");
-    if (core + binary > BUDGETS.indexGzip) this.error("the default entry is over its size budget");
+    const sum = (names) => [...names].reduce((total, name) => total + gzip.get(name), 0);
+    // A runtime loads one of the binaries that its entry can import.
+    const binaries = byName.get("index.js").dynamicImports;
+    const binary = binaries.reduce((most, name) => (gzip.get(name) > gzip.get(most) ? name : most));
+    const all = byName.get("onnx.js").dynamicImports;
+    const rows = SCENARIOS.map(({ name, entries, families = [], budget }) => {
+      const files = new Set();
+      for (const entry of entries) reach(`${entry}.js`, files);
+      for (const file of families === "all" ? all : families.map((family) => `${family}.js`)) {
+        if (!all.includes(file)) this.error(`"${name}" expected a family of onnx.js, got ${file}`);
+        reach(file, files);
+      }
+      reach(binary, files);
+      return { name, bytes: sum(files), budget, files: [...files] };
+    });
+    for (const { name, bytes, budget } of rows) {
+      const limit = budget ? ` (budget ${budget / KB} KB)` : "";
+      console.log(`  ${name}: ${(bytes / KB).toFixed(1)} KB, ${bytes} B gzip${limit}`);
+    }
+    mkdirSync("dist", { recursive: true });
+    writeFileSync(
+      "dist/sizes.json",
+      `${JSON.stringify({ scenarios: rows, chunks: Object.fromEntries(gzip) }, null, 2)}\n`,
+    );
+    for (const { name, bytes, budget } of rows)
+      if (bytes > budget) this.error(`"${name}" is ${bytes - budget} B over its size budget`);
   },
 };
 
@@ -95,18 +128,34 @@ const measured = {
     if (!BINARY.test(id)) return null;
     const { statSync } = await import("node:fs");
     const bytes = statSync(id).size;
-    console.log(`  ${id.split("/").at(-1).padEnd(24)} ${bytes} B (budget ${BUDGETS.wasmRaw})`);
-    if (bytes > BUDGETS.wasmRaw) this.error(`${id} is over its size budget`);
+    console.log(`  ${id.split("/").at(-1).padEnd(24)} ${bytes} B (budget ${BINARY_BUDGET})`);
+    if (bytes > BINARY_BUDGET) this.error(`${id} is over its size budget`);
     return null;
   },
 };
 
-/** What several entries share: errors and checks for all, everything else for those that compute. */
-function manualChunks(id) {
-  if (!id.includes("/build/js/") || BINARY.test(id)) return undefined;
+/** Modules that a module imports, and those that they import, and so on. */
+function reachOf(id, getModuleInfo, seen = new Set()) {
+  if (seen.has(id)) return seen;
+  seen.add(id);
+  for (const next of getModuleInfo(id)?.importedIds ?? []) reachOf(next, getModuleInfo, seen);
+  return seen;
+}
+
+/**
+ * What several entries share: errors and checks for all, everything else for those that compute, and the importer of the two ONNX
+ * entries. A family of ONNX operators is one chunk, with what those before it in the table do not have.
+ */
+function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
-  if (/^(index|static|edge-light|(datasets|onnx)\/.*)\.js$/.test(file)) return undefined;
-  return /^base\/(errors|check)\.js$/.test(file) ? "errors" : "core";
+  if (BINARY.test(id) || /^(index|static|edge-light|datasets\/.*|onnx\/(index|static))\.js$/.test(file))
+    return undefined;
+  const inOnnx = (path) => fileURLToPath(new URL(`build/js/onnx/${path}.js`, import.meta.url));
+  const isReached = (path) => reachOf(inOnnx(path), getModuleInfo).has(id);
+  if (!file?.startsWith("onnx/") && file) return /^base\/(errors|check)\.js$/.test(file) ? "errors" : "core";
+  return isReached("load") || isReached("api")
+    ? "importer"
+    : Object.keys(FAMILIES).find((family) => isReached(`families/${family}`));
 }
 
 export default {
@@ -116,6 +165,7 @@ export default {
     "edge-light": "build/js/edge-light.js",
     datasets: "build/js/datasets/index.js",
     onnx: "build/js/onnx/index.js",
+    "onnx-static": "build/js/onnx/static.js",
   },
   plugins: [
     binaries,
@@ -128,11 +178,8 @@ export default {
       module: true,
       keep_classnames: /Error|Tensor|Model|Runtime|Plan|Graph/,
       compress: { ecma: 2022, passes: 3 },
-      mangle: { properties: { regex: DESCRIPTOR_FIELDS } },
-      nameCache: {}, // the same short names in every chunk
-      format: { semicolons: false },
     }),
-    budget,
+    sizes,
   ],
   output: {
     dir: "dist",

@@ -12,6 +12,9 @@ export * from "./api.js";
  * UnsupportedError naming every operator that is missing; OutOfMemoryError for more than maxBytes in all.
  */
 export const loadOnnx = makeLoadOnnx({
+  "layers-reduction": () => import("./families/layers-reduction.js"),
+  "layers-resize": () => import("./families/layers-resize.js"),
+  "layers-quantised": () => import("./families/layers-quantised.js"),
   "host-movement": () => import("./families/host-movement.js"),
   "host-picking": () => import("./families/host-picking.js"),
   "host-reduction": () => import("./families/host-reduction.js"),
@@ -20,7 +23,4 @@ export const loadOnnx = makeLoadOnnx({
   "host-product": () => import("./families/host-product.js"),
   "host-image": () => import("./families/host-image.js"),
   "host-quantised": () => import("./families/host-quantised.js"),
-  "layers-reduction": () => import("./families/layers-reduction.js"),
-  "layers-resize": () => import("./families/layers-resize.js"),
-  "layers-quantised": () => import("./families/layers-quantised.js"),
 });
