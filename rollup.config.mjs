@@ -1,18 +1,39 @@
-// JavaScript to dist/, minified: one chunk a kernel binary, shared code split off, so that every entry has the same classes.
-// Prints raw and gzipped sizes and fails over budget.
+// JavaScript to dist/, minified: one chunk a kernel binary, one a family of ONNX operators, shared code split off, so that every
+// entry has the same classes. Prints raw and gzipped sizes and what is fetched by scenario, and fails over budget.
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import terser from "@rollup/plugin-terser";
 import { wasm } from "@rollup/plugin-wasm";
+import { rollup } from "rollup";
 import { BINARIES } from "./scripts/packs.mjs";
 
-/** Bytes. index: the default entry with all that it loads for one binary. onnx: what that entry adds to it. */
-const BUDGETS = { indexGzip: 60 * 1024, onnxGzip: 40 * 1024 };
+const KB = 1024;
+
+/**
+ * What a page fetches: of each entry the names that it uses, as a bundler leaves them; families of ONNX operators; and one binary
+ * of each pack. Budgets are bytes gzipped. `files`: the same without a bundler, whole entries. dist/sizes.json has what they are.
+ */
+const SCENARIOS = [
+  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 58 * KB },
+  {
+    name: "LeNet-5 by hand",
+    uses: { index: ["createRuntime", "createModel", "sequential", "readSafetensors"] },
+    budget: 60 * KB,
+  },
+  { name: "a float CNN from ONNX", uses: { index: ["createRuntime"], onnx: ["loadOnnx"] }, budget: 86 * KB },
+  {
+    name: "a quantised CNN from ONNX",
+    uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
+    families: ["layers-quantised"],
+    packs: ["numeric"],
+    budget: 100 * KB,
+  },
+  { name: "everything", uses: { index: "all", onnx: "all", datasets: "all" }, families: "all", packs: ["numeric"] },
+];
 
 const INLINE = new URL("build/js/engine/inline.js", import.meta.url);
-/** Names of descriptor fields (assembly/desc.ts) that no user meets: shortened, 300 B gzip of the core. */
-const DESCRIPTOR_FIELDS =
-  /^(\w+Ptr|(src|dst|group|pixel|row|image)\w*Bytes|(kernel|stride|dilation|out|pad)(H|W|Top|Left|Bottom|Right))$/;
+const { FAMILIES } = await import(new URL("build/js/onnx/families/table.js", import.meta.url));
 const BINARY = new RegExp(`wasm/(${BINARIES.map(({ file }) => file).join("|")})\\.wasm(\\?\\w+)?$`);
 
 /** Libraries that are bundled: devDependencies, so that users audit none. */
@@ -49,27 +70,77 @@ const binaries = {
   },
 };
 
-const budget = {
-  name: "budget",
-  generateBundle(_, bundle) {
+const gzipped = (code) => gzipSync(code, { level: 9 }).length;
+
+/** Bytes of what a bundler leaves of entries of which these names are used: package.json says that no module has side effects. */
+async function bundled(uses) {
+  const lines = Object.entries(uses).map(([entry, names]) => {
+    const file = JSON.stringify(fileURLToPath(new URL(`dist/${entry}.js`, import.meta.url)));
+    return names === "all" ? `export * from ${file};` : `export { ${names.join(", ")} } from ${file};`;
+  });
+  const bundle = await rollup({
+    input: "page",
+    treeshake: { moduleSideEffects: false },
+    plugins: [
+      {
+        name: "page",
+        resolveId: (id) => (id === "page" ? id : null),
+        load: (id) => (id === "page" ? lines.join("\n") : null),
+      },
+    ],
+  });
+  const { output } = await bundle.generate({ format: "es" });
+  return sumOf(output, ["page.js"]);
+}
+
+/** Bytes of chunks and of all that they import. */
+function sumOf(chunks, names) {
+  const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
+  const seen = new Set();
+  const reach = (name) => {
+    const chunk = byName.get(name);
+    if (chunk === undefined || seen.has(chunk)) return;
+    seen.add(chunk);
+    chunk.imports.forEach(reach);
+  };
+  names.forEach(reach);
+  return [...seen].reduce((sum, { code }) => sum + gzipped(code), 0);
+}
+
+/** Prints what every chunk and every scenario takes, and keeps it in dist/sizes.json. */
+const sizes = {
+  name: "sizes",
+  async writeBundle(_, bundle) {
     const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
-    const byName = new Map(chunks.map((chunk) => [chunk.fileName, chunk]));
-    const gzip = (chunk) => gzipSync(chunk.code, { level: 9 }).length;
-    const reach = (name, seen = new Set()) => {
-      if (seen.has(name) || !byName.has(name)) return seen;
-      seen.add(name);
-      for (const next of byName.get(name).imports) reach(next, seen);
-      return seen;
+    const gzip = new Map(chunks.map(({ fileName, code }) => [fileName, gzipped(code)]));
+    for (const { fileName, code } of chunks)
+      console.log(`  ${fileName.padEnd(24)} ${code.length} B, ${gzip.get(fileName)} B gzip`);
+    /** A runtime loads one binary of a pack: the largest counts. */
+    const binaryOf = (pack) => {
+      const files = BINARIES.filter((binary) => binary.pack === pack).map(({ file }) => `${file}.js`);
+      return Math.max(...files.map((file) => gzip.get(file)));
     };
-    for (const chunk of chunks)
-      console.log(`  ${chunk.fileName.padEnd(24)} ${chunk.code.length} B, ${gzip(chunk)} B gzip`);
-    const core = [...reach("index.js")].reduce((sum, name) => sum + gzip(byName.get(name)), 0);
-    const binary = Math.max(...chunks.filter((c) => BINARY.test(c.facadeModuleId ?? "")).map(gzip));
-    console.log(`  default entry with one binary: ${core + binary} B gzip (budget ${BUDGETS.indexGzip})`);
-    const onnx = gzip(byName.get("onnx.js"));
-    console.log(`  onnx beyond it: ${onnx} B gzip (budget ${BUDGETS.onnxGzip})`);
-    if (onnx > BUDGETS.onnxGzip) this.error("the onnx entry is over its size budget");
-    if (core + binary > BUDGETS.indexGzip) this.error("the default entry is over its size budget");
+    const all = chunks.find(({ fileName }) => fileName === "onnx.js").dynamicImports;
+    const scenarios = [];
+    for (const { name, uses, families = [], packs = [], budget } of SCENARIOS) {
+      const entries = Object.keys(uses).map((entry) => `${entry}.js`);
+      const wanted = families === "all" ? all : families.map((family) => `${family}.js`);
+      for (const file of wanted)
+        if (!all.includes(file)) this.error(`"${name}" expected a family of onnx.js, got ${file}`);
+      const whole = sumOf(chunks, entries);
+      const onDemand = sumOf(chunks, [...entries, ...wanted]) - whole;
+      const more = onDemand + ["float", ...packs].reduce((sum, pack) => sum + binaryOf(pack), 0);
+      scenarios.push({ name, bytes: (await bundled(uses)) + more, files: whole + more, budget });
+    }
+    for (const { name, bytes, files, budget } of scenarios) {
+      const limit = budget ? ` (budget ${budget / KB} KB)` : "";
+      console.log(
+        `  ${name}: ${(bytes / KB).toFixed(1)} KB gzip${limit}, ${(files / KB).toFixed(1)} without a bundler`,
+      );
+    }
+    writeFileSync("dist/sizes.json", `${JSON.stringify({ scenarios, chunks: Object.fromEntries(gzip) }, null, 2)}\n`);
+    for (const { name, bytes, budget } of scenarios)
+      if (bytes > budget) this.error(`"${name}" is ${bytes - budget} B over its size budget`);
   },
 };
 
@@ -103,12 +174,32 @@ const measured = {
   },
 };
 
-/** What several entries share: errors and checks for all, everything else for those that compute. */
-function manualChunks(id) {
-  if (!id.includes("/build/js/") || BINARY.test(id)) return undefined;
+/** Modules that a module imports, and those that they import, and so on. */
+function reachOf(id, getModuleInfo, seen = new Set()) {
+  if (seen.has(id)) return seen;
+  seen.add(id);
+  for (const next of getModuleInfo(id)?.importedIds ?? []) reachOf(next, getModuleInfo, seen);
+  return seen;
+}
+
+/**
+ * What several entries share: errors and checks for all, everything else for those that compute, models for those who make some
+ * (a bundler leaves them out where nobody does), and the importer of the two ONNX entries. A family of ONNX operators is one
+ * chunk, with what those before it in the table do not have.
+ */
+function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
-  if (/^(index|static|edge-light|(datasets|onnx)\/.*)\.js$/.test(file)) return undefined;
-  return /^base\/(errors|check)\.js$/.test(file) ? "errors" : "core";
+  if (BINARY.test(id) || /^(index|static|edge-light|datasets\/.*|onnx\/(index|static))\.js$/.test(file))
+    return undefined;
+  if (file && !file.startsWith("onnx/")) {
+    if (/^base\/(errors|check)\.js$/.test(file)) return "errors";
+    return /^(model\/.*|api\.js)/.test(file) ? "model" : "core";
+  }
+  const inOnnx = (path) => fileURLToPath(new URL(`build/js/onnx/${path}.js`, import.meta.url));
+  const isReached = (path) => reachOf(inOnnx(path), getModuleInfo).has(id);
+  return isReached("load") || isReached("api")
+    ? "importer"
+    : Object.keys(FAMILIES).find((family) => isReached(`families/${family}`));
 }
 
 export default {
@@ -118,6 +209,7 @@ export default {
     "edge-light": "build/js/edge-light.js",
     datasets: "build/js/datasets/index.js",
     onnx: "build/js/onnx/index.js",
+    "onnx-static": "build/js/onnx/static.js",
   },
   plugins: [
     binaries,
@@ -130,11 +222,8 @@ export default {
       module: true,
       keep_classnames: /Error|Tensor|Model|Runtime|Plan|Graph/,
       compress: { ecma: 2022, passes: 3 },
-      mangle: { properties: { regex: DESCRIPTOR_FIELDS } },
-      nameCache: {}, // the same short names in every chunk
-      format: { semicolons: false },
     }),
-    budget,
+    sizes,
   ],
   output: {
     dir: "dist",

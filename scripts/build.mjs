@@ -34,18 +34,7 @@ if (!process.argv.includes("--binaries")) {
     execFileSync(process.execPath, [name, ...args], { stdio: ["inherit", stdout, "inherit"] });
   const bin = (name, ...args) => run("inherit", name, ...args);
   bar(jobs.length);
-  // Comments stay in the types, where editors show them; in the code they were a quarter of its gzipped size.
-  bin("node_modules/typescript/bin/tsc", "-p", ".", "--emitDeclarationOnly", "--declarationDir", "dist/types");
-  bin(
-    "node_modules/typescript/bin/tsc",
-    "-p",
-    ".",
-    "--declaration",
-    "false",
-    "--declarationDir",
-    "null",
-    "--removeComments",
-  );
+  bin("node_modules/typescript/bin/tsc", "-p", ".", "--declarationDir", "dist/types");
   bar(jobs.length + 1);
   run(isQuiet ? "ignore" : "inherit", "node_modules/rollup/dist/bin/rollup", "-c", "--silent");
   mkdirSync("dist/wasm");

@@ -13,7 +13,7 @@ export const PACKS = [
 /** The file of a binary without its extension: the first pack's are called by their variant alone. */
 export const binaryName = (pack, variant) => (pack === PACKS[0].name ? variant : `${pack}-${variant}`);
 
-/** All binaries that are shipped: { file, budget }. */
+/** All binaries that are shipped: { pack, file, budget }. */
 export const BINARIES = PACKS.flatMap(({ name, variants, budget }) =>
-  variants.map((variant) => ({ file: binaryName(name, variant), budget })),
+  variants.map((variant) => ({ pack: name, file: binaryName(name, variant), budget })),
 );

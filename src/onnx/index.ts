@@ -14,6 +14,9 @@ export * from "./api.js";
  *   than maxBytes in all.
  */
 export const loadOnnx = makeLoadOnnx({
+  "layers-reduction": () => import("./families/layers-reduction.js"),
+  "layers-resize": () => import("./families/layers-resize.js"),
+  "layers-quantised": () => import("./families/layers-quantised.js"),
   "host-movement": () => import("./families/host-movement.js"),
   "host-picking": () => import("./families/host-picking.js"),
   "host-reduction": () => import("./families/host-reduction.js"),
@@ -22,7 +25,4 @@ export const loadOnnx = makeLoadOnnx({
   "host-product": () => import("./families/host-product.js"),
   "host-image": () => import("./families/host-image.js"),
   "host-quantised": () => import("./families/host-quantised.js"),
-  "layers-reduction": () => import("./families/layers-reduction.js"),
-  "layers-resize": () => import("./families/layers-resize.js"),
-  "layers-quantised": () => import("./families/layers-quantised.js"),
 });

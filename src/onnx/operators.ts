@@ -7,13 +7,13 @@ import { operatorOf } from "./file/node.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { NodeProto } from "./file/proto.js";
 import { Context, type HostOp } from "./host/context.js";
-import type { Lowering } from "./lower/site.js";
+import type { NodeLowering } from "./lower/site.js";
 
 /** What a module of families/ exports. */
 export interface Family {
   readonly HOST?: Readonly<Record<string, HostOp>>;
-  readonly FLOATS?: Readonly<Record<string, Lowering>>;
-  readonly OTHERS?: Readonly<Record<string, Lowering>>;
+  readonly FLOATS?: Readonly<Record<string, NodeLowering>>;
+  readonly OTHERS?: Readonly<Record<string, NodeLowering>>;
 }
 
 export type Loaders = Readonly<Record<FamilyName, () => Promise<Family>>>;
@@ -21,8 +21,8 @@ export type Loaders = Readonly<Record<FamilyName, () => Promise<Family>>>;
 export class Operators {
   readonly #loaders: Loaders;
   readonly #host = new Map<string, HostOp>();
-  readonly #floats = new Map<string, Lowering>();
-  readonly #others = new Map<string, Lowering>();
+  readonly #floats = new Map<string, NodeLowering>();
+  readonly #others = new Map<string, NodeLowering>();
 
   constructor(loaders: Loaders) {
     this.#loaders = loaders;
@@ -59,7 +59,7 @@ export class Operators {
   }
 
   /** How a node becomes layers, if it may. isFloat: all that varies is float32. Throws NotLoaded. */
-  lowering(node: NodeProto, isFloat: boolean): Lowering | undefined {
+  lowering(node: NodeProto, isFloat: boolean): NodeLowering | undefined {
     return (isFloat ? this.#find("FLOATS", this.#floats, node) : undefined) ?? this.#find("OTHERS", this.#others, node);
   }
 

@@ -17,6 +17,9 @@ export * from "./api.js";
 
 /** See index.ts. */
 export const loadOnnx = makeLoadOnnx({
+  "layers-reduction": async () => layersReduction,
+  "layers-resize": async () => layersResize,
+  "layers-quantised": async () => layersQuantised,
   "host-movement": async () => hostMovement,
   "host-picking": async () => hostPicking,
   "host-reduction": async () => hostReduction,
@@ -25,7 +28,4 @@ export const loadOnnx = makeLoadOnnx({
   "host-product": async () => hostProduct,
   "host-image": async () => hostImage,
   "host-quantised": async () => hostQuantised,
-  "layers-reduction": async () => layersReduction,
-  "layers-resize": async () => layersResize,
-  "layers-quantised": async () => layersQuantised,
 });

@@ -175,7 +175,7 @@ async function workerd() {
     `import { golden } from "./golden.mjs";\nexport default { async fetch() { try { return new Response(JSON.stringify(await golden())); } catch (e) { return new Response("failed: " + e.stack); } } };\n`,
   );
   // Modules are named as the files import them: all of the package in one folder, so that its entries share one core.
-  const entries = { static: "static.js", datasets: "datasets", onnx: "onnx" };
+  const entries = { static: "static.js", datasets: "datasets", "onnx-static": "onnx" };
   writeFileSync(join(project, "lanewise.mjs"), 'export * from "lanewise/static.js";\n');
   const modules = [
     ["worker.mjs", "esModule", "worker.mjs"],
@@ -183,7 +183,7 @@ async function workerd() {
     ["fixtures.mjs", "esModule", "fixtures.mjs"],
     ["lanewise", "esModule", "lanewise.mjs"],
   ];
-  const others = new Set(["index.js", "edge-light.js", "simd.js", "relaxed.js"]);
+  const others = new Set(["index.js", "edge-light.js", "onnx.js", "simd.js", "relaxed.js"]);
   for (const file of readdirSync(dist).filter((name) => name.endsWith(".js") && !others.has(name))) {
     const name = entries[file.replace(".js", "")] ?? file;
     modules.push([`lanewise/${name}`, "esModule", `node_modules/lanewise/dist/${file}`]);

@@ -8,12 +8,12 @@ import { FUNCTION_LAYERS } from "../lower/functions.js";
 import { NORMALISATION_LAYERS } from "../lower/normalisation.js";
 import { PRODUCT_LAYERS } from "../lower/product.js";
 import { MOVING_LAYERS, SHAPE_LAYERS } from "../lower/shape.js";
-import type { Lowering } from "../lower/site.js";
+import type { NodeLowering } from "../lower/site.js";
 import { WINDOW_LAYERS } from "../lower/window.js";
 
 export const HOST: Readonly<Record<string, HostOp>> = { ...ELEMENTWISE, ...ARRANGING };
 
-export const FLOATS: Readonly<Record<string, Lowering>> = {
+export const FLOATS: Readonly<Record<string, NodeLowering>> = {
   ...WINDOW_LAYERS,
   ...PRODUCT_LAYERS,
   ...ARITHMETIC_LAYERS,
@@ -22,4 +22,4 @@ export const FLOATS: Readonly<Record<string, Lowering>> = {
   ...SHAPE_LAYERS,
 };
 
-export const OTHERS: Readonly<Record<string, Lowering>> = MOVING_LAYERS;
+export const OTHERS: Readonly<Record<string, NodeLowering>> = MOVING_LAYERS;

@@ -4,8 +4,21 @@
 /** What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types. */
 export type Role = "HOST" | "FLOATS" | "OTHERS";
 
-/** Names of operators, as operatorOf() answers them. */
+/**
+ * Names of operators, as operatorOf() answers them. Code that two families share comes with the first of them: those of layers,
+ * which more files need, are before those in JavaScript.
+ */
 export const FAMILIES = {
+  "layers-reduction": {
+    FLOATS:
+      "ReduceSum ReduceMean ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum LayerNormalization InstanceNormalization",
+  },
+  "layers-resize": { FLOATS: "Resize Upsample" },
+  "layers-quantised": {
+    HOST: "QuantizeLinear DequantizeLinear DynamicQuantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear",
+    OTHERS:
+      "QuantizeLinear DequantizeLinear DynamicQuantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
+  },
   "host-movement": { HOST: "Split Pad Tile DepthToSpace SpaceToDepth EyeLike Trilu CenterCropPad" },
   "host-picking": {
     HOST: "GatherElements GatherND Scatter ScatterElements ScatterND OneHot NonZero Compress",
@@ -23,16 +36,6 @@ export const FAMILIES = {
   "host-image": { HOST: "Resize Upsample GridSample RoiAlign NonMaxSuppression" },
   "host-quantised": {
     HOST: "MatMulInteger ConvInteger QLinearMatMul QLinearConv com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
-  },
-  "layers-reduction": {
-    FLOATS:
-      "ReduceSum ReduceMean ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum LayerNormalization InstanceNormalization",
-  },
-  "layers-resize": { FLOATS: "Resize Upsample" },
-  "layers-quantised": {
-    HOST: "QuantizeLinear DequantizeLinear DynamicQuantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear",
-    OTHERS:
-      "QuantizeLinear DequantizeLinear DynamicQuantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
   },
 } as const satisfies Readonly<Record<string, Readonly<Partial<Record<Role, string>>>>>;
 

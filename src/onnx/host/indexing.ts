@@ -133,7 +133,7 @@ export function eachIndex(shape: readonly number[], f: (index: readonly number[]
   }
 }
 
-export const copyOf = ({ type, shape, data }: PlainTensor): PlainTensor => ({
+export const copied = ({ type, shape, data }: PlainTensor): PlainTensor => ({
   type,
   shape,
   data: data.slice() as PlainTensor["data"],

@@ -7,7 +7,7 @@ import { splitSizes } from "../semantics/shapes.js";
 import { padsOf } from "../semantics/slices.js";
 import { concat, sliceBy } from "./arranging.js";
 import { type HostOp, need } from "./context.js";
-import { copyOf, elementStrides, transpose, zeroOf } from "./indexing.js";
+import { copied, elementStrides, transpose, zeroOf } from "./indexing.js";
 import { make } from "./make.js";
 
 /** Pads, before then after, in elements of each axis; negative crops. */
@@ -101,7 +101,7 @@ const spaceToDepth: HostOp = (c, input) => {
 };
 
 const trilu: HostOp = (c, input, k) => {
-  const out = copyOf(need(input, "input"));
+  const out = copied(need(input, "input"));
   const [rows, columns] = out.shape.slice(-2) as [number, number];
   const offset = k === undefined ? 0 : Number(k.data[0]);
   const isUpper = c.int("upper", 1) === 1;

@@ -3,7 +3,7 @@ import { ModelError } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
 import { type Element, int64s, numbers, type PlainTensor, reshaped, toNumbers } from "../file/plain-tensor.js";
 import { type Context, type HostOp, need } from "./context.js";
-import { along, copyOf, eachIndex, offsetOf, pick, wrapIndex } from "./indexing.js";
+import { along, copied, eachIndex, offsetOf, pick, wrapIndex } from "./indexing.js";
 import { make } from "./make.js";
 
 const gatherElements: HostOp = (c, data, indices) => {
@@ -74,7 +74,7 @@ function reductionOf(c: Context): (a: Element, b: Element) => Element {
 }
 
 const scatterElements: HostOp = (c, data, indices, updates) => {
-  const out = copyOf(need(data, "data"));
+  const out = copied(need(data, "data"));
   const at = need(indices, "indices");
   const from = need(updates, "updates").data as ArrayLike<Element>;
   const axis = c.axis("axis", c.int("axis", 0), out.shape.length);
@@ -90,7 +90,7 @@ const scatterElements: HostOp = (c, data, indices, updates) => {
 };
 
 const scatterNd: HostOp = (c, data, indices, updates) => {
-  const out = copyOf(need(data, "data"));
+  const out = copied(need(data, "data"));
   const from = need(updates, "updates").data as ArrayLike<Element>;
   const { starts, size } = sliceStarts(out.shape, need(indices, "indices"), 0);
   if (from.length !== starts.length * size) {

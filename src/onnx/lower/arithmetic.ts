@@ -6,7 +6,7 @@ import { make } from "../host/make.js";
 import {
   dynamicAt,
   isConstant,
-  type Lowering,
+  type NodeLowering,
   operandAt,
   param,
   type Site,
@@ -15,14 +15,14 @@ import {
   varies,
 } from "./site.js";
 
-function byOperator(op: "add" | "sub" | "mul" | "div"): Lowering {
+function byOperator(op: "add" | "sub" | "mul" | "div"): NodeLowering {
   return (site) => {
     if (site.c.opset < 7 && site.c.has("axis")) return undefined;
     return site.draft.add(site.layer, op, [operandAt(site, 0), operandAt(site, 1)]);
   };
 }
 
-const sum: Lowering = (site) => {
+const sum: NodeLowering = (site) => {
   let total = operandAt(site, 0);
   if (site.inputs.length === 1) return undefined;
   for (let i = 1; i < site.inputs.length; i++)
@@ -31,7 +31,7 @@ const sum: Lowering = (site) => {
 };
 
 /** Bounds that are not known are a maximum and a minimum. */
-const clip: Lowering = (site) => {
+const clip: NodeLowering = (site) => {
   const { draft, layer } = site;
   const x = dynamicAt(site, 0);
   if (!x) return undefined;
@@ -53,7 +53,7 @@ const clip: Lowering = (site) => {
   });
 };
 
-const prelu: Lowering = (site) => {
+const prelu: NodeLowering = (site) => {
   const [x, slope] = [dynamicAt(site, 0), tensorAt(site, 1)];
   if (!x || !slope) return undefined;
   const isChannels = site.c.opset < 7 && slope.shape.length === 1 && x.shape.length > 2;
@@ -86,7 +86,7 @@ function narrowed(site: Site, t: PlainTensor, rank: number): PlainTensor {
 }
 
 /** The larger or smaller of any number of tensors. Against one number it is a clamp, which others may take in. */
-function extreme(op: "maximum" | "minimum", bound: "min" | "max"): Lowering {
+function extreme(op: "maximum" | "minimum", bound: "min" | "max"): NodeLowering {
   return (site) => {
     const { draft, layer, inputs } = site;
     const limits = inputs.filter(
@@ -108,7 +108,7 @@ function extreme(op: "maximum" | "minimum", bound: "min" | "max"): Lowering {
   };
 }
 
-export const ARITHMETIC_LAYERS: Readonly<Record<string, Lowering>> = {
+export const ARITHMETIC_LAYERS: Readonly<Record<string, NodeLowering>> = {
   Add: byOperator("add"),
   Sub: byOperator("sub"),
   Mul: byOperator("mul"),

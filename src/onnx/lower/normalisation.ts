@@ -1,8 +1,8 @@
 // Normalisation and softmax as layers.
 import { countOf } from "../../base/shape.js";
-import { dynamicAt, type Lowering, param, tensorAt, through } from "./site.js";
+import { dynamicAt, type NodeLowering, param, tensorAt, through } from "./site.js";
 
-const batchNorm: Lowering = (site) => {
+const batchNorm: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => tensorAt(site, i));
   const isTraining =
@@ -18,7 +18,7 @@ const batchNorm: Lowering = (site) => {
   return site.draft.add(site.layer, "batchNorm", [x], params, { epsilon: site.c.float("epsilon", 1e-5) });
 };
 
-function softmax(op: "softmax" | "logSoftmax"): Lowering {
+function softmax(op: "softmax" | "logSoftmax"): NodeLowering {
   return (site) => {
     const x = dynamicAt(site, 0);
     if (!x) return undefined;
@@ -34,14 +34,14 @@ function softmax(op: "softmax" | "logSoftmax"): Lowering {
   };
 }
 
-const lrn: Lowering = through("localResponseNorm", ({ c }) => ({
+const lrn: NodeLowering = through("localResponseNorm", ({ c }) => ({
   size: c.int("size", 0),
   alpha: c.float("alpha", 1e-4),
   beta: c.float("beta", 0.75),
   bias: c.float("bias", 1),
 }));
 
-export const NORMALISATION_LAYERS: Readonly<Record<string, Lowering>> = {
+export const NORMALISATION_LAYERS: Readonly<Record<string, NodeLowering>> = {
   BatchNormalization: batchNorm,
   LRN: lrn,
   Softmax: softmax("softmax"),

@@ -4,9 +4,9 @@ import type { Dynamic } from "../draft.js";
 import { numbers, type PlainTensor, reshaped } from "../file/plain-tensor.js";
 import { broadcast, transpose } from "../host/indexing.js";
 import { make } from "../host/make.js";
-import { dynamicAt, type Lowering, operandAt, param, type Site, tensorAt, varies } from "./site.js";
+import { dynamicAt, type NodeLowering, operandAt, param, type Site, tensorAt, varies } from "./site.js";
 
-const gemm: Lowering = (site) => {
+const gemm: NodeLowering = (site) => {
   const [x, w] = [dynamicAt(site, 0), tensorAt(site, 1)];
   const { c, draft, layer } = site;
   if (!x || !w || x.shape.length !== 2 || varies(site, 2)) return undefined;
@@ -42,7 +42,7 @@ function scaled(site: Site, t: PlainTensor, factor: number): PlainTensor {
   return out;
 }
 
-const matmul: Lowering = (site) => {
+const matmul: NodeLowering = (site) => {
   const { draft, layer } = site;
   const [x, w] = [dynamicAt(site, 0), tensorAt(site, 1)];
   if (x && w?.shape.length === 2 && x.shape.length >= 2) {
@@ -51,7 +51,7 @@ const matmul: Lowering = (site) => {
   return draft.add(layer, "matmul", [operandAt(site, 0), operandAt(site, 1)]);
 };
 
-export const PRODUCT_LAYERS: Readonly<Record<string, Lowering>> = {
+export const PRODUCT_LAYERS: Readonly<Record<string, NodeLowering>> = {
   Gemm: gemm,
   MatMul: matmul,
 };

@@ -14,7 +14,7 @@ import { dequantize as hostDequantize } from "../host/quantisation.js";
 import { dequantize, type Quantisation, type Quantised, quantize } from "../layers/quantize.js";
 import { reduce } from "../layers/reduce.js";
 import { apply } from "./functions.js";
-import { binary, dynamicAt, isConstant, type Lowering, type Site, tensorAt, varies } from "./site.js";
+import { binary, dynamicAt, isConstant, type NodeLowering, type Site, tensorAt, varies } from "./site.js";
 import { convLayer } from "./window.js";
 
 type Given = Dynamic | PlainTensor;
@@ -59,7 +59,7 @@ function floatLayers(site: Site, opType: string, inputs: readonly (Given | undef
 }
 
 /** Of com.microsoft: each of `count` operands with scale and zero point, then the output's; computed on real numbers. */
-function onReals(opType: string, count: number): Lowering {
+function onReals(opType: string, count: number): NodeLowering {
   return (site) => {
     if (site.c.int("channels_last", 0) === 1) return undefined;
     const q = quantisationAt(site, 3 * count, typeAt(site, 3 * count + 1));
@@ -69,7 +69,7 @@ function onReals(opType: string, count: number): Lowering {
   };
 }
 
-const qLinearConcat: Lowering = (site) => {
+const qLinearConcat: NodeLowering = (site) => {
   const q = quantisationAt(site, 0, typeAt(site, 1));
   const inputs = Array.from({ length: (site.inputs.length - 2) / 3 }, (_, i) => realAt(site, 3 * i + 2));
   if (!q || inputs.includes(undefined)) return undefined;
@@ -133,7 +133,7 @@ function requantised(
   return toQuantised(site, sums, { ...q, scale, multiply: true });
 }
 
-const qLinearConv: Lowering = (site) => {
+const qLinearConv: NodeLowering = (site) => {
   if (varies(site, 8)) return undefined;
   const sums = convSums(
     site,
@@ -144,7 +144,7 @@ const qLinearConv: Lowering = (site) => {
   return requantised(site, sums, 6, 1, [tensorAt(site, 1), tensorAt(site, 4)]);
 };
 
-const convInteger: Lowering = (site) => {
+const convInteger: NodeLowering = (site) => {
   const sums = convSums(
     site,
     2,
@@ -155,13 +155,13 @@ const convInteger: Lowering = (site) => {
 
 const last = (rank: number): number => rank - 1;
 
-const qLinearMatMul: Lowering = (site) => {
+const qLinearMatMul: NodeLowering = (site) => {
   const w = weightsAt(site, 3, 5, last);
   const sums = w && floatLayers(site, "MatMul", [centredAt(site, 2), w]);
   return sums && requantised(site, sums, 6, sums.shape.length - 1, [tensorAt(site, 1), tensorAt(site, 4)]);
 };
 
-const matmulInteger: Lowering = (site) => {
+const matmulInteger: NodeLowering = (site) => {
   const w = weightsAt(site, 1, 3, last);
   const sums = w && floatLayers(site, "MatMul", [centredAt(site, 2), w]);
   return sums && toQuantised(site, sums, plain("int32"));
@@ -176,7 +176,7 @@ function linear(site: Site, shape: readonly number[], type: ElementType): Quanti
   return q && (q.scale.length === 1 || q.scale.length === shape[axis]) ? q : undefined;
 }
 
-const quantizeLinear: Lowering = (site) => {
+const quantizeLinear: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   const code = site.c.int("output_dtype", 0);
   const type = tensorAt(site, 2)?.type ?? (code ? elementType(code, "output_dtype") : "uint8");
@@ -184,14 +184,14 @@ const quantizeLinear: Lowering = (site) => {
   return x && q && q.type !== "int32" ? toQuantised(site, x, q) : undefined;
 };
 
-const dequantizeLinear: Lowering = (site) => {
+const dequantizeLinear: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   const q = x && linear(site, x.shape, x.type);
   return x && q && [toReal(site, x, q)];
 };
 
 /** To uint8 by the range of the values and 0: the numbers, their scale and their zero point. */
-const dynamicQuantize: Lowering = (site) => {
+const dynamicQuantize: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   if (!x) return undefined;
   const { draft, layer } = site;
@@ -212,21 +212,21 @@ const dynamicQuantize: Lowering = (site) => {
 };
 
 /** Whole numbers to float32. */
-const castNumbers: Lowering = (site) => {
+const castNumbers: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   const type = x?.type === "bool" ? "uint8" : x?.type;
   if (!x || !type || !isQuantised(type) || site.c.opset < 6 || site.c.int("to", 0) !== 1) return undefined;
   return [toReal(site, x, plain(type))];
 };
 
-const maxPool: Lowering = (site) => {
+const maxPool: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   if (!x || !isQuantised(x.type)) return undefined;
   const y = floatLayers(site, "MaxPool", [toReal(site, x, plain(x.type))]);
   return y && toQuantised(site, y, plain(x.type));
 };
 
-export const QUANTISED_LAYERS: Readonly<Record<string, Lowering>> = {
+export const QUANTISED_LAYERS: Readonly<Record<string, NodeLowering>> = {
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
   DynamicQuantizeLinear: dynamicQuantize,

@@ -4,11 +4,11 @@ import type { Dynamic } from "../draft.js";
 import { type PlainTensor, reshaped } from "../file/plain-tensor.js";
 import { type Reduction, reduce } from "../layers/reduce.js";
 import { apply } from "./functions.js";
-import { binary, dynamicAt, type Lowering, list, type Site, tensorAt, varies } from "./site.js";
+import { binary, dynamicAt, list, type NodeLowering, type Site, tensorAt, varies } from "./site.js";
 
 type Steps = (site: Site, x: Dynamic, reduced: (kind: Reduction, x: Dynamic) => Dynamic) => Dynamic;
 
-function reduction(steps: Steps): Lowering {
+function reduction(steps: Steps): NodeLowering {
   return (site) => {
     const { c, draft, layer } = site;
     const x = dynamicAt(site, 0);
@@ -55,14 +55,14 @@ function normalised(
   return bias ? draft.add(layer, "add", [y, draft.constant(bias, `${layer}.add`)]) : [y];
 }
 
-const layerNorm: Lowering = (site) => {
+const layerNorm: NodeLowering = (site) => {
   const [x, scale, bias] = [dynamicAt(site, 0), tensorAt(site, 1), tensorAt(site, 2)];
   if (!x || !scale || varies(site, 2) || site.c.node.outputs.length > 1) return undefined;
   const axis = site.c.axis("axis", site.c.int("axis", -1), x.shape.length);
   return normalised(site, x, countOf(x.shape.slice(0, axis)), scale, bias);
 };
 
-const instanceNorm: Lowering = (site) => {
+const instanceNorm: NodeLowering = (site) => {
   const [x, scale, bias] = [dynamicAt(site, 0), tensorAt(site, 1), tensorAt(site, 2)];
   if (!x || !scale || !bias || x.shape.length < 3) return undefined;
   const [n = 0, channels = 0] = x.shape;
@@ -70,7 +70,7 @@ const instanceNorm: Lowering = (site) => {
   return normalised(site, x, n * channels, byAxis(scale), byAxis(bias));
 };
 
-export const REDUCTION_LAYERS: Readonly<Record<string, Lowering>> = {
+export const REDUCTION_LAYERS: Readonly<Record<string, NodeLowering>> = {
   ReduceSum: reduction((_, x, reduced) => reduced("sum", x)),
   ReduceMean: reduction((_, x, reduced) => reduced("mean", x)),
   ReduceMax: reduction((_, x, reduced) => reduced("max", x)),

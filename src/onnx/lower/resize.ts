@@ -1,9 +1,9 @@
 import { resize, type Taps } from "../layers/resize.js";
 import { isKept, type ResizeAxis, resizePlan, tapsCost, tapsOf } from "../semantics/resize.js";
-import { dynamicAt, type Lowering, numbersAt, varies } from "./site.js";
+import { dynamicAt, type NodeLowering, numbersAt, varies } from "./site.js";
 
 /** The last two axes of [N, C, H, W], or the last of [N, C, W]. */
-const resizeOp: Lowering = (site) => {
+const resizeOp: NodeLowering = (site) => {
   const { c, draft, layer } = site;
   const x = dynamicAt(site, 0);
   if (!x || ![3, 4].includes(x.shape.length) || [1, 2, 3].some((i) => varies(site, i))) return undefined;
@@ -28,7 +28,7 @@ const resizeOp: Lowering = (site) => {
   return draft.add(layer, "reshape", sized, [], { shape: [n, channels, columns.length] });
 };
 
-export const RESIZE_LAYERS: Readonly<Record<string, Lowering>> = {
+export const RESIZE_LAYERS: Readonly<Record<string, NodeLowering>> = {
   Resize: resizeOp,
   Upsample: resizeOp,
 };

@@ -6,23 +6,33 @@ import { fill, make } from "../host/make.js";
 import { gather, stretchesOf } from "../layers/gather.js";
 import { flattenTo, reshapeTo, splitSizes, squeezeTo, unsqueezeTo } from "../semantics/shapes.js";
 import { padsOf, sliceRanges } from "../semantics/slices.js";
-import { dynamicAt, type Lowering, list, numbersAt, operandAt, param, type Site, tensorAt, varies } from "./site.js";
+import {
+  dynamicAt,
+  list,
+  type NodeLowering,
+  numbersAt,
+  operandAt,
+  param,
+  type Site,
+  tensorAt,
+  varies,
+} from "./site.js";
 
-const concat: Lowering = (site) => {
+const concat: NodeLowering = (site) => {
   const given = site.inputs.map((_, i) => operandAt(site, i));
   const rank = (site.inputs.find((operand) => operand !== undefined) as Dynamic).shape.length;
   return site.draft.add(site.layer, "concat", given, [], { axis: site.c.axis("axis", site.c.int("axis", 1), rank) });
 };
 
 const reshapeLike =
-  (shapeOf: (site: Site, x: Dynamic) => readonly number[] | undefined): Lowering =>
+  (shapeOf: (site: Site, x: Dynamic) => readonly number[] | undefined): NodeLowering =>
   (site) => {
     const x = dynamicAt(site, 0);
     const shape = x && shapeOf(site, x);
     return x && shape && site.draft.add(site.layer, "reshape", [x], [], { shape });
   };
 
-const slice: Lowering = (site) => {
+const slice: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   const [starts, ends] = [list(site, 1, "starts"), list(site, 2, "ends")];
   if (!x || !starts || !ends) return undefined;
@@ -41,7 +51,7 @@ const slice: Lowering = (site) => {
   return site.draft.add(site.layer, "slice", [x], [], options);
 };
 
-const split: Lowering = (site) => {
+const split: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   if (!x || varies(site, 1)) return undefined;
   const axis = site.c.axis("axis", site.c.int("axis", 0), x.shape.length);
@@ -53,7 +63,7 @@ const split: Lowering = (site) => {
   });
 };
 
-const pad: Lowering = (site) => {
+const pad: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   if (!x || varies(site, 1) || varies(site, 2) || varies(site, 3)) return undefined;
   const pads = padsOf(site.c, x.shape.length, numbersAt(site, 1), numbersAt(site, 3));
@@ -67,7 +77,7 @@ const pad: Lowering = (site) => {
   });
 };
 
-const transposeOp: Lowering = (site) => {
+const transposeOp: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   if (!x) return undefined;
   const reversed = x.shape.map((_, i) => x.shape.length - 1 - i);
@@ -76,18 +86,18 @@ const transposeOp: Lowering = (site) => {
 };
 
 /** What copies nothing and computes nothing. */
-const alias: Lowering = (site) => {
+const alias: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   return x && [x];
 };
 
-const dropout: Lowering = (site) => {
+const dropout: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   const isTraining = site.inputs[2] !== undefined && (varies(site, 2) || Boolean(tensorAt(site, 2)?.data[0]));
   return x && !isTraining && !site.c.node.outputs[1] ? [x] : undefined;
 };
 
-const depthToSpace: Lowering = (site) => {
+const depthToSpace: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   const block = site.c.int("blocksize", 0);
   const [n = 0, channels = 0, h = 0, w = 0] = x?.shape ?? [];
@@ -104,7 +114,7 @@ const depthToSpace: Lowering = (site) => {
   return draft.add(layer, "reshape", moved, [], { shape: [n, depth, h * block, w * block] });
 };
 
-const expand: Lowering = (site) => {
+const expand: NodeLowering = (site) => {
   const [x, wanted] = [dynamicAt(site, 0), tensorAt(site, 1)];
   if (!x || !wanted) return undefined;
   const zeros = fill(make(site, "float32", toNumbers(wanted)), 0);
@@ -117,7 +127,7 @@ const expand: Lowering = (site) => {
 const MOST_STRETCHES = 64;
 
 /** Elements at constant indices: a slice where they are evenly spaced. */
-export const gatherAt: Lowering = (site) => {
+export const gatherAt: NodeLowering = (site) => {
   const { c, draft, layer } = site;
   const [x, indices] = [dynamicAt(site, 0), tensorAt(site, 1)];
   if (!x || !indices || indices.data.length === 0) return undefined;
@@ -147,13 +157,13 @@ export const gatherAt: Lowering = (site) => {
 };
 
 /** Of float32. */
-export const SHAPE_LAYERS: Readonly<Record<string, Lowering>> = {
+export const SHAPE_LAYERS: Readonly<Record<string, NodeLowering>> = {
   DepthToSpace: depthToSpace,
   Expand: expand,
 };
 
 /** Operators that only move elements, of any type. */
-export const MOVING_LAYERS: Readonly<Record<string, Lowering>> = {
+export const MOVING_LAYERS: Readonly<Record<string, NodeLowering>> = {
   Concat: concat,
   Gather: gatherAt,
   Slice: slice,

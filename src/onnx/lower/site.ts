@@ -15,7 +15,7 @@ export interface Site extends Budgeted {
   readonly inputs: readonly (Dynamic | PlainTensor | undefined)[];
 }
 
-export type Lowering = (site: Site) => readonly Dynamic[] | undefined;
+export type NodeLowering = (site: Site) => readonly Dynamic[] | undefined;
 
 export const isConstant = (operand: Dynamic | PlainTensor | undefined): operand is PlainTensor =>
   operand !== undefined && "data" in operand;
@@ -44,7 +44,7 @@ export function param(site: Site, tensor: PlainTensor | undefined, suffix: strin
 }
 
 /** The first input through one operator without parameters. */
-export function through(op: OperatorName, options: (site: Site) => object | undefined = () => ({})): Lowering {
+export function through(op: OperatorName, options: (site: Site) => object | undefined = () => ({})): NodeLowering {
   return (site) => {
     const x = dynamicAt(site, 0);
     const given = options(site);

@@ -1,7 +1,7 @@
 // Convolution and pooling as layers.
 import type { Dynamic } from "../draft.js";
 import { transposedAxes, type WindowAxis, windowAxes } from "../semantics/windows.js";
-import { dynamicAt, type Lowering, param, type Site, tensorAt, varies } from "./site.js";
+import { dynamicAt, type NodeLowering, param, type Site, tensorAt, varies } from "./site.js";
 
 const pairOf = (axes: readonly WindowAxis[], f: (axis: WindowAxis) => number): readonly number[] => axes.map(f);
 
@@ -31,7 +31,7 @@ export function convLayer(site: Site, more: object = {}): readonly Dynamic[] | u
   return site.draft.add(site.layer, "conv1d", [x], params, options);
 }
 
-const convTranspose: Lowering = (site) => {
+const convTranspose: NodeLowering = (site) => {
   const [x, w, b] = [dynamicAt(site, 0), tensorAt(site, 1), tensorAt(site, 2)];
   if (!x || !w || varies(site, 2) || w.shape.length !== 4) return undefined;
   const axes = transposedAxes(site.c, x.shape.slice(2), w.shape.slice(2));
@@ -51,7 +51,7 @@ const convTranspose: Lowering = (site) => {
   );
 };
 
-function pool(op: "maxPool2d" | "avgPool2d"): Lowering {
+function pool(op: "maxPool2d" | "avgPool2d"): NodeLowering {
   return (site) => {
     const x = dynamicAt(site, 0);
     const kernel = site.c.ints("kernel_shape");
@@ -68,14 +68,14 @@ function pool(op: "maxPool2d" | "avgPool2d"): Lowering {
   };
 }
 
-function globalPool(op: "globalMaxPool" | "globalAvgPool"): Lowering {
+function globalPool(op: "globalMaxPool" | "globalAvgPool"): NodeLowering {
   return (site) => {
     const x = dynamicAt(site, 0);
     return x?.shape.length === 4 ? site.draft.add(site.layer, op, [x]) : undefined;
   };
 }
 
-export const WINDOW_LAYERS: Readonly<Record<string, Lowering>> = {
+export const WINDOW_LAYERS: Readonly<Record<string, NodeLowering>> = {
   Conv: (site) => convLayer(site),
   ConvTranspose: convTranspose,
   MaxPool: pool("maxPool2d"),

@@ -12,7 +12,7 @@ import type { DerivedParameter } from "../../model/rewrite.js";
 import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import { copyStrided, elementRef } from "../../ops/parts/strided.js";
 import type { Operand } from "../../plan/operand.js";
-import { cutsOf, type Loop, type View, viewOf } from "./views.js";
+import { cutsOf, type Span, type View, viewThrough } from "./views.js";
 
 interface Channel {
   readonly source: string;
@@ -53,32 +53,8 @@ export function routeChannels(network: SourcedGraph, specs: Specs): SourcedGraph
   if (!graph.nodes.some(isShuffle)) return network;
   const moved = movedValues(graph.nodes, specs);
 
-  // From the outputs backwards: what is put together, what it is made of, and who reads what else.
   const shown = new Set(graph.outputs.map(({ value }) => value));
-  const gathered = new Map<string, readonly Channel[]>();
-  const sources = new Set<string>();
-  const readers = new Map<string, (readonly [node: LayerNode, index: number])[]>();
-  const live = new Set<LayerNode>();
-  const waiting = [...shown];
-  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    const channels = moved.get(value)?.isShuffled ? moved.get(value)?.channels : undefined;
-    if (channels !== undefined && runsOf(channels).runs.length <= MOST_RUNS) {
-      if (gathered.has(value)) continue;
-      gathered.set(value, channels);
-      for (const { source: from } of channels) {
-        if (!sources.has(from)) waiting.push(from);
-        sources.add(from);
-      }
-      continue;
-    }
-    const node = producers.get(value);
-    if (node === undefined || live.has(node)) continue;
-    live.add(node);
-    node.inputs.forEach((input, i) => {
-      readers.set(input, [...(readers.get(input) ?? []), [node, i]]);
-      waiting.push(input);
-    });
-  }
+  const { gathered, sources, readers, live } = gatheredValues(shown, producers, moved);
   if (gathered.size === 0) return network;
 
   // Orders: stored channel i is channel order[i]. Free where only dense convolutions read a value.
@@ -126,7 +102,7 @@ export function routeChannels(network: SourcedGraph, specs: Specs): SourcedGraph
           placed.map((one) => one.original),
         );
       }
-      const { inputs, runs } = runsOf(placed);
+      const { inputs, runs } = channelRuns(placed);
       const op = channels(runs, placed.length);
       return [{ name: node.name, op, inputs, params: [], options: {}, outputs: [output] }];
     }
@@ -138,6 +114,39 @@ export function routeChannels(network: SourcedGraph, specs: Specs): SourcedGraph
   const tensorOf = (name: string) => derived.get(name)?.compute(tensorOf) ?? source.tensorOf(name);
   const parameters = [...graph.parameters, ...[...derived.keys()].map((name) => ({ name }))];
   return { graph: { ...graph, nodes, parameters }, source: { specOf, tensorOf } };
+}
+
+/** From the outputs backwards: what is put together, what it is made of, who reads what else, and the nodes that are needed. */
+function gatheredValues(
+  outputs: ReadonlySet<string>,
+  producers: ReadonlyMap<string, LayerNode>,
+  moved: ReadonlyMap<string, Moved>,
+) {
+  const gathered = new Map<string, readonly Channel[]>();
+  const sources = new Set<string>();
+  const readers = new Map<string, (readonly [node: LayerNode, index: number])[]>();
+  const live = new Set<LayerNode>();
+  const waiting = [...outputs];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    const channels = moved.get(value)?.isShuffled ? moved.get(value)?.channels : undefined;
+    if (channels !== undefined && channelRuns(channels).runs.length <= MOST_RUNS) {
+      if (gathered.has(value)) continue;
+      gathered.set(value, channels);
+      for (const { source: from } of channels) {
+        if (!sources.has(from)) waiting.push(from);
+        sources.add(from);
+      }
+      continue;
+    }
+    const node = producers.get(value);
+    if (node === undefined || live.has(node)) continue;
+    live.add(node);
+    node.inputs.forEach((input, i) => {
+      readers.set(input, [...(readers.get(input) ?? []), [node, i]]);
+      waiting.push(input);
+    });
+  }
+  return { gathered, sources, readers, live };
 }
 
 /** A convolution in which every filter sees every channel. */
@@ -210,7 +219,7 @@ function reordered(
 }
 
 /** The values that channels come from, and the fewest runs of them that are found by going along either side. */
-function runsOf(channels: readonly Channel[]): {
+function channelRuns(channels: readonly Channel[]): {
   readonly inputs: readonly string[];
   readonly runs: readonly ChannelRun[];
 } {
@@ -313,7 +322,7 @@ function movedValues(nodes: readonly LayerNode[], specs: Specs): ReadonlyMap<str
     const [value] = node.outputs as [string];
     const sizes = [value, ...node.inputs].map((name) => (specs.get(name)?.shape[1] ?? 0) as number);
     if (sizes.some((size) => size > MOST_CHANNELS)) continue;
-    const view = viewOf(node, views, shapeOf);
+    const view = viewThrough(node, views, shapeOf);
     if (view !== undefined) views.set(value, view);
     const found = shapeOf(value).length === 4 ? follow(node, value) : undefined;
     if (found !== undefined) moved.set(value, found);
@@ -330,11 +339,11 @@ function channelOrder(
   const [N = 0, C = 0, H = 0, W = 0] = root;
   const strides = [C * H * W, H * W, W, 1];
   const isKept = (axis: number) => {
-    const [loop, ...more] = axes[axis] as readonly Loop[];
+    const [loop, ...more] = axes[axis] as readonly Span[];
     return shape[axis] === root[axis] && more.length === 0 && (loop === undefined || loop.stride === strides[axis]);
   };
   if (root.length !== 4 || shape.length !== 4 || ![0, 2, 3].every(isKept) || N === 0) return undefined;
-  const places = (axes[1] as readonly Loop[]).reduce(
+  const places = (axes[1] as readonly Span[]).reduce(
     (all, { size, stride }) => all.flatMap((at) => Array.from({ length: size }, (_, i) => at + i * stride)),
     [offset],
   );

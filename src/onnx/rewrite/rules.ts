@@ -1,24 +1,12 @@
 // Rewrites of what exporters write and nobody writes by hand; applied before those of src/model/rules.ts, each a small pure
 // function of one node and what it reads: see src/model/rewrite.ts.
 
-import { sameShape } from "../../base/check.js";
 import { countOf } from "../../base/shape.js";
 import type { TensorSpec } from "../../base/spec.js";
 import { type LayerNode, operatorOf } from "../../model/layers.js";
-import type { Rule, Scope } from "../../model/rewrite.js";
+import type { Rule } from "../../model/rewrite.js";
 import type { HostTensor, WeightMap } from "../../model/weights.js";
-
-/** y = x * scale + shift: one number, or one for each index of an axis. */
-interface Affine {
-  readonly input: string;
-  readonly scale: ArrayLike<number>;
-  readonly shift: ArrayLike<number>;
-}
-
-const IDENTITY: ArrayLike<number> = [1];
-const NOTHING: ArrayLike<number> = [0];
-
-const at = (column: ArrayLike<number>, i: number): number => column[column.length === 1 ? 0 : i] as number;
+import { Affines, at } from "./affine.js";
 
 /** The filters of a node that is sums over the filters of its first parameter, with its bias as the second. */
 function filtersOf(node: LayerNode) {
@@ -33,55 +21,20 @@ function axisFor({ axis }: { readonly axis: number }, { shape }: TensorSpec): nu
 
 /** The rules for a graph with these constants. */
 export function exporterRules(weights: WeightMap): readonly Rule[] {
-  /** Constants of joined nodes, which are small and wanted at once. */
-  const joined = new Map<string, HostTensor>();
-  const constant = (name: string | null | undefined): HostTensor | undefined =>
-    name ? (joined.get(name) ?? weights.get(name)) : undefined;
+  const affines = new Affines(weights);
+  return [foldIntoFilters(affines), joinAffine(affines), foldIntoWeights(affines), padInside];
+}
 
-  /** A constant of one number, or of one for each index of an axis of a value of this shape. */
-  const column = (name: string, shape: readonly number[], axis: number): ArrayLike<number> | undefined => {
-    const tensor = constant(name);
-    if (tensor?.dtype !== "float32") return undefined;
-    const ahead = shape.length - tensor.shape.length;
-    const fits = tensor.shape.every((size, i) => size === 1 || (ahead + i === axis && size === shape[axis]));
-    return ahead >= 0 && fits ? (tensor.data as Float32Array) : undefined;
-  };
-
-  /** A node that scales and shifts by constants along an axis. */
-  const affineOf = (node: LayerNode, scope: Scope, axis: number): Affine | undefined => {
-    const { op, inputs, params, options } = node;
-    const [a, b] = inputs as [string, string];
-    if ("activation" in options || scope.specOf(a).dtype !== "float32") return undefined;
-    if (op === "batchNorm" && axis === 1) {
-      const [mean, variance, gamma, beta] = params.map((name) => constant(name)?.data as Float32Array | undefined);
-      if (mean === undefined || variance === undefined) return undefined;
-      const { epsilon = 1e-5 } = options as { epsilon?: number };
-      const scale = Float64Array.from(variance, (v, i) => (gamma?.[i] ?? 1) / Math.sqrt(v + epsilon));
-      return { input: a, scale, shift: scale.map((s, i) => (beta?.[i] ?? 0) - (mean[i] as number) * s) };
-    }
-    if (op !== "add" && op !== "sub" && op !== "mul" && op !== "div") return undefined;
-    const { shape } = scope.specOf(node.outputs[0] as string);
-    const second = column(b, shape, axis);
-    if (second !== undefined && sameShape(scope.specOf(a).shape, shape)) {
-      if (op === "add") return { input: a, scale: IDENTITY, shift: second };
-      if (op === "sub") return { input: a, scale: IDENTITY, shift: Float64Array.from(second, (v) => -v) };
-      return { input: a, scale: op === "mul" ? second : Float64Array.from(second, (v) => 1 / v), shift: NOTHING };
-    }
-    const first = column(a, shape, axis);
-    if (first === undefined || op === "div" || !sameShape(scope.specOf(b).shape, shape)) return undefined;
-    if (op === "mul") return { input: b, scale: first, shift: NOTHING };
-    return { input: b, scale: op === "add" ? IDENTITY : [-1], shift: first };
-  };
-
-  /** conv ─▶ x * scale + shift   ==>   conv with scaled filters and another bias */
-  const foldIntoFilters: Rule = (node, scope) => {
+/** conv ─▶ x * scale + shift   ==>   conv with scaled filters and another bias */
+function foldIntoFilters(affines: Affines): Rule {
+  return (node, scope) => {
     for (const input of node.inputs) {
       const before = scope.soleProducer(input);
       const filters = before && filtersOf(before);
       if (before === undefined || filters === undefined || before.inputs.length > 1) continue;
       const output = scope.specOf(input);
       const axis = axisFor(filters, output);
-      const affine = affineOf(node, scope, axis);
+      const affine = affines.of(node, scope, axis);
       if (affine?.input !== input || "activation" in before.options) continue;
       const { scale, shift } = affine;
       const [weight, bias] = before.params as [string, string | null | undefined];
@@ -120,14 +73,16 @@ export function exporterRules(weights: WeightMap): readonly Rule[] {
     }
     return undefined;
   };
+}
 
-  /** (x * a + b) * c + d   ==>   one batchNorm */
-  const joinAffine: Rule = (node, scope) => {
+/** (x * a + b) * c + d   ==>   one batchNorm */
+function joinAffine(affines: Affines): Rule {
+  return (node, scope) => {
     for (const input of node.inputs) {
       const before = scope.soleProducer(input);
       const { shape } = scope.specOf(node.outputs[0] as string);
       if (before === undefined || shape.length < 2) continue;
-      const [first, second] = [affineOf(before, scope, 1), affineOf(node, scope, 1)];
+      const [first, second] = [affines.of(before, scope, 1), affines.of(node, scope, 1)];
       if (first === undefined || second?.input !== input) continue;
       const C = shape[1] as number;
       const parameter = (name: string, value: (c: number) => number) => {
@@ -138,7 +93,7 @@ export function exporterRules(weights: WeightMap): readonly Rule[] {
         };
         const spec: TensorSpec = { shape: [C], dtype: "float32", memoryFormat: "contiguous" };
         const own = scope.derive(`${node.name}.${name}`, { spec, compute: () => tensor });
-        joined.set(own, tensor);
+        affines.add(own, tensor);
         return own;
       };
       return {
@@ -157,16 +112,18 @@ export function exporterRules(weights: WeightMap): readonly Rule[] {
     }
     return undefined;
   };
+}
 
-  /** x * scale + shift ─▶ conv   ==>   conv with scaled weights and another bias; a shift only where nothing is padded */
-  const foldIntoWeights: Rule = (node, scope) => {
+/** x * scale + shift ─▶ conv   ==>   conv with scaled weights and another bias; a shift only where nothing is padded */
+function foldIntoWeights(affines: Affines): Rule {
+  return (node, scope) => {
     const filters = filtersOf(node);
     if (filters?.layout !== "first") return undefined;
     const [input] = node.inputs as [string];
     const before = scope.soleProducer(input);
     const inputSpec = scope.specOf(input);
     const axis = axisFor(filters, inputSpec);
-    const affine = before && affineOf(before, scope, axis);
+    const affine = before && affines.of(before, scope, axis);
     if (affine === undefined) return undefined;
     const { scale, shift } = affine;
     const isShifted = Array.from(shift).some((v) => v !== 0);
@@ -207,8 +164,6 @@ export function exporterRules(weights: WeightMap): readonly Rule[] {
       ],
     };
   };
-
-  return [foldIntoFilters, joinAffine, foldIntoWeights, padInside];
 }
 
 /** A weight whose rows of `inner` numbers are multiplied by a factor each. */

@@ -7,8 +7,8 @@ import type { SourcedGraph } from "../../model/optimize.js";
 import { defineOperator, type Operator } from "../../ops/operator.js";
 import { type CopyLoop, copyStrided, elementRef } from "../../ops/parts/strided.js";
 
-/** A loop over elements of a value in logical order. */
-export interface Loop {
+/** `size` elements of a value in logical order, `stride` apart. */
+export interface Span {
   readonly size: number;
   readonly stride: number;
 }
@@ -17,11 +17,11 @@ export interface Loop {
 export interface View {
   readonly root: string;
   readonly offset: number;
-  readonly axes: readonly (readonly Loop[])[];
+  readonly axes: readonly (readonly Span[])[];
 }
 
 /** What a reshape, transpose or slice makes, as a view of what a row of them starts from; undefined where it is none. */
-export function viewOf(
+export function viewThrough(
   node: LayerNode,
   views: ReadonlyMap<string, View>,
   shapeOf: (value: string) => readonly number[],
@@ -35,12 +35,12 @@ export function viewOf(
   }
   if (node.op === "transpose") {
     const { permutation } = node.options as { permutation?: readonly number[] };
-    return permutation && { ...before, axes: permutation.map((axis) => before.axes[axis] as readonly Loop[]) };
+    return permutation && { ...before, axes: permutation.map((axis) => before.axes[axis] as readonly Span[]) };
   }
   let { offset } = before;
   const axes = [...before.axes];
   for (const { axis, from, count, step } of cutsOf(node, shapeOf(input), shapeOf(value))) {
-    const [loop, ...more] = axes[axis] as readonly Loop[];
+    const [loop, ...more] = axes[axis] as readonly Span[];
     if (loop === undefined || more.length > 0) return undefined;
     offset += from * loop.stride;
     axes[axis] = count === 1 ? [] : [{ size: count, stride: loop.stride * step }];
@@ -74,11 +74,11 @@ function wholeOf(root: string, shape: readonly number[]): View {
 }
 
 /** Loops cut and put together to axes of these sizes; undefined where a loop would have to be cut unevenly. */
-function regroup(loops: readonly Loop[], shape: readonly number[]): readonly (readonly Loop[])[] | undefined {
+function regroup(loops: readonly Span[], shape: readonly number[]): readonly (readonly Span[])[] | undefined {
   const left = [...loops];
-  const axes: Loop[][] = [];
+  const axes: Span[][] = [];
   for (const size of shape) {
-    const axis: Loop[] = [];
+    const axis: Span[] = [];
     for (let rest = size; rest > 1; ) {
       const loop = left.shift();
       if (loop === undefined) return undefined;
@@ -97,8 +97,8 @@ function regroup(loops: readonly Loop[], shape: readonly number[]): readonly (re
   return axes;
 }
 
-function merged(loops: readonly Loop[]): Loop[] {
-  const all: Loop[] = [];
+function merged(loops: readonly Span[]): Span[] {
+  const all: Span[] = [];
   for (const loop of loops) {
     const last = all.at(-1);
     if (last?.stride === loop.stride * loop.size)
@@ -125,7 +125,7 @@ export function moveOnce({ graph, source }: SourcedGraph, specs: ReadonlyMap<str
   for (const node of graph.nodes) {
     const [value] = node.outputs as [string];
     const [input] = node.inputs as [string];
-    const view = viewOf(node, views, shapeOf);
+    const view = viewThrough(node, views, shapeOf);
     if (view === undefined) for (const name of node.inputs) read.add(name);
     else {
       views.set(value, view);
@@ -173,7 +173,7 @@ function copyOf({ axes, offset }: View, root: readonly number[], shape: readonly
 
 /** A loop over an image's elements as loops along its axes. */
 function stepsOf(
-  { size, stride }: Loop,
+  { size, stride }: Span,
   root: readonly number[],
   strides: readonly number[],
   start: readonly number[],
