@@ -1,6 +1,7 @@
 // Argument checks: the success path comes first, the message is built only on failure.
 import { ShapeError, show } from "./errors.js";
 
+/** Dimensions, slowest axis first. */
 export type Shape = readonly number[];
 /** One number for both directions, or [height, width]. */
 export type Pair = number | readonly [number, number];

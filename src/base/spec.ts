@@ -4,6 +4,10 @@ import { elements, oneOf, type Shape } from "./check.js";
 import { ShapeError, show } from "./errors.js";
 import { countOf } from "./shape.js";
 
+/**
+ * Kinds of elements. Kernels compute in float32; the others are stored and moved. bool is a byte of 0 or 1; int64 and uint64
+ * are bigints.
+ */
 export type DType =
   | "float32"
   | "uint8"
@@ -33,6 +37,7 @@ export const DTYPES = {
   float64: Float64Array,
 } as const;
 
+/** Elements as a typed array, one class a dtype; Uint8Array is uint8 and bool. */
 export type TensorData =
   | Float32Array
   | Uint8Array
@@ -54,9 +59,13 @@ export function isBig(dtype: DType): dtype is "int64" | "uint64" {
 
 export const MEMORY_FORMATS: readonly MemoryFormat[] = ["contiguous", "channelsLast"];
 
+/** What a tensor is, apart from where it lies. */
 export interface TensorSpec {
+  /** Logical dimensions, rank 0 to 8; [N, C, H, W] for images. */
   readonly shape: Shape;
+  /** Kind of its elements. */
   readonly dtype: DType;
+  /** Order in memory; channelsLast has rank >= 3. */
   readonly memoryFormat: MemoryFormat;
 }
 

@@ -19,17 +19,24 @@ const CLASSES = Object.freeze([
   "truck",
 ] as const);
 
+/** Pictures and labels of one file. */
 export interface Cifar10 {
   /** N pictures in [N, 3, 32, 32] order, channels red, green, blue. */
   readonly images: Uint8Array;
   /** N labels, 0 to 9. */
   readonly labels: Uint8Array;
+  /** Of `images`. */
   readonly shape: readonly [N: number, C: 3, H: 32, W: 32];
   /** classes[label] is its name. */
   readonly classes: typeof CLASSES;
 }
 
-/** Reads one file of CIFAR-10 (data_batch_1.bin to data_batch_5.bin, test_batch.bin), plain or gzipped. */
+/**
+ * Reads one file of CIFAR-10 (data_batch_1.bin to data_batch_5.bin, test_batch.bin), plain or gzipped.
+ *
+ * @throws (rejects with) DataError for a file that is cut, damaged or larger than maxBytes, TypeError for what is no bytes,
+ *   UnsupportedError for gzip where the engine has no DecompressionStream.
+ */
 export async function readCifar10(bytes: Uint8Array | ArrayBuffer, options: DatasetOptions = {}): Promise<Cifar10> {
   const file = await contents(bytes, options, checkLength);
   const count = file.length / RECORD_BYTES;

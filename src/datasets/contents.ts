@@ -2,6 +2,7 @@
 import { asBytes, integer, knownOptions } from "../base/check.js";
 import { DataError, UnsupportedError } from "../base/errors.js";
 
+/** Limits of a reader. */
 export interface DatasetOptions {
   /** Largest file read, in bytes after inflating. Default: 1 GiB. */
   readonly maxBytes?: number;

@@ -11,9 +11,10 @@ interface IdxData {
   float64: Float64Array;
 }
 
+/** Kinds of elements an IDX file may have. */
 export type IdxDType = keyof IdxData;
 
-/** An array as the file has it: `dtype` tells the class of `data`. */
+/** An array as the file has it: `dtype` tells the class of `data`, the elements in the order of `shape`, last axis fastest. */
 export type IdxArray = {
   [D in IdxDType]: { readonly dtype: D; readonly shape: readonly number[]; readonly data: IdxData[D] };
 }[IdxDType];
@@ -34,7 +35,12 @@ interface Header {
   readonly count: number;
 }
 
-/** Reads an IDX file, plain or gzipped. One-byte elements of a plain file are a view of `bytes`, no copy. */
+/**
+ * Reads an IDX file, plain or gzipped. One-byte elements of a plain file are a view of `bytes`, no copy.
+ *
+ * @throws (rejects with) DataError for a file that is cut, damaged or larger than maxBytes, TypeError for what is no bytes,
+ *   UnsupportedError for gzip where the engine has no DecompressionStream.
+ */
 export async function readIdx(bytes: Uint8Array | ArrayBuffer, options: DatasetOptions = {}): Promise<IdxArray> {
   const file = await contents(bytes, options, readHeader);
   const { dtype, shape, headerBytes, count } = readHeader(file, file.length);

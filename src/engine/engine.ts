@@ -6,6 +6,7 @@ import { KERNELS, type KernelName } from "../kernels/table.js";
 import { detectFeatures, type Features } from "./features.js";
 import { Heap } from "./heap.js";
 
+/** Kernel binaries: "simd" gives the same bits on every engine; "relaxed" is faster, with fused multiply-add. */
 export type Variant = "simd" | "relaxed";
 /** kernel(desc, begin, end, scratch): work items [begin, end) of what desc describes; scratch is this caller's own. */
 export type Kernel = (desc: number, begin: number, end: number, scratch: number) => void;

@@ -7,6 +7,7 @@ import { CONV_ROWS, type ConvAlgorithm, type ConvRow, RATES } from "./table.js";
 
 /** Largest error (ConvRow.error) that an algorithm may have to be chosen by itself. */
 export const PRECISIONS = { default: Infinity, high: 4e-6 } as const;
+/** "default": any algorithm. "high": those with a documented error of at most 4e-6, as a share of the largest output. */
 export type Precision = keyof typeof PRECISIONS;
 
 /** Milliseconds of one run by algorithm, or why there are none. What did not fit in memory is missing. */

@@ -41,6 +41,7 @@ export const KERNELS = [
 
 export type KernelName = (typeof KERNELS)[number];
 
+/** Ways to compute a convolution; what each accepts is in CONV_ROWS. */
 export type ConvAlgorithm =
   | "direct"
   | "im2col"

@@ -9,43 +9,65 @@ import { type Operator, outputNames, splitExtras } from "../ops/operator.js";
 
 /** What every run brings. memoryFormat: how it lies in the model's arena; undefined: the model chooses. */
 export interface GraphInput {
+  /** What model.run() calls it; one name a graph. */
   readonly name: string;
+  /** Logical dimensions, each >= 1. */
   readonly shape: Shape;
+  /** Of the tensor that a run brings. */
   readonly dtype: DType;
+  /** How it lies in the arena; a run may bring either. */
   readonly memoryFormat?: MemoryFormat;
 }
 
 /** A tensor of the weight map. The shape is the weight map's own when it is not declared. */
 export interface GraphParameter {
+  /** Its name in the weight map. */
   readonly name: string;
+  /** What the weight map's must be; default: any. */
   readonly shape?: Shape;
 }
 
 /** One layer: operands and results are names of values. Parameters left out are null. */
 export interface GraphNode {
+  /** The layer's name, one a graph. */
   readonly name: string;
+  /** Which operator. */
   readonly op: OperatorName;
+  /** Values or parameters, in the operator's order; a residual comes last. */
   readonly inputs: readonly string[];
+  /** Parameters in the operator's order. */
   readonly params: readonly (string | null)[];
+  /** The operator's options, as a call has them. */
   readonly options: object;
+  /** Names of the values it makes: the layer's own, or "<layer>:<output>" where there are several. */
   readonly outputs: readonly string[];
 }
 
+/** What every run answers. */
 export interface GraphOutput {
+  /** Its name in the answer of model.run(). */
   readonly name: string;
+  /** The value, input or parameter that it is. */
   readonly value: string;
+  /** How its tensor lies. */
   readonly memoryFormat: MemoryFormat;
 }
 
+/** A network as plain data, as createModel takes it. */
 export interface GraphData {
+  /** What every run brings. */
   readonly inputs: readonly GraphInput[];
+  /** Every tensor of the weight map that nodes read. */
   readonly parameters: readonly GraphParameter[];
+  /** Layers in the order they run: each after those whose values it reads. */
   readonly nodes: readonly GraphNode[];
+  /** What every run answers. */
   readonly outputs: readonly GraphOutput[];
 }
 
 /** A value of a graph: an input, a parameter, or what a layer answers. */
 export class Value {
+  /** The input's, the parameter's, or the layer's (with ":<output>" where it makes several). */
   readonly name: string;
   readonly #graph: Graph;
 
@@ -61,6 +83,7 @@ export class Value {
   }
 }
 
+/** An operand of a graph's operator: a value, or a parameter's name. */
 type Given<T> = T extends Value ? Value | string : T extends readonly Value[] ? readonly (Value | string)[] : T;
 
 /** Every operator as a method: as on a runtime, on values instead of tensors. A string names a parameter. */
@@ -77,11 +100,14 @@ export interface Layer extends GraphOperations {}
 export class Layer {
   /** Internal: use graph.layer(). */
   constructor(
+    /** The graph that it adds to. */
     readonly graph: Graph,
+    /** The name that its node gets. */
     readonly name: string,
   ) {}
 }
 
+/** The operators of a graph: graph.conv2d(...) and so on. */
 export interface Graph extends GraphOperations {}
 
 /**
@@ -91,19 +117,29 @@ export interface Graph extends GraphOperations {}
  *     const x = g.input("image", [1, 1, 28, 28]);
  *     g.output("features", g.layer("conv1").conv2d(x, "conv1.weight", "conv1.bias", { padding: 2, activation: "relu" }));
  *
- * Throws ModelError for names used twice or not known, TypeError for operands of a wrong kind.
+ * Its operators throw ModelError for names used twice, TypeError for operands of a wrong kind; shapes and options are checked
+ * when a model is made of it.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
 export class Graph implements GraphData {
+  /** In the order of input(). */
   readonly inputs: GraphInput[] = [];
+  /** In the order in which they were first named. */
   readonly parameters: GraphParameter[] = [];
+  /** Layers, in the order of calls. */
   readonly nodes: GraphNode[] = [];
+  /** In the order of output(). */
   readonly outputs: GraphOutput[] = [];
   readonly #values = new Map<string, Value>();
   readonly #layers = new Set<string>();
   readonly #counts = new Map<string, number>();
 
-  /** A tensor that every run brings. Images are [N, C, H, W], whatever their memory format. */
+  /**
+   * A tensor that every run brings. Images are [N, C, H, W], whatever their memory format. memoryFormat: how it lies in the
+   * model's arena; default: the model chooses. dtype: default "float32".
+   *
+   * @throws ModelError for a name used before; ShapeError or RangeError for what is no shape with sizes >= 1.
+   */
   input(
     name: string,
     shape: Shape,
@@ -116,7 +152,11 @@ export class Graph implements GraphData {
     return value;
   }
 
-  /** A tensor of the weight map; with a shape, the weight map's must be the same. Asking twice answers the same value. */
+  /**
+   * A tensor of the weight map; with a shape, the weight map's must be the same. Asking twice answers the same value.
+   *
+   * @throws ModelError for a name used before for something else, or with another shape.
+   */
   parameter(name: string, shape?: Shape): Value {
     const known = this.parameters.find((parameter) => parameter.name === name);
     if (known !== undefined && (shape === undefined || (known.shape !== undefined && sameShape(known.shape, shape)))) {
@@ -133,7 +173,11 @@ export class Graph implements GraphData {
     return new Layer(this, name);
   }
 
-  /** Makes a value a result of the model; contiguous unless asked otherwise. */
+  /**
+   * Makes a value a result of the model; memoryFormat: how its tensor lies, default "contiguous".
+   *
+   * @throws ModelError for an output's name used before, TypeError for what is no value of this graph.
+   */
   output(name: string, value: Value, options: { readonly memoryFormat?: MemoryFormat } = {}): Value {
     requireName(name);
     if (this.outputs.some((output) => output.name === name)) {
@@ -216,13 +260,17 @@ for (const [name, definition] of Object.entries(OPERATORS)) {
   });
 }
 
+/** The options of an operator. */
 type OptionsOf<O> = O extends Operator<infer _Input, infer _Param, infer Options> ? Options : never;
 
 /** One row of sequential(): the operator, its options, and which of its parameters it has (default: all). */
 export type SequentialLayer = {
   [K in OperatorName]: {
+    /** Which operator: of one input and one output. */
     readonly op: K;
+    /** The layer's name; needed where it has parameters; default "<op><number>". */
     readonly name?: string;
+    /** Names of the parameters it has; default: all that the operator takes. */
     readonly params?: readonly (typeof OPERATORS)[K]["params"][number][];
   } & OptionsOf<(typeof OPERATORS)[K]>;
 }[OperatorName];
@@ -236,6 +284,9 @@ export type SequentialLayer = {
  *     ]);
  *
  * The output's name is "output".
+ *
+ * @throws TypeError where `input` has not exactly one name, an operator has several inputs or outputs, or a layer with
+ *   parameters has no name; RangeError for an operator or parameter that is not known; ModelError for a name used twice.
  */
 export function sequential(input: Readonly<Record<string, Shape>>, layers: readonly SequentialLayer[]): Graph {
   if (typeof input !== "object" || input === null) {

@@ -20,6 +20,7 @@ import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, 
 import { type Profile, profileOf, type Summary, summaryOf } from "./summary.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
+/** Limits of a model, and how it is planned. */
 export interface ModelOptions {
   /** Most bytes the model may hold (model.plan.totalBytes). Default: what the runtime's memory has room for. */
   readonly maxBytes?: number;
@@ -41,16 +42,21 @@ export interface ModelOptions {
 
 /** An input or output of a model; memoryFormat is how it lies in the arena, which model.input() and output() show. */
 export interface ModelTensor {
+  /** Its name in the graph. */
   readonly name: string;
+  /** Logical dimensions. */
   readonly shape: readonly number[];
+  /** Kind of its elements. */
   readonly dtype: DType;
+  /** The order of model.input() or output(). */
   readonly memoryFormat: MemoryFormat;
 }
 
 /**
  * Plans a graph with its weights, then allocates it. Weights are copied; what a kernel wants packed is packed here.
- * Throws ModelError for a graph or weights that do not hold together or more than maxMacs, OutOfMemoryError for more than
- * maxBytes, and the operators' own errors with the layer's name in front; nothing stays allocated then.
+ *
+ * @throws ModelError for a graph or weights that do not hold together or more than maxMacs, OutOfMemoryError for more than
+ *   maxBytes, and the operators' own errors with the layer's name in front; nothing stays allocated then.
  */
 export function createModel(runtime: Runtime, graph: GraphData, weights: Weights, options: ModelOptions = {}): Model {
   return modelOf(runtime, graph, weights, options, PASSES);
@@ -94,7 +100,9 @@ function refusal(asked: true[]): Measure {
   };
 }
 
+/** How a run shares its thread. */
 export interface RunAsyncOptions {
+  /** Ends the run when it is aborted; default: none. */
   readonly signal?: AbortSignal;
   /** Milliseconds of work between turns, default 8. 0: between all kernel calls. */
   readonly yieldEvery?: number;
@@ -106,9 +114,11 @@ interface Slot extends PlannedInput {
   readonly program: Program | undefined;
 }
 
+/** A planned network in linear memory. Made by createModel(). */
 export class Model {
-  /** What a run takes and answers. */
+  /** What a run takes. */
   readonly inputs: readonly ModelTensor[];
+  /** What a run answers. */
   readonly outputs: readonly ModelTensor[];
   /** Bytes, multiply-accumulates and parameters, as worked out before anything was allocated. */
   readonly plan: ModelReport;
@@ -144,6 +154,7 @@ export class Model {
     this.outputs = plan.outputs.map(shown);
   }
 
+  /** Whether the model or its runtime has been disposed. */
   get disposed(): boolean {
     return this.#disposed || this.#runtime.disposed;
   }
@@ -152,7 +163,9 @@ export class Model {
    * Runs on one tensor an input, by name, in either memory format; without tensors, on what was written to model.input().
    * Answers the model's own output tensors by name: they hold this run's values until the next run; clone() or toArray()
    * keeps a copy; disposing them is harmless, disposing the model ends them. Synchronous; allocates nothing.
-   * Throws ModelError for missing or unknown names, ShapeError for a tensor of another shape or dtype, DisposedError.
+   *
+   * @throws ModelError for missing or unknown names, ShapeError for a tensor of another shape or dtype, RangeError for an
+   *   output of this model as input, DisposedError.
    */
   run(tensors?: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>> {
     this.#accept(tensors);
@@ -162,8 +175,11 @@ export class Model {
 
   /**
    * As run(), in turns with everything else that waits in this thread: between layers and parts of large ones, whenever
-   * yieldEvery milliseconds have passed. Inputs are taken at once; the model answers nothing else until it is done. Rejects
-   * with the signal's reason when that is aborted, with DisposedError when the model is; an aborted model can run again.
+   * yieldEvery milliseconds have passed. Inputs are taken at once; the model answers nothing else until it is done. An
+   * aborted model can run again.
+   *
+   * @throws (rejects with) the signal's reason when that is aborted, DisposedError when the model is disposed meanwhile, and
+   *   what run() throws.
    */
   async runAsync(
     tensors?: Readonly<Record<string, Tensor>>,
@@ -199,12 +215,18 @@ export class Model {
   /**
    * A view of where an input lies, in memory order (model.inputs says which): write it before every run() without tensors,
    * since later layers may take its place. Ask anew after anything that may allocate.
+   *
+   * @throws ModelError for an unknown name or while runAsync() runs, DisposedError.
    */
   input(name: string): TensorData {
     return this.#find(this.#inputTensors.get(name), "input", name, this.inputs).data;
   }
 
-  /** A view of an output, contiguous unless the graph asked otherwise. Ask anew after anything that may allocate. */
+  /**
+   * A view of an output, contiguous unless the graph asked otherwise. Ask anew after anything that may allocate.
+   *
+   * @throws ModelError for an unknown name or while runAsync() runs, DisposedError.
+   */
   output(name: string): TensorData {
     return this.#find(
       Object.hasOwn(this.#results, name) ? this.#results[name] : undefined,
@@ -219,7 +241,12 @@ export class Model {
     return summaryOf(this.#plan);
   }
 
-  /** The summary with microseconds (the median of `runs` runs) and GFLOP/s of every layer. Times are as fine as the clock. */
+  /**
+   * The summary with microseconds (the median of `runs` runs, default 5, after one that is not timed) and GFLOP/s of every
+   * layer. Times are as fine as the clock.
+   *
+   * @throws what run() throws; RangeError for `runs` outside 1 to 10,000.
+   */
   profile(tensors: Readonly<Record<string, Tensor>>, options: { readonly runs?: number } = {}): Profile {
     knownOptions("profile options", options, ["runs"]);
     const runs = integer("runs", options.runs ?? 5, 1, 10_000);

@@ -70,6 +70,8 @@ interface Entry {
 /**
  * Reads a safetensors file. Tensors are views of `bytes` where they lie aligned for it, else copies; F16 and
  * BF16 become float32, which holds all their values.
+ *
+ * @throws ModelError for a file that does not hold together, UnsupportedError for another dtype, TypeError for what is no bytes.
  */
 export function readSafetensors(bytes: Uint8Array | ArrayBuffer): WeightMap {
   const file = asBytes(bytes);
@@ -83,7 +85,12 @@ export function readSafetensors(bytes: Uint8Array | ArrayBuffer): WeightMap {
   return new Map(entries.map((entry) => [entry.name, readTensor(entry, data)]));
 }
 
-/** Writes a safetensors file; read again, all tensors are views of it. */
+/**
+ * Writes a safetensors file; read again, all tensors are views of it.
+ *
+ * @throws TypeError for what is no map of tensors, ShapeError for data of another length than its shape's, ModelError for what
+ *   the reader would refuse, UnsupportedError for a dtype that the format does not have.
+ */
 export function writeSafetensors(weights: WeightMap): Uint8Array<ArrayBuffer> {
   if (!(weights instanceof Map)) throw new TypeError(`"weights" expected a Map, got ${show(weights)}`);
   for (const [name, tensor] of weights) checkWritable(name, tensor);

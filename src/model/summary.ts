@@ -13,13 +13,17 @@ import { sourceOf, type Weights } from "./weights.js";
 
 /** One layer. A layer between others that only changes the memory format has no name. */
 export interface LayerRow {
+  /** Its name; "" for a change of memory format between layers. */
   readonly layer: string;
+  /** Its operator. */
   readonly op: string;
+  /** What computes it, as a plan's describe() says. */
   readonly algorithm: string;
   /** Why this algorithm. */
   readonly reason: string;
   /** The algorithm's documented error, of convolutions. */
   readonly error?: number;
+  /** Of its (first) output. */
   readonly outputShape: Shape;
   /** Multiply-accumulates by the layer's definition. */
   readonly macs: number;
@@ -33,22 +37,31 @@ export interface LayerRow {
   readonly bytes: number;
 }
 
+/** A layer with its time. */
 export interface ProfileRow extends LayerRow {
+  /** Median of the runs. */
   readonly microseconds: number;
   /** Billions of floating-point operations a second, two a multiply-accumulate. */
   readonly gflops: number;
 }
 
+/** A model, layer by layer. */
 export interface Summary {
+  /** In the order they run. */
   readonly rows: readonly LayerRow[];
+  /** Bytes, multiply-accumulates and parameters of all; ungroupedMacs: those of convolutions without their groups. */
   readonly totals: ModelReport & { readonly ungroupedMacs: number };
   /** The table as text. */
   toString(): string;
 }
 
+/** A summary with times. */
 export interface Profile {
+  /** In the order they run. */
   readonly rows: readonly ProfileRow[];
+  /** The summary's; microseconds: the sum of the rows'; gflops: billions of operations a second in all. */
   readonly totals: Summary["totals"] & { readonly microseconds: number; readonly gflops: number };
+  /** The table as text. */
   toString(): string;
   /** The layers one after the other, in the trace event format that chrome://tracing and Perfetto open as JSON. */
   toTrace(): Trace;
@@ -56,6 +69,7 @@ export interface Profile {
 
 /** Complete events ("X"), in microseconds. Source: Trace Event Format, Google, 2016. */
 export interface Trace {
+  /** One a layer: name (the layer's), cat (its operator), ph, ts and dur (start and length in µs), pid, tid, args (its row). */
   readonly traceEvents: readonly {
     readonly name: string;
     readonly cat: string;
@@ -70,7 +84,10 @@ export interface Trace {
 
 /**
  * The summary of a graph without making a model: nothing is allocated. Without weights, every parameter must have been
- * declared with its shape. optimize: as a model's.
+ * declared with its shape. optimize: as a model's, default true.
+ *
+ * @throws ModelError for a graph or weights that do not hold together or a shape that is not declared, and the operators' own
+ *   errors with the layer's name in front.
  */
 export function summarize(
   runtime: Runtime,

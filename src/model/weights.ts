@@ -7,8 +7,11 @@ import { DTYPES, type DType, makeSpec, type TensorData, type TensorSpec } from "
 
 /** A tensor outside of linear memory, contiguous. */
 export interface HostTensor {
+  /** Logical dimensions. */
   readonly shape: readonly number[];
+  /** Kind of the elements: that of `data`. */
   readonly dtype: DType;
+  /** As many elements as the shape has, last axis fastest. */
   readonly data: TensorData;
 }
 
@@ -28,6 +31,7 @@ export class DeferredTensor implements HostTensor {
   }
 }
 
+/** Tensors by parameter name. */
 export type WeightMap = ReadonlyMap<string, HostTensor>;
 /** What createModel takes: a map as readSafetensors answers it, or a plain object. */
 export type Weights = WeightMap | Readonly<Record<string, HostTensor>>;

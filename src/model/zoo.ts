@@ -8,6 +8,7 @@ import { Graph, type GraphData, type Value } from "./graph.js";
 import type { LayerRow } from "./summary.js";
 import type { HostTensor } from "./weights.js";
 
+/** Of the shipped networks. */
 export interface ZooOptions {
   /** Images a run; default 1. */
   readonly batch?: number;
@@ -27,6 +28,8 @@ function weights(g: Graph, layer: string, shape: readonly [number, ...number[]])
  * LeNet-5 for 28 x 28 digits: image [batch, 1, 28, 28], pixels / 255 → logits [batch, 10].
  * LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition", with relu for the
  * squashing functions, max pooling for the trained subsampling, and every map of C3 connected to all of S2.
+ *
+ * @throws RangeError or TypeError for a batch that is no integer >= 1.
  */
 export function lenet5(options: ZooOptions = {}): Graph {
   const batch = batchOf(options);
@@ -49,6 +52,8 @@ export function lenet5(options: ZooOptions = {}): Graph {
  * AlexNet in its two groups: image [batch, 3, 227, 227] → probabilities [batch, 1000].
  * Krizhevsky, Sutskever, Hinton 2012, "ImageNet classification with deep convolutional neural networks", in the order of
  * Caffe's reference: relu, local response normalisation (which divides alpha by the window), pooling.
+ *
+ * @throws RangeError or TypeError for a batch that is no integer >= 1.
  */
 export function alexnet(options: ZooOptions = {}): Graph {
   const batch = batchOf(options);
@@ -77,8 +82,11 @@ export function alexnet(options: ZooOptions = {}): Graph {
 
 /** Multiply-accumulates of a layer as it runs, and as a textbook prints them. */
 export interface TextbookRow {
+  /** Its name. */
   readonly layer: string;
+  /** Multiply-accumulates as it runs, groups taken into account. */
   readonly macs: number;
+  /** The textbooks' millions, rounded down. */
   readonly textbookMillions: number;
 }
 
@@ -98,7 +106,10 @@ export function alexnetTextbook(rows: readonly LayerRow[]): TextbookRow[] {
 
 /**
  * Seeded weights for a graph whose parameters declare their shapes: uniform with mean 0 and variance 2 / fan-in (He et al.
- * 2015), so that activations keep their size through relu layers; vectors (biases) are small. The same everywhere.
+ * 2015), so that activations keep their size through relu layers; vectors (biases) are small. The same everywhere. seed: an
+ * integer >= 0; default 1.
+ *
+ * @throws ModelError for a parameter without a shape, RangeError or TypeError for the seed.
  */
 export function randomWeights(graph: GraphData, seed = 1): Map<string, HostTensor> {
   let state = integer("seed", seed, 0) | 0;

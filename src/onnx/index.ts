@@ -7,7 +7,12 @@ import { STORED } from "./network.js";
 
 export { loadOnnx, type OnnxInput, OnnxModel, type OnnxOptions, type OnnxSource, type OnnxTensor } from "./model.js";
 
-/** Reads a serialised TensorProto, such as the .pb files of ONNX test data. Throws ModelError. */
+/**
+ * Reads a serialised TensorProto, such as the .pb files of ONNX test data: its shape, dtype (float16 and bfloat16 become
+ * float32) and data in logical order.
+ *
+ * @throws ModelError for what does not hold together, UnsupportedError for a type that is not read.
+ */
 export function readTensorFile(bytes: Uint8Array): {
   readonly shape: readonly number[];
   readonly dtype: DType;

@@ -17,8 +17,9 @@ import { routeChannels } from "./rewrite/channels.js";
 import { exporterRules } from "./rewrite/rules.js";
 import { moveOnce } from "./rewrite/views.js";
 
+/** Limits and open sizes of a network from a file. */
 export interface OnnxOptions extends ModelOptions {
-  /** Sizes of named dimensions, or whole shapes of inputs by name, where the file leaves them open. */
+  /** Sizes of named dimensions, or whole shapes of inputs by name, where the file leaves them open. Default: none. */
   readonly shapes?: Readonly<Record<string, number | readonly number[]>>;
   /** Bytes of the file as they arrive: { loaded, total }, total undefined where it is not known. */
   readonly onProgress?: (progress: { readonly loaded: number; readonly total: number | undefined }) => void;
@@ -31,22 +32,29 @@ export interface OnnxOptions extends ModelOptions {
  * memoryFormat is how an input lies for the shapes at hand, which model.input() shows; outputs are contiguous.
  */
 export interface OnnxTensor {
+  /** As the file has it. */
   readonly name: string;
+  /** Logical dimensions; open ones as said above. */
   readonly shape: readonly (number | string | null)[];
+  /** Of the tensor that a run takes or answers; float16 and bfloat16 are float32 here. */
   readonly dtype: DType;
+  /** Of inputs whose shapes are known. */
   readonly memoryFormat?: MemoryFormat;
 }
 
-/** What a run takes for an input: a tensor, or plain data in logical order, which may be empty. */
+/** What a run takes for an input: a tensor, or { data, shape }, plain data in logical order, which may be empty. */
 export type OnnxInput = Tensor | { readonly data: TensorData | readonly number[]; readonly shape: readonly number[] };
 
+/** Where a file comes from: its bytes, or a stream or response that brings them. */
 export type OnnxSource = Uint8Array | ArrayBuffer | ReadableStream<Uint8Array> | Response;
 
 /**
  * Reads an ONNX file and plans it. Where every input shape is known, the model is ready then, and nothing of the file is kept;
- * else it is planned when a run brings the first shapes, and again for others, from a copy of the file. Throws ModelError for
- * a file that does not hold together, asks for more than maxMacs or has a tensor beyond what maxBytes (default: a GiB) allows;
- * UnsupportedError naming every operator that is missing; OutOfMemoryError for more than maxBytes in all.
+ * else it is planned when a run brings the first shapes, and again for others, from a copy of the file.
+ *
+ * @throws (rejects with) ModelError for a file that does not hold together, asks for more than maxMacs or has a tensor beyond
+ *   what maxBytes (default: a GiB) allows; UnsupportedError naming every operator that is missing; OutOfMemoryError for more
+ *   than maxBytes in all.
  */
 export async function loadOnnx(runtime: Runtime, source: OnnxSource, options: OnnxOptions = {}): Promise<OnnxModel> {
   requireRuntime(runtime);
@@ -141,6 +149,7 @@ interface Ready extends Omit<Compiled, "weights" | "specs"> {
 
 /** A network from an ONNX file, planned for the shapes at hand: those of the file and of `shapes`, then those of the last run. */
 export class OnnxModel {
+  /** What a run answers. */
   readonly outputs: readonly OnnxTensor[];
   readonly #inputs: readonly OnnxTensor[];
   readonly #runtime: Runtime;
@@ -203,6 +212,7 @@ export class OnnxModel {
     });
   }
 
+  /** What a run takes. */
   get inputs(): readonly OnnxTensor[] {
     const planned = this.#current?.model?.inputs;
     return this.#inputs.map((input) => {
@@ -211,32 +221,53 @@ export class OnnxModel {
     });
   }
 
+  /** Whether the model or its runtime has been disposed. */
   get disposed(): boolean {
     return this.#disposed || this.#runtime.disposed;
   }
 
-  /** Bytes, multiply-accumulates and parameters for the shapes at hand. */
+  /**
+   * Bytes, multiply-accumulates and parameters for the shapes at hand.
+   *
+   * @throws ModelError where no shapes are known yet or nothing runs on kernels, DisposedError.
+   */
   get plan(): ModelReport {
     return this.#model().plan;
   }
 
-  /** One row a layer; operators that run in JavaScript say so in `reason`. See Model.summary(). */
+  /**
+   * One row a layer; operators that run in JavaScript say so in `reason`. See Model.summary().
+   *
+   * @throws ModelError where no shapes are known yet or nothing runs on kernels, DisposedError.
+   */
   summary(): Summary {
     return this.#model().summary();
   }
 
-  /** The summary with microseconds and GFLOP/s of every layer; see Model.profile(). */
+  /**
+   * The summary with microseconds and GFLOP/s of every layer, from `runs` runs, default 5; see Model.profile().
+   *
+   * @throws what run() throws, ModelError where nothing runs on kernels, RangeError for `runs` outside 1 to 10,000.
+   */
   profile(inputs: Readonly<Record<string, OnnxInput>>, options: { readonly runs?: number } = {}): Profile {
     this.#choose(inputs);
     return this.#withTensors(inputs, (tensors) => this.#model().profile(tensors, options));
   }
 
-  /** A view of where an input lies, in memory order (model.inputs says which); see Model.input(). */
+  /**
+   * A view of where an input lies, in memory order (model.inputs says which); see Model.input().
+   *
+   * @throws ModelError for an unknown name or where no shapes are known yet, DisposedError.
+   */
   input(name: string): TensorData {
     return this.#model().input(name);
   }
 
-  /** A view of an output; see Model.output(). One that kernels do not compute is there after a run. */
+  /**
+   * A view of an output; see Model.output(). One that kernels do not compute is there after a run.
+   *
+   * @throws ModelError for an unknown name or where no shapes are known yet, DisposedError.
+   */
   output(name: string): TensorData {
     const loose = this.#loose.get(name);
     return loose && !loose.disposed ? loose.data : this.#model().output(name);
@@ -245,6 +276,9 @@ export class OnnxModel {
   /**
    * Runs on one tensor an input, by name. Answers the model's own output tensors by name: they hold this run's values until
    * the next run. Synchronous; allocates nothing unless shapes change or an output's shape depends on the data.
+   *
+   * @throws ModelError for missing or unknown names, ShapeError for a shape that the file does not allow or another dtype,
+   *   TypeError for what is no input, DisposedError; where new shapes are planned, what loadOnnx() throws.
    */
   run(inputs?: Readonly<Record<string, OnnxInput>>): Readonly<Record<string, Tensor>> {
     const ready = this.#readyFor(inputs);
@@ -254,7 +288,11 @@ export class OnnxModel {
     return this.#finish(ready, results ?? {}, values);
   }
 
-  /** As run(), in turns with everything else that waits in this thread; see Model.runAsync(). */
+  /**
+   * As run(), in turns with everything else that waits in this thread; see Model.runAsync().
+   *
+   * @throws (rejects with) what run() throws, the signal's reason when it is aborted.
+   */
   async runAsync(
     inputs?: Readonly<Record<string, OnnxInput>>,
     options: RunAsyncOptions = {},

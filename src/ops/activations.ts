@@ -9,16 +9,19 @@ import { type Activation, epilogue, soleCode } from "./parts/epilogue.js";
 /** Elements of a work item: CHUNK of assembly/activation.ts. */
 const CHUNK = 2048;
 
+/** Of x, or alpha x where x < 0. */
 export interface LeakyReluOptions {
   /** Slope below 0; default 0.01. */
   readonly alpha?: number;
 }
 
+/** Of x, or alpha (e^x - 1) where x <= 0. */
 export interface EluOptions {
   /** The limit at -infinity is -alpha; default 1. */
   readonly alpha?: number;
 }
 
+/** Of min(max(alpha x + beta, 0), 1). */
 export interface HardSigmoidOptions {
   /** Slope; default 1/6, as in PyTorch (ONNX's default is 0.2). */
   readonly alpha?: number;
@@ -26,11 +29,13 @@ export interface HardSigmoidOptions {
   readonly beta?: number;
 }
 
+/** Which formula of gelu. */
 export interface GeluOptions {
   /** "none" (default): x times the normal distribution's share below x. "tanh": the usual approximation of it. */
   readonly approximate?: "none" | "tanh";
 }
 
+/** Bounds; neither may be NaN. */
 export interface ClipOptions {
   /** Default -Infinity. */
   readonly min?: number;

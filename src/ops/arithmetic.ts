@@ -14,6 +14,7 @@ const OPERATIONS = { add: 0, sub: 1, mul: 2, div: 3, prelu: 4, maximum: 5, minim
 /** Longest run of a work item, in elements: 24 KB of both operands and the output. */
 const CHUNK = 2048;
 
+/** Of add, sub, mul, div, maximum and minimum. */
 export interface ArithmeticOptions {
   /** Applied to the result before it is stored; default none. */
   readonly activation?: Activation;

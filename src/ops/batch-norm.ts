@@ -11,15 +11,17 @@ import { type Activation, epilogue } from "./parts/epilogue.js";
 
 const EPSILON = 1e-5;
 
+/** Of the test phase. */
 export interface BatchNormOptions {
-  /** Added to the variance; default 1e-5. */
+  /** Added to the variance; >= 0; default 1e-5. */
   readonly epsilon?: number;
   /** Applied to the result before it is stored; default none. */
   readonly activation?: Activation;
 }
 
+/** Of the training phase. */
 export interface BatchNormTrainOptions {
-  /** Added to the variance; default 1e-5. */
+  /** Added to the variance; >= 0; default 1e-5. */
   readonly epsilon?: number;
   /** This batch's share in the running statistics, as in PyTorch (ONNX's is 1 minus this one); default 0.1. */
   readonly momentum?: number;
@@ -153,7 +155,9 @@ export const batchNormTrain = defineOperator({
 
 /** The parameters of a batch normalisation in the test phase, one number a channel. */
 export interface BatchNormParameters {
+  /** C means. */
   readonly mean: ArrayLike<number>;
+  /** C variances. */
   readonly variance: ArrayLike<number>;
   /** Default ones. */
   readonly gamma?: ArrayLike<number> | null;
@@ -166,7 +170,9 @@ export interface BatchNormParameters {
 /**
  * The weights and bias of a convolution that does what convolution, then batch normalisation do: each filter m is
  * scaled by gamma[m] / sqrt(variance[m] + epsilon). weight: M filters one after the other ([M, C/groups, R, S],
- * contiguous); bias: M numbers or none. New arrays, computed in float64. Throws ShapeError when the lengths do not fit.
+ * contiguous); bias: M numbers or none. Answers new arrays weight and bias of the same lengths, computed in float64.
+ *
+ * @throws ShapeError when the lengths do not fit, TypeError for what is no array, RangeError for an epsilon below 0.
  */
 export function foldBatchNorm(
   weight: ArrayLike<number>,

@@ -6,10 +6,11 @@ import type { Builder } from "../plan/builder.js";
 import { defineOperator } from "./operator.js";
 import { contiguousInput } from "./parts/strided.js";
 
+/** A function, and what it answers. */
 export interface CustomOptions {
-  /** What it answers. */
+  /** What it answers: shape (sizes >= 1) and dtype (default "float32") of each, contiguous. */
   readonly outputs: readonly { readonly shape: readonly number[]; readonly dtype?: DType }[];
-  /** Fills every output from the inputs; elements are in logical order. Views last for this call only. */
+  /** Fills every output from the inputs, views in logical order that last for this call only. What it throws, the run throws. */
   readonly compute: (inputs: readonly TensorData[], outputs: readonly TensorData[]) => void;
   /** Multiply-accumulates that summaries show; default 0. */
   readonly macs?: number;

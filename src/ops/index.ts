@@ -36,6 +36,7 @@ export const OPERATORS = {
   custom,
 } as const;
 
+/** Names of the operators: methods of a runtime, of runtime.plan and of graphs. */
 export type OperatorName = keyof typeof OPERATORS;
 
 /** runtime.plan: one function an operator, operands and options by name. */

@@ -14,6 +14,7 @@ const FEW_ROWS = 3;
 /** Weights that a model packs, at most; see Planning.packBytes. */
 const MODEL_BYTES = 8 * 2 ** 20;
 
+/** Of linear and matmul. */
 export interface LinearOptions {
   /** Applied to the sum before it is stored; default none. */
   readonly activation?: Activation;

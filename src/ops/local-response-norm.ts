@@ -6,6 +6,7 @@ import { LocalResponseNormDesc } from "../kernels/gen/desc.js";
 import type { Operand } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
 
+/** Of x / (bias + alpha / size * sum of x^2)^beta. */
 export interface LocalResponseNormOptions {
   /** Channels in the window, the one at hand included. */
   readonly size: number;

@@ -52,8 +52,9 @@ function copyBox(
   );
 }
 
+/** Where to join. */
 export interface ConcatOptions {
-  /** Axis along which to join; default 1, the channels. */
+  /** Axis along which to join; negative counts from the end; default 1, the channels. */
   readonly axis?: number;
 }
 
@@ -87,14 +88,15 @@ export const concat = defineOperator({
   },
 });
 
+/** As ONNX's Slice: one number an axis that is cut. */
 export interface SliceOptions {
-  /** First index along each axis; negative counts from the end. */
+  /** First index along each axis; negative counts from the end, beyond the tensor means its edge. */
   readonly starts: readonly number[];
-  /** Index to stop before; negative counts from the end, beyond the tensor means its edge. */
+  /** Index to stop before, one a start; negative counts from the end, beyond the tensor means its edge. */
   readonly ends: readonly number[];
-  /** Axes that starts and ends speak of; default the first ones. */
+  /** Axes that starts and ends speak of, each once; negative counts from the end; default the first ones. */
   readonly axes?: readonly number[];
-  /** Default 1; negative goes backwards. */
+  /** Distance of the elements taken, one a start; negative goes backwards; default 1. */
   readonly steps?: readonly number[];
 }
 
@@ -137,6 +139,7 @@ export const slice = defineOperator({
   },
 });
 
+/** How much border, and of what. */
 export interface PadOptions {
   /** Elements to add before each axis, then after each: [begin0, begin1, …, end0, end1, …], as in ONNX. */
   readonly pads: readonly number[];
@@ -219,8 +222,9 @@ export const pad = defineOperator({
   },
 });
 
+/** Order of the axes. */
 export interface TransposeOptions {
-  /** Axis i of the output is axis permutation[i] of the input; default reversed. */
+  /** Axis i of the output is axis permutation[i] of the input; every axis once; default reversed. */
   readonly permutation?: readonly number[];
   /** The output's memory format; default the input's. Where the bytes then lie as they did, a model's layer moves nothing. */
   readonly outputFormat?: MemoryFormat;
@@ -288,8 +292,9 @@ function sameLayout(a: TensorSpec, b: TensorSpec): boolean {
   return (inOrder(a) && inOrder(b)) || (sameShape(a.shape, b.shape) && a.memoryFormat === b.memoryFormat);
 }
 
+/** The new shape. */
 export interface ReshapeOptions {
-  /** One size may be -1: what is left. */
+  /** As many elements as the input has. One size may be -1: what is left. */
   readonly shape: readonly number[];
 }
 
@@ -316,8 +321,9 @@ export const reshape = defineOperator({
   },
 });
 
+/** Where the two axes of the result part. */
 export interface FlattenOptions {
-  /** Axes before it become one, and the others one; default 1. */
+  /** Axes before it become one, and the others one; from -rank to rank; default 1. */
   readonly axis?: number;
 }
 
@@ -335,7 +341,9 @@ export const flatten = defineOperator({
   },
 });
 
+/** The order in memory to bring a tensor into. */
 export interface MemoryFormatOptions {
+  /** Of the output; channelsLast has rank >= 3. No default. */
   readonly memoryFormat: MemoryFormat;
 }
 

@@ -67,7 +67,9 @@ export type PlanArguments<O> =
     ? { readonly [K in Input]: Shape } & { readonly [K in Extra]?: Shape | null } & {
         readonly [K in Param]?: Tensor | null;
       } & {
+        /** Of every input of rank >= 3; default "contiguous". */
         readonly memoryFormat?: MemoryFormat;
+        /** Of every input; default "float32". */
         readonly dtype?: DType;
       } & Options
     : never;

@@ -7,10 +7,11 @@ import type { Builder } from "../plan/builder.js";
 import { defineOperator, outputSpec, requireRank } from "./operator.js";
 import { channelsLastImage, channelsLastOutput, isChannelsLast } from "./parts/image.js";
 
+/** Of windows of fixed size. Numbers stand for both directions, pairs are [h, w]. */
 export interface PoolOptions {
-  /** Window, in input pixels. */
+  /** Window, in input pixels, >= 1. No default. */
   readonly kernel: Pair;
-  /** Step of the window; default the kernel. */
+  /** Step of the window, in input pixels; default the kernel. */
   readonly stride?: Pair;
   /** Room around the input; less than the kernel's extent a side; default 0. */
   readonly padding?: Padding;
@@ -18,18 +19,21 @@ export interface PoolOptions {
   readonly ceilMode?: boolean;
 }
 
+/** Of maxPool2d. */
 export interface MaxPoolOptions extends PoolOptions {
-  /** Distance between taps; default 1. */
+  /** Distance between taps, in input pixels; default 1. */
   readonly dilation?: Pair;
 }
 
+/** Of avgPool2d. */
 export interface AvgPoolOptions extends PoolOptions {
   /** Whether the divisor counts padding; default true, as in PyTorch (ONNX's default is false). */
   readonly countIncludePad?: boolean;
 }
 
+/** Of windows that cover the input, whatever its size. */
 export interface AdaptivePoolOptions {
-  /** Output size. */
+  /** Output size [P, Q], or one number for both. No default. */
   readonly output: Pair;
 }
 

@@ -8,6 +8,7 @@ import type { Operand, Ref } from "../plan/operand.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
 import { copyStrided } from "./parts/strided.js";
 
+/** Of softmax and logSoftmax. */
 export interface SoftmaxOptions {
   /** The axis whose elements sum up to 1; negative counts from the end; default -1. */
   readonly axis?: number;

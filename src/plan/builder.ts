@@ -57,9 +57,11 @@ export interface Planning extends Target {
 
 /** What a plan says of itself. */
 export interface PlanDescription {
+  /** The operator's name. */
   readonly op: string;
-  /** The algorithm that runs, and why it was chosen. */
+  /** What runs; the operator's name where there is only one way. */
   readonly algorithm: string;
+  /** Why this algorithm, with estimated or measured milliseconds where several do. */
   readonly reason: string;
   /**
    * Of a convolution: the algorithm's largest error on random normal data, as a share of the largest output, as documented
@@ -74,7 +76,9 @@ export interface PlanDescription {
   readonly constantBytes: number;
   /** Shape of the (first) output. */
   readonly output: Shape;
+  /** Shape, dtype and memory format of every output. */
   readonly outputs: readonly TensorSpec[];
+  /** Of the (first) output. */
   readonly memoryFormat: MemoryFormat;
 }
 

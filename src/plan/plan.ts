@@ -41,14 +41,16 @@ export class Plan {
     return this.#builder.describe();
   }
 
-  /** The specs that run() wants for its outputs. */
+  /** What run() wants its outputs to be, in order. */
   get outputs(): readonly TensorSpec[] {
     return this.#builder.outputs.map((output) => output.spec);
   }
 
   /**
    * Runs on inputs and writes the outputs, given in this order; answers the first output. Allocates nothing.
-   * Throws ShapeError when a tensor is not as planned, DisposedError when one is gone.
+   *
+   * @throws ShapeError when a tensor is not as planned, DisposedError when one is gone, TypeError for a wrong number of tensors
+   *   or another runtime's, RangeError for an output that is an input (where the operator does not work in place).
    */
   run(...tensors: Tensor[]): Tensor {
     if (this.#disposed || this.#owner.disposed)

@@ -22,8 +22,11 @@ export interface TensorOwner {
   clone(tensor: Tensor): Tensor;
 }
 
+/** Elements in linear memory. Made by runtime.tensor(), zeros() and empty(), and by operators. */
 export class Tensor {
+  /** Shape, dtype and memory format together. */
   readonly spec: TensorSpec;
+  /** Internal: who gives its memory back. */
   readonly owner: TensorOwner;
   readonly #ptr: number;
   #view: TensorData | undefined;
@@ -41,14 +44,17 @@ export class Tensor {
     return this.spec.shape;
   }
 
+  /** Kind of its elements. */
   get dtype(): DType {
     return this.spec.dtype;
   }
 
+  /** Order of its elements in memory, and so in `data`. */
   get memoryFormat(): MemoryFormat {
     return this.spec.memoryFormat;
   }
 
+  /** Number of dimensions, 0 to 8. */
   get rank(): number {
     return this.spec.shape.length;
   }
@@ -63,17 +69,22 @@ export class Tensor {
     return bytesOf(this.spec);
   }
 
+  /** Whether it, or what owns it, has been disposed. */
   get disposed(): boolean {
     return this.#disposed || this.owner.disposed;
   }
 
-  /** Address in linear memory. Throws DisposedError. */
+  /** Address in linear memory, in bytes. @throws DisposedError */
   get ptr(): number {
     if (this.disposed) throw new DisposedError(`"tensor" expected a live tensor, got a disposed one`);
     return this.#ptr;
   }
 
-  /** A live view of the elements in memory order. Read it anew after anything that may allocate: growth detaches old views. */
+  /**
+   * A live view of the elements in memory order. Read it anew after anything that may allocate: growth detaches old views.
+   *
+   * @throws DisposedError
+   */
   get data(): TensorData {
     const ptr = this.ptr;
     const { heap } = this.owner.engine;
@@ -83,7 +94,7 @@ export class Tensor {
     return this.#view;
   }
 
-  /** A copy of the elements in logical (N, C, H, W) order. */
+  /** A copy of the elements in logical (N, C, H, W) order. @throws DisposedError */
   toArray(): TensorData {
     const { data, shape } = this;
     const copy = data.slice() as TensorData;
@@ -102,7 +113,7 @@ export class Tensor {
     return copy;
   }
 
-  /** A new tensor with the same contents. */
+  /** A new tensor of the runtime's, with the same contents. @throws DisposedError, OutOfMemoryError */
   clone(): Tensor {
     return this.owner.clone(this);
   }

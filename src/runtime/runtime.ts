@@ -22,6 +22,7 @@ import { Plan } from "../plan/plan.js";
 import { Tensor } from "../plan/tensor.js";
 import { tuner } from "./tune.js";
 
+/** Which binary, how much memory, and what convolutions are chosen by. */
 export interface RuntimeOptions {
   /** Which binary: "auto" (default) takes relaxed where the engine has its instructions, "simd" gives the same bits everywhere. */
   readonly variant?: "auto" | Variant;
@@ -40,31 +41,44 @@ export interface RuntimeOptions {
 /** What convolutions are chosen by when they say nothing themselves. */
 export type ChoiceDefaults = Pick<RuntimeOptions, "precision" | "tune">;
 
+/** What a new tensor is. */
 export interface TensorOptions {
+  /** Default: the data's own (float32 for numbers); "float32" for zeros and empty. */
   readonly dtype?: DType;
+  /** Default "contiguous". */
   readonly memoryFormat?: MemoryFormat;
 }
 
 /** Which binary runs and why, and what memory is taken. */
 export interface RuntimeReport {
+  /** The binary that runs. */
   readonly variant: Variant;
+  /** Why it and not the other. */
   readonly reason: string;
+  /** Threads that compute. */
   readonly threads: 1;
-  /** Bytes of live tensors and plans, alignment included; their peak; and what the engine has reserved. */
+  /** Bytes of live tensors, plans and models, alignment and slack included. */
   readonly bytesInUse: number;
+  /** The most that bytesInUse has been. */
   readonly peakBytes: number;
+  /** Bytes that the engine has reserved: linear memory grows and never shrinks. */
   readonly memoryBytes: number;
+  /** Bytes that linear memory may grow to. */
   readonly maxBytes: number;
+  /** Tensors not disposed, but for those of models. */
   readonly liveTensors: number;
+  /** Plans not disposed. */
   readonly livePlans: number;
 }
 
+/** One kernel binary over one linear memory, with its tensors and plans. Made by createRuntime(). */
 export interface Runtime extends Operations<Tensor> {}
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
 export class Runtime {
+  /** Internal: the binary's instance and its heap. */
   readonly engine: Engine;
-  /** Plans by operator: fixed shapes and parameters, then run many times. */
+  /** Plans by operator: fixed shapes and parameters by name, then run many times. They throw as the operator's method does. */
   readonly plan: PlanOperations;
   readonly #reason: string;
   readonly #maxBytes: number;
@@ -94,14 +108,17 @@ export class Runtime {
     this.plan = Object.fromEntries(planners) as PlanOperations;
   }
 
+  /** The binary that runs. */
   get variant(): Variant {
     return this.engine.variant;
   }
 
+  /** Whether it has been disposed, and all tensors, plans and models with it. */
   get disposed(): boolean {
     return this.#disposed;
   }
 
+  /** The binary, and memory at this moment. A disposed runtime answers too. */
   report(): RuntimeReport {
     const { allocator, memory } = this.engine.heap;
     return {
@@ -119,7 +136,10 @@ export class Runtime {
 
   /**
    * A tensor with a copy of `data`, which lies in memory order: N, C, H, W, or N, H, W, C for memoryFormat channelsLast
-   * (the order of `tensor.data`). Numbers become float32; a typed array brings its own dtype.
+   * (the order of `tensor.data`). Numbers become float32; a typed array brings its own dtype. Sizes may be 0, the rank 0 to 8.
+   *
+   * @throws RangeError for another number of elements than the shape's, ShapeError for a rank that does not do, TypeError for
+   *   data that is no array of numbers or typed array or for numbers where bigints are stored, OutOfMemoryError, DisposedError.
    */
   tensor(
     data: TensorData | Uint8ClampedArray | readonly number[],
@@ -140,7 +160,11 @@ export class Runtime {
     return tensor;
   }
 
-  /** A tensor of zeros. */
+  /**
+   * A tensor of zeros. Sizes may be 0.
+   *
+   * @throws ShapeError, RangeError or TypeError for what is no shape, OutOfMemoryError, DisposedError.
+   */
   zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     const tensor = this.#allocate(makeSpec(shape, options.dtype, options.memoryFormat, "shape", 0));
@@ -148,7 +172,11 @@ export class Runtime {
     return tensor;
   }
 
-  /** A tensor of unspecified contents, for outputs. Takes a spec such as plan.outputs[0] too. */
+  /**
+   * A tensor of unspecified contents, for outputs. Takes a spec such as plan.outputs[0] too. Sizes are >= 1.
+   *
+   * @throws ShapeError, RangeError or TypeError for what is no shape, OutOfMemoryError, DisposedError.
+   */
   empty(shape: readonly number[] | TensorSpec, options: TensorOptions = {}): Tensor {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     return this.#allocate(
@@ -158,6 +186,11 @@ export class Runtime {
     );
   }
 
+  /**
+   * A new tensor with the same shape, dtype, memory format and elements.
+   *
+   * @throws TypeError for what is no tensor of this runtime, DisposedError, OutOfMemoryError.
+   */
   clone(tensor: Tensor): Tensor {
     const source = this.#own("tensor", tensor).ptr;
     const copy = this.#allocate(tensor.spec);
@@ -187,6 +220,7 @@ export class Runtime {
     return this.#tensors.delete(tensor);
   }
 
+  /** Internal: plans report their end here. */
   releasePlan(plan: Plan): void {
     this.#plans.delete(plan);
   }

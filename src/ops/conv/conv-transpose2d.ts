@@ -11,15 +11,19 @@ import { type Activation, epilogue } from "../parts/epilogue.js";
 import { channelsLastImage, channelsLastOutput } from "../parts/image.js";
 import { packBias, ROW_TABLE_BYTES, reductionBlocks } from "../parts/panels.js";
 
+/** Of a transposed convolution. Numbers stand for both directions, pairs are [h, w]. */
 export interface ConvTranspose2dOptions {
   /** Step of the convolution whose transpose this is: the enlargement; default 1. */
   readonly stride?: Pair;
-  /** What that convolution padded, taken off the output; default 0. */
+  /** What that convolution padded, taken off the output: n, [h, w] or [top, left, bottom, right]; default 0. */
   readonly padding?: Pair | readonly [number, number, number, number];
-  /** Rows and columns more at the end, less than stride or dilation; default 0. */
+  /** Rows and columns more at the end, less than stride or dilation, whichever is more; default 0. */
   readonly outputPadding?: Pair;
+  /** Distance between taps in output pixels; default 1. */
   readonly dilation?: Pair;
+  /** Channel groups, a divisor of C; weights are [C, M/groups, R, S]; default 1. */
   readonly groups?: number;
+  /** Applied to the sum before it is stored; default none. */
   readonly activation?: Activation;
 }
 

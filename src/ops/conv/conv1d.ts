@@ -9,6 +9,7 @@ import { defineOperator, outputSpec, requireRank } from "../operator.js";
 import type { Activation } from "../parts/epilogue.js";
 import { lowerConv } from "./conv2d.js";
 
+/** Of a convolution of [N, C, L]. */
 export interface Conv1dOptions {
   /** Step of the window; default 1. */
   readonly stride?: number;
@@ -16,11 +17,15 @@ export interface Conv1dOptions {
   readonly padding?: number | readonly [number, number] | "same" | "valid";
   /** Distance between taps; default 1. */
   readonly dilation?: number;
+  /** Channel groups, a divisor of C and M; default 1. */
   readonly groups?: number;
+  /** Applied to the sum before it is stored; default none. */
   readonly activation?: Activation;
+  /** Which kernel computes it, as conv2d's with 1 x K weights; default "auto". */
   readonly algorithm?: ConvAlgorithm | "auto";
   /** As conv2d's. */
   readonly precision?: Precision;
+  /** As conv2d's. */
   readonly tune?: boolean;
 }
 

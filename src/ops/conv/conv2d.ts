@@ -10,14 +10,15 @@ import { defineOperator, outputSpec, requireRank, requireShape, requireSpec } fr
 import { type Activation, type Epilogue, epilogue } from "../parts/epilogue.js";
 import { lowerBy } from "./algorithms.js";
 
+/** Of a convolution. Numbers stand for both directions, pairs are [h, w]. */
 export interface Conv2dOptions {
   /** Step of the window in input pixels; default 1. */
   readonly stride?: Pair;
-  /** Zeros around the input; default 0. */
+  /** Zeros around the input, in pixels; default 0. */
   readonly padding?: Padding;
   /** Distance between taps in input pixels; default 1. */
   readonly dilation?: Pair;
-  /** Channel groups; weights are [M, C/groups, R, S]; default 1. */
+  /** Channel groups, a divisor of C and M; weights are [M, C/groups, R, S]; default 1. */
   readonly groups?: number;
   /** Applied to the sum before it is stored; default none. */
   readonly activation?: Activation;

@@ -18,6 +18,7 @@ import { depthwiseCall, lowerBy } from "./algorithms.js";
 import { acceptResidual, chooseConv, outputOf } from "./conv2d.js";
 import type { ConvOperands } from "./lowering.js";
 
+/** Of a depthwise convolution and the pointwise one behind it. */
 export interface SeparableConv2dOptions {
   /** Of the depthwise half; default 1. */
   readonly stride?: Pair;
@@ -31,6 +32,7 @@ export interface SeparableConv2dOptions {
   readonly activation?: Activation;
   /** Of both halves, as conv2d's. */
   readonly precision?: Precision;
+  /** Of both halves, as conv2d's. */
   readonly tune?: boolean;
   /** "rows": both halves at once, a few rows at a time; "halves": one after the other; default "auto": the faster one. */
   readonly algorithm?: (typeof ALGORITHMS)[number];

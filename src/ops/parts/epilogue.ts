@@ -19,6 +19,10 @@ export const ACTIVATION_CODES = {
   clip: 11,
 } as const;
 
+/**
+ * What is applied to a result before it is stored: a name, or { type } with parameters. Defaults: leakyRelu alpha 0.01, elu alpha
+ * 1, hardSigmoid alpha 1/6 and beta 0.5, gelu approximate "none", clip min -Infinity and max Infinity.
+ */
 export type Activation =
   | "none"
   | "relu"
