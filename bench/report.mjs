@@ -149,7 +149,7 @@ function speed(peers, models, start) {
   ].join("\n");
 }
 
-/** Bytes by what is imported, and what peers fetch. What stands stays where it is within the tolerance. */
+/** Bytes by what is imported, and what peers fetch. For a check, what stands stays where it is within the tolerance. */
 function sizes(start, standing) {
   const file = SIZES.map((path) => new URL(path, ROOT)).find((path) => existsSync(path));
   if (file === undefined) throw new Error(`${SIZES.join(" or ")} expected from a build, got neither: npm run build`);
@@ -160,7 +160,7 @@ function sizes(start, standing) {
   );
   const kept = (name, bytes) => {
     const before = shown.get(name);
-    return before !== undefined && Math.abs(before - bytes) <= SIZE_TOLERANCE * bytes ? before : bytes;
+    return flags.check && before !== undefined && Math.abs(before - bytes) <= SIZE_TOLERANCE * bytes ? before : bytes;
   };
   const row = (name, bytes) => [name, bytes.toLocaleString("en-US")];
   return markdown(

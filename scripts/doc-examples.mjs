@@ -1,5 +1,5 @@
 // The examples and links of README, CONTRIBUTING and docs/ hold: every `js` and `ts` block is run against dist/ as a
-// user's program would be, `ts` after strict type-checking, from a folder that has the files of FILES; every link between pages leads somewhere.
+// user's program would be, `ts` after strict type-checking, from a folder that has the files of FILES; every link between pages leads somewhere, and every file that they name is there.
 // Needs a build. `node scripts/doc-examples.mjs [file …]`; the last line is `N passed, N failed`.
 //
 // Written before a block, in a comment that pages do not show, is what would bury its point; behind it, what has to be true:
@@ -76,6 +76,17 @@ function linksOf(file) {
   return { passed: own.length - broken.length, problems: broken.map((to) => `${file}: the link ${to} leads nowhere`) };
 }
 
+/** Paths of the repository that a page names as code and that are not there, a sentence each, and how many are. */
+function pathsOf(file) {
+  const found = [
+    ...readFileSync(join(root, file), "utf8").matchAll(
+      /`((?:assembly|bench|docs|examples|scripts|src|test)\/[\w./-]+)`/g,
+    ),
+  ];
+  const missing = found.filter(([, path]) => !existsSync(join(root, path)));
+  return { passed: found.length - missing.length, problems: missing.map(([, path]) => `${file}: there is no ${path}`) };
+}
+
 /** Type-checks all blocks at once and writes them as JavaScript that Node 20 runs; answers what it says of each. */
 function compile(folder, blocks) {
   const nodeModules = join(folder, "node_modules");
@@ -128,7 +139,7 @@ const folder = mkdtempSync(join(tmpdir(), "lanewise-docs-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 const blocks = pages.flatMap(blocksOf);
-const said = compile(folder, blocks);
+const said = blocks.length > 0 ? compile(folder, blocks) : new Map();
 let passed = 0;
 const problems = [];
 for (const [i, { file, line, needs }] of blocks.entries()) {
@@ -147,9 +158,10 @@ for (const [i, { file, line, needs }] of blocks.entries()) {
   }
 }
 for (const page of pages) {
-  const links = linksOf(page);
-  passed += links.passed;
-  problems.push(...links.problems);
+  for (const found of [linksOf(page), pathsOf(page)]) {
+    passed += found.passed;
+    problems.push(...found.problems);
+  }
 }
 for (const problem of problems) console.error(problem);
 const shown = blocks.filter(({ needs }) => needs !== undefined).length;
