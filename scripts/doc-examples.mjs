@@ -129,7 +129,9 @@ if (pages.length === 0)
   pages.push(
     "README.md",
     "CONTRIBUTING.md",
+    "CHANGELOG.md",
     "bench/README.md",
+    "examples/lenet5/train/README.md",
     ...readdirSync(join(root, "docs"))
       .filter((name) => name.endsWith(".md"))
       .sort()

@@ -87,11 +87,15 @@ function docOf({ text }, { start }) {
   return doc.startsWith("/**") && doc.replace(/[/*\s]/g, "") !== "" ? doc : undefined;
 }
 
-/** Members that are nobody's business: private ones, and what a build with stripInternal leaves out. */
-function isHidden(module, node) {
-  if (node.key?.type === "PrivateIdentifier" || node.accessibility === "private") return true;
+const isPrivate = ({ key, accessibility }) => key?.type === "PrivateIdentifier" || accessibility === "private";
+
+/** Members whose comment says so: a build with stripInternal leaves them out; what is left is listed, but not followed. */
+function isInternal(module, node) {
   return MEMBERS.has(node.type) && /^\/\*\*[\s*]*(@internal|Internal\b)/.test(docOf(module, node) ?? "");
 }
+
+/** What nobody need know of. */
+const isHidden = (module, node) => isPrivate(node) || isInternal(module, node);
 
 /** Names of types (and, by `typeof`, of values) that a declaration is made of. */
 function referencesOf({ module, node }) {
@@ -140,7 +144,7 @@ function surface() {
 function signatureOf({ module, node }) {
   const left = [];
   walk(node, (at) => {
-    if (isHidden(module, at)) left.push([at.start, at.end]);
+    if (isPrivate(at)) left.push([at.start, at.end]);
   });
   let text = "";
   let from = node.start;
@@ -154,6 +158,7 @@ function signatureOf({ module, node }) {
     .replace(/^(export |declare )+/, "")
     .replace(/\bimport\("[^"]*"\)\.|\b[a-z]\w*\.(?=[A-Z])/g, "") // where a type is imported from is no part of it
     .replace(/\s+/g, " ")
+    .replace(/(?<=[([]) | (?=[)\]])/g, "")
     .trim();
 }
 
@@ -170,8 +175,10 @@ function linesOf(declaration) {
 /** A head, then members between braces. */
 function blockOf(module, node, { start }, members) {
   const head = signatureOf({ module, node: { start: node.start, end: start } });
-  const shown = members.filter((member) => !isHidden(module, member));
-  const lines = shown.map((member) => `  ${signatureOf({ module, node: member }).replace(/;$/, "")}`);
+  const lines = members
+    .filter((member) => !isPrivate(member))
+    .map((member) => [isInternal(module, member) ? "internal " : "", signatureOf({ module, node: member })])
+    .map(([internal, signature]) => `  ${internal}${signature.replace(/;$/, "")}`);
   return [`${head} {`, ...lines, "}"];
 }
 
