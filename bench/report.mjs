@@ -162,7 +162,7 @@ function sizes(start, standing) {
     const before = shown.get(name);
     return flags.check && before !== undefined && Math.abs(before - bytes) <= SIZE_TOLERANCE * bytes ? before : bytes;
   };
-  const row = (name, bytes) => [name, bytes.toLocaleString("en-US")];
+  const row = (name, bytes) => [name, thousands(bytes)];
   return markdown(
     ["", "bytes, gzip"],
     [
@@ -172,14 +172,35 @@ function sizes(start, standing) {
   );
 }
 
+const thousands = (n) => n.toLocaleString("en-US");
+const allOf = ({ passed, failed, unsupported }) => passed + failed + unsupported;
+const conformanceOf = (file) => JSON.parse(readFileSync(new URL(file, RESULTS), "utf8"));
+
+/** README's sentence of the same. */
+function conformanceSentence() {
+  const operators = conformanceOf("conformance.json");
+  const networks = conformanceOf("conformance-models.json");
+  const split = ({ ran }) =>
+    ran
+      ? ` (${thousands(ran.kernels)} on kernels, ${thousands(ran.JavaScript)} in JavaScript, ${thousands(ran.folded)} folded)`
+      : "";
+  const constant = operators.constants;
+  const more = constant
+    ? `; with all operands but the first constant, as networks have them, ${thousands(constant.passed)} of ${thousands(allOf(constant))}${split(constant)}`
+    : "";
+  return [
+    `Of ONNX's backend tests of CNN operators ${thousands(operators.passed)} of ${thousands(allOf(operators))} pass${split(operators)}${more}.`,
+    `Of real networks ${networks.passed} of ${allOf(networks)} cases agree with their references: [docs/onnx.md](docs/onnx.md#conformance).`,
+  ].join("\n");
+}
+
 /** What passed, and where operators ran where the run says so. */
 function conformance() {
-  const read = (file) => JSON.parse(readFileSync(new URL(file, RESULTS), "utf8"));
-  const [operators, networks] = ["conformance.json", "conformance-models.json"].map(read);
-  const cells = (name, { passed, failed, unsupported, ran }) => [
+  const [operators, networks] = ["conformance.json", "conformance-models.json"].map(conformanceOf);
+  const cells = (name, counts) => [
     name,
-    `${passed.toLocaleString("en-US")} of ${(passed + failed + unsupported).toLocaleString("en-US")}`,
-    ...["kernels", "JavaScript", "folded"].map((place) => ran?.[place].toLocaleString("en-US")),
+    `${thousands(counts.passed)} of ${thousands(allOf(counts))}`,
+    ...["kernels", "JavaScript", "folded"].map((place) => counts.ran && thousands(counts.ran[place])),
   ];
   return [
     markdown(
@@ -214,7 +235,11 @@ const chart = barChart({
 
 /** Pages, and what stands between two comments of a name in each: a function of what stands there now. */
 const PAGES = {
-  "README.md": { sizes: (standing) => sizes(start, standing), speed: () => speed(peers, models, start) },
+  "README.md": {
+    conformance: conformanceSentence,
+    sizes: (standing) => sizes(start, standing),
+    speed: () => speed(peers, models, start),
+  },
   "docs/benchmarks.md": {
     layers: () => layers(peers, bench),
     ...(models.every(Boolean) && { networks: () => `${modelsSection(...models)}\n\n${sourceOf(...models)}` }),
