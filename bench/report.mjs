@@ -12,8 +12,8 @@ import { markdown, ms, percent } from "./table.mjs";
 const ROOT = new URL("../", import.meta.url);
 const RESULTS = new URL("results/", import.meta.url);
 const CHART = new URL("results/peers.svg", import.meta.url);
-/** Where the build writes bytes, gzipped, by what is imported. */
-const SIZES = ["dist/sizes.json", "build/sizes.json"];
+/** What the build writes: { scenarios: [{ name, bytes }] }, gzipped, by what is imported. */
+const SIZES = "dist/sizes.json";
 /** How far sizes may drift: a byte is no news. */
 const SIZE_TOLERANCE = 0.01;
 
@@ -151,9 +151,9 @@ function speed(peers, models, start) {
 
 /** Bytes by what is imported, and what peers fetch. For a check, what stands stays where it is within the tolerance. */
 function sizes(start, standing) {
-  const file = SIZES.map((path) => new URL(path, ROOT)).find((path) => existsSync(path));
-  if (file === undefined) throw new Error(`${SIZES.join(" or ")} expected from a build, got neither: npm run build`);
-  const built = Object.entries(JSON.parse(readFileSync(file, "utf8")));
+  const file = new URL(SIZES, ROOT);
+  if (!existsSync(file)) throw new Error(`${SIZES} expected from a build, got none: npm run build`);
+  const { scenarios } = JSON.parse(readFileSync(file, "utf8"));
   const others = (start?.wire ?? []).filter(({ name }) => !name.startsWith("lanewise"));
   const shown = new Map(
     [...standing.matchAll(/^\| ([^|]+) \| ([\d,]+) \|$/gm)].map(([, name, n]) => [name, Number(n.replace(/,/g, ""))]),
@@ -166,7 +166,7 @@ function sizes(start, standing) {
   return markdown(
     ["", "bytes, gzip"],
     [
-      ...built.map(([name, bytes]) => row(name, kept(name, bytes))),
+      ...scenarios.map(({ name, bytes }) => row(name, kept(name, bytes))),
       ...others.map(({ name, bytes }) => row(name, bytes)),
     ],
   );
