@@ -1,4 +1,4 @@
-// What bench:models prints, and README's tables of it.
+// What bench:models prints, and the tables of it in docs/benchmarks.md and README.
 import { markdown, ms, table } from "./table.mjs";
 
 /** Times faster than onnxruntime-web over the float networks (geometric mean, and each), by binary. */
@@ -112,7 +112,7 @@ export function modelTables(results) {
   );
 }
 
-const README_HEAD = [
+const PAGE_HEAD = [
   "model",
   "`simd` ms",
   "x web",
@@ -128,7 +128,7 @@ const README_HEAD = [
   "x web",
 ];
 
-/** README's table: runs by both binaries, loads and linear memory by the second. */
+/** The page's table: runs by both binaries, loads and linear memory by the second. */
 export function modelsSection(simd, relaxed) {
   const runOf = (row) => {
     const { run, native } = figures(row);
@@ -155,11 +155,25 @@ export function modelsSection(simd, relaxed) {
     `${major(simd)}, \`relaxed\` under Node ${major(relaxed)}, ${relaxed.machine.cpu}, ${relaxed.date.slice(0, 10)}. Medians of alternating runs on the same inputs, plain data in;`,
     "loads and linear memory with `relaxed`: the first load of a fresh process with the start of the engine, later ones in the same process, all from the file's bytes; all linear memory after the first load and a run.",
     "",
-    markdown(README_HEAD, [...rows, last]),
-    "",
-    ...(noisy.length > 0 ? [`Noisy: ${noisy.join("; ")}.`, ""] : []),
-    `Source: ${[simd, relaxed].map(({ file }) => `[${file}](bench/results/${file})`).join(", ")}.`,
+    markdown(PAGE_HEAD, [...rows, last]),
+    ...(noisy.length > 0 ? ["", `Noisy: ${noisy.join("; ")}.`] : []),
   ].join("\n");
+}
+
+/** Geometric means over the float networks, of both binaries, and how many there are. */
+export function modelMeans(...results) {
+  const [simd, relaxed] = results.map(({ rows }) => {
+    const ratios = rows.filter(({ isFloat }) => isFloat).map(figures);
+    const of = (key) => ratios.map((ratio) => ratio[key]);
+    return {
+      run: mean(of("run")),
+      least: Math.min(...of("run")),
+      native: mean(of("native")),
+      first: mean(of("first")),
+      leastFirst: Math.min(...of("first")),
+    };
+  });
+  return { simd, relaxed, count: results[1].rows.filter(({ isFloat }) => isFloat).length };
 }
 
 function major({ node }) {

@@ -1,16 +1,21 @@
-// npm run bench:report: README's tables and chart, from the newest results of bench:peers, bench, bench --set crossover,
-// bench:start and bench:models. --check fails on drift.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+// npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
+// bench --set crossover, bench:start, bench:models and the conformance runs, and the sizes of the last build. --check fails on
+// drift; of sizes, on more than 1 %.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { barChart } from "./chart.mjs";
-import { modelsSection } from "./model-tables.mjs";
+import { modelMeans, modelsSection } from "./model-tables.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
-import { startSection } from "./start/section.mjs";
+import { startRatios, startSection } from "./start/section.mjs";
 import { markdown, ms, percent } from "./table.mjs";
 
-const README = new URL("../README.md", import.meta.url);
+const ROOT = new URL("../", import.meta.url);
 const RESULTS = new URL("results/", import.meta.url);
 const CHART = new URL("results/peers.svg", import.meta.url);
+/** What the build writes: { scenarios: [{ name, bytes }] }, gzipped, by what is imported. */
+const SIZES = "dist/sizes.json";
+/** How far sizes may drift: a byte is no news. */
+const SIZE_TOLERANCE = 0.01;
 
 const { values: flags } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 
@@ -26,6 +31,12 @@ function needed(what) {
   if (found === undefined)
     throw new Error(`bench/results expected a file ending in -${what}.json: run the bench first`);
   return found;
+}
+
+/** Links to results files, from a page in docs/. */
+function sourceOf(...results) {
+  const links = results.filter(Boolean).map(({ file }) => `[${file}](../bench/results/${file})`);
+  return `Source: ${links.join(", ")}.`;
 }
 
 /** The depthwise kernel beside FFT by kernel size: simd under Node 20, relaxed under Node 24. */
@@ -45,6 +56,8 @@ function crossover({ runs }) {
   };
   const noisy = shown.flatMap((run) => (run?.noise ? [`\`${run.variant}\`: ${run.noise}`] : []));
   return [
+    "By kernel size, 64 channels, milliseconds; bold is what `auto` picks.",
+    "",
     markdown(
       ["kernel", ...columns.flatMap(({ name }) => [`${name}: depthwise`, "FFT"])],
       kernels.map((R) => [`${R}x${R}`, ...columns.flatMap((column) => cells(R, column))]),
@@ -54,7 +67,8 @@ function crossover({ runs }) {
   ];
 }
 
-function section(peers, bench, sizes, start) {
+/** Every layer beside its peers. */
+function layers(peers, bench) {
   const { cpu, cores } = peers.machine;
   const { chromium } = peers.engines;
   const versions = Object.entries(peers.versions)
@@ -76,7 +90,7 @@ function section(peers, bench, sizes, start) {
         ]
       : []),
     "",
-    "![speed against the best web peer, by layer](bench/results/peers.svg)",
+    "![speed against the best web peer, by layer](../bench/results/peers.svg)",
     "",
     'Times faster, geometric means; "at the machine\'s limit" is what a kernel without any loss would get here:',
     "",
@@ -95,30 +109,119 @@ function section(peers, bench, sizes, start) {
     "",
     ...limits,
     "",
-    `Sizes: simd.wasm ${bench.sizes.simdWasm} B, relaxed.wasm ${bench.sizes.relaxedWasm} B, default entry with one binary ${bench.sizes.entryGzip} B gzip.`,
-    ...(peers.noise ? ["", `The run beside peers was noisy: ${peers.noise}.`] : []),
+    ...(peers.noise ? [`The run beside peers was noisy: ${peers.noise}.`, ""] : []),
+    sourceOf(peers, bench),
+  ].join("\n");
+}
+
+/** README's table: how many times faster, in a row each for groups of layers, networks and a cold start. */
+function speed(peers, models, start) {
+  const factor = (value) => value?.toFixed(2);
+  const all = groups(peers.rows, peers.limits);
+  const names = [...new Set(all.map(({ name }) => name))];
+  const rows = names.map((name) => {
+    const [simd, relaxed] = ["simd", "relaxed"].map((variant) =>
+      all.find((group) => group.name === name && group.variant === variant),
+    );
+    const cells = [simd?.mean, relaxed?.mean, relaxed?.least, relaxed?.native, relaxed?.litert];
+    return [`layers: ${name}`, ...cells.map(factor)];
+  });
+  if (models.every(Boolean)) {
+    const { simd, relaxed, count } = modelMeans(...models);
+    rows.push([
+      `${count} float networks from ONNX files: run`,
+      factor(simd.run),
+      ...[relaxed.run, relaxed.least, relaxed.native].map(factor),
+      "",
+    ]);
+    rows.push(["the same: first load", "", factor(relaxed.first), factor(relaxed.leastFirst), "", ""]);
+  }
+  if (start) {
+    const [simd, relaxed] = startRatios(start);
+    rows.push(["cold start to LeNet-5's first answer", factor(simd), factor(relaxed), "", "", ""]);
+  }
+  const { cpu } = peers.machine;
+  return [
+    `Times faster than the best of onnxruntime-web and tfjs-backend-wasm (networks and cold start: onnxruntime-web), one thread, \`simd\` under`,
+    `Node 20, \`relaxed\` under Node 24, ${cpu}, ${peers.date.slice(0, 10)}; geometric means. The last three columns are \`relaxed\`'s; native is onnxruntime-node.`,
     "",
-    ...(start ? [...startSection(start), ""] : []),
-    ...(sizes
-      ? [
-          "<details><summary>Depthwise kernel or FFT by kernel size, 64 channels, milliseconds; bold is what auto picks</summary>",
-          "",
-          ...crossover(sizes),
-          "</details>",
-          "",
-        ]
-      : []),
-    `Source: ${[peers, bench, sizes, start]
-      .filter(Boolean)
-      .map(({ file }) => `[${file}](bench/results/${file})`)
-      .join(", ")}.`,
+    markdown(["", "`simd`", "`relaxed`", "least", "against native", "against LiteRT.js"], rows),
+  ].join("\n");
+}
+
+/** Bytes by what is imported, and what peers fetch. For a check, what stands stays where it is within the tolerance. */
+function sizes(start, standing) {
+  const file = new URL(SIZES, ROOT);
+  if (!existsSync(file)) throw new Error(`${SIZES} expected from a build, got none: npm run build`);
+  const { scenarios } = JSON.parse(readFileSync(file, "utf8"));
+  const others = (start?.wire ?? []).filter(({ name }) => !name.startsWith("lanewise"));
+  const shown = new Map(
+    [...standing.matchAll(/^\| ([^|]+) \| ([\d,]+) \|$/gm)].map(([, name, n]) => [name, Number(n.replace(/,/g, ""))]),
+  );
+  const kept = (name, bytes) => {
+    const before = shown.get(name);
+    return flags.check && before !== undefined && Math.abs(before - bytes) <= SIZE_TOLERANCE * bytes ? before : bytes;
+  };
+  const row = (name, bytes) => [name, thousands(bytes)];
+  return markdown(
+    ["", "bytes, gzip"],
+    [
+      ...scenarios.map(({ name, bytes }) => row(name, kept(name, bytes))),
+      ...others.map(({ name, bytes }) => row(name, bytes)),
+    ],
+  );
+}
+
+const thousands = (n) => n.toLocaleString("en-US");
+const allOf = ({ passed, failed, unsupported }) => passed + failed + unsupported;
+const conformanceOf = (file) => JSON.parse(readFileSync(new URL(file, RESULTS), "utf8"));
+
+/** README's sentence of the same. */
+function conformanceSentence() {
+  const operators = conformanceOf("conformance.json");
+  const networks = conformanceOf("conformance-models.json");
+  const split = ({ ran }) =>
+    ran
+      ? ` (${thousands(ran.kernels)} on kernels, ${thousands(ran.JavaScript)} in JavaScript, ${thousands(ran.folded)} folded)`
+      : "";
+  const constant = operators.constants;
+  const more = constant
+    ? `; with all operands but the first constant, as networks have them, ${thousands(constant.passed)} of ${thousands(allOf(constant))}${split(constant)}`
+    : "";
+  return [
+    `Of ONNX's backend tests of CNN operators ${thousands(operators.passed)} of ${thousands(allOf(operators))} pass${split(operators)}${more}.`,
+    `Of real networks ${networks.passed} of ${allOf(networks)} cases agree with their references: [docs/onnx.md](docs/onnx.md#conformance).`,
+  ].join("\n");
+}
+
+/** What passed, and where operators ran where the run says so. */
+function conformance() {
+  const [operators, networks] = ["conformance.json", "conformance-models.json"].map(conformanceOf);
+  const cells = (name, counts) => [
+    name,
+    `${thousands(counts.passed)} of ${thousands(allOf(counts))}`,
+    ...["kernels", "JavaScript", "folded"].map((place) => counts.ran && thousands(counts.ran[place])),
+  ];
+  return [
+    markdown(
+      ["", "passed", "on kernels", "in JavaScript", "folded or after the run"],
+      [
+        cells("ONNX backend tests of CNN operators, every operand an input of the run", operators),
+        ...(operators.constants ? [cells("the same, all operands but the first constant", operators.constants)] : []),
+        cells("real networks, by case", networks),
+      ],
+    ),
+    "",
+    "Every test: [conformance.json](../bench/results/conformance.json); every network:",
+    "[conformance-models.json](../bench/results/conformance-models.json).",
   ].join("\n");
 }
 
 const peers = needed("peers");
 const bench = needed("bench-foundation");
-const sizes = newest("bench-crossover");
+const crossings = newest("bench-crossover");
 const start = newest("start");
+const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
   note: `${peers.machine.cpu}, 1 thread, ${peers.date.slice(0, 10)}`,
@@ -130,26 +233,47 @@ const chart = barChart({
   }),
 });
 
-const readme = readFileSync(README, "utf8");
-const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
-let written = between(readme, "bench", section(peers, bench, sizes, start));
-if (models.every(Boolean)) written = between(written, "bench:models", modelsSection(...models));
+/** Pages, and what stands between two comments of a name in each: a function of what stands there now. */
+const PAGES = {
+  "README.md": {
+    conformance: conformanceSentence,
+    sizes: (standing) => sizes(start, standing),
+    speed: () => speed(peers, models, start),
+  },
+  "docs/benchmarks.md": {
+    layers: () => layers(peers, bench),
+    ...(models.every(Boolean) && { networks: () => `${modelsSection(...models)}\n\n${sourceOf(...models)}` }),
+    ...(start && { start: () => [...startSection(start), "", sourceOf(start)].join("\n") }),
+    ...(crossings && { crossover: () => [...crossover(crossings), sourceOf(crossings)].join("\n") }),
+  },
+  "docs/onnx.md": { conformance },
+};
+
+const files = new Map([[CHART, [existsSync(CHART) ? readFileSync(CHART, "utf8") : "", chart]]]);
+for (const [page, sections] of Object.entries(PAGES)) {
+  const url = new URL(page, ROOT);
+  const before = readFileSync(url, "utf8");
+  let after = before;
+  for (const [name, content] of Object.entries(sections)) after = between(after, page, name, content);
+  files.set(url, [before, after]);
+}
+const changed = [...files].filter(([, [before, after]]) => before !== after);
+const names = changed.map(([url]) => url.pathname.slice(ROOT.pathname.length)).join(", ");
 if (flags.check) {
-  const isSame = written === readme && readFileSync(CHART, "utf8") === chart;
   console.log(
-    isSame ? "README.md says what bench/results say" : "README.md differs from bench/results: run npm run bench:report",
+    changed.length === 0 ? "pages say what results say" : `${names} differ from results: npm run bench:report`,
   );
-  process.exitCode = isSame ? 0 : 1;
+  process.exitCode = changed.length === 0 ? 0 : 1;
 } else {
-  writeFileSync(CHART, chart);
-  writeFileSync(README, written);
-  console.log(`written: README.md and ${CHART.pathname}`);
+  for (const [url, [, after]] of changed) writeFileSync(url, after);
+  console.log(changed.length === 0 ? "nothing to write" : `written: ${names}`);
 }
 
 /** The text with what stands between two comments of a name put anew. */
-function between(whole, name, content) {
+function between(whole, page, name, content) {
   const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const [from, to] = [whole.indexOf(begin), whole.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`README.md expected the lines "${begin}" and "${end}"`);
-  return `${whole.slice(0, from)}${begin}\n${content}\n${whole.slice(to)}`;
+  if (from < 0 || to < from) throw new Error(`${page} expected the lines "${begin}" and "${end}"`);
+  const standing = whole.slice(from + begin.length, to);
+  return `${whole.slice(0, from)}${begin}\n${content(standing)}\n${whole.slice(to)}`;
 }

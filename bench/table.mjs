@@ -1,4 +1,4 @@
-// Plain-text and Markdown tables. The first column is left-aligned, all others right.
+// Plain-text and Markdown tables. The first column is left-aligned, all others right, but where Markdown is told otherwise.
 
 export function table(head, rows) {
   const cells = [head, ...rows].map((row) => row.map((cell) => String(cell ?? "")));
@@ -11,11 +11,9 @@ export function table(head, rows) {
   return [line(cells[0]), widths.map((width) => "-".repeat(width)).join("  "), ...cells.slice(1).map(line)].join("\n");
 }
 
-export function markdown(head, rows) {
+export function markdown(head, rows, others = " ---: ") {
   const line = (row) => `| ${row.map((cell) => cell ?? "").join(" | ")} |`;
-  return [line(head), `|${head.map((_, i) => (i === 0 ? " --- " : " ---: ")).join("|")}|`, ...rows.map(line)].join(
-    "\n",
-  );
+  return [line(head), `|${head.map((_, i) => (i === 0 ? " --- " : others)).join("|")}|`, ...rows.map(line)].join("\n");
 }
 
 /** Milliseconds to three digits. */

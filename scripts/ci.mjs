@@ -48,6 +48,12 @@ function unitTests() {
   return { passed, failed: !ok && failed === 0 ? 1 : failed };
 }
 
+/** Examples and links of README and docs, and what is written there from code and results. */
+function docs() {
+  const written = ["npm run docs -- --check", "npm run bench:report -- --check"].map((check) => one(sh(check).ok));
+  return [counted(sh("npm run test:docs")), ...written].reduce(sum);
+}
+
 /** The tarball, as a registry would judge it and as a TypeScript user meets it. */
 function packaging() {
   const packed = sh(`npm pack --silent --pack-destination ${scratch}`);
@@ -126,6 +132,7 @@ const STEPS = [
   ["npm ci", () => one(sh("npm ci").ok)],
   ["npm test", unitTests],
   ["lint", () => one(sh("npm run lint").ok)],
+  ["docs", docs],
   ["packaging", packaging],
   ["runtimes", () => counted(sh("npm run test:runtimes", { minutes: 20 }))],
   ["conformance", conformance],

@@ -1,15 +1,21 @@
-// What README says of a cold start, from the results of bench:start.
+// What pages say of a cold start, from the results of bench:start.
 import { markdown, ms } from "../table.mjs";
+
+const nodesOf = (rows) => [...new Set(rows.map(({ node }) => node))];
+const find = (rows, node, name) => rows.find((row) => row.node === node && name.includes(row.name));
+
+/** Times faster than onnxruntime-web, by Node version. */
+export function startRatios({ rows }) {
+  return nodesOf(rows).map((node) => find(rows, node, "onnxruntime-web").median / find(rows, node, "lanewise").median);
+}
 
 /** Lines of Markdown. */
 export function startSection({ runs, target, wire, rows }) {
-  const nodes = [...new Set(rows.map(({ node }) => node))];
-  const of = (node, name) => rows.find((row) => row.node === node && name.includes(row.name));
+  const nodes = nodesOf(rows);
+  const of = (node, name) => find(rows, node, name);
   const times = (row) => row && `${ms(row.median)} (${ms(row.min)})`;
-  const ratios = nodes.map((node) => {
-    const ratio = of(node, "onnxruntime-web").median / of(node, "lanewise").median;
-    return `${ratio.toFixed(1)} times faster than onnxruntime-web under Node ${node}`;
-  });
+  const found = startRatios({ rows });
+  const ratios = nodes.map((node, i) => `${found[i].toFixed(1)} times faster than onnxruntime-web under Node ${node}`);
   return [
     `From import to LeNet-5's first answer in a fresh process, ms, median of ${runs} (minimum), and what a page fetches before the model:`,
     "",

@@ -2,6 +2,7 @@
 import { DataError, show } from "../base/errors.js";
 import { contents, type DatasetOptions } from "./contents.js";
 
+/** What holds elements of uint8, int8, int16, int32, float32 and float64. */
 interface IdxData {
   uint8: Uint8Array;
   int8: Int8Array;
