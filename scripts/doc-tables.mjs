@@ -1,43 +1,34 @@
 // npm run docs: what docs/ say of operators and kernels, from the tables of the code, written between the comments of docs/onnx.md
 // and docs/kernels.md that name them. Needs a build. --check fails on drift.
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { markdown } from "../bench/table.mjs";
+import { PACKS } from "./packs.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (path) => readFileSync(join(root, path), "utf8");
-const filesOf = (folder) =>
-  readdirSync(join(root, folder), { recursive: true })
-    .filter((file) => file.endsWith(".ts"))
-    .map((file) => `${folder}/${file}`);
-
 /**
  * Names of the operators that run on kernels, by the types they take, and of all that JavaScript computes; those of
  * com.microsoft on their own. The only place that knows how src/onnx keeps its tables.
  */
 async function operatorTables() {
-  const from = (path) => import(join(root, "build/js/onnx", path));
-  const [{ FLOATS, MOVERS }, { QUANTISED, MICROSOFT }] = await Promise.all(
-    ["lower/float.js", "lower/quantized.js"].map(from),
-  );
-  const [elementwise, movement, reduction, window, algebra, image] = await Promise.all(
-    ["elementwise", "movement", "reduction", "window", "algebra", "image"].map((name) => from(`host/${name}.js`)),
-  );
-  const host = [
-    elementwise.ELEMENTWISE,
-    movement.MOVEMENT,
-    reduction.REDUCTION,
-    window.WINDOW,
-    algebra.ALGEBRA,
-    image.IMAGE,
-  ];
+  const from = (path) => import(join(root, "build/js/onnx/families", path));
+  const [base, { FAMILIES }] = await Promise.all(["base.js", "table.js"].map(from));
+  const of = (role) =>
+    [
+      ...Object.keys(base[role]),
+      ...Object.values(FAMILIES).flatMap((family) => (family[role] ? family[role].split(" ") : [])),
+    ].map((name) => name.split("com.microsoft."));
+  const standard = (role) => of(role).flatMap(([name]) => (name === "" ? [] : [name]));
+  const microsoft = (role) => of(role).flatMap(([, name]) => (name === undefined ? [] : [name]));
+  const any = Object.keys(base.OTHERS);
   return {
-    floats: Object.keys(FLOATS),
-    any: Object.keys(MOVERS),
-    quantised: Object.keys(QUANTISED),
-    host: host.flatMap(Object.keys),
-    microsoft: { quantised: Object.keys(MICROSOFT), host: Object.keys(algebra.MICROSOFT) },
+    floats: standard("FLOATS"),
+    any,
+    quantised: standard("OTHERS").filter((name) => !any.includes(name)),
+    host: standard("HOST"),
+    microsoft: { quantised: microsoft("OTHERS"), host: microsoft("HOST") },
   };
 }
 
@@ -71,18 +62,22 @@ async function operators() {
   ].join("\n");
 }
 
-/** Every kernel, with the comment of its row in src/kernels, and the file that has it. */
+/** Every kernel, with the comment of its line in its pack, and the file that has it. */
 function kernels() {
-  const rows = filesOf("src/kernels").flatMap((file) =>
-    [...read(file).matchAll(/^\s*"(\w+)",? \/\/ (.+)$/gm)].map(([, name, what]) => ({ name, what })),
+  const rows = PACKS.flatMap(({ name, entry }) =>
+    [...read(entry).matchAll(/^export \{ ([^}]+) \} from "\.\.\/kernels\/([\w-]+)"; \/\/ (.+)$/gm)].map(
+      ([, exported, stem, what]) => [
+        exported
+          .split(", ")
+          .map((kernel) => `\`${kernel}\``)
+          .join(" "),
+        what,
+        name,
+        `[${stem}.ts](../assembly/kernels/${stem}.ts)`,
+      ],
+    ),
   );
-  const sources = filesOf("assembly").map((file) => ({ file, text: read(file) }));
-  const placed = rows.map(({ name, what }) => {
-    const home = sources.find(({ text }) => new RegExp(`^export function ${name}\\(`, "m").test(text));
-    if (home === undefined) throw new Error(`assembly expected a function ${name}, got none`);
-    return [`\`${name}\``, what, `[${home.file.replace("assembly/", "")}](../${home.file})`];
-  });
-  return markdown(["kernel", "does", "in `assembly/`"], placed, " --- ");
+  return markdown(["kernels", "do", "pack", "in `assembly/kernels/`"], rows, " --- ");
 }
 
 const PAGES = { "docs/onnx.md": { operators }, "docs/kernels.md": { kernels } };

@@ -13,7 +13,7 @@ const ENTRIES = { lanewise: "index", "lanewise/onnx": "onnx", "lanewise/datasets
 const SAME_AS_FIRST = ["static", "edge-light"];
 
 /** Types of the machinery behind the facade: named in a signature, never reached into. */
-const OPAQUE = new Set(["Operator"]);
+const OPAQUE = new Set(["Operator", "TypedOperator"]);
 
 /** A module of dist: what it declares, by name; where its imports come from; what it exports, by name. */
 const modules = new Map();

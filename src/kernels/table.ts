@@ -38,7 +38,7 @@ export interface ConvRow {
   /**
    * Largest error on random normal data, as a share of the largest output: both binaries, 3x3 layers of 64 to 512 channels
    * (depthwise: 3x3 to 11x11), rounded up. It grows with the square root of the terms of a sum. test/precision.test.ts holds
-   * it, and README's table, to this.
+   * it, and docs/convolution.md, to this.
    */
   readonly error: number;
   /** Estimated milliseconds on the reference machine; undefined: never chosen by itself. */
