@@ -14,7 +14,7 @@ export interface Node {
 
 export interface Constant {
   readonly dims: readonly number[];
-  readonly data: Float32Array | BigInt64Array | Uint8Array | Uint16Array;
+  readonly data: Float32Array | BigInt64Array | Uint8Array | Uint16Array | Int8Array | Int32Array;
   /** Location, offset and length of data in another file, in place of `data`. */
   readonly external?: Readonly<Record<string, string>>;
   /** TensorProto.DataType; default that of the array. */
