@@ -1,6 +1,6 @@
 // What threads will stand on: slices of work items on different threads, each with scratch of its own, meet nowhere. A watched
 // binary tells every byte that a slice loads and stores (test/watched-memory.ts); then each slice runs again on its own, with
-// garbage in scratch and in every byte that other slices store, and has to store the same bits.
+// garbage in scratch, behind blocks and in every byte that other slices store, and has to store the same bits.
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Kernel } from "../src/engine/engine.js";
 import { createRuntime, type Runtime } from "../src/index.js";
@@ -35,13 +35,16 @@ const DROPPED: Readonly<Partial<Record<KernelName, string>>> = {
   resize_f32: "a third tap and more go on from y",
   softmax_f32: "in place, x is y; else exponentials are read back from y to be divided",
 };
+/** Kernels that carry along what lies behind a block, in lanes of their result that nobody reads. */
+const CARRIED: readonly string[] = [
+  "batch_norm_table_f32", // whole vectors of channels: the last one's lanes behind the last channel
+];
 /** Furthest such byte behind one of the slice's own: 7 of a panel's 8 columns. */
 const TAIL = 28;
 
 /** Readable bytes behind every block. */
 const SLACK = 64;
 const SCRATCH_BYTES = 2 ** 20;
-const SLICES = 5;
 /** NaN as a float, -1 as a number; and something finite. */
 const GARBAGE = [0xff, 0x3f];
 
@@ -52,6 +55,22 @@ interface Scratch {
   stored: number;
   loaded: number;
   readonly kernel: string;
+}
+
+/** One kernel call, cut. */
+interface Work {
+  readonly name: string;
+  readonly desc: number;
+  /** What the plan gives it; here every slice has scratch of the test's own. */
+  readonly scratch: number;
+  /** [begin, end) of each. */
+  readonly slices: readonly (readonly [number, number])[];
+}
+
+/** Of all slices of a call: bytes that they stored, scratch apart, and bytes behind blocks that they loaded. */
+interface Touched {
+  readonly stored: readonly number[];
+  readonly slack: readonly number[];
 }
 
 class Races {
@@ -67,7 +86,7 @@ class Races {
   readonly #blocks = new Map<number, number>();
   /** What kernels were given as scratch, by its address. */
   readonly #scratches = new Map<number, Scratch>();
-  /** A bit a slice for every byte of memory. */
+  /** A bit for each of at most 8 slices, for every byte of memory. */
   #loads = new Uint8Array();
   #stores = new Uint8Array();
   #bit = 0;
@@ -105,18 +124,11 @@ class Races {
     const { uniform } = random("races");
     wrapKernels(rt, (name, plain) => (desc, begin, end, scratch) => {
       this.reached.add(name);
-      const anywhere = Array.from({ length: SLICES - 1 }, () => Math.floor(uniform(begin, end)));
-      const evenly = Array.from(
-        { length: SLICES - 1 },
-        (_, i) => begin + Math.floor(((end - begin) * (i + 1)) / SLICES),
-      );
-      const before = rt.engine.heap.u8.slice();
-      for (const cuts of [anywhere, evenly]) {
-        const edges = [...new Set([begin, ...cuts, end])].sort((a, b) => a - b);
-        const slices = edges.slice(1).map((to, i) => [edges[i] as number, to] as const);
-        rt.engine.heap.u8.set(before);
-        this.#check(name, plain, exports[name] as Kernel, slices, desc, scratch, before);
-      }
+      const anywhere = Array.from({ length: 4 }, () => Math.floor(uniform(begin, end)));
+      const evenly = [1, 2, 3].map((i) => begin + Math.floor(((end - begin) * i) / 4));
+      const edges = [...new Set([begin, ...anywhere, ...evenly, end])].sort((a, b) => a - b);
+      const slices = edges.slice(1).map((to, i) => [edges[i] as number, to] as const);
+      this.#check({ name, desc, scratch, slices }, plain, exports[name] as Kernel);
     });
   }
 
@@ -129,35 +141,31 @@ class Races {
     if (!this.found.has(what)) this.found.set(what, `${this.current}: ${where}`);
   }
 
-  #check(
-    name: string,
-    plain: Kernel,
-    watched: Kernel,
-    slices: readonly (readonly [number, number])[],
-    desc: number,
-    scratch: number,
-    before: Uint8Array,
-  ): void {
+  /** Runs all slices watched, then each alone among garbage; memory holds what they answered in the end. */
+  #check(work: Work, plain: Kernel, watched: Kernel): void {
     const { u8 } = this.#rt.engine.heap;
+    const before = u8.slice();
     if (this.#loads.length < u8.length) {
       this.#loads = new Uint8Array(u8.length);
       this.#stores = new Uint8Array(u8.length);
     }
     [this.#low, this.#high] = [u8.length, 0];
-    slices.forEach(([from, to], i) => {
+    work.slices.forEach(([begin, end], i) => {
       this.#bit = 1 << i;
-      watched(desc, from, to, this.#scratchPtr);
+      watched(work.desc, begin, end, this.#scratchPtr);
     });
-    const stored = this.#judge(name, scratch);
+    const { stored, slack } = this.#judge(work);
     const after = u8.slice();
-    slices.forEach(([from, to], i) => {
+    work.slices.forEach(([begin, end], i) => {
+      const isOwn = (at: number) => this.#stores[at] === 1 << i;
       for (const garbage of GARBAGE) {
-        for (const at of stored) u8[at] = this.#stores[at] === 1 << i ? (before[at] as number) : garbage;
+        for (const at of stored) u8[at] = isOwn(at) ? (before[at] as number) : garbage;
+        if (!CARRIED.includes(work.name)) for (const at of slack) u8[at] = garbage;
         u8.fill(garbage, this.#scratchPtr, this.#scratchPtr + SCRATCH_BYTES);
-        plain(desc, from, to, this.#scratchPtr);
-        const wrong = stored.find((at) => this.#stores[at] === 1 << i && u8[at] !== after[at]);
+        plain(work.desc, begin, end, this.#scratchPtr);
+        const wrong = stored.find((at) => isOwn(at) && u8[at] !== after[at]);
         if (wrong !== undefined)
-          this.#find(`${name}: depends on other slices, or on scratch as it was`, `byte ${wrong}, slice ${i}`);
+          this.#find(`${work.name}: depends on what is not its own`, `byte ${wrong}, slice ${i}`);
       }
     });
     u8.set(after);
@@ -165,11 +173,11 @@ class Races {
     this.#stores.fill(0, this.#low, this.#high);
   }
 
-  /** Judges what all slices did; answers the bytes that they stored, scratch apart. */
-  #judge(name: string, scratch: number): number[] {
+  #judge({ name, scratch }: Work): Touched {
     const blocks = [...this.#blocks].sort(([a], [b]) => a - b);
     const own = this.#scratchOf(name, scratch);
     const stored: number[] = [];
+    const slack: number[] = [];
     let next = -1;
     let [ptr, end] = [0, 0];
     for (let at = this.#low; at < this.#high; at++) {
@@ -187,7 +195,10 @@ class Races {
         continue;
       }
       if (at >= scratch && ptr <= scratch && at < own.next) own.next = at;
-      if (stores === 0) continue;
+      if (stores === 0) {
+        if (at >= end) slack.push(at);
+        continue;
+      }
       stored.push(at);
       if ((stores & (stores - 1)) !== 0) this.#find(`${name}: two slices store the same byte`, `byte ${at}`);
       const foreign = loads & ~stores;
@@ -197,7 +208,7 @@ class Races {
       for (let behind = at - 1; behind >= at - TAIL; behind--) near |= this.#stores[behind] as number;
       if ((foreign & ~near) !== 0) this.#find(`${name}: loads what another slice stores, not next to its own`, `${at}`);
     }
-    return stored;
+    return { stored, slack };
   }
 
   #scratchOf(kernel: string, ptr: number): Scratch {
