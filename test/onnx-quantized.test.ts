@@ -236,6 +236,29 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
     },
   );
 
+  // Sums of 0 to 255, of which many lie on a half once the factor is rounded to float32 as onnxruntime has it, and next to one
+  // where it is not, or where a sum is divided by the quantum's inverse.
+  it.each([
+    [0.05, 0.02, 2],
+    [0.05, 0.02, 14],
+    [0.3, 0.01, 14],
+  ])("QLinearConv multiplies sums by the factor in float32: %d, %d, over %d times both", async (a, b, times) => {
+    const product = Math.fround(Math.fround(a) * Math.fround(b));
+    const quantum = Math.fround(times * product);
+    const factor = Math.fround(product / quantum);
+    const shape = [1, 1, 16, 16];
+    const operands = [scale(a), zero("uint8", 0), constant("int8", [1, 1, 1, 1], [1]), scale(b), zero("int8", 0)];
+    const constants = Object.fromEntries(
+      [...operands, scale(quantum), zero("uint8", 0)].map((value, i) => [`c${i}`, value]),
+    );
+    const nodes = [{ op: "QLinearConv", inputs: ["x", ...Object.keys(constants)], outputs: ["y"] }];
+    const file = onnxFile({ nodes, inputs: { x: shape }, types: { x: 2, y: 2 }, outputs: ["y"], constants });
+    using model = await loadOnnx(rt, file);
+    const data = Uint8Array.from({ length: 256 }, (_, i) => i);
+    const y = model.run({ x: { data, shape } })["y"]?.toArray() as Uint8Array;
+    expect([...y]).toEqual(Array.from(data, (sum) => halfEven(Math.fround(sum * factor))));
+  });
+
   it("quantises by the range of the values, and multiplies less a zero point that is computed", async () => {
     const [shape, weights] = [
       [2, 6, 7, 9],
