@@ -1,28 +1,14 @@
 // The project's own conformance set, made from the float64 reference: folders like those of ONNX's backend tests below
 // operators/, and whole networks with references below models/ and refs/. Committed as test/conformance, which
 // test/conformance-set.test.ts holds to what is made here.
-import { type OperatorNode, type Value, VECTORS } from "./conformance-vectors.js";
-import { type Constant, onnxFile, tensorFile } from "./onnx-file.js";
+import { integers, type OperatorNode, type Value, VECTORS } from "./conformance-vectors.js";
+import { type Constant, ELEMENTS, onnxFile, tensorFile, typed } from "./onnx-file.js";
 import { fill } from "./random.js";
 import * as r from "./reference.js";
 import { type Ref, ref } from "./reference.js";
 
 const random = (shape: readonly number[], seed: string): Ref => ref(shape, fill(shape, seed));
-/** Codes of onnx.proto3, and the arrays that hold the elements. */
-const TYPES = {
-  float32: [1, Float32Array],
-  uint8: [2, Uint8Array],
-  int8: [3, Int8Array],
-  int32: [6, Int32Array],
-  int64: [7, BigInt64Array],
-} as const;
-const constant = ({ shape, data, type = "float32" }: Value): Constant => {
-  const [code, Elements] = TYPES[type];
-  const elements =
-    type === "int64" ? BigInt64Array.from(data, BigInt) : (Elements as Float32ArrayConstructor).from(data);
-  return { dims: shape, type: code, data: elements };
-};
-const integers = (...values: number[]): Value => ({ ...ref([values.length], values), type: "int64" });
+const constant = ({ shape, data, type = "float32" }: Value): Constant => typed(type, shape, data);
 
 /** A folder: nodes on one first operand. */
 export interface OperatorTest {
@@ -151,7 +137,7 @@ export function operatorFile(test: OperatorTest, given: "all" | "first" = "all")
   for (const [i, value] of constants.entries()) names.set(value, `constant${i}`);
   const outputs = nodes.map((_, i) => (nodes.length === 1 ? "output" : `output${i}`));
   const free = operandsOf(test).slice(0, given === "all" ? undefined : 1);
-  const codeOf = ({ type = "float32" }: Value) => TYPES[type][0];
+  const codeOf = ({ type = "float32" }: Value) => ELEMENTS[type][0];
   const types = [
     ...free.map((value) => [names.get(value), codeOf(value)]),
     ...nodes.map((node, i) => [outputs[i], codeOf(node.output)]),
@@ -253,12 +239,8 @@ function quantizedNetwork(): { file: Uint8Array; run(image: Ref): Ref[] } {
       { op: "DequantizeLinear", inputs: ["p", "step", "zero"], outputs: ["y"] },
     ],
   });
-  const even = (v: number) => {
-    const low = Math.floor(v);
-    return v - low === 0.5 ? low + (low % 2) : Math.round(v);
-  };
-  const quantised = (value: Ref) =>
-    r.map(value, (v) => (Math.min(Math.max(even(v / step) + zero, 0), 255) - zero) * step);
+  const [quantum, origin] = [ref([], [step]), ref([], [zero])];
+  const quantised = (value: Ref) => r.dequantize(r.quantize(value, quantum, origin, [0, 255]), quantum, origin);
   return { file, run: (image) => [quantised(r.conv2d(quantised(image), weight, null, { padding: [1, 1, 1, 1] }))] };
 }
 

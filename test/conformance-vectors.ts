@@ -1,14 +1,14 @@
 // What the standard's own tests hardly reach, as folders for test/conformance-set.ts: every mode of Resize, auto_pad, slices
 // that run backwards, the factors and broadcasts of Gemm, and rounding where numbers are quantised. A folder is several nodes
 // on one first operand. All operands are inputs of the file, so that a test may give each to the run or make it a constant.
-import type { Node } from "./onnx-file.js";
+import type { ElementName, Node } from "./onnx-file.js";
 import { fill } from "./random.js";
 import * as r from "./reference.js";
 import { type Pair, type Ref, type ResizeOptions, ref, type Sides } from "./reference.js";
 
 export interface Value extends Ref {
   /** Default float32. */
-  readonly type?: "float32" | "uint8" | "int8" | "int32" | "int64";
+  readonly type?: ElementName;
 }
 
 export interface OperatorNode {
@@ -20,10 +20,10 @@ export interface OperatorNode {
 }
 
 const random = (shape: readonly number[], seed: string): Ref => ref(shape, fill(shape, seed));
-const of = (type: NonNullable<Value["type"]>, value: Ref): Value => ({ ...value, type });
-const integers = (...values: number[]): Value => of("int64", ref([values.length], values));
+const of = (type: ElementName, value: Ref): Value => ({ ...value, type });
+export const integers = (...values: number[]): Value => of("int64", ref([values.length], values));
 const floats = (...values: number[]): Value => ref([values.length], values);
-const scalar = (value: number, type: NonNullable<Value["type"]> = "float32"): Value => of(type, ref([], [value]));
+const scalar = (value: number, type: ElementName = "float32"): Value => of(type, ref([], [value]));
 
 // ---- Resize ----
 

@@ -4,7 +4,7 @@ import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
 import * as reference from "./reference.js";
 import { FORMATS, refOf, tensorOf, toChannelsLast } from "./tensors.js";
-import { expectSame } from "./tolerance.js";
+import { expectExact } from "./tolerance.js";
 
 const OPERATIONS = ["add", "sub", "mul", "div", "maximum", "minimum"] as const;
 
@@ -100,7 +100,7 @@ describe.each(BINARIES)("arithmetic on $name", ({ create }) => {
           using b = tensorOf(rt, bData, bShape, bFormat);
           using y = rt[operation](a, b);
           expect(y.shape).toEqual(expected.shape);
-          expectSame(y.toArray(), rounded(expected), `${aFormat} ${bFormat}`);
+          expectExact(y.toArray(), rounded(expected), `${aFormat} ${bFormat}`);
           runs++;
         }
       }

@@ -37,6 +37,31 @@ export interface File extends Graph {
   readonly opset?: number;
 }
 
+/** Codes of TensorProto.DataType, and the arrays that hold the elements. */
+export const ELEMENTS = {
+  float32: [1, Float32Array],
+  uint8: [2, Uint8Array],
+  int8: [3, Int8Array],
+  int32: [6, Int32Array],
+  int64: [7, BigInt64Array],
+} as const;
+
+export type ElementName = keyof typeof ELEMENTS;
+
+/** A constant of any type. */
+export function typed(name: ElementName, dims: readonly number[], values: ArrayLike<number>): Constant {
+  const [type, Elements] = ELEMENTS[name];
+  const data =
+    name === "int64"
+      ? BigInt64Array.from(Array.from(values), BigInt)
+      : (Elements as Float32ArrayConstructor).from(values);
+  return { dims, type, data };
+}
+
+/** Lists, as attributes that became inputs have them. */
+export const floats = (...values: number[]): Constant => typed("float32", [values.length], values);
+export const integers = (...values: number[]): Constant => typed("int64", [values.length], values);
+
 function typeOf({ data, type }: Constant): number {
   if (type !== undefined) return type;
   return data instanceof Float32Array ? 1 : data instanceof BigInt64Array ? 7 : 2;

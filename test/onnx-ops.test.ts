@@ -12,7 +12,7 @@ import { BINARIES } from "./binaries.js";
 import { type Constant, type Node, onnxFile } from "./onnx-file.js";
 import { fill } from "./random.js";
 import * as reference from "./reference.js";
-import { expectSame, ulpOf } from "./tolerance.js";
+import { expectExact, ulpOf } from "./tolerance.js";
 
 const floats = (dims: readonly number[], ...values: number[]): Constant => ({
   dims,
@@ -255,9 +255,9 @@ describe.each(BINARIES)("ONNX operators on $name", ({ create }) => {
     const expected = Float32Array.from(signed, ([, nearest]) => nearest);
     using x = rt.tensor(data, [data.length]);
     using y = rt.custom([x], unary("Half") as never);
-    expectSame(y.toArray(), expected, "kernel");
+    expectExact(y.toArray(), expected, "kernel");
     const host = cast({ type: "float32", shape: [data.length], data }, "float16").data as Float32Array;
     const positive = (values: Float32Array) => values.map((v) => v + 0); // zeros of either sign
-    expectSame(positive(host), positive(expected), "host");
+    expectExact(positive(host), positive(expected), "host");
   });
 });

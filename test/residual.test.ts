@@ -10,7 +10,7 @@ import { preparedConv } from "./conv-prepared.js";
 import { fill } from "./random.js";
 import { abs, activations, add, conv1d, relu } from "./reference.js";
 import { FORMATS, refOf, tensorOf } from "./tensors.js";
-import { dotTolerance, expectClose, expectSame, normTolerance, TRANSFORM_FACTORS } from "./tolerance.js";
+import { dotTolerance, expectClose, expectExact, normTolerance, TRANSFORM_FACTORS } from "./tolerance.js";
 
 /** As in conv2d.test.ts. */
 const SLOPE = 1.5;
@@ -60,10 +60,10 @@ describe.each(BINARIES)("residual on the $name binary", ({ create }) => {
       using y = rt.conv2d(input, weight, bias, { ...options, residual });
       const plain = { ...options, input: shapes.x, weight, bias, memoryFormat };
       expectClose(y.toArray() as Float32Array, expected, tolerance, `${label} ${memoryFormat}`);
-      expectSame(residual.toArray(), r, `${label} ${memoryFormat} residual`);
+      expectExact(residual.toArray(), r, `${label} ${memoryFormat} residual`);
       using plan = rt.plan.conv2d({ ...plain, residual: shapes.y });
       plan.run(input, residual, residual);
-      expectSame(residual.data, y.data, `${label} ${memoryFormat} in place`);
+      expectExact(residual.data, y.data, `${label} ${memoryFormat} in place`);
     }
   });
 

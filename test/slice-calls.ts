@@ -4,7 +4,16 @@ import type { Kernel } from "../src/engine/engine.js";
 import type { Conv2dOptions, Runtime, Tensor } from "../src/index.js";
 import { KERNELS, type KernelName } from "../src/kernels/table.js";
 import { loadOnnx } from "../src/onnx/index.js";
-import { type Constant, type File, type Node, onnxFile } from "./onnx-file.js";
+import {
+  type Constant,
+  type ElementName,
+  type File,
+  floats,
+  integers,
+  type Node,
+  onnxFile,
+  typed,
+} from "./onnx-file.js";
 import { fill } from "./random.js";
 import { tensorOf } from "./tensors.js";
 
@@ -75,17 +84,7 @@ const onnx =
 const one = (op: string, attributes: Node["attributes"] = {}, constants: Graph["constants"] = {}): Call =>
   onnx([{ op, inputs: ["x", ...Object.keys(constants)], outputs: ["y"], attributes }], { constants });
 
-const floats = (...values: number[]): Constant => ({ dims: [values.length], data: Float32Array.from(values) });
-const integers = (...values: number[]): Constant => ({
-  dims: [values.length],
-  data: BigInt64Array.from(values, BigInt),
-});
-const scalar = (value: number): Constant => ({ dims: [], data: Float32Array.of(value) });
-const zero = (type: "uint8" | "int8", value: number): Constant => ({
-  dims: [],
-  type: type === "uint8" ? 2 : 3,
-  data: Uint8Array.of(value),
-});
+const scalar = (value: number, type: ElementName = "float32"): Constant => typed(type, [], [value]);
 const resized = (mode: string, ...scales: number[]): Call =>
   one(
     "Resize",
@@ -251,7 +250,7 @@ const ELEMENTS: Readonly<Record<string, Call>> = {
           { op: "DequantizeLinear", inputs: ["q", "scale", "zero"], outputs: ["y"] },
         ],
         {
-          constants: { scale: scalar(0.03), zero: zero(type, 5) },
+          constants: { scale: scalar(0.03), zero: scalar(5, type) },
           outputs: ["q", "y"],
           types: { q: type === "uint8" ? 2 : 3 },
         },
@@ -282,7 +281,7 @@ const ELEMENTS: Readonly<Record<string, Call>> = {
     {
       constants: {
         scale: scalar(0.03),
-        zero: zero("uint8", 128),
+        zero: scalar(128, "uint8"),
         w: { dims: [5, 37, 1, 1], type: 2, data: Uint8Array.from({ length: 185 }, (_, i) => (i * 37) % 251) },
       },
       types: { y: 6 },

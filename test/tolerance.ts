@@ -112,7 +112,7 @@ export function expectClose(
 }
 
 /** Throws unless both have the same numbers: NaN is NaN, zeros have their sign. Vitest's toEqual takes a second for a million. */
-export function expectSame(actual: ArrayLike<unknown>, expected: ArrayLike<unknown>, label: string): void {
+export function expectExact(actual: ArrayLike<unknown>, expected: ArrayLike<unknown>, label: string): void {
   if (actual.length !== expected.length)
     throw new Error(`${label}: expected ${expected.length} elements, got ${actual.length}`);
   for (let i = 0; i < expected.length; i++) {
