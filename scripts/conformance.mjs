@@ -1,13 +1,16 @@
 // npm run conformance -- --dir DIR: runs every ONNX test folder below DIR (model.onnx, test_data_set_N with input_K.pb and
-// output_K.pb) on the built package. DIR/manifest.json, where it is, tells tiers and tolerances. --tier core|extended|all,
-// --variant simd|relaxed, --json FILE. Default DIR: our own set. Exits with 1 on a failure that conformance-expected.json
-// does not name with its reason.
+// output_K.pb) on the built package, twice: as it stands, every operand an input of the run; and, where it has several, with
+// all but the first as initialisers, the way networks have their weights, shapes and axes. DIR/manifest.json, where it is,
+// tells tiers and tolerances. --tier core|extended|all, --variant simd|relaxed, --json FILE (the second way under
+// "constants"). Default DIR: our own set. Exits with 1 on a failure that conformance-expected.json does not name with its
+// reason.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { createRuntime } from "lanewise";
+import { createRuntime, ModelError } from "lanewise";
 import { loadOnnx, readTensorFile } from "lanewise/onnx";
 import { outcomeOf, report } from "./conformance-report.mjs";
+import { inputNames, withInitializers } from "./onnx-initializers.mjs";
 
 const TOLERANCE = { rtol: 1e-3, atol: 1e-7 };
 
@@ -34,46 +37,77 @@ const folders = readdirSync(root, { recursive: true })
 if (folders.length === 0) throw new RangeError(`"dir" expected a folder with tests, got none below ${root}`);
 
 const rt = await createRuntime({ variant: flags.variant });
-const tests = [];
-for (const path of folders) tests.push(await outcomeOf(path, (seen) => run(path, seen)));
+const [tests, constants] = [[], []];
+for (const path of folders) {
+  const bytes = readFileSync(join(root, path, "model.onnx"));
+  tests.push(await outcomeOf(path, (seen) => run(path, seen, bytes)));
+  const names = inputNames(bytes);
+  if (names.length < 2) continue;
+  const fixed = (files) => withInitializers(bytes, new Map(names.slice(1).map((name, i) => [name, files[i + 1]])));
+  constants.push(await outcomeOf(path, (seen) => run(path, seen, fixed)));
+}
 rt.dispose();
-report(tests, { variant: rt.variant, json: flags.json });
+report(tests, { variant: rt.variant, json: flags.json, constants });
 
-/** Throws at the first difference beyond the tolerance; tells all differences. */
-async function run(path, seen) {
+/**
+ * Throws at the first difference beyond the tolerance; tells all differences, and where the operator ran. source: the model's
+ * bytes, or, where other data makes another model, a function of the files of all operands.
+ */
+async function run(path, seen, source) {
   const folder = join(root, path);
   const { rtol, atol } = { ...TOLERANCE, ...manifest.get(path), ...dataJson(folder) };
-  const model = await loadOnnx(rt, readFileSync(join(folder, "model.onnx")));
+  const sets = readdirSync(folder).filter((entry) => entry.startsWith("test_data_set_"));
+  if (sets.length === 0) throw new Error("no test data");
+  let model;
   try {
-    const sets = readdirSync(folder).filter((entry) => entry.startsWith("test_data_set_"));
-    if (sets.length === 0) throw new Error("no test data");
     for (const set of sets) {
-      const tensors = (kind) =>
+      const files = (kind) =>
         readdirSync(join(folder, set))
           .filter((file) => file.startsWith(`${kind}_`))
           .sort((a, b) => Number(/\d+/.exec(a)) - Number(/\d+/.exec(b)))
-          .map((file) => readTensorFile(readFileSync(join(folder, set, file))));
-      const given = tensors("input");
+          .map((file) => readFileSync(join(folder, set, file)));
+      const given = files("input");
+      if (typeof source === "function") {
+        model?.dispose();
+        model = await loadOnnx(rt, source(given));
+      } else model ??= await loadOnnx(rt, source);
       const names = model.inputs.map((input) => input.name);
-      const outputs = model.run(Object.fromEntries(names.map((name, i) => [name, given[i]])));
-      tensors("output").forEach((want, i) => {
-        const got = outputs[model.outputs[i].name];
-        if (got.shape.join() !== want.shape.join())
-          throw new Error(`output ${i} has shape [${got.shape}], expected [${want.shape}]`);
-        const data = got.toArray();
-        seen(0);
-        for (let at = 0; at < data.length; at++) {
-          const [a, b] = [Number(data[at]), Number(want.data[at])];
-          if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
-          seen(Math.abs(a - b));
-          if (!(Math.abs(a - b) <= atol + rtol * Math.abs(b)))
-            throw new Error(`output ${i}, element ${at}: expected ${b}, got ${a}`);
-        }
+      const outputs = model.run(Object.fromEntries(names.map((name, i) => [name, readTensorFile(given[i])])));
+      seen.ran(placeOf(model));
+      files("output").forEach((file, i) => {
+        const differences = compare(outputs[model.outputs[i].name], readTensorFile(file), { rtol, atol }, seen);
+        if (differences) throw new Error(`output ${i}${differences}`);
       });
     }
   } finally {
-    model.dispose();
+    model?.dispose();
   }
+}
+
+/** What of a tensor is not as expected, or undefined; tells differences up to the first beyond the tolerance. */
+function compare(got, want, { rtol, atol }, seen) {
+  if (got.shape.join() !== want.shape.join()) return ` has shape [${got.shape}], expected [${want.shape}]`;
+  const data = got.toArray();
+  seen(0);
+  for (let at = 0; at < data.length; at++) {
+    const [a, b] = [Number(data[at]), Number(want.data[at])];
+    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
+    seen(Math.abs(a - b));
+    if (!(Math.abs(a - b) <= atol + rtol * Math.abs(b))) return `, element ${at}: expected ${b}, got ${a}`;
+  }
+  return undefined;
+}
+
+/** Where the operator ran. A model without layers was folded while loading, or is evaluated after the run, in JavaScript. */
+function placeOf(model) {
+  let rows = [];
+  try {
+    ({ rows } = model.summary());
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error; // of no layer at all
+  }
+  if (rows.length === 0) return "folded";
+  return rows.some(({ reason }) => reason === "JavaScript") ? "JavaScript" : "kernels";
 }
 
 function dataJson(folder) {

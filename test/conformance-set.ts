@@ -1,24 +1,20 @@
 // The project's own conformance set, made from the float64 reference: folders like those of ONNX's backend tests below
 // operators/, and whole networks with references below models/ and refs/. Committed as test/conformance, which
 // test/conformance-set.test.ts holds to what is made here.
-import { type Constant, type File, onnxFile, tensorFile } from "./onnx-file.js";
+import { integers, type OperatorNode, type Value, VECTORS } from "./conformance-vectors.js";
+import { type Constant, ELEMENTS, onnxFile, tensorFile, typed } from "./onnx-file.js";
 import { fill } from "./random.js";
 import * as r from "./reference.js";
 import { type Ref, ref } from "./reference.js";
 
 const random = (shape: readonly number[], seed: string): Ref => ref(shape, fill(shape, seed));
-const constant = ({ shape, data }: Ref): Constant => ({ dims: shape, data: Float32Array.from(data) });
-const integers = (...values: number[]): Constant => ({
-  dims: [values.length],
-  data: BigInt64Array.from(values, BigInt),
-});
+const constant = ({ shape, data, type = "float32" }: Value): Constant => typed(type, shape, data);
 
-interface OperatorTest {
-  readonly op: string;
-  readonly inputs: readonly Ref[];
-  readonly constants?: readonly Constant[];
-  readonly attributes?: NonNullable<File["nodes"][number]["attributes"]>;
-  readonly output: Ref;
+/** A folder: nodes on one first operand. */
+export interface OperatorTest {
+  readonly nodes: readonly OperatorNode[];
+  /** Operands that are constants of the file, whatever the others are. */
+  readonly constants?: readonly Value[];
   readonly opset?: number;
 }
 
@@ -32,8 +28,8 @@ const variance = r.map(random([6], "variance"), (v) => Math.fround(Math.abs(v) +
 const rows = random([5, 12], "rows");
 const matrix = random([7, 12], "matrix");
 
-/** By the name of the folder. */
-const OPERATORS: Readonly<Record<string, OperatorTest>> = {
+/** One node each, operator set 17; by the name of the folder. */
+const SINGLE: Readonly<Record<string, OperatorNode>> = {
   conv_groups_strided: {
     op: "Conv",
     inputs: [x, w, bias],
@@ -106,18 +102,59 @@ const OPERATORS: Readonly<Record<string, OperatorTest>> = {
     attributes: { perm: [0, 2, 3, 1] },
     output: r.transpose(x, [0, 2, 3, 1]),
   },
-  reshape: { op: "Reshape", inputs: [x], constants: [integers(0, -1)], output: r.reshape(x, [2, 378]) },
+};
+const sizes = integers(0, -1);
+
+/** By the name of the folder. */
+export const OPERATORS: Readonly<Record<string, OperatorTest>> = {
+  ...Object.fromEntries(Object.entries(SINGLE).map(([name, node]) => [name, { nodes: [node] }])),
+  reshape: {
+    nodes: [{ op: "Reshape", inputs: [x, sizes], output: r.reshape(x, [2, 378]) }],
+    constants: [sizes],
+  },
+  ...Object.fromEntries(Object.entries(VECTORS).map(([name, nodes]) => [name, { nodes, opset: 19 }])),
 };
 
-/** The operator as a model whose operands are all inputs but for its integers. */
-function operatorFile({ op, inputs, constants = [], attributes = {}, opset = 17 }: OperatorTest): Uint8Array {
-  const names = inputs.map((_, i) => `input${i}`);
-  const fixed = constants.map((_, i) => `constant${i}`);
+/** The operands that a run gives, first the one that all nodes have. */
+export function operandsOf({ nodes, constants = [] }: OperatorTest): readonly Value[] {
+  const all = nodes.flatMap(({ inputs }) => inputs.filter((value) => value !== null));
+  return [...new Set(all)].filter((value) => !constants.includes(value));
+}
+
+/** What an element may be off, absolutely and as a share of what is expected; whole numbers are exact. */
+export function toleranceOf({ output: { type = "float32" } }: OperatorNode): {
+  readonly rtol: number;
+  readonly atol: number;
+} {
+  return type === "float32" ? { rtol: 1e-5, atol: 1e-5 } : { rtol: 0, atol: 0 };
+}
+
+/** The operator as a model. A run gives all operands, or the first one alone. */
+export function operatorFile(test: OperatorTest, given: "all" | "first" = "all"): Uint8Array {
+  const { nodes, constants = [], opset = 17 } = test;
+  const names = new Map<Value, string>();
+  for (const [i, value] of operandsOf(test).entries()) names.set(value, `input${i}`);
+  for (const [i, value] of constants.entries()) names.set(value, `constant${i}`);
+  const outputs = nodes.map((_, i) => (nodes.length === 1 ? "output" : `output${i}`));
+  const free = operandsOf(test).slice(0, given === "all" ? undefined : 1);
+  const codeOf = ({ type = "float32" }: Value) => ELEMENTS[type][0];
+  const types = [
+    ...free.map((value) => [names.get(value), codeOf(value)]),
+    ...nodes.map((node, i) => [outputs[i], codeOf(node.output)]),
+  ];
   return onnxFile({
-    nodes: [{ op, inputs: [...names, ...fixed], outputs: ["output"], attributes }],
-    inputs: Object.fromEntries(inputs.map(({ shape }, i) => [names[i] as string, shape])),
-    constants: Object.fromEntries(constants.map((value, i) => [fixed[i] as string, value])),
-    outputs: ["output"],
+    nodes: nodes.map(({ op, inputs, attributes = {} }, i) => ({
+      op,
+      inputs: inputs.map((value) => (value === null ? "" : (names.get(value) as string))),
+      outputs: [outputs[i] as string],
+      attributes,
+    })),
+    inputs: Object.fromEntries(free.map((value) => [names.get(value), value.shape])),
+    types: Object.fromEntries(types),
+    constants: Object.fromEntries(
+      [...names].filter(([value]) => !free.includes(value)).map(([value, name]) => [name, constant(value)]),
+    ),
+    outputs,
     opset,
   });
 }
@@ -202,12 +239,8 @@ function quantizedNetwork(): { file: Uint8Array; run(image: Ref): Ref[] } {
       { op: "DequantizeLinear", inputs: ["p", "step", "zero"], outputs: ["y"] },
     ],
   });
-  const even = (v: number) => {
-    const low = Math.floor(v);
-    return v - low === 0.5 ? low + (low % 2) : Math.round(v);
-  };
-  const quantised = (value: Ref) =>
-    r.map(value, (v) => (Math.min(Math.max(even(v / step) + zero, 0), 255) - zero) * step);
+  const [quantum, origin] = [ref([], [step]), ref([], [zero])];
+  const quantised = (value: Ref) => r.dequantize(r.quantize(value, quantum, origin, [0, 255]), quantum, origin);
   return { file, run: (image) => [quantised(r.conv2d(quantised(image), weight, null, { padding: [1, 1, 1, 1] }))] };
 }
 
@@ -225,8 +258,14 @@ export function conformanceSet(): Map<string, Uint8Array> {
   for (const [name, test] of Object.entries(OPERATORS)) {
     files.set(`operators/${name}/model.onnx`, operatorFile(test));
     const data = `operators/${name}/test_data_set_0`;
-    for (const [i, input] of test.inputs.entries()) files.set(`${data}/input_${i}.pb`, tensorFile(constant(input)));
-    files.set(`${data}/output_0.pb`, tensorFile(constant(test.output)));
+    for (const [i, input] of operandsOf(test).entries())
+      files.set(`${data}/input_${i}.pb`, tensorFile(constant(input)));
+    if (Object.hasOwn(VECTORS, name)) {
+      const { rtol, atol } = toleranceOf(test.nodes[0] as OperatorNode);
+      files.set(`operators/${name}/data.json`, Buffer.from(`{ "rtol": ${rtol}, "atol": ${atol} }\n`));
+    }
+    for (const [i, { output }] of test.nodes.entries())
+      files.set(`${data}/output_${i}.pb`, tensorFile(constant(output)));
   }
   for (const [name, { file, run }] of Object.entries({
     "residual-float": residualNetwork(),

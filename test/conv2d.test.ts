@@ -4,43 +4,14 @@ import { convShape } from "../src/base/shape.js";
 import type { Runtime } from "../src/index.js";
 import { CONV_ROWS } from "../src/kernels/table.js";
 import { BINARIES } from "./binaries.js";
-import { CONV_CASES, type ConvCase, convShapes, showCase } from "./cases.js";
-import { fill } from "./random.js";
-import { activations, conv2d, conv2dMagnitude, type Ref } from "./reference.js";
-import { FORMATS, refOf, tensorOf } from "./tensors.js";
+import { CONV_CASES, convShapes, showCase } from "./cases.js";
+import { preparedConv } from "./conv-prepared.js";
+import { activations } from "./reference.js";
+import { FORMATS, tensorOf } from "./tensors.js";
 import { dotTolerance, expectClose, normTolerance, TRANSFORM_FACTORS } from "./tolerance.js";
 
 /** No activation is steeper than hardSwish at 1.5; its own rounding is a few units in the last place. */
 const SLOPE = 1.5;
-
-interface Prepared {
-  readonly x: Float32Array;
-  readonly w: Float32Array;
-  readonly b: Float32Array | null;
-  readonly expected: Ref;
-  readonly magnitude: Ref;
-}
-
-const prepared = new Map<ConvCase, Prepared>();
-
-function prepare(c: ConvCase): Prepared {
-  const known = prepared.get(c);
-  if (known) return known;
-  const shapes = convShapes(c);
-  const x = fill(shapes.x, `${c.name} x`);
-  const w = fill(shapes.weight, `${c.name} w`);
-  const b = c.bias ? fill(shapes.bias, `${c.name} b`) : null;
-  const operands = [refOf(x, shapes.x), refOf(w, shapes.weight), b && refOf(b, shapes.bias), shapes.options] as const;
-  const made = {
-    x,
-    w,
-    b,
-    expected: activations[c.activation](conv2d(...operands)),
-    magnitude: conv2dMagnitude(...operands),
-  };
-  prepared.set(c, made);
-  return made;
-}
 
 describe.each(BINARIES)("conv2d on the $name binary", ({ create }) => {
   let rt: Runtime;
@@ -60,7 +31,8 @@ describe.each(BINARIES)("conv2d on the $name binary", ({ create }) => {
     it("has cases", () => expect(accepted.length).toBeGreaterThan(3));
 
     it.each(accepted.map((c) => [showCase(c), c] as const))("%s", (label, c) => {
-      const { x, w, b, expected, magnitude } = prepare(c);
+      const { x, w, b, sums, magnitude } = preparedConv(c);
+      const expected = activations[c.activation](sums);
       const shapes = convShapes(c);
       const factor = TRANSFORM_FACTORS[row.algorithm];
       const tolerance = (

@@ -4,6 +4,7 @@ import { BINARIES } from "./binaries.js";
 import { fill } from "./random.js";
 import * as reference from "./reference.js";
 import { FORMATS, refOf, tensorOf, toChannelsLast } from "./tensors.js";
+import { expectExact } from "./tolerance.js";
 
 const OPERATIONS = ["add", "sub", "mul", "div", "maximum", "minimum"] as const;
 
@@ -99,7 +100,7 @@ describe.each(BINARIES)("arithmetic on $name", ({ create }) => {
           using b = tensorOf(rt, bData, bShape, bFormat);
           using y = rt[operation](a, b);
           expect(y.shape).toEqual(expected.shape);
-          expect(y.toArray()).toEqual(rounded(expected));
+          expectExact(y.toArray(), rounded(expected), `${aFormat} ${bFormat}`);
           runs++;
         }
       }

@@ -14,7 +14,7 @@ export interface Node {
 
 export interface Constant {
   readonly dims: readonly number[];
-  readonly data: Float32Array | BigInt64Array | Uint8Array | Uint16Array;
+  readonly data: Float32Array | BigInt64Array | Uint8Array | Uint16Array | Int8Array | Int32Array;
   /** Location, offset and length of data in another file, in place of `data`. */
   readonly external?: Readonly<Record<string, string>>;
   /** TensorProto.DataType; default that of the array. */
@@ -36,6 +36,31 @@ export interface Graph {
 export interface File extends Graph {
   readonly opset?: number;
 }
+
+/** Codes of TensorProto.DataType, and the arrays that hold the elements. */
+export const ELEMENTS = {
+  float32: [1, Float32Array],
+  uint8: [2, Uint8Array],
+  int8: [3, Int8Array],
+  int32: [6, Int32Array],
+  int64: [7, BigInt64Array],
+} as const;
+
+export type ElementName = keyof typeof ELEMENTS;
+
+/** A constant of any type. */
+export function typed(name: ElementName, dims: readonly number[], values: ArrayLike<number>): Constant {
+  const [type, Elements] = ELEMENTS[name];
+  const data =
+    name === "int64"
+      ? BigInt64Array.from(Array.from(values), BigInt)
+      : (Elements as Float32ArrayConstructor).from(values);
+  return { dims, type, data };
+}
+
+/** Lists, as attributes that became inputs have them. */
+export const floats = (...values: number[]): Constant => typed("float32", [values.length], values);
+export const integers = (...values: number[]): Constant => typed("int64", [values.length], values);
 
 function typeOf({ data, type }: Constant): number {
   if (type !== undefined) return type;

@@ -10,7 +10,7 @@ import {
   UnsupportedError,
 } from "../src/index.js";
 import { loadOnnx } from "../src/onnx/index.js";
-import { type Constant, type File, type Node, onnxFile } from "./onnx-file.js";
+import { type Constant, type File, floats, integers, type Node, onnxFile } from "./onnx-file.js";
 
 const REFUSALS = [ModelError, UnsupportedError, OutOfMemoryError, ShapeError];
 const LIMITS = { maxBytes: 2 ** 26 };
@@ -23,9 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => rt.dispose());
 
-const ints = (...values: number[]): Constant => ({ dims: [values.length], data: BigInt64Array.from(values, BigInt) });
 const scalar = (value: number): Constant => ({ dims: [], data: BigInt64Array.of(BigInt(value)) });
-const floats = (...values: number[]): Constant => ({ dims: [values.length], data: Float32Array.from(values) });
 const zeros = (...dims: number[]): Constant => ({ dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) });
 
 type Entry = readonly [
@@ -80,26 +78,26 @@ describe("a few bytes that ask for gigabytes or forever", () => {
   const asking: readonly Entry[] = [
     ["Range", [scalar(0), scalar(HUGE), scalar(1)]],
     ["Range", [scalar(0), scalar(5), scalar(0)]],
-    ["Tile", [image, ints(1, 1, BIG, BIG)]],
-    ["Expand", [zeros(1), ints(BIG, BIG)]],
-    ["Pad", [image, ints(0, 0, BIG, BIG, 0, 0, 0, 0)]],
+    ["Tile", [image, integers(1, 1, BIG, BIG)]],
+    ["Expand", [zeros(1), integers(BIG, BIG)]],
+    ["Pad", [image, integers(0, 0, BIG, BIG, 0, 0, 0, 0)]],
     ["Resize", [image, undefined, floats(1, 1, 1e4, 1e4)]],
-    ["Resize", [image, undefined, undefined, ints(1, 1, HUGE, HUGE)]],
-    ["OneHot", [ints(1, 2, 3), scalar(HUGE), floats(0, 1)]],
+    ["Resize", [image, undefined, undefined, integers(1, 1, HUGE, HUGE)]],
+    ["OneHot", [integers(1, 2, 3), scalar(HUGE), floats(0, 1)]],
     ["Split", [image], { num_outputs: 2 ** 31 - 1, axis: 3 }, 18],
-    ["CenterCropPad", [image, ints(1, 1, BIG, BIG)], {}, 18],
+    ["CenterCropPad", [image, integers(1, 1, BIG, BIG)], {}, 18],
     ["ConvTranspose", [image, one], { strides: [BIG, BIG] }],
     ["Conv", [image, one], { pads: [BIG, BIG, BIG, BIG] }],
     ["Conv", [image, one], { pads: [HUGE, HUGE, HUGE, HUGE] }],
     ["Conv", [image, zeros(1, 1, 2, 2)], { dilations: [HUGE, 1] }],
     ["AveragePool", [image], { kernel_shape: [BIG, BIG], pads: [BIG, BIG, BIG, BIG] }],
     ["DepthToSpace", [image], { blocksize: HUGE }],
-    ["RoiAlign", [image, zeros(1, 4), ints(0)], { output_height: BIG, output_width: BIG }],
-    ["RoiAlign", [image, zeros(1, 4), ints(0)], { sampling_ratio: 2 ** 31 - 1 }],
+    ["RoiAlign", [image, zeros(1, 4), integers(0)], { output_height: BIG, output_width: BIG }],
+    ["RoiAlign", [image, zeros(1, 4), integers(0)], { sampling_ratio: 2 ** 31 - 1 }],
     ["MatMul", [zeros(BIG, 1), zeros(1, BIG)]],
     ["Add", [zeros(BIG, 1), zeros(1, BIG)]],
     ["Einsum", [zeros(BIG), zeros(BIG)], { equation: "i,j->ij" }],
-    ["MaxUnpool", [zeros(1, 1, 1, 1), ints(0)], { kernel_shape: [BIG, BIG] }],
+    ["MaxUnpool", [zeros(1, 1, 1, 1), integers(0)], { kernel_shape: [BIG, BIG] }],
   ];
   it.each(asking)("%s, number %#", async (...given) => {
     const entry = given as unknown as Entry;
@@ -111,7 +109,7 @@ describe("a few bytes that ask for gigabytes or forever", () => {
 
   it("of 150 bytes in all", async () => {
     for (const size of [BIG, HUGE]) {
-      const file = onnxFile(fileOf(["ConstantOfShape", [ints(size, size)]], true));
+      const file = onnxFile(fileOf(["ConstantOfShape", [integers(size, size)]], true));
       expect(file.length).toBeLessThan(150);
       expect((await refusal(file)).message).toMatch(/^node "ConstantOfShape-y" .*"shape" expected at most/);
     }
@@ -120,7 +118,7 @@ describe("a few bytes that ask for gigabytes or forever", () => {
   it("without limits of the caller's, before memory grows", async () => {
     const { memoryBytes } = rt.report();
     for (const isConstant of [true, false]) {
-      const file = onnxFile(fileOf(["Pad", [image, ints(0, 0, 20_000, 20_000, 0, 0, 0, 0)]], isConstant));
+      const file = onnxFile(fileOf(["Pad", [image, integers(0, 0, 20_000, 20_000, 0, 0, 0, 0)]], isConstant));
       await expect(loadOnnx(rt, file)).rejects.toThrow(
         /^node "Pad-y" \(Pad\): "shape" expected at most 107374\d{4} bytes/,
       );
@@ -129,7 +127,7 @@ describe("a few bytes that ask for gigabytes or forever", () => {
   });
 
   it("only when a run brings the data", async () => {
-    const entry: Entry = ["RoiAlign", [floats(0, 0, 1e30, 1e30), image, ints(0)]];
+    const entry: Entry = ["RoiAlign", [floats(0, 0, 1e30, 1e30), image, integers(0)]];
     const nodes = [
       { op: "Reshape", inputs: ["i0", "shape"], outputs: ["rois"] },
       { op: "RoiAlign", inputs: ["i1", "rois", "i2"], outputs: ["y"] },
@@ -137,7 +135,7 @@ describe("a few bytes that ask for gigabytes or forever", () => {
     const { constants, ...file } = fileOf(entry, false);
     using model = await loadOnnx(
       rt,
-      onnxFile({ ...file, nodes, constants: { ...constants, shape: ints(1, 4) } }),
+      onnxFile({ ...file, nodes, constants: { ...constants, shape: integers(1, 4) } }),
       LIMITS,
     );
     const run = (...data: number[]) => model.run({ i0: { data, shape: [4] } });
@@ -149,7 +147,7 @@ describe("a few bytes that ask for gigabytes or forever", () => {
 describe("nodes that make no sense", () => {
   const senseless: readonly (readonly [RegExp, ...Entry])[] = [
     [/"axis" expected an axis from -4 to 3, got 9/, "Softmax", [image], { axis: 9 }],
-    [/"axis" expected an axis from -4 to 3, got -5/, "Gather", [image, ints(0)], { axis: -5 }],
+    [/"axis" expected an axis from -4 to 3, got -5/, "Gather", [image, integers(0)], { axis: -5 }],
     [/"axes" expected an axis from -4 to 3, got -9/, "ReduceMean", [image], { axes: [-9] }],
     [/"axes" expected each axis once/, "ReduceMean", [image], { axes: [1, 1] }],
     [/"perm" expected each axis once/, "Transpose", [image], { perm: [0, 1, 2, 2] }],
@@ -163,11 +161,11 @@ describe("nodes that make no sense", () => {
     [/"B" expected 1 values, got \[5\]/, "Conv", [image, one, zeros(5)]],
     [/"offset" expected 32 values, got \[1\]/, "DeformConv", [image, one, zeros(1)], {}, 19],
     [/"W" expected an input, got none/, "Conv", [image]],
-    [/"shape" expected the element count of/, "Reshape", [image, ints(HUGE, HUGE)]],
+    [/"shape" expected the element count of/, "Reshape", [image, integers(HUGE, HUGE)]],
     [/"shape" expected shapes that broadcast/, "Add", [image, zeros(3)]],
-    [/"indices" expected from -1 to 0, got 9/, "Gather", [image, ints(9)]],
-    [/"steps" expected steps other than 0/, "Slice", [image, ints(0), ints(9), ints(0), ints(0)]],
-    [/"k" expected from 0 to 4, got 1099511627776/, "TopK", [image, ints(HUGE)]],
+    [/"indices" expected from -1 to 0, got 9/, "Gather", [image, integers(9)]],
+    [/"steps" expected steps other than 0/, "Slice", [image, integers(0), integers(9), integers(0), integers(0)]],
+    [/"k" expected from 0 to 4, got 1099511627776/, "TopK", [image, integers(HUGE)]],
     [/"to" expected a numeric element type, got type 99/, "Cast", [image], { to: 99 }],
   ];
   it.each(senseless)("%s: %s", async (message, ...given) => {

@@ -6,7 +6,7 @@ import { parseModel, parseTensor } from "../src/onnx/file/proto.js";
 import { readTensorProto } from "../src/onnx/file/tensor.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { BINARIES } from "./binaries.js";
-import { type File, type Node, onnxFile } from "./onnx-file.js";
+import { type File, integers, type Node, onnxFile } from "./onnx-file.js";
 import { UNLIMITED } from "./onnx-operators.js";
 import { fill } from "./random.js";
 
@@ -125,12 +125,11 @@ describe.each(BINARIES)("lanewise/onnx on the '$name' binary", ({ name, create }
   });
 
   it("takes the branch of an If whose condition shapes decide, as PyTorch writes squeeze", async () => {
-    const ints = (...values: number[]) => ({ dims: [values.length], data: BigInt64Array.from(values, BigInt) });
     const branches: Node["attributes"] = {
       then_branch: {
         graph: {
           inputs: {},
-          constants: { axes: ints(1) },
+          constants: { axes: integers(1) },
           nodes: [
             { op: "Squeeze", inputs: ["r", "axes"], outputs: ["s"] },
             { op: "Neg", inputs: ["s"], outputs: ["then"] },
@@ -150,7 +149,7 @@ describe.each(BINARIES)("lanewise/onnx on the '$name' binary", ({ name, create }
       { op: "Gather", inputs: ["shape", "one"], outputs: ["size"], attributes: { axis: 0 } },
       { op: "Equal", inputs: ["size", "one"], outputs: ["is"] },
     ];
-    const constants = { one: ints(1) };
+    const constants = { one: integers(1) };
     using model = await loadOnnx(rt, onnxFile({ inputs: { x: [2, "n"] }, outputs: ["y"], nodes, constants }));
     const run = (data: number[], shape: number[]) => model.run({ x: { data, shape } })["y"] as Tensor;
     expect(run([-1, 2], [2, 1]).shape).toEqual([2]);
@@ -160,7 +159,7 @@ describe.each(BINARIES)("lanewise/onnx on the '$name' binary", ({ name, create }
     const computed = onnxFile({ inputs: { is: [1], r: [2, 1] }, types: { is: 9 }, outputs: ["y"], nodes: [If] });
     await expect(loadOnnx(rt, computed)).rejects.toThrow(/node "If-y" \(If\): "cond" expected a value that is known/);
     const broken = { ...If, attributes: { else_branch: 3 } };
-    const file = onnxFile({ inputs: { r: [2, 1] }, outputs: ["y"], nodes: [broken], constants: { is: ints(0) } });
+    const file = onnxFile({ inputs: { r: [2, 1] }, outputs: ["y"], nodes: [broken], constants: { is: integers(0) } });
     await expect(loadOnnx(rt, file)).rejects.toThrow(/"else_branch" expected a graph, got none/);
 
     const where = { nodes: [], inputs: {}, outputs: ["where"] };
@@ -171,7 +170,7 @@ describe.each(BINARIES)("lanewise/onnx on the '$name' binary", ({ name, create }
         { op: "NonZero", inputs: ["x"], outputs: ["where"] },
         { ...If, attributes: { then_branch: { graph: where } } },
       ],
-      constants: { is: ints(1) },
+      constants: { is: integers(1) },
     });
     await expect(loadOnnx(rt, late)).rejects.toThrow(/"branch" expected shapes that are known before a run/);
 

@@ -101,6 +101,8 @@ describe("conv2d", () => {
     expect(reference.samePadding(224, 7, 2, 1)).toEqual([2, 3]);
     expect(reference.samePadding(7, 1, 3, 1)).toEqual([0, 0]);
     expect(reference.samePadding(9, 3, 1, 2)).toEqual([2, 2]);
+    expect(reference.samePadding(5, 2, 1, 1, "before")).toEqual([1, 0]);
+    expect(reference.samePadding(224, 7, 2, 1, "before")).toEqual([3, 2]);
   });
 
   // Every option by what it means: zeros written around the image and between the taps, zero weights between
@@ -349,6 +351,60 @@ describe("normalisation", () => {
     expectRef(reference.resample(x, [half, last], [half, last, last]), [1, 1, 2, 3], [2.5, 3, 3, 3.5, 4, 4]);
   });
 
+  it("resizes a line by where output pixels lie in the input", () => {
+    const line = (values: number[], out: number, options: reference.ResizeOptions, scale = out / values.length) => [
+      ...reference.resize(row(...values), [1, out], [1, scale], options).data,
+    ];
+    expect(line([1, 2, 3, 4], 8, { mode: "linear" })).toEqual([1, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4]);
+    expect(line([1, 3], 4, { mode: "linear", coordinates: "asymmetric" })).toEqual([1, 2, 3, 3]);
+    expect(line([1, 3], 3, { mode: "linear", coordinates: "align_corners" })).toEqual([1, 2, 3]);
+    expect(line([1, 2, 3, 4], 1, { mode: "linear", coordinates: "align_corners" })).toEqual([1]);
+    expect(line([1, 2, 3, 4], 1, { mode: "linear" })).toEqual([2.5]);
+    expect(line([1, 2, 3, 4], 1, { mode: "linear", coordinates: "pytorch_half_pixel" })).toEqual([1]);
+    // 2.5 pixels were asked for, 2 are there, in the middle: places 0.1 and 0.9.
+    const middle = line([0, 10], 2, { mode: "linear", coordinates: "half_pixel_symmetric" }, 1.25);
+    expectRef(vector(...middle), [2], [1, 9]);
+    const crop = { mode: "linear", coordinates: "tf_crop_and_resize", outside: 7 } as const;
+    expect(line([0, 10, 20, 30, 40], 3, { ...crop, crop: [0, 0.25, 1, 0.75] })).toEqual([10, 20, 30]);
+    expect(line([0, 10, 20, 30, 40], 1, { ...crop, crop: [0, 0.25, 1, 0.75] })).toEqual([20]);
+    expect(line([0, 10, 20, 30, 40], 3, { ...crop, crop: [0, -0.25, 1, 0.25] })).toEqual([7, 0, 10]);
+  });
+  it("resizes to the nearest pixel, halves as told", () => {
+    const nearest = (values: number[], out: number, mode: reference.ResizeOptions["nearest"], more = {}) => [
+      ...reference.resize(row(...values), [1, out], [1, out / values.length], {
+        mode: "nearest",
+        ...(mode && { nearest: mode }),
+        ...more,
+      }).data,
+    ];
+    // Places 0.5 and 2.5.
+    expect(nearest([1, 2, 3, 4], 2, undefined)).toEqual([1, 3]);
+    expect(nearest([1, 2, 3, 4], 2, "round_prefer_ceil")).toEqual([2, 4]);
+    expect(nearest([1, 2, 3, 4], 2, "floor")).toEqual([1, 3]);
+    expect(nearest([1, 2, 3, 4], 2, "ceil")).toEqual([2, 4]);
+    // Places 0, 0.5, 1 and 1.5.
+    expect(nearest([1, 2], 4, "ceil", { coordinates: "asymmetric" })).toEqual([1, 2, 2, 2]);
+  });
+  it("resizes by cubics, without what lies outside, and by wider kernels", () => {
+    const line = (values: number[], out: number, options: Omit<reference.ResizeOptions, "mode">) =>
+      vector(
+        ...reference.resize(row(...values), [1, out], [1, out / values.length], { mode: "cubic", ...options }).data,
+      );
+    // Place 1.5: pixels at 0.5 weigh 0.59375, those at 1.5 -0.09375.
+    expectRef(line([0, 0, 1, 0], 1, {}), [1], [0.59375]);
+    expectRef(line([1, 0, 0, 0], 1, {}), [1], [-0.09375]);
+    expectRef(line([1, 0, 0, 0], 1, { cubicA: -0.5 }), [1], [-0.0625]);
+    // Place 0.5 of three: the first of four taps lies outside.
+    const corner = { coordinates: "asymmetric" } as const;
+    expect(line([1, 0, 0], 6, corner).data[1]).toBe(0.5);
+    expect(line([1, 0, 0], 6, { ...corner, excludeOutside: true }).data[1]).toBeCloseTo(19 / 35, 14);
+    // test_resize_downsample_scales_cubic and ..._linear_antialias of the ONNX specification.
+    const square = reference.resize(range([1, 1, 4, 4]), [3, 3], [0.8, 0.8], { mode: "cubic" });
+    expect([...square.data.slice(0, 3)].map((v) => v.toFixed(8))).toEqual(["1.47119141", "2.78125000", "4.08251953"]);
+    const wide = reference.resize(range([1, 1, 2, 4]), [1, 2], [0.6, 0.6], { mode: "linear", antialias: true });
+    expectRef(wide, [1, 1, 1, 2], [2.875, 4.5]);
+  });
+
   it("divides by the response of neighbouring channels", () => {
     const x = ref([1, 3, 1, 1], [1, 2, 3]);
     const odd = reference.localResponseNorm(x, { size: 3, alpha: 3, beta: 1, bias: 1 });
@@ -393,6 +449,19 @@ describe("matrix products", () => {
     const image = reference.reshape(input, [-1, K, 1, 1]);
     const y = reference.conv2d(image, reference.reshape(weight, [M, K, 1, 1]), b);
     expectSame(reference.linear(input, weight, b), reference.reshape(y, [...x.slice(0, -1), M]));
+  });
+});
+
+describe("quantised numbers", () => {
+  it("rounds halves to even, and keeps to the range", () => {
+    const rounded = [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 2.4999, 2.5001].map(reference.roundToEven);
+    expectRef(vector(...rounded), [8], [-2, -2, 0, 0, 2, 2, 2, 3]);
+    const steps = reference.quantize(vector(0, 0.25, 0.75, 1.25, 300, -300), vector(0.5), vector(10), [0, 255]);
+    expectRef(steps, [6], [10, 10, 12, 12, 255, 0]);
+    expectRef(reference.dequantize(steps, vector(0.5), vector(10)), [6], [0, 0, 1, 1, 122.5, -5]);
+    const rows = ref([2, 2], [1, 3, 1, 3]);
+    const byRow = reference.quantize(rows, ref([2, 1], [1, 2]), ref([2, 1], [0, -7]), [-128, 127]);
+    expectRef(byRow, [2, 2], [1, 3, -7, -5]);
   });
 });
 

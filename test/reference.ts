@@ -122,12 +122,18 @@ export function convOutputSize(
   return Math.floor((size + padding - span) / stride) + 1;
 }
 
-/** Padding [before, after] for ceil(size / stride) outputs; when it is odd, the extra zero comes after. */
-export function samePadding(size: number, kernel: number, stride: number, dilation: number): [number, number] {
+/** Padding [before, after] for ceil(size / stride) outputs; when it is odd, the extra zero comes after, or before. */
+export function samePadding(
+  size: number,
+  kernel: number,
+  stride: number,
+  dilation: number,
+  extra: "after" | "before" = "after",
+): [number, number] {
   const span = (kernel - 1) * dilation + 1;
   const total = Math.max((Math.ceil(size / stride) - 1) * stride + span - size, 0);
-  const before = Math.floor(total / 2);
-  return [before, total - before];
+  const half = Math.floor(total / 2);
+  return extra === "after" ? [half, total - half] : [total - half, half];
 }
 
 /**
@@ -551,6 +557,103 @@ export function resample(x: Ref, rows: readonly ResampleTaps[], columns: readonl
   });
 }
 
+export interface ResizeOptions {
+  readonly mode: "nearest" | "linear" | "cubic";
+  /** Where output pixels lie in the input; names as in ONNX. */
+  readonly coordinates?:
+    | "half_pixel"
+    | "half_pixel_symmetric"
+    | "pytorch_half_pixel"
+    | "align_corners"
+    | "asymmetric"
+    | "tf_crop_and_resize";
+  readonly nearest?: "round_prefer_floor" | "round_prefer_ceil" | "floor" | "ceil";
+  /** The a of Keys' cubic kernel (1981). */
+  readonly cubicA?: number;
+  /** Pixels outside of the image weigh nothing, rather than repeat its edge. */
+  readonly excludeOutside?: boolean;
+  /** Shrinking, the kernel is as wide as an output pixel. */
+  readonly antialias?: boolean;
+  /** Of a crop: [top, left, bottom, right], as shares of the last row and column; and what lies outside of the image. */
+  readonly crop?: Sides;
+  readonly outside?: number;
+}
+
+/** The place of output pixel o of a line of `out` pixels, between the pixels of a line of `size`. */
+function resizedPlace(
+  o: number,
+  size: number,
+  out: number,
+  scale: number,
+  coordinates: ResizeOptions["coordinates"],
+  [start, end]: Pair,
+): number {
+  const last = size - 1;
+  if (coordinates === "asymmetric") return o / scale;
+  if (coordinates === "align_corners") return out === 1 ? 0 : (o * last) / (out - 1);
+  if (coordinates === "pytorch_half_pixel" && out === 1) return 0;
+  if (coordinates === "tf_crop_and_resize")
+    return out === 1 ? ((start + end) * last) / 2 : start * last + (o * (end - start) * last) / (out - 1);
+  // Pixels are little squares whose middles meet. Symmetric: a size that was rounded is centred on the one that was asked for.
+  const moved = coordinates === "half_pixel_symmetric" ? (size - out / scale) / 2 : 0;
+  return moved + (o + 0.5) / scale - 0.5;
+}
+
+/** Weight of a pixel at a distance. */
+function resizeKernel(distance: number, { mode, cubicA: a = -0.75 }: ResizeOptions): number {
+  const d = Math.abs(distance);
+  if (mode === "linear") return Math.max(1 - d, 0);
+  if (d <= 1) return (a + 2) * d ** 3 - (a + 3) * d ** 2 + 1;
+  return d < 2 ? a * d ** 3 - 5 * a * d ** 2 + 8 * a * d - 4 * a : 0;
+}
+
+/** Input positions and weights of every output position along one axis; none where a crop sticks out of the image. */
+export function resizeTaps(
+  size: number,
+  out: number,
+  scale: number,
+  options: ResizeOptions,
+  crop: Pair = [0, 1],
+): ResampleTaps[] {
+  const { mode, coordinates = "half_pixel", nearest = "round_prefer_floor" } = options;
+  const inside = (i: number) => Math.min(Math.max(i, 0), size - 1);
+  return Array.from({ length: out }, (_, o) => {
+    const x = resizedPlace(o, size, out, scale, coordinates, crop);
+    if (coordinates === "tf_crop_and_resize" && (x < 0 || x > size - 1)) return { at: [], weights: [] };
+    if (mode === "nearest") {
+      const below = Math.floor(x);
+      const rest = x - below;
+      const isUp = { floor: false, ceil: rest > 0, round_prefer_floor: rest > 0.5, round_prefer_ceil: rest >= 0.5 };
+      return { at: [inside(isUp[nearest] ? below + 1 : below)], weights: [1] };
+    }
+    const width = options.antialias && scale < 1 ? 1 / scale : 1;
+    const taps: { i: number; weight: number }[] = [];
+    // Every pixel that could have a share, and those outside that repeat the edge.
+    for (let i = -3 * Math.ceil(width); i < size + 3 * width; i++) {
+      if (options.excludeOutside && i !== inside(i)) continue;
+      taps.push({ i: inside(i), weight: resizeKernel((i - x) / width, options) });
+    }
+    const isShare = options.excludeOutside || width !== 1;
+    const total = isShare ? taps.reduce((sum, { weight }) => sum + weight, 0) : 1;
+    return { at: taps.map(({ i }) => i), weights: taps.map(({ weight }) => weight / total) };
+  });
+}
+
+/** x[N, C, H, W] to y[N, C, P, Q] as ONNX resizes images: rows, then columns. */
+export function resize(x: Ref, [P, Q]: Pair, [scaleH, scaleW]: Pair, options: ResizeOptions): Ref {
+  const [, , H, W] = rank4(x);
+  const [top, left, bottom, right] = options.crop ?? [0, 0, 1, 1];
+  const rows = resizeTaps(H, P, scaleH, options, [top, bottom]);
+  const columns = resizeTaps(W, Q, scaleW, options, [left, right]);
+  const y = resample(x, rows, columns);
+  const isOut = (p: number, q: number) => rows[p]?.at.length === 0 || columns[q]?.at.length === 0;
+  return build(y.shape, (n, c, p, q) =>
+    isOut(p as number, q as number)
+      ? (options.outside ?? 0)
+      : at(y, n as number, c as number, p as number, q as number),
+  );
+}
+
 export interface LocalResponseNormOptions {
   /**
    * Channels in the window: floor((size - 1) / 2) before the channel at hand, ceil((size - 1) / 2) after it.
@@ -619,6 +722,29 @@ export function linearMagnitude(x: Ref, weight: Ref, bias: Ref | null): Ref {
 
 export function matmulMagnitude(a: Ref, b: Ref): Ref {
   return matmul(abs(a), abs(b));
+}
+
+// ---- quantised numbers ----
+
+/** To the nearest whole number; of two that are as near, the even one. */
+export function roundToEven(x: number): number {
+  const below = Math.floor(x);
+  const rest = x - below;
+  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
+  return below % 2 === 0 ? below : below + 1;
+}
+
+/** round(x / scale) + zero, kept between low and high; scale and zero broadcast to x. */
+export function quantize(x: Ref, scale: Ref, zero: Ref, [low, high]: Pair): Ref {
+  return build(x.shape, (...index) => {
+    const steps = roundToEven(at(x, ...index) / broadcastAt(scale, index)) + broadcastAt(zero, index);
+    return Math.min(Math.max(steps, low), high);
+  });
+}
+
+/** (x - zero) * scale. */
+export function dequantize(x: Ref, scale: Ref, zero: Ref): Ref {
+  return mul(sub(x, zero), scale);
 }
 
 // ---- activations ----

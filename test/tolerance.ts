@@ -111,6 +111,16 @@ export function expectClose(
   );
 }
 
+/** Throws unless both have the same numbers: NaN is NaN, zeros have their sign. Vitest's toEqual takes a second for a million. */
+export function expectExact(actual: ArrayLike<unknown>, expected: ArrayLike<unknown>, label: string): void {
+  if (actual.length !== expected.length)
+    throw new Error(`${label}: expected ${expected.length} elements, got ${actual.length}`);
+  for (let i = 0; i < expected.length; i++) {
+    if (!Object.is(actual[i], expected[i]))
+      throw new Error(`${label}: element ${i}: expected ${expected[i]}, got ${actual[i]}`);
+  }
+}
+
 function toleranceAt(tolerance: Float64Array | number, i: number): number {
   return typeof tolerance === "number" ? tolerance : (tolerance[i] as number);
 }

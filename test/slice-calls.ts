@@ -1,0 +1,348 @@
+// Calls that together reach every kernel and every way through it: what test/slices.test.ts cuts and test/races.test.ts
+// watches. A kernel is packed, padded or copied for by others, so that a few calls reach many.
+import type { Kernel, Kernels } from "../src/engine/engine.js";
+import type { Conv2dOptions, Runtime, Tensor } from "../src/index.js";
+import { KERNELS, type KernelName } from "../src/kernels/table.js";
+import { loadOnnx } from "../src/onnx/index.js";
+import { internalsOf } from "../src/runtime/runtime.js";
+import {
+  type Constant,
+  type ElementName,
+  type File,
+  floats,
+  integers,
+  type Node,
+  onnxFile,
+  typed,
+} from "./onnx-file.js";
+import { fill } from "./random.js";
+import { tensorOf } from "./tensors.js";
+
+/** Odd sizes: a last vector of one channel, tiles and rows that end early, two images. */
+export const SHAPE = [2, 37, 11, 13];
+
+type Answer = Tensor | Readonly<Record<string, Tensor>>;
+export type Call = (rt: Runtime, x: Tensor) => Answer | Promise<Answer>;
+
+export const tensorsOf = (y: Answer): Tensor[] => ("spec" in y ? [y as Tensor] : Object.values(y));
+
+/** Every kernel call of the runtime from here on goes through what `wrap` makes of the kernel. */
+export function wrapKernels(rt: Runtime, wrap: (name: KernelName, whole: Kernel) => Kernel): void {
+  const { engine } = internalsOf(rt);
+  const wrapped = Object.fromEntries(KERNELS.map((name) => [name, wrap(name, engine.kernel(name))]));
+  (engine as { kernels: Kernels }).kernels = wrapped;
+}
+
+const param = (rt: Runtime, shape: readonly number[], seed = "w"): Tensor => rt.tensor(fill(shape, seed), shape);
+
+const conv =
+  (
+    weight: readonly number[],
+    options: Conv2dOptions,
+    more: { bias?: boolean; residual?: readonly number[] } = {},
+  ): Call =>
+  (rt, x) => {
+    using w = param(rt, weight);
+    using b = more.bias ? param(rt, [weight[0] as number], "bias") : null;
+    using residual = more.residual
+      ? tensorOf(rt, fill(more.residual, "residual"), more.residual, x.memoryFormat)
+      : null;
+    return rt.conv2d(x, w, b, residual ? { ...options, residual } : options);
+  };
+
+/** The call on another image. */
+const on =
+  (shape: readonly number[], call: Call): Call =>
+  async (rt, { memoryFormat }) => {
+    using x = tensorOf(rt, fill(shape, "other"), shape, memoryFormat);
+    return await call(rt, x);
+  };
+
+/** Into the input itself. */
+const inPlace =
+  (name: "relu" | "gelu" | "softmax" | "logSoftmax", options = {}): Call =>
+  (rt, x) => {
+    using plan = rt.plan[name]({ input: x.shape, memoryFormat: x.memoryFormat, ...options });
+    return plan.run(x, x);
+  };
+
+interface Graph {
+  readonly constants?: Readonly<Record<string, Constant>>;
+  readonly outputs?: readonly string[];
+  readonly types?: File["types"];
+}
+
+/** A file that takes x; its outputs are copied, since the model owns them. */
+const onnx =
+  (nodes: readonly Node[], { constants = {}, outputs = ["y"], types = {} }: Graph = {}): Call =>
+  async (rt, x) => {
+    const file = onnxFile({ nodes, inputs: { x: x.shape }, outputs, constants, types });
+    const model = await loadOnnx(rt, file);
+    const results = Object.entries(model.run({ x })).map(([name, y]) => [name, y.clone()] as const);
+    model.dispose();
+    return Object.fromEntries(results);
+  };
+const one = (op: string, attributes: Node["attributes"] = {}, constants: Graph["constants"] = {}): Call =>
+  onnx([{ op, inputs: ["x", ...Object.keys(constants)], outputs: ["y"], attributes }], { constants });
+
+const scalar = (value: number, type: ElementName = "float32"): Constant => typed(type, [], [value]);
+const resized = (mode: string, ...scales: number[]): Call =>
+  one(
+    "Resize",
+    { mode, coordinate_transformation_mode: "half_pixel" },
+    { roi: floats(), scales: floats(1, 1, ...scales) },
+  );
+
+const ALGORITHMS = ["direct", "im2col", "implicit-gemm", "winograd23", "winograd43", "winograd63", "fft"] as const;
+
+const CONVOLUTIONS: Readonly<Record<string, Call>> = {
+  ...Object.fromEntries(
+    (["auto", ...ALGORITHMS] as const).map((algorithm) => [
+      `conv2d ${algorithm}`,
+      conv([19, 37, 3, 3], { padding: 1, algorithm, activation: "silu" }),
+    ]),
+  ),
+  ...Object.fromEntries(
+    ALGORITHMS.map((algorithm) => [
+      `conv2d ${algorithm}, groups, residual`,
+      on(
+        [1, 10, 7, 6],
+        conv([18, 5, 3, 3], { padding: [1, 0, 2, 1], groups: 2, algorithm }, { bias: true, residual: [1, 18, 8, 5] }),
+      ),
+    ]),
+  ),
+  ...Object.fromEntries(
+    ALGORITHMS.map((algorithm) => [
+      `conv2d ${algorithm}, residual in place`,
+      (rt: Runtime, { memoryFormat }: Tensor) => {
+        using x = tensorOf(rt, fill([1, 3, 6, 7], "x"), [1, 3, 6, 7], memoryFormat);
+        const y = tensorOf(rt, fill([1, 5, 6, 7], "y"), [1, 5, 6, 7], memoryFormat);
+        using weight = param(rt, [5, 3, 3, 3]);
+        const options = { padding: 1, algorithm, activation: "silu" } as const;
+        using plan = rt.plan.conv2d({ input: x.shape, residual: y.shape, weight, memoryFormat, ...options });
+        return plan.run(x, y, y);
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    (["direct", "im2col", "implicit-gemm"] as const).map((algorithm) => [
+      `conv2d ${algorithm}, strided, dilated, several reduction blocks`,
+      on([1, 70, 9, 9], conv([9, 70, 3, 3], { stride: 2, dilation: 2, padding: 2, algorithm }, { bias: true })),
+    ]),
+  ),
+  "conv2d 1x1": conv([21, 37, 1, 1], { activation: "relu" }),
+  "conv2d winograd43 of one row": conv([9, 37, 1, 3], { padding: [0, 1], algorithm: "winograd43" }),
+  "conv2d winograd23 of one column": conv([9, 37, 3, 1], { padding: [1, 0], algorithm: "winograd23" }),
+  "conv2d winograd63, many tiles and filters": on(
+    [1, 8, 40, 40],
+    conv([72, 8, 3, 3], { padding: 1, algorithm: "winograd63" }),
+  ),
+  "conv2d fft, dilated": conv([9, 37, 3, 4], { dilation: [2, 1], padding: 3, algorithm: "fft", activation: "relu" }),
+  "conv2d fft, depthwise": conv([37, 1, 5, 5], { padding: 2, groups: 37, algorithm: "fft" }),
+  "conv2d depthwise": conv([37, 1, 3, 3], { padding: 1, groups: 37, activation: "hardSwish" }),
+  "conv2d depthwise, strided, residual": conv(
+    [37, 1, 3, 3],
+    { padding: 1, stride: 2, groups: 37 },
+    { bias: true, residual: [2, 37, 6, 7] },
+  ),
+  "conv2d depthwise 5x5": conv([37, 1, 5, 5], { padding: 2, groups: 37, algorithm: "depthwise" }),
+  "conv2d depthwise 5x5, strided": conv([37, 1, 5, 5], { stride: 2, groups: 37, algorithm: "depthwise" }),
+  "conv2d depthwise 7x2, dilated": conv([37, 1, 7, 2], { padding: 3, dilation: [1, 3], groups: 37 }),
+  "conv2d depthwise, two filters a channel": conv([74, 1, 3, 3], { padding: 1, groups: 37, algorithm: "depthwise" }),
+  "conv2d depthwise, rows copied": on([1, 1024, 21, 4], conv([1024, 1, 3, 3], { padding: 1, groups: 1024 })),
+  separableConv2d: (rt, x) => {
+    using d = param(rt, [37, 1, 3, 3], "d");
+    using p = param(rt, [9, 37, 1, 1], "p");
+    return rt.separableConv2d(x, d, p, null, null, { padding: 1, algorithm: "rows", activation: "elu" });
+  },
+  conv1d: (rt, x) => {
+    using line = tensorOf(rt, fill([2, 6, 19], "line"), [2, 6, 19], x.memoryFormat);
+    using w = param(rt, [5, 6, 3]);
+    return rt.conv1d(line, w, null, { padding: 1 });
+  },
+  convTranspose2d: (rt, x) => {
+    using w = param(rt, [37, 6, 3, 3]);
+    return rt.convTranspose2d(x, w, null, { stride: 2, activation: "tanh" });
+  },
+  "convTranspose2d, dilated": (rt, x) => {
+    using w = param(rt, [37, 5, 2, 3]);
+    using b = param(rt, [5], "bias");
+    return rt.convTranspose2d(x, w, b, { padding: 1, dilation: 2 });
+  },
+};
+
+const PRODUCTS: Readonly<Record<string, Call>> = {
+  linear: (rt, x) => {
+    using w = param(rt, [29, 37]);
+    using mean = rt.globalAvgPool(x);
+    using row = rt.flatten(mean);
+    return rt.linear(row, w);
+  },
+  "linear, planned": (rt) => {
+    using w = param(rt, [77, 37]);
+    using row = param(rt, [2, 37], "row");
+    using plan = rt.plan.linear({ input: [2, 37], weight: w, activation: "silu" });
+    return plan.run(row, rt.empty([2, 77]));
+  },
+  "linear of many rows": (rt) => {
+    using w = param(rt, [19, 700]);
+    using b = param(rt, [19], "bias");
+    using rows = param(rt, [23, 700], "rows");
+    return rt.linear(rows, w, b, { activation: "gelu" });
+  },
+  matmul: (rt) => {
+    using a = param(rt, [3, 1, 5, 9], "a");
+    using b = param(rt, [4, 9, 11], "b");
+    return rt.matmul(a, b);
+  },
+};
+
+const POOLS: Readonly<Record<string, Call>> = {
+  maxPool2d: (rt, x) => rt.maxPool2d(x, { kernel: 3, stride: 2, padding: 1 }),
+  "maxPool2d with NaN": (rt, x) => {
+    const data = fill(SHAPE, "x");
+    for (let i = 0; i < data.length; i += 41) data[i] = Number.NaN;
+    using holes = tensorOf(rt, data, SHAPE, x.memoryFormat);
+    return rt.maxPool2d(holes, { kernel: 2, dilation: 2, ceilMode: true });
+  },
+  avgPool2d: (rt, x) => rt.avgPool2d(x, { kernel: 3, stride: 2, padding: 1 }),
+  adaptiveAvgPool2d: (rt, x) => rt.adaptiveAvgPool2d(x, { output: [3, 5] }),
+  globalAvgPool: (rt, x) => rt.globalAvgPool(x),
+  globalMaxPool: (rt, x) => rt.globalMaxPool(x),
+  "sum over channels": one("ReduceSum", {}, { axes: integers(1) }),
+  "maximum over columns": one("ReduceMax", { axes: [3], keepdims: 0 }),
+};
+
+const ELEMENTS: Readonly<Record<string, Call>> = {
+  gelu: (rt, x) => rt.gelu(x),
+  "gelu in place": inPlace("gelu"),
+  "relu in place": inPlace("relu"),
+  add: (rt, x) => rt.add(x, x, { activation: "tanh" }),
+  "sub in place": (rt, x) => {
+    using b = tensorOf(rt, fill(SHAPE, "b"), SHAPE, x.memoryFormat);
+    using plan = rt.plan.sub({ a: SHAPE, b: SHAPE, memoryFormat: x.memoryFormat });
+    return plan.run(x, b, x);
+  },
+  "mul of another format and shape": (rt, x) => {
+    using scale = tensorOf(rt, fill([37, 1, 13], "scale"), [37, 1, 13]);
+    return rt.mul(x, scale);
+  },
+  "div by short runs": (rt, x) => {
+    using line = param(rt, [2, 600, 3], "line");
+    using divisor = param(rt, [600, 1], "divisor");
+    using other = tensorOf(rt, fill([2, 600, 3], "other"), [2, 600, 3], x.memoryFormat);
+    return { a: rt.div(line, divisor), b: rt.maximum(other, line) };
+  },
+  prelu: (rt, x) => {
+    using slope = param(rt, [37], "slope");
+    return rt.prelu(x, slope);
+  },
+  maximum: (rt, x) => rt.maximum(x, x),
+  "functions of one element": onnx(
+    ["Exp", "Sin", "Erf", "Round"].map((op) => ({ op, inputs: ["x"], outputs: [op] })),
+    { outputs: ["Exp", "Sin", "Erf", "Round"] },
+  ),
+  ...Object.fromEntries(
+    (["uint8", "int8"] as const).map((type) => [
+      `quantize to ${type}`,
+      onnx(
+        [
+          { op: "QuantizeLinear", inputs: ["x", "scale", "zero"], outputs: ["q"] },
+          { op: "DequantizeLinear", inputs: ["q", "scale", "zero"], outputs: ["y"] },
+        ],
+        {
+          constants: { scale: scalar(0.03), zero: scalar(5, type) },
+          outputs: ["q", "y"],
+          types: { q: type === "uint8" ? 2 : 3 },
+        },
+      ),
+    ]),
+  ),
+  ...Object.fromEntries(
+    [1, 3].map((axis) => [
+      `quantize by axis ${axis}`,
+      onnx(
+        [
+          { op: "QuantizeLinear", inputs: ["x", "scale"], outputs: ["q"], attributes: { axis } },
+          { op: "DequantizeLinear", inputs: ["q", "scale"], outputs: ["y"], attributes: { axis } },
+        ],
+        {
+          constants: { scale: floats(...fill([SHAPE[axis] as number], "scale").map(Math.abs)) },
+          outputs: ["q", "y"],
+          types: { q: 2 },
+        },
+      ),
+    ]),
+  ),
+  "sums of products in int32": onnx(
+    [
+      { op: "QuantizeLinear", inputs: ["x", "scale", "zero"], outputs: ["q"] },
+      { op: "ConvInteger", inputs: ["q", "w", "zero"], outputs: ["y"] },
+    ],
+    {
+      constants: {
+        scale: scalar(0.03),
+        zero: scalar(128, "uint8"),
+        w: { dims: [5, 37, 1, 1], type: 2, data: Uint8Array.from({ length: 185 }, (_, i) => (i * 37) % 251) },
+      },
+      types: { y: 6 },
+    },
+  ),
+};
+
+const ROWS: Readonly<Record<string, Call>> = {
+  "softmax over channels": (rt, x) => rt.softmax(x, { axis: 1 }),
+  "softmax over channels in place": inPlace("softmax", { axis: 1 }),
+  "softmax over rows of an image": (rt, x) => rt.softmax(x, { axis: 2 }),
+  "logSoftmax over columns": (rt, x) => rt.logSoftmax(x),
+  "logSoftmax over channels in place": inPlace("logSoftmax", { axis: 1 }),
+  batchNorm: (rt, x) => {
+    const [mean, variance, gamma, beta] = ["mean", "variance", "gamma", "beta"].map((name) =>
+      rt.tensor(fill([37], name).map(Math.abs), [37]),
+    ) as [Tensor, Tensor, Tensor, Tensor];
+    return rt.batchNorm(x, mean, variance, gamma, beta, { activation: "relu6" });
+  },
+  batchNormTrain: (rt, x) => rt.batchNormTrain(x),
+  "batchNormTrain with running statistics": (rt, x) => {
+    const [mean, variance] = [param(rt, [37], "mean"), rt.tensor(fill([37], "variance").map(Math.abs), [37])];
+    return rt.batchNormTrain(x, mean, variance, null, null, { momentum: 0.3 });
+  },
+  localResponseNorm: (rt, x) => rt.localResponseNorm(x, { size: 5, alpha: 1 }),
+  "resize nearest": resized("nearest", 2, 1.5),
+  "resize linear": resized("linear", 1.7, 2),
+  "resize cubic": resized("cubic", 1.7, 0.6),
+};
+
+const MOVES: Readonly<Record<string, Call>> = {
+  transpose: (rt, x) => rt.transpose(x, { permutation: [3, 1, 0, 2] }),
+  "transpose of tiles": (rt) => {
+    using x = param(rt, [2, 70, 67], "x");
+    return rt.transpose(x, { permutation: [2, 0, 1] });
+  },
+  toMemoryFormat: (rt, x) =>
+    rt.toMemoryFormat(x, { memoryFormat: x.memoryFormat === "contiguous" ? "channelsLast" : "contiguous" }),
+  concat: (rt, x) => rt.concat([x, x, x], { axis: 1 }),
+  slice: (rt, x) => rt.slice(x, { axes: [2, 3], starts: [9, 1], ends: [1, 12], steps: [-3, 2] }),
+  pad: (rt, x) => rt.pad(x, { pads: [0, 0, 1, 2, 0, 0, 3, 1], mode: "reflect" }),
+  ...Object.fromEntries(
+    (["uint8", "int32", "int64"] as const).map((dtype) => [
+      `transpose of ${dtype}`,
+      (rt: Runtime, x: Tensor) => {
+        const isBig = dtype === "int64";
+        const numbers = Array.from({ length: 2 * 5 * 6 * 7 }, (_, i) => i % 251);
+        const data = isBig ? BigInt64Array.from(numbers, BigInt) : numbers;
+        using y = rt.tensor(data, [2, 5, 6, 7], { dtype, memoryFormat: x.memoryFormat });
+        return { a: rt.transpose(y, { permutation: [0, 3, 1, 2] }), b: rt.concat([y, y], { axis: 3 }) };
+      },
+    ]),
+  ),
+};
+
+export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
+  ...CONVOLUTIONS,
+  ...PRODUCTS,
+  ...POOLS,
+  ...ELEMENTS,
+  ...ROWS,
+  ...MOVES,
+});
