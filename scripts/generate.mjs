@@ -165,6 +165,8 @@ write(
       "PACKS",
       packs.map(({ name, ...pack }) => `${name}: ${JSON.stringify(pack)}`),
     ),
+    "/** Of all packs. */",
+    `export const KERNELS = ${JSON.stringify(names)} as const;`,
   ]),
 );
 for (const { name, abi } of packs) {
