@@ -66,8 +66,9 @@ function packaging() {
     `import { type Tensor, createModel, createRuntime, lenet5, readSafetensors } from "lanewise";
 import { readIdx } from "lanewise/datasets";
 import { loadOnnx, type OnnxModel } from "lanewise/onnx";
+import numeric from "lanewise/wasm/numeric-simd.wasm";
 import simd from "lanewise/wasm/simd.wasm";
-const rt = await createRuntime({ wasm: simd, maxBytes: 2 ** 24 });
+const rt = await createRuntime({ wasm: simd, packs: { numeric }, maxBytes: 2 ** 24 });
 const x: Tensor = rt.tensor([1, 2, 3, 4], [1, 1, 2, 2], { memoryFormat: "channelsLast" });
 const y: Tensor = rt.conv2d(x, x, null, { padding: "same", activation: "relu" });
 // @ts-expect-error: a misspelt option

@@ -1,4 +1,4 @@
-// Functions by number, as descriptors name them. scripts/generate.mjs writes them for TypeScript (src/kernels/gen/constants.ts).
+// Functions by number, as descriptors name them. scripts/generate.mjs writes them to src/kernels/gen/constants.ts.
 
 /** What lib/activate.ts applies. relu and clip are one clamp from alpha to beta; so is relu6. */
 export const enum ActivationCode {

@@ -45,17 +45,19 @@ export function batch_norm_f32(desc: usize, begin: i32, end: i32, scratch: usize
     let scale = v128.load32_splat(table + third);
     let shift = v128.load32_splat(table + 2 * third);
     let i: usize = 0;
+    let v = center;
     do {
       if (channelsLast) {
         center = v128.load(table + i);
         scale = v128.load(table + third + i);
         shift = v128.load(table + 2 * third + i);
       }
-      const v = minOf(maxOf(madd(f32x4.sub(v128.load(x + i), center), scale, shift), lo), hi);
-      if (i < whole) v128.store(y + i, v);
-      else storePart(y + i, v, cols & 3);
+      v = minOf(maxOf(madd(f32x4.sub(v128.load(x + i), center), scale, shift), lo), hi);
+      if (i >= whole) break;
+      v128.store(y + i, v);
       i += 16;
     } while (i < bytes);
+    if (i < bytes) storePart(y + i, v, cols & 3); // a call inside of the loop would cost twice its time
     if (d.activation) activateRows(y, 1, cols, 0, d.activation, d.alpha, d.beta);
   }
 }

@@ -236,6 +236,14 @@ function transformOutput(
   } while (cols > 0);
 }
 
+/** Tile `index` of those that are high x wide in every image, from row and column of tiles on. */
+@inline function place(tile: Tile, index: i32, high: i32, wide: i32, row: i32, col: i32, mh: i32, mw: i32): void {
+  const line = index / wide;
+  tile.n = line / high;
+  tile.row = (line - tile.n * high + row) * mh;
+  tile.col = (index - line * wide + col) * mw;
+}
+
 /** Work items: tiles, numbered as drawn above. Scratch: see src/ops/conv/winograd.ts. */
 export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<WinogradDesc>(desc);
@@ -271,15 +279,12 @@ export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: 
     const blocks = (end - begin + block - 1) / block; // evenly over the fewest blocks
     const count = (end - begin + blocks - 1) / blocks;
     for (let t = 0; t < count; t++) {
-      const tile = changetype<Tile>(tiles + <usize>t * WINOGRAD_TILE_BYTES);
       const item = begin + t;
       const isLower = item >= fullEnd, isRight = item < rightEnd || item >= lowerEnd;
-      const high = isLower ? shortH : fullH, wide = isRight ? shortW : fullW; // tiles of this kind in an image
-      const inKind = item - (isLower ? (isRight ? lowerEnd : fullEnd) : isRight ? 0 : rightEnd);
-      const line = inKind / wide;
-      tile.n = line / high;
-      tile.row = (line - tile.n * high + (isLower ? fullH : 0)) * mh;
-      tile.col = (inKind - line * wide + (isRight ? fullW : 0)) * mw;
+      const first = isLower ? (isRight ? lowerEnd : fullEnd) : isRight ? 0 : rightEnd; // of its kind
+      const high = isLower ? shortH : fullH, wide = isRight ? shortW : fullW; // tiles of its kind in an image
+      const tile = changetype<Tile>(tiles + <usize>t * WINOGRAD_TILE_BYTES);
+      place(tile, item - first, high, wide, isLower ? fullH : 0, isRight ? fullW : 0, mh, mw);
       tile.mh = isLower ? SHORT : mh;
       tile.mw = isRight ? SHORT : mw;
     }

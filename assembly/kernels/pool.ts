@@ -51,6 +51,78 @@ function maxOfWindow(x: usize, rows: i32, columns: i32, rowStep: usize, step: us
   return min((size - start + dilation - 1) / dilation, taps);
 }
 
+/** All channels of one pixel: a window of rows x columns taps from x on. Answers where the next pixel is written. */
+@inline function poolPixel(
+  y: usize, x: usize, left: i32, rows: i32, columns: i32, rowStep: usize, step: usize, divide: v128, maximum: bool,
+): usize {
+  const start = splat(maximum ? -Infinity : 0);
+  const zero = splat(0);
+  while (left >= 16) {
+    let acc0 = start, acc1 = start, acc2 = start, acc3 = start;
+    let sum0 = zero, sum1 = zero, sum2 = zero, sum3 = zero;
+    let tapRow = x;
+    for (let r = rows; r > 0; r--) {
+      let tap = tapRow;
+      for (let s = columns; s > 0; s--) {
+        const v0 = v128.load(tap), v1 = v128.load(tap, 16), v2 = v128.load(tap, 32), v3 = v128.load(tap, 48);
+        if (maximum) {
+          acc0 = maxOf(acc0, v0);
+          acc1 = maxOf(acc1, v1);
+          acc2 = maxOf(acc2, v2);
+          acc3 = maxOf(acc3, v3);
+        }
+        sum0 = f32x4.add(sum0, v0);
+        sum1 = f32x4.add(sum1, v1);
+        sum2 = f32x4.add(sum2, v2);
+        sum3 = f32x4.add(sum3, v3);
+        tap += step;
+      }
+      tapRow += rowStep;
+    }
+    if (maximum) {
+      if (isNaN4(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)))) {
+        acc0 = maxOfWindow(x, rows, columns, rowStep, step);
+        acc1 = maxOfWindow(x + 16, rows, columns, rowStep, step);
+        acc2 = maxOfWindow(x + 32, rows, columns, rowStep, step);
+        acc3 = maxOfWindow(x + 48, rows, columns, rowStep, step);
+      }
+    } else {
+      acc0 = f32x4.div(sum0, divide);
+      acc1 = f32x4.div(sum1, divide);
+      acc2 = f32x4.div(sum2, divide);
+      acc3 = f32x4.div(sum3, divide);
+    }
+    v128.store(y, acc0);
+    v128.store(y, acc1, 16);
+    v128.store(y, acc2, 32);
+    v128.store(y, acc3, 48);
+    x += 64;
+    y += 64;
+    left -= 16;
+  }
+  while (left > 0) {
+    let acc = start, sum = zero;
+    let tapRow = x;
+    for (let r = rows; r > 0; r--) {
+      let tap = tapRow;
+      for (let s = columns; s > 0; s--) {
+        const v = v128.load(tap);
+        if (maximum) acc = maxOf(acc, v);
+        sum = f32x4.add(sum, v);
+        tap += step;
+      }
+      tapRow += rowStep;
+    }
+    if (!maximum) acc = f32x4.div(sum, divide);
+    else if (isNaN4(sum)) acc = maxOfWindow(x, rows, columns, rowStep, step);
+    storeLanes(y, acc, left);
+    x += 16;
+    y += 16;
+    left -= 4;
+  }
+  return y + <usize>(left << 2); // back over the lanes that were not stored
+}
+
 /** Work items: output rows, numbered n * P + p. */
 export function max_pool_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   pool(changetype<PoolDesc>(desc), begin, end, true);
@@ -68,8 +140,6 @@ export function avg_pool_f32(desc: usize, begin: i32, end: i32, scratch: usize):
   const row = <usize>d.width * pixel;
   const rowStep = <usize>d.dilationH * row;
   const step = <usize>d.dilationW * pixel;
-  const start = splat(maximum ? -Infinity : 0);
-  const zero = splat(0);
   for (let item = begin; item < end; item++) {
     const n = item / d.outH;
     const p = item - n * d.outH;
@@ -91,72 +161,8 @@ export function avg_pool_f32(desc: usize, begin: i32, end: i32, scratch: usize):
           <f32>(min(h + d.kernelH, d.height + d.padBottom) - h) * <f32>(min(w + d.kernelW, d.width + d.padRight) - w);
       }
       const divide = splat(divisor);
-      let x = top + <usize>(w + s0 * d.dilationW) * pixel;
-      let left = d.channels;
-      while (left >= 16) {
-        let acc0 = start, acc1 = start, acc2 = start, acc3 = start;
-        let sum0 = zero, sum1 = zero, sum2 = zero, sum3 = zero;
-        let tapRow = x;
-        for (let r = rows; r > 0; r--) {
-          let tap = tapRow;
-          for (let s = columns; s > 0; s--) {
-            const v0 = v128.load(tap), v1 = v128.load(tap, 16), v2 = v128.load(tap, 32), v3 = v128.load(tap, 48);
-            if (maximum) {
-              acc0 = maxOf(acc0, v0);
-              acc1 = maxOf(acc1, v1);
-              acc2 = maxOf(acc2, v2);
-              acc3 = maxOf(acc3, v3);
-            }
-            sum0 = f32x4.add(sum0, v0);
-            sum1 = f32x4.add(sum1, v1);
-            sum2 = f32x4.add(sum2, v2);
-            sum3 = f32x4.add(sum3, v3);
-            tap += step;
-          }
-          tapRow += rowStep;
-        }
-        if (maximum) {
-          if (isNaN4(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)))) {
-            acc0 = maxOfWindow(x, rows, columns, rowStep, step);
-            acc1 = maxOfWindow(x + 16, rows, columns, rowStep, step);
-            acc2 = maxOfWindow(x + 32, rows, columns, rowStep, step);
-            acc3 = maxOfWindow(x + 48, rows, columns, rowStep, step);
-          }
-        } else {
-          acc0 = f32x4.div(sum0, divide);
-          acc1 = f32x4.div(sum1, divide);
-          acc2 = f32x4.div(sum2, divide);
-          acc3 = f32x4.div(sum3, divide);
-        }
-        v128.store(y, acc0);
-        v128.store(y, acc1, 16);
-        v128.store(y, acc2, 32);
-        v128.store(y, acc3, 48);
-        x += 64;
-        y += 64;
-        left -= 16;
-      }
-      while (left > 0) {
-        let acc = start, sum = zero;
-        let tapRow = x;
-        for (let r = rows; r > 0; r--) {
-          let tap = tapRow;
-          for (let s = columns; s > 0; s--) {
-            const v = v128.load(tap);
-            if (maximum) acc = maxOf(acc, v);
-            sum = f32x4.add(sum, v);
-            tap += step;
-          }
-          tapRow += rowStep;
-        }
-        if (!maximum) acc = f32x4.div(sum, divide);
-        else if (isNaN4(sum)) acc = maxOfWindow(x, rows, columns, rowStep, step);
-        storeLanes(y, acc, left);
-        x += 16;
-        y += 16;
-        left -= 4;
-      }
-      y += <usize>(left << 2); // back over the lanes that were not stored
+      const x = top + <usize>(w + s0 * d.dilationW) * pixel;
+      y = poolPixel(y, x, d.channels, rows, columns, rowStep, step, divide, maximum);
     }
   }
 }

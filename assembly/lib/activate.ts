@@ -3,7 +3,7 @@
 // still in L1, as the last step of whatever has an `activation` option.
 import { ActivationCode } from "../abi/codes";
 import { expm1Negative, gelu, geluTanh, sigmoid, tanh, timesSigmoid } from "./math";
-import { madd, maxOf, minOf, splat, storePart } from "./simd";
+import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
 
 /** f(v) for a code that is known where it is inlined. */
 @inline function lanes(code: i32, v: v128, alpha: v128, beta: v128): v128 {
@@ -38,7 +38,7 @@ import { madd, maxOf, minOf, splat, storePart } from "./simd";
     do {
       const v = lanes(code, v128.load(x + i), a, b);
       if (i < whole) v128.store(y + i, v);
-      else storePart(y + i, v, cols & 3);
+      else storeLanes(y + i, v, cols & 3); // inlined: a call in the loop would spill its constants, 5 % of gelu
       i += 16;
     } while (i < bytes);
     x += stride;

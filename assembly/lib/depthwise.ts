@@ -16,6 +16,8 @@
 // A power of two of channels puts all pixels into few sets of L1. Where even a tile's lines do not fit (copiedRows > 0),
 // 16 channels at a time of the rows in need are copied to scratch, 64 bytes a pixel. src/ops/conv/algorithms.ts decides.
 //
+// depthwiseRows is long, as its three ways share some twenty numbers of a row.
+//
 // With a multiplier > 1 the input vector of outputs m..m+3 is gathered from their channels. A last vector of fewer than 4
 // channels is computed whole and stored in part.
 import { CACHE_LINE, DEPTHWISE_SPARE_VECTORS } from "../abi/constants";

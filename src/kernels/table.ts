@@ -3,16 +3,17 @@
 import { type ConvShape, convMacs, extent, roundUp } from "../base/shape.js";
 import { fftTiling, MAX_EXTENT, MAX_SPECTRA_BYTES } from "./fft-tiling.js";
 import { PANEL } from "./gen/constants.js";
-import { PACKS } from "./gen/packs.js";
+import { type KERNELS, PACKS } from "./gen/packs.js";
+
+export { KERNELS } from "./gen/packs.js";
 
 /** A wasm module over a runtime's memory, with kernels of its own: scripts/packs.mjs. */
 export type PackName = keyof typeof PACKS;
 
 /** Names of wasm exports: operator, algorithm, dtype. What each is: assembly/packs. */
-export type KernelName = (typeof PACKS)[PackName]["kernels"][number];
+export type KernelName = (typeof KERNELS)[number];
 
 export const PACK_NAMES = Object.keys(PACKS) as readonly PackName[];
-export const KERNELS: readonly KernelName[] = PACK_NAMES.flatMap((pack) => PACKS[pack].kernels);
 
 /** The pack that a kernel is in. */
 export function packOf(kernel: KernelName): PackName {

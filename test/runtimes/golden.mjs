@@ -12,7 +12,7 @@ import {
 } from "lanewise";
 import { readIdx } from "lanewise/datasets";
 import { loadOnnx } from "lanewise/onnx";
-import { digits, labels, onnx, onnxInput, onnxOutput, weights } from "./fixtures.mjs";
+import { digits, float, labels, quantised, weights } from "./fixtures.mjs";
 
 function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
@@ -86,17 +86,17 @@ async function reading(rt) {
   return { right, of: shape[0], hash: hashOf(logits) };
 }
 
-/** A network from an ONNX file, at once and in turns; answers a hash of its output. */
-async function network(rt) {
+/** A network from an ONNX file, at once and in turns; answers a hash of its output. The quantised one needs a pack of its own. */
+async function network(rt, { model: file, input, output }) {
   const floats = (npy) => {
     const bytes = bytesOf(npy);
     return new Float32Array(bytes.slice(10 + bytes[8] + 256 * bytes[9]).buffer);
   };
-  const model = await loadOnnx(rt, bytesOf(onnx));
+  const model = await loadOnnx(rt, bytesOf(file));
   const [{ name, shape }] = model.inputs;
-  const given = { [name]: { data: floats(onnxInput), shape } };
+  const given = { [name]: { data: floats(input), shape } };
   const got = model.run(given)[model.outputs[0].name].toArray();
-  floats(onnxOutput).forEach((wanted, i) => {
+  floats(output).forEach((wanted, i) => {
     assert(Math.abs(got[i] - wanted) < 1e-4, `onnx output ${i}: expected ${wanted}, got ${got[i]}`);
   });
   const again = (await model.runAsync(given, { yieldEvery: 0 }))[model.outputs[0].name].toArray();
@@ -153,11 +153,12 @@ export async function golden(variants = ["auto", "simd"]) {
     const rt = await createRuntime({ variant });
     const hashes = convolutions(rt);
     const lenet = await reading(rt);
-    await network(rt);
+    await network(rt, float);
+    await network(rt, quantised);
     const { memoryBytes } = rt.report();
     for (let i = 0; i < 20; i++) convolutions(rt);
     await reading(rt);
-    const onnxHash = await network(rt);
+    const networks = { float: await network(rt, float), quantised: await network(rt, quantised) };
     const choice = tuned(rt);
     refusals(rt);
     const report = rt.report();
@@ -167,7 +168,7 @@ export async function golden(variants = ["auto", "simd"]) {
       `leak: ${JSON.stringify(report)}`,
     );
     rt.dispose();
-    results.push({ report, hashes: { ...hashes, lenet5: lenet.hash, onnx: onnxHash }, lenet, choice });
+    results.push({ report, hashes: { ...hashes, lenet5: lenet.hash, ...networks }, lenet, choice });
   }
   return results;
 }
