@@ -30,7 +30,15 @@ const LAYERS = [
 const layerOf = (file) =>
   LAYERS.findIndex(({ name }) => name === (file.includes("/") ? file.split("/")[0] : "entries"));
 
+/** Most lines of a file: beyond them it has more than one job. */
+const MOST_LINES = 400;
+
 const problems = [];
+const checkLength = (file, text) => {
+  const lines = text.split("\n").length - 1;
+  const isWritten = !/(^|\/)gen\//.test(file);
+  if (isWritten && lines > MOST_LINES) problems.push(`${file} has ${lines} lines, more than ${MOST_LINES}`);
+};
 const sources = readdirSync(join(root, "src"), { recursive: true }).filter(
   (file) => file.endsWith(".ts") && !file.endsWith(".d.ts"),
 );
@@ -39,6 +47,7 @@ for (const file of sources) {
   const from = layerOf(file);
   if (from < 0) problems.push(`src/${file} belongs to no layer`);
   const text = readFileSync(join(root, "src", file), "utf8");
+  checkLength(`src/${file}`, text);
   for (const [, target] of text.matchAll(IMPORT)) {
     if (!target.endsWith(".js")) continue; // a .wasm binary
     imports++;
@@ -66,6 +75,7 @@ const ROOMS = {
 const kernels = readdirSync(join(root, "assembly"), { recursive: true }).filter((file) => file.endsWith(".ts"));
 for (const file of kernels) {
   const text = readFileSync(join(root, "assembly", file), "utf8");
+  checkLength(`assembly/${file}`, text);
   const room = dirname(file);
   if (ROOMS[room] === undefined) problems.push(`assembly/${file} is in no room`);
   if (file !== "lib/simd.ts" && /\brelaxed_/.test(text)) problems.push(`assembly/${file} says relaxed_`);

@@ -44,7 +44,7 @@ export const linear = defineOperator({
     const biasRef = packBias(b, bias, M, 1).ref;
     const strides = { col: K * 4, k: 4 };
     if (rows <= FEW_ROWS) {
-      const isPacked = M * K * 4 <= (b.target.packBytes ?? MODEL_BYTES);
+      const isPacked = M * K * 4 <= (b.planning.packBytes ?? MODEL_BYTES);
       b.algorithm = isPacked ? "panels" : "rows";
       b.reason = isPacked ? "few rows: packed weights are read once" : "few rows: weights are read where they lie";
       const wPtr = isPacked ? packMatrix(b, "prepare", weight.ref, product, strides, 1, K).ref : weight.ref;

@@ -89,7 +89,7 @@ export interface PlanDescription {
 export class Builder {
   readonly inputs: readonly Operand[];
   readonly params: readonly (Operand | undefined)[];
-  readonly target: Planning;
+  readonly planning: Planning;
   readonly outputs: readonly Operand[];
   readonly copies: Copy[] = [];
   readonly prepares: Call[] = [];
@@ -112,12 +112,12 @@ export class Builder {
     inputs: readonly TensorSpec[],
     params: readonly (TensorSpec | undefined)[],
     outputs: readonly TensorSpec[],
-    target: Planning,
+    planning: Planning,
   ) {
     this.inputs = inputs.map((spec, index) => ({ spec, ref: { area: "input", index, offset: 0 } }));
     this.params = params.map((spec, index) => spec && { spec, ref: { area: "param", index, offset: 0 } });
     this.outputs = outputs.map((spec, index) => ({ spec, ref: { area: "output", index, offset: 0 } }));
-    this.target = target;
+    this.planning = planning;
   }
 
   /** The first output. */

@@ -62,7 +62,7 @@ const im2col: Lowering = (b, conv) => {
       bBatchBytes: weights.groupBytes,
       biasBatchBytes: bias.groupBytes,
       cBatchBytes: (s.M / s.groups) * 4,
-      tileRows: b.target.tileRows,
+      tileRows: b.planning.tileRows,
       ...epilogue,
     },
     s.groups * rows,

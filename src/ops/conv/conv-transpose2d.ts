@@ -158,7 +158,7 @@ function packTaps(b: Builder, { input, weight }: Operands, { C, groups }: Transp
     blocksPtr: blocks.ref,
     blockCount: blocks.count,
     aStrideBytes: C * 4,
-    tileRows: b.target.tileRows,
+    tileRows: b.planning.tileRows,
     biasBatchBytes: 0,
   });
   return { product, tapBytes, isOneBlock: blocks.count === 1 };

@@ -87,7 +87,7 @@ export function inPlaceOf(residual: TensorSpec | undefined, output: TensorSpec):
  * be, the builder notes it.
  */
 export function chooseConv(b: Builder, { choice, ...found }: FoundConv, specs: Omit<ConvProblem, "shape">): Selection {
-  const { precision: byDefault = "default", tune: isTuned = false, timings, variant } = b.target;
+  const { precision: byDefault = "default", tune: isTuned = false, timings, variant } = b.planning;
   const { algorithm, precision = byDefault, tune = isTuned } = choice;
   const { shape } = found;
   if (!tune || algorithm !== "auto") return select(shape, variant, { algorithm, precision });

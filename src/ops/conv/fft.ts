@@ -52,7 +52,7 @@ function pointTable({ logH, logW, points }: FftTiling): Int32Array {
 
 export function lowerFft(b: Builder, conv: Conv): void {
   const { shape: s } = conv;
-  const tiling = fftTiling(s, RATES[b.target.variant]);
+  const tiling = fftTiling(s, RATES[b.planning.variant]);
   const { logH, logW, pairs, points, block, weightBytes } = tiling;
   const size = 2 ** (logH + logW);
   const isDepthwise = s.groups === s.C;

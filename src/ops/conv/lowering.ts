@@ -83,5 +83,5 @@ export function clipping({ shape }: Conv) {
 
 /** Of an algorithm that multiplies matrices. */
 export function product(b: Builder, blocks: ReductionBlocks) {
-  return { blocksPtr: blocks.ref, blockCount: blocks.count, tileRows: b.target.tileRows };
+  return { blocksPtr: blocks.ref, blockCount: blocks.count, tileRows: b.planning.tileRows };
 }

@@ -148,7 +148,7 @@ function lowerRows(
     outPtr: y.ref,
     outResidualPtr: y.residualPtr,
     blockRows: rows,
-    tileRows: b.target.tileRows,
+    tileRows: b.planning.tileRows,
     depthwiseScratchBytes: roundUp(call.scratchBytes, 64),
   };
   const scratchBytes =

@@ -88,7 +88,7 @@ export function multiply(
       bBatchBytes: batch.b * packed.bytes,
       biasBatchBytes: 0,
       cBatchBytes: batch.c * rows * cols * 4,
-      tileRows: b.target.tileRows,
+      tileRows: b.planning.tileRows,
       ...end,
     },
     count * height,
