@@ -25,7 +25,14 @@ const fake: Stopwatch = (programs) => {
 
 function runtime({ maxBytes = 2 ** 28, defaults = {} as ChoiceDefaults, now = () => performance.now() } = {}): Runtime {
   const engine = new Engine(module, maxBytes);
-  return new Runtime(engine, "test", maxBytes, defaults, tuner(engine, maxBytes, now, fake));
+  const loadPack = async () => {};
+  return new Runtime(engine, {
+    reason: "test",
+    maxBytes,
+    defaults,
+    loadPack,
+    time: tuner(engine, maxBytes, now, fake),
+  });
 }
 
 function planned(rt: Runtime, options: Partial<Parameters<Runtime["plan"]["conv2d"]>[0]> = {}) {

@@ -6,7 +6,7 @@ import { Engine, type Variant } from "../engine/engine.js";
 import { detectFeatures } from "../engine/features.js";
 import { MAX_MEMORY_BYTES } from "../engine/heap.js";
 import { PACK_NAMES } from "../kernels/table.js";
-import { type Loader, loadPacksBy } from "./packs.js";
+import { type Loader, packLoader } from "./packs.js";
 import { choiceDefaults, Runtime, type RuntimeOptions, type WasmSource } from "./runtime.js";
 import { selfTest } from "./self-test.js";
 
@@ -97,6 +97,6 @@ export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => P
       const given = packs[pack];
       if (given !== undefined) engine.load(pack, await compile(`packs.${pack}`, given));
     }
-    return loadPacksBy(load, new Runtime(engine, reason, maxBytes, defaults), engine);
+    return new Runtime(engine, { reason, maxBytes, defaults, loadPack: packLoader(engine, load) });
   };
 }

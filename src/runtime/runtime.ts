@@ -84,8 +84,18 @@ export interface RuntimeInternals {
   planning(own?: ChoiceDefaults): Planning;
   /** Times convolutions for one plan or model. */
   readonly time: Tuner;
+  /** Loads a pack of kernels that the engine lacks. */
+  readonly loadPack: (pack: PackName) => Promise<void>;
   /** An eager call: "plan, run, dispose the plan". */
   apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor>;
+}
+
+/** What a runtime is made of, beside its engine. */
+interface Setup extends Pick<RuntimeInternals, "loadPack"> {
+  readonly reason: string;
+  readonly maxBytes: number;
+  readonly defaults?: ChoiceDefaults;
+  readonly time?: Tuner;
 }
 
 const INTERNALS = Symbol("internals");
@@ -114,13 +124,7 @@ export class Runtime {
   #disposed = false;
 
   /** @internal Use createRuntime(). */
-  constructor(
-    engine: Engine,
-    reason: string,
-    maxBytes: number,
-    defaults: ChoiceDefaults = {},
-    time = tuner(engine, maxBytes),
-  ) {
+  constructor(engine: Engine, { reason, maxBytes, defaults = {}, loadPack, time = tuner(engine, maxBytes) }: Setup) {
     this.#engine = engine;
     this.#reason = reason;
     this.#maxBytes = maxBytes;
@@ -128,6 +132,7 @@ export class Runtime {
       engine,
       planning: (own = {}) => ({ ...engine.target, ...choiceDefaults(own, defaults) }),
       time,
+      loadPack,
       apply: (operator, args) => this.#apply(operator, args),
     };
     const isDisposed = () => this.#disposed;
