@@ -1,8 +1,10 @@
 // From bytes of an ONNX file to a model.
+
 import { knownOptions } from "../base/check.js";
 import { show } from "../base/errors.js";
 import type { ModelOptions } from "../model/model.js";
 import { type Runtime, requireRuntime } from "../runtime/runtime.js";
+import { STORED } from "./draft.js";
 import { NotLoaded } from "./families/table.js";
 import { budgetOf } from "./file/budget.js";
 import { checkModel } from "./file/check.js";
@@ -39,7 +41,9 @@ export function makeLoadOnnx(loaders: Loaders): LoadOnnx {
     const isOurs = !(source instanceof Uint8Array || source instanceof ArrayBuffer);
     const ownChecked = () => (isOurs ? checked : read(parseModel(bytes.slice())));
     const given = new InputShapes(checked.inputs, shapes);
-    await operators.load(operators.familiesFor(everyNode(proto.graph as GraphProto), !given.isFixed(checked.inputs)));
+    const nodes = [...everyNode(proto.graph as GraphProto)];
+    const isFloat = checked.inputs.every(({ type }) => STORED[type] === "float32");
+    await (given.isFixed(checked.inputs) ? operators.loadFor(nodes) : operators.loadAll(nodes, isFloat));
     for (;;) {
       try {
         return new OnnxModel(runtime, operators, checked, ownChecked, given, modelOptions);

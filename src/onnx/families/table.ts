@@ -10,15 +10,19 @@ export type Role = "HOST" | "FLOATS" | "OTHERS";
  */
 export const FAMILIES = {
   "layers-reduction": {
-    FLOATS:
-      "ReduceSum ReduceMean ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum LayerNormalization InstanceNormalization",
+    FLOATS: "ReduceSum ReduceMean ReduceMax ReduceMin ReduceSumSquare LayerNormalization InstanceNormalization",
+  },
+  // Half is no operator of ONNX: Cast asks for it.
+  "layers-functions": {
+    FLOATS: "Exp Log Sin Cos Erf Sqrt Abs Floor Ceil Round Reciprocal Half Sign Pow ReduceL1 ReduceL2 ReduceLogSum",
   },
   "layers-resize": { FLOATS: "Resize Upsample" },
   "layers-quantised": {
     HOST: "QuantizeLinear DequantizeLinear DynamicQuantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear",
     OTHERS:
-      "QuantizeLinear DequantizeLinear DynamicQuantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
+      "QuantizeLinear DequantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
   },
+  "layers-dynamic": { OTHERS: "DynamicQuantizeLinear" },
   "host-movement": { HOST: "Split Pad Tile DepthToSpace SpaceToDepth EyeLike Trilu CenterCropPad" },
   "host-picking": {
     HOST: "GatherElements GatherND Scatter ScatterElements ScatterND OneHot NonZero Compress",
