@@ -31,7 +31,6 @@ describe("the table of families", () => {
     const isThere = (operator: string) => Object.hasOwn(base.HOST, operator) || FAMILY_OF.HOST.has(operator);
     const lowered = [...Object.keys(base.FLOATS), ...Object.keys(base.OTHERS)];
     for (const role of ["FLOATS", "OTHERS"] as const) lowered.push(...FAMILY_OF[role].keys());
-    // Half is no operator of ONNX: Cast asks for it.
     expect(lowered.filter((operator) => !isThere(operator))).toEqual(["Half"]);
   });
 });
@@ -78,7 +77,29 @@ describe("loading", () => {
 
   it("of one whose shapes only a run brings: all that its nodes may need, since run() waits for nothing", async () => {
     const families = await loaded(cnn(["N", 3, 16, 16]));
-    expect(families.sort()).toEqual(["host-normalisation", "host-product", "host-window", "layers-quantised"]);
+    expect(families.sort()).toEqual(["host-normalisation", "host-product", "host-window"]);
+  });
+
+  it("of one that is given whole numbers: layers of those, too", async () => {
+    const pool: File = {
+      nodes: [{ op: "MaxPool", inputs: ["x"], outputs: ["y"], attributes: { kernel_shape: [2, 2] } }],
+      inputs: { x: ["N", 3, 4, 4] },
+      outputs: ["y"],
+    };
+    expect(await loaded(pool)).toEqual(["host-window"]);
+    expect((await loaded({ ...pool, types: { x: 2 } })).sort()).toEqual(["host-window", "layers-quantised"]);
+  });
+
+  it("of a Cast to float16: what rounds", async () => {
+    const file = (to: number, shape: readonly (number | string)[]): File => ({
+      nodes: [{ op: "Cast", inputs: ["x"], outputs: ["y"], attributes: { to } }],
+      inputs: { x: shape },
+      outputs: ["y"],
+    });
+    for (const shape of [[2], ["N"]]) {
+      expect(await loaded(file(10, shape))).toEqual(["layers-functions"]);
+      expect(await loaded(file(1, shape))).toEqual([]);
+    }
   });
 
   it("of an operator that no kernel does: its own", async () => {

@@ -7,10 +7,11 @@ import type { GraphOutput } from "../model/graph.js";
 import type { GraphLayers } from "../model/layers.js";
 import type { WeightMap } from "../model/weights.js";
 import { Draft, type Dynamic, STORED } from "./draft.js";
+import { NotLoaded } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
 import type { Checked } from "./file/check.js";
 import type { ElementType } from "./file/element-type.js";
-import { atNode, isIf, isStandard, nodeName, opsetOf } from "./file/node.js";
+import { atNode, isIf, isStandard, nodeName, operatorOf, opsetOf } from "./file/node.js";
 import { sorted } from "./file/order.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { NodeProto, TensorProto } from "./file/proto.js";
@@ -88,6 +89,7 @@ class Compiler {
   readonly #values: Map<string, Known>;
   readonly #constants = new Map<string, PlainTensor>();
   readonly #late: NodeProto[] = [];
+  readonly #floats = (operator: string) => this.#operators.lowering(operator, true);
 
   constructor(model: Checked, operators: Operators, budget: Budget, isOptimised: boolean) {
     this.#model = model;
@@ -193,7 +195,9 @@ class Compiler {
     if (replaced) return [replaced];
     // Of what only says how to do it, an empty list is one that is left out.
     const isEmpty = known.some((value, i) => !shapeInputs.includes(i) && value?.shape.includes(0));
-    const layers = isEmpty ? undefined : this.#layersOf({ c, budget: this.#budget, draft, layer, inputs: known });
+    const layers = isEmpty
+      ? undefined
+      : this.#layersOf({ c, budget: this.#budget, draft, layer, inputs: known, lowering: this.#floats });
     return layers ?? hostStep(c, this.#operators, draft, layer, known);
   }
 
@@ -202,14 +206,14 @@ class Compiler {
     const isFloat = site.inputs.every(
       (value) => value === undefined || "data" in value || STORED[value.type] === "float32",
     );
-    const lowering = this.#operators.lowering(site.c.node, isFloat);
+    const lowering = this.#operators.lowering(operatorOf(site.c.node), isFloat);
     const mark = this.#draft.nodes.length;
     try {
       const answers = lowering?.(site);
       if (answers) return answers;
     } catch (error) {
       // What the node says is wrong stays wrong; what a kernel does not do, the host operator may.
-      if (error instanceof ModelError) throw error;
+      if (error instanceof ModelError || error instanceof NotLoaded) throw error;
     }
     this.#draft.rewind(mark);
     return undefined;

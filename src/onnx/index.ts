@@ -15,8 +15,10 @@ export * from "./api.js";
  */
 export const loadOnnx = makeLoadOnnx({
   "layers-reduction": () => import("./families/layers-reduction.js"),
+  "layers-functions": () => import("./families/layers-functions.js"),
   "layers-resize": () => import("./families/layers-resize.js"),
   "layers-quantised": () => import("./families/layers-quantised.js"),
+  "layers-dynamic": () => import("./families/layers-dynamic.js"),
   "host-movement": () => import("./families/host-movement.js"),
   "host-picking": () => import("./families/host-picking.js"),
   "host-reduction": () => import("./families/host-reduction.js"),

@@ -1,9 +1,11 @@
 // From bytes of an ONNX file to a model.
+
 import { knownOptions } from "../base/check.js";
 import { show } from "../base/errors.js";
 import type { ModelOptions } from "../model/model.js";
 import { requirePacks } from "../runtime/packs.js";
 import { type Runtime, requireRuntime } from "../runtime/runtime.js";
+import { STORED } from "./draft.js";
 import { NotLoaded } from "./families/table.js";
 import { budgetOf } from "./file/budget.js";
 import { checkModel } from "./file/check.js";
@@ -12,7 +14,6 @@ import { type GraphProto, type ModelProto, parseModel } from "./file/proto.js";
 import { InputShapes } from "./input-shapes.js";
 import { OnnxModel } from "./model.js";
 import { type Loaders, Operators } from "./operators.js";
-import { packsOf } from "./packs.js";
 import { bytesOf, type OnnxSource } from "./source.js";
 
 /** Limits and open sizes of a network from a file. */
@@ -41,10 +42,12 @@ export function makeLoadOnnx(loaders: Loaders): LoadOnnx {
     const checked = read(proto);
     const isOurs = !(source instanceof Uint8Array || source instanceof ArrayBuffer);
     const ownChecked = () => (isOurs ? checked : read(parseModel(bytes.slice())));
-    await requirePacks(runtime, packsOf(checked));
     const given = new InputShapes(checked.inputs, shapes);
-    await operators.load(operators.familiesFor(everyNode(proto.graph as GraphProto), !given.isFixed(checked.inputs)));
+    const nodes = [...everyNode(proto.graph as GraphProto)];
+    const isFloat = checked.inputs.every(({ type }) => STORED[type] === "float32");
+    await (given.isFixed(checked.inputs) ? operators.loadFor(nodes) : operators.loadAll(nodes, isFloat));
     for (;;) {
+      await requirePacks(runtime, operators.packs);
       try {
         return new OnnxModel(runtime, operators, checked, ownChecked, given, modelOptions);
       } catch (error) {

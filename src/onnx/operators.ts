@@ -1,13 +1,17 @@
 // The operators that there are for one file: what is always there, and the families that were loaded.
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
+import type { PackName } from "../kernels/table.js";
 import * as base from "./families/base.js";
-import { FAMILY_OF, type FamilyName, NotLoaded, type Role } from "./families/table.js";
+import { FAMILIES, FAMILY_OF, type FamilyName, type FamilyRow, NotLoaded, type Role } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
 import { operatorOf } from "./file/node.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { NodeProto } from "./file/proto.js";
 import { Context, type HostOp } from "./host/context.js";
 import type { NodeLowering } from "./lower/site.js";
+
+/** float16 as Cast says it. */
+const FLOAT16 = 10n;
 
 /** What a module of families/ exports. */
 export interface Family {
@@ -23,6 +27,9 @@ export class Operators {
   readonly #host = new Map<string, HostOp>();
   readonly #floats = new Map<string, NodeLowering>();
   readonly #others = new Map<string, NodeLowering>();
+  readonly #loaded = new Set<FamilyName>();
+  /** Nothing more is loaded. */
+  #isComplete = false;
 
   constructor(loaders: Loaders) {
     this.#loaders = loaders;
@@ -37,35 +44,61 @@ export class Operators {
 
   /** Loads families that are not there yet. */
   async load(families: Iterable<FamilyName>): Promise<void> {
-    const loading = [...new Set(families)].map(async (family) => this.#add(await this.#loaders[family]()));
-    await Promise.all(loading);
+    const missing = [...families].filter((family) => !this.#loaded.has(family));
+    await Promise.all(
+      missing.map(async (family) => {
+        this.#add(await this.#loaders[family]());
+        this.#loaded.add(family);
+      }),
+    );
+  }
+
+  /** The packs of kernels that layers of what is loaded may need. */
+  get packs(): ReadonlySet<PackName> {
+    const rows = [...this.#loaded].map((family): FamilyRow => FAMILIES[family]);
+    return new Set(rows.flatMap(({ pack }) => pack ?? []));
+  }
+
+  /** Loads what operators need that are not there at all; what else a node needs, compiling it tells (NotLoaded). */
+  async loadFor(nodes: Iterable<NodeProto>): Promise<void> {
+    const families = new Set<FamilyName | undefined>();
+    for (const operator of usesOf(nodes)) {
+      if (this.#floats.has(operator) || this.#others.has(operator)) continue;
+      const [floats, others] = [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)];
+      families.add(floats).add(others);
+      if (!floats && !others) families.add(FAMILY_OF.HOST.get(operator));
+    }
+    await this.load(known(families));
   }
 
   /**
-   * The families that nodes need: those of operators that only they have. `isOpen`: all that nodes may come to need, for shapes
-   * that only a run brings, which waits for nothing.
+   * Loads all that nodes may come to need, for shapes that only a run brings: it waits for nothing. isFloat: inputs are float32.
+   * Layers of other types are left out then, where float32 has its own; should there be such a value after all, JavaScript
+   * computes it.
    */
-  familiesFor(nodes: Iterable<NodeProto>, isOpen: boolean): Set<FamilyName> {
+  async loadAll(nodes: readonly NodeProto[], isFloat: boolean): Promise<void> {
+    await this.loadFor(nodes);
+    const hasOthers = [...this.#loaded].some((family) => "OTHERS" in FAMILIES[family]);
     const families = new Set<FamilyName | undefined>();
-    for (const node of nodes) {
-      const operator = operatorOf(node);
-      const [floats, others] = [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)];
-      const isHere = this.#floats.has(operator) || this.#others.has(operator);
-      if (isOpen || !isHere) families.add(floats).add(others);
-      if (isOpen || !(isHere || floats || others)) families.add(FAMILY_OF.HOST.get(operator));
+    for (const operator of usesOf(nodes)) {
+      families.add(FAMILY_OF.HOST.get(operator));
+      if (!isFloat || hasOthers) families.add(FAMILY_OF.OTHERS.get(operator));
     }
-    families.delete(undefined);
-    return families as Set<FamilyName>;
+    await this.load(known(families));
+    this.#isComplete = true;
   }
 
-  /** How a node becomes layers, if it may. isFloat: all that varies is float32. Throws NotLoaded. */
-  lowering(node: NodeProto, isFloat: boolean): NodeLowering | undefined {
-    return (isFloat ? this.#find("FLOATS", this.#floats, node) : undefined) ?? this.#find("OTHERS", this.#others, node);
+  /** How an operator becomes layers, if it may. isFloat: all that varies is float32. Throws NotLoaded. */
+  lowering(operator: string, isFloat: boolean): NodeLowering | undefined {
+    return (
+      (isFloat ? this.#find("FLOATS", this.#floats, operator) : undefined) ??
+      this.#find("OTHERS", this.#others, operator)
+    );
   }
 
   /** The operator in JavaScript. Throws NotLoaded, and ModelError where there is none. */
   host(node: NodeProto): HostOp {
-    const op = this.#find("HOST", this.#host, node);
+    const op = this.#find("HOST", this.#host, operatorOf(node));
     if (op === undefined) throw new ModelError(`"opType" expected a known operator, got ${show(node.opType)}`);
     return op;
   }
@@ -91,10 +124,9 @@ export class Operators {
     }
   }
 
-  #find<T>(role: Role, loaded: ReadonlyMap<string, T>, node: NodeProto): T | undefined {
-    const operator = operatorOf(node);
+  #find<T>(role: Role, loaded: ReadonlyMap<string, T>, operator: string): T | undefined {
     const found = loaded.get(operator);
-    const family = found === undefined ? FAMILY_OF[role].get(operator) : undefined;
+    const family = found === undefined && !this.#isComplete ? FAMILY_OF[role].get(operator) : undefined;
     if (family !== undefined) throw new NotLoaded(family);
     return found;
   }
@@ -104,4 +136,17 @@ export class Operators {
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);
     for (const [name, lowering] of Object.entries(OTHERS)) this.#others.set(name, lowering);
   }
+}
+
+/** The operators of nodes; a Cast to float16 asks for another. */
+function* usesOf(nodes: Iterable<NodeProto>): Generator<string> {
+  for (const node of nodes) {
+    yield operatorOf(node);
+    if (node.opType === "Cast" && node.attributes.some(({ name, i }) => name === "to" && i === FLOAT16)) yield "Half";
+  }
+}
+
+function known(families: Set<FamilyName | undefined>): Set<FamilyName> {
+  families.delete(undefined);
+  return families as Set<FamilyName>;
 }

@@ -8,6 +8,8 @@ import * as hostProduct from "./families/host-product.js";
 import * as hostQuantised from "./families/host-quantised.js";
 import * as hostReduction from "./families/host-reduction.js";
 import * as hostWindow from "./families/host-window.js";
+import * as layersDynamic from "./families/layers-dynamic.js";
+import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
 import * as layersReduction from "./families/layers-reduction.js";
 import * as layersResize from "./families/layers-resize.js";
@@ -18,8 +20,10 @@ export * from "./api.js";
 /** See index.ts. */
 export const loadOnnx = makeLoadOnnx({
   "layers-reduction": async () => layersReduction,
+  "layers-functions": async () => layersFunctions,
   "layers-resize": async () => layersResize,
   "layers-quantised": async () => layersQuantised,
+  "layers-dynamic": async () => layersDynamic,
   "host-movement": async () => hostMovement,
   "host-picking": async () => hostPicking,
   "host-reduction": async () => hostReduction,

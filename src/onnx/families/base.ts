@@ -4,7 +4,6 @@ import { ARRANGING } from "../host/arranging.js";
 import type { HostOp } from "../host/context.js";
 import { ELEMENTWISE } from "../host/elementwise.js";
 import { ARITHMETIC_LAYERS } from "../lower/arithmetic.js";
-import { FUNCTION_LAYERS } from "../lower/functions.js";
 import { NORMALISATION_LAYERS } from "../lower/normalisation.js";
 import { PRODUCT_LAYERS } from "../lower/product.js";
 import { MOVING_LAYERS, SHAPE_LAYERS } from "../lower/shape.js";
@@ -17,7 +16,6 @@ export const FLOATS: Readonly<Record<string, NodeLowering>> = {
   ...WINDOW_LAYERS,
   ...PRODUCT_LAYERS,
   ...ARITHMETIC_LAYERS,
-  ...FUNCTION_LAYERS,
   ...NORMALISATION_LAYERS,
   ...SHAPE_LAYERS,
 };

@@ -1,8 +1,13 @@
 // Which operators come with which family: code that is fetched when a file has a use for it. Families are modules of this folder;
 // the entries say how each is loaded. What every file may need is in base.ts, and always there.
 
+import type { PackName } from "../../kernels/table.js";
+
 /** What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types. */
 export type Role = "HOST" | "FLOATS" | "OTHERS";
+
+/** The operators that a family has in each role, and the kernels of its layers beyond those of every runtime. */
+export type FamilyRow = Readonly<Partial<Record<Role, string>>> & { readonly pack?: PackName };
 
 /**
  * Names of operators, as operatorOf() answers them. Code that two families share comes with the first of them: those of layers,
@@ -10,15 +15,21 @@ export type Role = "HOST" | "FLOATS" | "OTHERS";
  */
 export const FAMILIES = {
   "layers-reduction": {
-    FLOATS:
-      "ReduceSum ReduceMean ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum LayerNormalization InstanceNormalization",
+    FLOATS: "ReduceSum ReduceMean ReduceMax ReduceMin ReduceSumSquare LayerNormalization InstanceNormalization",
   },
-  "layers-resize": { FLOATS: "Resize Upsample" },
+  // Half is no operator of ONNX: Cast asks for it.
+  "layers-functions": {
+    pack: "numeric",
+    FLOATS: "Exp Log Sin Cos Erf Sqrt Abs Floor Ceil Round Reciprocal Half Sign Pow ReduceL1 ReduceL2 ReduceLogSum",
+  },
+  "layers-resize": { pack: "numeric", FLOATS: "Resize Upsample" },
   "layers-quantised": {
+    pack: "numeric",
     HOST: "QuantizeLinear DequantizeLinear DynamicQuantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear",
     OTHERS:
-      "QuantizeLinear DequantizeLinear DynamicQuantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
+      "QuantizeLinear DequantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
   },
+  "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-movement": { HOST: "Split Pad Tile DepthToSpace SpaceToDepth EyeLike Trilu CenterCropPad" },
   "host-picking": {
     HOST: "GatherElements GatherND Scatter ScatterElements ScatterND OneHot NonZero Compress",
@@ -37,13 +48,13 @@ export const FAMILIES = {
   "host-quantised": {
     HOST: "MatMulInteger ConvInteger QLinearMatMul QLinearConv com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
   },
-} as const satisfies Readonly<Record<string, Readonly<Partial<Record<Role, string>>>>>;
+} as const satisfies Readonly<Record<string, FamilyRow>>;
 
 export type FamilyName = keyof typeof FAMILIES;
 
 function byOperator(role: Role): ReadonlyMap<string, FamilyName> {
   const families = new Map<string, FamilyName>();
-  for (const [family, roles] of Object.entries(FAMILIES) as [FamilyName, Partial<Record<Role, string>>][])
+  for (const [family, roles] of Object.entries<FamilyRow>(FAMILIES) as [FamilyName, FamilyRow][])
     for (const operator of roles[role]?.split(" ") ?? []) families.set(operator, family);
   return families;
 }

@@ -1,9 +1,12 @@
 // Arithmetic by element and activations as layers.
+
 import { countOf } from "../../base/shape.js";
 import type { Dynamic } from "../draft.js";
+import { ELEMENT_TYPES } from "../file/element-type.js";
 import { byChannel, numbers, type PlainTensor, reshaped } from "../file/plain-tensor.js";
 import { make } from "../host/make.js";
 import {
+  binary,
   dynamicAt,
   isConstant,
   type NodeLowering,
@@ -108,12 +111,29 @@ function extreme(op: "maximum" | "minimum", bound: "min" | "max"): NodeLowering 
   };
 }
 
+const negate: NodeLowering = (site) => {
+  const x = dynamicAt(site, 0);
+  return x && [binary(site, "mul", x, -1)];
+};
+
+/** Between the types that are held as float32: only to float16 is there anything to do. */
+const cast: NodeLowering = (site) => {
+  const x = dynamicAt(site, 0);
+  const type = x && site.c.opset >= 6 ? ELEMENT_TYPES[site.c.int("to", 0)] : undefined;
+  if (!x || (type !== x.type && type !== "float32" && type !== "float16")) return undefined;
+  if (type !== "float16" || x.type === type) return [{ ...x, type }];
+  const [y] = site.lowering("Half")?.(site) ?? [];
+  return y && [{ ...y, type }];
+};
+
 export const ARITHMETIC_LAYERS: Readonly<Record<string, NodeLowering>> = {
   Add: byOperator("add"),
   Sub: byOperator("sub"),
   Mul: byOperator("mul"),
   Div: byOperator("div"),
   Sum: sum,
+  Neg: negate,
+  Cast: cast,
   Max: extreme("maximum", "min"),
   Min: extreme("minimum", "max"),
   Clip: clip,

@@ -1,8 +1,8 @@
-// Functions of one element as layers.
+// Functions of one element as layers, and reductions of them.
 import { UnaryCode } from "../../kernels/gen/constants.js";
 import type { Dynamic } from "../draft.js";
-import { ELEMENT_TYPES } from "../file/element-type.js";
 import { unary } from "../layers/unary.js";
+import { reduction, square } from "./reduction.js";
 import { binary, dynamicAt, type NodeLowering, type Site, tensorAt } from "./site.js";
 
 type FunctionName = keyof typeof UnaryCode;
@@ -17,11 +17,6 @@ const byName = (name: FunctionName): NodeLowering => {
     const x = dynamicAt(site, 0);
     return x && [apply(site, name, x)];
   };
-};
-
-const negate: NodeLowering = (site) => {
-  const x = dynamicAt(site, 0);
-  return x && [binary(site, "mul", x, -1)];
 };
 
 /** Powers that are a few products, a root, or their reciprocal. */
@@ -41,19 +36,12 @@ const pow: NodeLowering = (site) => {
   return [e < 0 ? apply(site, "Reciprocal", power) : power];
 };
 
-/** Between the types that are held as float32: only to float16 is there anything to do. */
-const cast: NodeLowering = (site) => {
-  const x = dynamicAt(site, 0);
-  const type = x && site.c.opset >= 6 ? ELEMENT_TYPES[site.c.int("to", 0)] : undefined;
-  if (!x || (type !== x.type && type !== "float32" && type !== "float16")) return undefined;
-  return [{ ...(type === "float16" && x.type !== type ? apply(site, "Half", x) : x), type }];
-};
-
 const NAMES = Object.keys(UnaryCode) as readonly FunctionName[];
 
 export const FUNCTION_LAYERS: Readonly<Record<string, NodeLowering>> = {
   ...Object.fromEntries(NAMES.map((name) => [name, byName(name)])),
-  Neg: negate,
   Pow: pow,
-  Cast: cast,
+  ReduceL1: reduction((site, x, reduced) => reduced("sum", apply(site, "Abs", x))),
+  ReduceL2: reduction((site, x, reduced) => apply(site, "Sqrt", reduced("sum", square(site, x)))),
+  ReduceLogSum: reduction((site, x, reduced) => apply(site, "Log", reduced("sum", x))),
 };

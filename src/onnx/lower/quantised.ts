@@ -5,15 +5,12 @@
 import { ModelError } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
 import type { Dynamic } from "../draft.js";
-import { FLOATS } from "../families/base.js";
 import { type ElementType, elementType } from "../file/element-type.js";
 import { Deferred, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import { along } from "../host/indexing.js";
 import { cast } from "../host/make.js";
 import { dequantize as hostDequantize } from "../host/quantisation.js";
 import { dequantize, type Quantisation, type Quantised, quantize } from "../layers/quantize.js";
-import { reduce } from "../layers/reduce.js";
-import { apply } from "./functions.js";
 import { binary, dynamicAt, isConstant, type NodeLowering, type Site, tensorAt, varies } from "./site.js";
 import { convLayer } from "./window.js";
 
@@ -25,7 +22,7 @@ function toReal(site: Site, x: Dynamic, q: Quantisation): Dynamic {
   return site.draft.add(site.layer, dequantize(q), [x], [], {}, "float32")[0] as Dynamic;
 }
 
-function toQuantised(site: Site, x: Dynamic, q: Quantisation): readonly Dynamic[] {
+export function toQuantised(site: Site, x: Dynamic, q: Quantisation): readonly Dynamic[] {
   return site.draft.add(site.layer, quantize(q), [x], [], {}, q.type);
 }
 
@@ -40,7 +37,12 @@ function quantisationAt(site: Site, i: number, type: ElementType, axis = 0): Qua
 const typeAt = (site: Site, i: number): ElementType => tensorAt(site, i)?.type ?? "uint8";
 
 /** Whole numbers as they are. */
-const plain = (type: Quantised, zero: readonly number[] = [0]): Quantisation => ({ type, scale: [1], zero, axis: 0 });
+export const plain = (type: Quantised, zero: readonly number[] = [0]): Quantisation => ({
+  type,
+  scale: [1],
+  zero,
+  axis: 0,
+});
 
 /** Inputs i to i + 2, a value, its scale and its zero point, as a real operand. */
 function realAt(site: Site, i: number): Given | undefined {
@@ -55,7 +57,7 @@ function realAt(site: Site, i: number): Given | undefined {
 function floatLayers(site: Site, opType: string, inputs: readonly (Given | undefined)[]): Dynamic | undefined {
   if (inputs.includes(undefined) || !inputs.some((x) => !isConstant(x))) return undefined;
   const c = opType === "Softmax" ? site.c.asOf(site.c.int("opset", 13)) : site.c;
-  return FLOATS[opType]?.({ ...site, c, inputs })?.[0];
+  return site.lowering(opType)?.({ ...site, c, inputs })?.[0];
 }
 
 /** Of com.microsoft: each of `count` operands with scale and zero point, then the output's; computed on real numbers. */
@@ -190,27 +192,6 @@ const dequantizeLinear: NodeLowering = (site) => {
   return x && q && [toReal(site, x, q)];
 };
 
-/** To uint8 by the range of the values and 0: the numbers, their scale and their zero point. */
-const dynamicQuantize: NodeLowering = (site) => {
-  const x = dynamicAt(site, 0);
-  if (!x) return undefined;
-  const { draft, layer } = site;
-  const add = (op: "relu" | "reshape" | "clip", of: Dynamic, options = {}) =>
-    draft.add(layer, op, [of], [], options)[0] as Dynamic;
-  const most = (of: Dynamic) => {
-    const axes = of.shape.map((_, i) => i);
-    const [top] = draft.add(layer, reduce("max", axes, "most"), [of]);
-    return add("relu", add("reshape", top as Dynamic, { shape: [] }));
-  };
-  const low = most(binary(site, "mul", x, -1));
-  const scale = binary(site, "div", binary(site, "add", most(x), low), 255);
-  const divisor = add("clip", scale, { min: 2 ** -126 }); // of zeros alone
-  const zero = apply(site, "Round", binary(site, "div", low, divisor));
-  const y = binary(site, "add", apply(site, "Round", binary(site, "div", x, divisor)), zero);
-  const numbers = (of: Dynamic) => toQuantised(site, of, plain("uint8"));
-  return [...numbers(y), scale, ...numbers(zero)];
-};
-
 /** Whole numbers to float32. */
 const castNumbers: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
@@ -229,7 +210,6 @@ const maxPool: NodeLowering = (site) => {
 export const QUANTISED_LAYERS: Readonly<Record<string, NodeLowering>> = {
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
-  DynamicQuantizeLinear: dynamicQuantize,
   Cast: castNumbers,
   QLinearConv: qLinearConv,
   ConvInteger: convInteger,

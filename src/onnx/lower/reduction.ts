@@ -3,12 +3,11 @@ import { countOf } from "../../base/shape.js";
 import type { Dynamic } from "../draft.js";
 import { type PlainTensor, reshaped } from "../file/plain-tensor.js";
 import { type Reduction, reduce } from "../layers/reduce.js";
-import { apply } from "./functions.js";
 import { binary, dynamicAt, list, type NodeLowering, type Site, tensorAt, varies } from "./site.js";
 
 type Steps = (site: Site, x: Dynamic, reduced: (kind: Reduction, x: Dynamic) => Dynamic) => Dynamic;
 
-function reduction(steps: Steps): NodeLowering {
+export function reduction(steps: Steps): NodeLowering {
   return (site) => {
     const { c, draft, layer } = site;
     const x = dynamicAt(site, 0);
@@ -31,7 +30,7 @@ function reduction(steps: Steps): NodeLowering {
 const isImage = ({ shape }: Dynamic, axes: readonly number[]): boolean =>
   shape.length === 4 && [...axes].sort().join() === "2,3";
 
-const square = (site: Site, x: Dynamic): Dynamic => binary(site, "mul", x, x);
+export const square = (site: Site, x: Dynamic): Dynamic => binary(site, "mul", x, x);
 
 /**
  * (x - mean) / sqrt(variance + epsilon) over rows: x as one image whose channels they are, which is what batch normalisation's
@@ -75,10 +74,7 @@ export const REDUCTION_LAYERS: Readonly<Record<string, NodeLowering>> = {
   ReduceMean: reduction((_, x, reduced) => reduced("mean", x)),
   ReduceMax: reduction((_, x, reduced) => reduced("max", x)),
   ReduceMin: reduction((site, x, reduced) => binary(site, "mul", reduced("max", binary(site, "mul", x, -1)), -1)),
-  ReduceL1: reduction((site, x, reduced) => reduced("sum", apply(site, "Abs", x))),
-  ReduceL2: reduction((site, x, reduced) => apply(site, "Sqrt", reduced("sum", square(site, x)))),
   ReduceSumSquare: reduction((site, x, reduced) => reduced("sum", square(site, x))),
-  ReduceLogSum: reduction((site, x, reduced) => apply(site, "Log", reduced("sum", x))),
   LayerNormalization: layerNorm,
   InstanceNormalization: instanceNorm,
 };

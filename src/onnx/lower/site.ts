@@ -12,6 +12,8 @@ export interface Site extends Budgeted {
   readonly c: Context;
   readonly draft: Draft;
   readonly layer: string;
+  /** How another operator of float32 becomes layers. Throws NotLoaded. */
+  readonly lowering: (operator: string) => NodeLowering | undefined;
   readonly inputs: readonly (Dynamic | PlainTensor | undefined)[];
 }
 

@@ -1,0 +1,1 @@
+export { DYNAMIC_LAYERS as OTHERS } from "../lower/dynamic.js";

@@ -1,0 +1,1 @@
+export { FUNCTION_LAYERS as FLOATS } from "../lower/functions.js";
