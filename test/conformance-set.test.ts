@@ -27,12 +27,13 @@ it("the project's own conformance set is the one that the reference makes", () =
   for (const [path, bytes] of made) expect(Buffer.compare(readFileSync(join(ROOT, path)), bytes), path).toBe(0);
 });
 
-/** No kernel fills what lies outside of a crop. */
-const ON_HOST = ["resize_crop"];
+/** No kernel fills what lies outside of a crop, computes these activations, or lays a sum along a named axis. */
+const ON_HOST = ["resize_crop", "defaults_on_host", "along_an_axis"];
 
 describe.each(BINARIES)("operators on $name", ({ create }) => {
-  // With every operand given to the run, mostly host operators compute; with all but the first constant, kernels.
-  it.each(["all", "first"] as const)("answer what the reference does, given operands: %s", async (given) => {
+  // With every operand given to the run, mostly host operators compute, after it; with all but the first constant, kernels;
+  // with all of them constant, host operators while the file is loaded.
+  it.each(["all", "first", "none"] as const)("answer what the reference does, given operands: %s", async (given) => {
     const rt = await create();
     for (const [name, test] of Object.entries(OPERATORS)) {
       const model = await loadOnnx(rt, operatorFile(test, given));

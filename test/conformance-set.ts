@@ -1,7 +1,7 @@
 // The project's own conformance set, made from the float64 reference: folders like those of ONNX's backend tests below
 // operators/, and whole networks with references below models/ and refs/. Committed as test/conformance, which
 // test/conformance-set.test.ts holds to what is made here.
-import { BEFORE, integers, type OperatorNode, type Value, VECTORS } from "./conformance-vectors.js";
+import { ALONG, BEFORE, integers, type OperatorNode, type Value, VECTORS } from "./conformance-vectors.js";
 import { type Constant, ELEMENTS, onnxFile, tensorFile, typed } from "./onnx-file.js";
 import { fill } from "./random.js";
 import * as r from "./reference.js";
@@ -114,6 +114,7 @@ export const OPERATORS: Readonly<Record<string, OperatorTest>> = {
   },
   ...Object.fromEntries(Object.entries(VECTORS).map(([name, nodes]) => [name, { nodes, opset: 20 }])),
   before_operands: { nodes: BEFORE, opset: 9 },
+  along_an_axis: { nodes: ALONG, opset: 6 },
 };
 
 /** The operands that a run gives, first the one that all nodes have. */
@@ -134,15 +135,15 @@ export function toleranceOf({ type = "float32" }: Value): {
   return type === "float32" ? { rtol: 1e-5, atol: 1e-5 } : { rtol: 0, atol: 0 };
 }
 
-/** The operator as a model. A run gives all operands, or the first one alone. */
-export function operatorFile(test: OperatorTest, given: "all" | "first" = "all"): Uint8Array {
+/** The operator as a model. A run gives all operands, the first one alone, or none. */
+export function operatorFile(test: OperatorTest, given: "all" | "first" | "none" = "all"): Uint8Array {
   const { nodes, constants = [], opset = 17 } = test;
   const names = new Map<Value, string>();
   for (const [i, value] of operandsOf(test).entries()) names.set(value, `input${i}`);
   for (const [i, value] of constants.entries()) names.set(value, `constant${i}`);
   const results = outputsOf(test);
   const outputs = results.map((_, i) => (results.length === 1 ? "output" : `output${i}`));
-  const free = operandsOf(test).slice(0, given === "all" ? undefined : 1);
+  const free = operandsOf(test).slice(0, { all: undefined, first: 1, none: 0 }[given]);
   const codeOf = ({ type = "float32" }: Value) => ELEMENTS[type][0];
   const types = [
     ...free.map((value) => [names.get(value), codeOf(value)]),

@@ -547,6 +547,14 @@ const DEFAULTS: Readonly<Record<string, readonly OperatorNode[]>> = {
       output: r.localResponseNorm(loud, { size: 3, alpha: 1e-4, beta: 0.75, bias: 1 }),
     },
   ],
+  defaults_on_host: Object.entries({
+    Selu: (v: number) => 1.0507009873554805 * (v > 0 ? v : 1.6732632423543772 * Math.expm1(v)),
+    Celu: (v: number) => Math.max(v, 0) + Math.min(0, Math.expm1(v)),
+    ThresholdedRelu: (v: number) => (v > 1 ? v : 0),
+    Shrink: (v: number) => (Math.abs(v) > 0.5 ? v : 0),
+    Softplus: (v: number) => Math.log1p(Math.exp(v)),
+    Softsign: (v: number) => v / (1 + Math.abs(v)),
+  }).map(([op, f]): OperatorNode => ({ op, inputs: [loud], output: r.map(loud, f) })),
   default_epsilons: [
     {
       op: "BatchNormalization",
@@ -597,6 +605,19 @@ export const BEFORE: readonly OperatorNode[] = [
   },
   upsampled("nearest"),
   upsampled("linear"),
+];
+
+// ---- operator set 6, where the second operand is laid along an axis that is named ----
+
+const pair = random([2], "pair");
+export const ALONG: readonly OperatorNode[] = [
+  { op: "PRelu", inputs: [image, pair], output: r.prelu(image, pair) },
+  {
+    op: "Add",
+    inputs: [image, pair],
+    attributes: { broadcast: 1, axis: 1 },
+    output: r.add(image, r.reshape(pair, [2, 1, 1])),
+  },
 ];
 
 /** By the name of the folder. Operator set 20. */
