@@ -1,7 +1,7 @@
 // The project's own conformance set, made from the float64 reference: folders like those of ONNX's backend tests below
 // operators/, and whole networks with references below models/ and refs/. Committed as test/conformance, which
 // test/conformance-set.test.ts holds to what is made here.
-import { ALONG, BEFORE, integers, type OperatorNode, type Value, VECTORS } from "./conformance-vectors.js";
+import { ALONG, BEFORE, integers, type OperatorNode, SLOPE, type Value, VECTORS } from "./conformance-vectors.js";
 import { type Constant, ELEMENTS, onnxFile, tensorFile, typed } from "./onnx-file.js";
 import { fill } from "./random.js";
 import * as r from "./reference.js";
@@ -115,6 +115,7 @@ export const OPERATORS: Readonly<Record<string, OperatorTest>> = {
   ...Object.fromEntries(Object.entries(VECTORS).map(([name, nodes]) => [name, { nodes, opset: 20 }])),
   before_operands: { nodes: BEFORE, opset: 9 },
   along_an_axis: { nodes: ALONG, opset: 6 },
+  prelu_before_broadcasting: { nodes: SLOPE, opset: 6 },
 };
 
 /** The operands that a run gives, first the one that all nodes have. */

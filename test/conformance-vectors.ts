@@ -318,6 +318,14 @@ const MOVES: readonly OperatorNode[] = [
       output: picked(indices),
     }),
   ),
+  {
+    op: "Gather",
+    inputs: [cube, integers(2, 0, -1)],
+    output: r.concat(
+      [2, 0, 2].map((i) => r.slice(cube, [i], [i + 1])),
+      0,
+    ),
+  },
   ...(["constant", "reflect", "edge"] as const).map(
     (mode): OperatorNode => ({
       op: "Pad",
@@ -610,8 +618,13 @@ export const BEFORE: readonly OperatorNode[] = [
 // ---- operator set 6, where the second operand is laid along an axis that is named ----
 
 const pair = random([2], "pair");
+/** As many columns as channels: a slope of one axis is one a channel all the same. */
+const square = random([1, 4, 3, 4], "square");
+const slope = random([4], "slope");
+export const SLOPE: readonly OperatorNode[] = [
+  { op: "PRelu", inputs: [square, slope], output: r.prelu(square, slope) },
+];
 export const ALONG: readonly OperatorNode[] = [
-  { op: "PRelu", inputs: [image, pair], output: r.prelu(image, pair) },
   {
     op: "Add",
     inputs: [image, pair],
