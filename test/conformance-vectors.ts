@@ -17,6 +17,8 @@ export interface OperatorNode {
   readonly inputs: readonly (Value | null)[];
   readonly attributes?: Node["attributes"];
   readonly output: Value;
+  /** Outputs after the first. */
+  readonly more?: readonly Value[];
 }
 
 const random = (shape: readonly number[], seed: string): Ref => ref(shape, fill(shape, seed));
@@ -37,6 +39,8 @@ const ROUNDED: readonly Pair[] = [
   [1.625, 0.6875],
   [0.6875, 1.375],
 ];
+/** To one pixel. */
+const SINGLE: Pair = [0.25, 0.1875];
 const COORDINATES = [
   "half_pixel",
   "half_pixel_symmetric",
@@ -72,7 +76,7 @@ function resizeNode(scales: Pair, options: ResizeOptions): OperatorNode {
 /** In every way to lay pixels out. How long a line of corners is where its length was rounded, the standard leaves open. */
 const everyCoordinate = (options: ResizeOptions): OperatorNode[] =>
   COORDINATES.flatMap((coordinates) =>
-    [...WHOLE, ...(coordinates === "align_corners" ? [] : ROUNDED)].map((scales) =>
+    [...WHOLE, SINGLE, ...(coordinates === "align_corners" ? [] : ROUNDED)].map((scales) =>
       resizeNode(scales, { ...options, coordinates }),
     ),
   );
@@ -207,9 +211,35 @@ const AUTO_PADS: Readonly<Record<string, readonly OperatorNode[]>> = {
   ),
 };
 
+/** Of 8 x 9 pixels; padding as ONNX has it is [top, left, bottom, right] too. */
+function transposed(shape: readonly number[], options: r.ConvTranspose2dOptions, outputShape?: Pair): OperatorNode {
+  const { stride = [1, 1], padding = [0, 0, 0, 0], dilation = [1, 1], groups = 1, outputPadding = [0, 0] } = options;
+  const weight = random(shape, `transposed ${shape}`);
+  return {
+    op: "ConvTranspose",
+    inputs: [x, weight],
+    attributes: {
+      strides: stride,
+      dilations: dilation,
+      group: groups,
+      output_padding: outputPadding,
+      ...(outputShape ? { output_shape: outputShape } : { pads: padding }),
+    },
+    output: r.convTranspose2d(x, weight, null, options),
+  };
+}
+
+const TRANSPOSED: readonly OperatorNode[] = [
+  transposed([3, 2, 3, 2], { stride: [1, 3], dilation: [2, 1], padding: [1, 0, 2, 1], outputPadding: [1, 2] }),
+  transposed([3, 2, 2, 4], { stride: [2, 1], dilation: [1, 3], groups: 3, outputPadding: [1, 0] }),
+  // 17 x 20 without padding; of an odd number of rows and columns less the first has one more.
+  transposed([3, 4, 3, 4], { stride: [2, 2], padding: [2, 1, 1, 0] }, [14, 19]),
+];
+
 // ---- Slice ----
 
 const cube = random([3, 5, 7], "cube");
+const deep = random([2, 12, 4, 5], "deep");
 const MOST = 2 ** 31 - 1;
 /** Starts, ends, axes and steps. */
 const SLICES: readonly (readonly (readonly number[])[])[] = [
@@ -248,6 +278,75 @@ const SLICE: readonly OperatorNode[] = [
   ),
   { op: "Slice", inputs: [cube, integers(1, -3), integers(3, MOST)], output: r.slice(cube, [1, -3], [3, MOST]) },
 ];
+
+// ---- other moves ----
+
+/** Cut along an axis at the sums of these sizes. */
+function split(sizes: readonly number[], axis: number, inputs: readonly Value[], attributes = {}): OperatorNode {
+  const parts = sizes.map((size, i) => {
+    const start = sizes.slice(0, i).reduce((a, b) => a + b, 0);
+    return r.slice(cube, [start], [start + size], [axis]);
+  });
+  const [output, ...more] = parts as [Ref, ...Ref[]];
+  return { op: "Split", inputs, attributes: { axis, ...attributes }, output, more };
+}
+
+/** Elements of the last axis, counted from its end where they are negative. */
+const picked = (indices: readonly number[]): Ref =>
+  r.build([3, 5, indices.length], (i, j, k) => {
+    const index = indices[k as number] as number;
+    return r.at(cube, i as number, j as number, index < 0 ? index + 7 : index);
+  });
+
+const PADS: readonly (readonly number[])[] = [
+  [1, 0, 2],
+  [0, 3, 1],
+];
+const MOVES: readonly OperatorNode[] = [
+  split([2, 4, 1], 2, [cube, integers(2, 4, 1)]),
+  split([1, 4], -2, [cube, integers(1, 4)]),
+  split([3, 3, 1], 2, [cube], { num_outputs: 3 }),
+  ...[
+    [6, 0, -1, 3],
+    [5, 3, 1],
+    [2, 2, -7],
+  ].map(
+    (indices): OperatorNode => ({
+      op: "Gather",
+      inputs: [cube, integers(...indices)],
+      attributes: { axis: -1 },
+      output: picked(indices),
+    }),
+  ),
+  {
+    op: "Gather",
+    inputs: [cube, integers(2, 0, -1)],
+    output: r.concat(
+      [2, 0, 2].map((i) => r.slice(cube, [i], [i + 1])),
+      0,
+    ),
+  },
+  ...(["constant", "reflect", "edge"] as const).map(
+    (mode): OperatorNode => ({
+      op: "Pad",
+      inputs: [cube, integers(...PADS.flat()), scalar(-2)],
+      attributes: { mode },
+      output: r.pad(cube, ...(PADS as [readonly number[], readonly number[]]), mode, -2),
+    }),
+  ),
+];
+
+/** Pixels from channels: block rows and columns are the first axes of the channels, or the last. */
+const DEPTHS: readonly OperatorNode[] = (["DCR", "CRD"] as const).map((mode) => {
+  const parts = r.reshape(deep, mode === "DCR" ? [2, 2, 2, 3, 4, 5] : [2, 3, 2, 2, 4, 5]);
+  const moved = r.transpose(parts, mode === "DCR" ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3]);
+  return {
+    op: "DepthToSpace",
+    inputs: [deep],
+    attributes: { mode, blocksize: 2 },
+    output: r.reshape(moved, [2, 3, 8, 10]),
+  };
+});
 
 // ---- Gemm ----
 
@@ -425,12 +524,125 @@ const QUANTISED: Readonly<Record<string, readonly OperatorNode[]>> = {
   ],
 };
 
-/** By the name of the folder. Operator set 19. */
+// ---- what an attribute is that a file leaves out ----
+
+/** Large enough for LRN to do something. */
+const loud = r.map(random([2, 6, 5, 4], "loud"), (value) => Math.fround(5 * value));
+/** So small that an epsilon counts. */
+const quiet = r.map(random([2, 6, 5, 4], "quiet"), (value) => Math.fround(value / 64));
+const [gamma, beta, mean] = ["gamma", "beta", "mean"].map((name) => random([6], name)) as [Ref, Ref, Ref];
+const variance = r.map(random([6], "variance"), (value) => Math.fround(Math.abs(value) / 64));
+const line = [random([4], "scale"), random([4], "shift")] as const;
+
+const DEFAULTS: Readonly<Record<string, readonly OperatorNode[]>> = {
+  defaults: [
+    ...Object.entries({
+      LeakyRelu: r.leakyRelu(loud, 0.01),
+      Elu: r.elu(loud, 1),
+      HardSigmoid: r.hardSigmoid(loud, 0.2, 0.5),
+      Gelu: r.gelu(loud),
+      Softmax: r.softmax(loud, -1),
+      LogSoftmax: r.logSoftmax(loud, -1),
+      Flatten: r.flatten(loud, 1),
+      Transpose: r.transpose(loud, [3, 2, 1, 0]),
+      Clip: loud,
+      ReduceMean: ref([1, 1, 1, 1], [loud.data.reduce((a, b) => a + b, 0) / loud.data.length]),
+    }).map(([op, output]): OperatorNode => ({ op, inputs: [loud], output })),
+    {
+      op: "LRN",
+      inputs: [loud],
+      attributes: { size: 3 },
+      output: r.localResponseNorm(loud, { size: 3, alpha: 1e-4, beta: 0.75, bias: 1 }),
+    },
+  ],
+  defaults_on_host: Object.entries({
+    Selu: (v: number) => 1.0507009873554805 * (v > 0 ? v : 1.6732632423543772 * Math.expm1(v)),
+    Celu: (v: number) => Math.max(v, 0) + Math.min(0, Math.expm1(v)),
+    ThresholdedRelu: (v: number) => (v > 1 ? v : 0),
+    Shrink: (v: number) => (Math.abs(v) > 0.5 ? v : 0),
+    Softplus: (v: number) => Math.log1p(Math.exp(v)),
+    Softsign: (v: number) => v / (1 + Math.abs(v)),
+  }).map(([op, f]): OperatorNode => ({ op, inputs: [loud], output: r.map(loud, f) })),
+  default_epsilons: [
+    {
+      op: "BatchNormalization",
+      inputs: [quiet, gamma, beta, mean, variance],
+      output: r.batchNorm(quiet, mean, variance, gamma, beta, 1e-5),
+    },
+    { op: "InstanceNormalization", inputs: [quiet, gamma, beta], output: r.instanceNorm(quiet, gamma, beta, 1e-5) },
+    { op: "LayerNormalization", inputs: [quiet, ...line], output: r.layerNorm(quiet, ...line, 1e-5) },
+  ],
+};
+
+// ---- operator set 9, where much is an attribute that is an operand later ----
+
+const upsampled = (mode: "nearest" | "linear"): OperatorNode => ({
+  op: "Upsample",
+  inputs: [image, floats(1, 1, 2, 1.5)],
+  attributes: { mode },
+  output: r.resize(image, [8, 9], [2, 1.5], { mode, coordinates: "asymmetric", nearest: "floor" }),
+});
+/** Softmax over an axis and all behind it as one. */
+const together = r.reshape(r.softmax(r.reshape(image, [1, 48]), 1), image.shape);
+
+export const BEFORE: readonly OperatorNode[] = [
+  { op: "Softmax", inputs: [image], output: together },
+  {
+    op: "LogSoftmax",
+    inputs: [image],
+    attributes: { axis: 2 },
+    output: r.reshape(r.logSoftmax(r.reshape(image, [2, 24]), 1), image.shape),
+  },
+  {
+    op: "Slice",
+    inputs: [image],
+    attributes: { starts: [-3, 1], ends: [MOST, -1], axes: [3, 2] },
+    output: r.slice(image, [-3, 1], [MOST, -1], [3, 2]),
+  },
+  {
+    op: "Clip",
+    inputs: [image],
+    attributes: { min: { float: -0.5 }, max: { float: 0.75 } },
+    output: r.clip(image, -0.5, 0.75),
+  },
+  {
+    op: "Pad",
+    inputs: [image],
+    attributes: { pads: [0, 0, 1, 2, 0, 1, 0, 3], value: { float: 1.5 } },
+    output: r.pad(image, [0, 0, 1, 2], [0, 1, 0, 3], "constant", 1.5),
+  },
+  upsampled("nearest"),
+  upsampled("linear"),
+];
+
+// ---- operator set 6, where the second operand is laid along an axis that is named ----
+
+const pair = random([2], "pair");
+/** As many columns as channels: a slope of one axis is one a channel all the same. */
+const square = random([1, 4, 3, 4], "square");
+const slope = random([4], "slope");
+export const SLOPE: readonly OperatorNode[] = [
+  { op: "PRelu", inputs: [square, slope], output: r.prelu(square, slope) },
+];
+export const ALONG: readonly OperatorNode[] = [
+  {
+    op: "Add",
+    inputs: [image, pair],
+    attributes: { broadcast: 1, axis: 1 },
+    output: r.add(image, r.reshape(pair, [2, 1, 1])),
+  },
+];
+
+/** By the name of the folder. Operator set 20. */
 export const VECTORS: Readonly<Record<string, readonly OperatorNode[]>> = {
   ...RESIZES,
   ...AUTO_PADS,
+  conv_transpose_options: TRANSPOSED,
   slice_backwards: SLICE,
+  moves: MOVES,
+  depth_to_space: DEPTHS,
   gemm_factors: gemms(random([5, 12], "a"), 0),
   gemm_factors_trans_a: gemms(random([12, 5], "a"), 1),
   ...QUANTISED,
+  ...DEFAULTS,
 };

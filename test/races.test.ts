@@ -3,20 +3,22 @@
 // garbage in scratch, behind blocks and in every byte that other slices store, and has to store the same bits.
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Kernel } from "../src/engine/engine.js";
-import { createRuntime, type Runtime } from "../src/index.js";
-import { KERNELS, type KernelName, PACK_NAMES } from "../src/kernels/table.js";
-import { requirePacks } from "../src/runtime/packs.js";
+import type { Runtime } from "../src/index.js";
+import { KERNELS, type KernelName } from "../src/kernels/table.js";
 import { internalsOf } from "../src/runtime/runtime.js";
+import { BINARIES } from "./binaries.js";
 import { fill, random } from "./random.js";
 import { CALLS, SHAPE, tensorsOf, wrapKernels } from "./slice-calls.js";
 import { FORMATS, tensorOf } from "./tensors.js";
 import { instantiateWatched } from "./watched-memory.js";
 
-/** A runtime's modules, over one memory: the core's comes first. */
-const BINARIES = [
-  { variant: "simd", files: ["simd.wasm", "numeric-simd.wasm"] },
-  { variant: "relaxed", files: ["relaxed.wasm", "numeric-relaxed.wasm"] },
-] as const;
+/** The modules whose kernels a runtime calls, all over its one memory. */
+const FILES = {
+  simd: ["simd.wasm", "numeric-simd.wasm"],
+  relaxed: ["relaxed.wasm", "numeric-relaxed.wasm"],
+} as const;
+/** Asserts of the debug binary would be watched, too. */
+const RELEASES = BINARIES.filter(({ name }) => name !== "debug");
 
 const PANEL = "the last panel of 8 columns goes on from y as a whole, and an activation takes whole vectors of it";
 const ACTIVATION = "activations take whole vectors of y";
@@ -234,13 +236,12 @@ class Races {
   }
 }
 
-describe.each(BINARIES)("slices of work items on $variant", ({ variant, files }) => {
+describe.each(RELEASES)("slices of work items on $name", ({ name: binary, create }) => {
   let rt: Runtime;
   let races: Races;
   beforeAll(async () => {
-    rt = await createRuntime({ variant });
-    await requirePacks(rt, PACK_NAMES);
-    races = new Races(rt, files);
+    rt = await create();
+    races = new Races(rt, FILES[binary as keyof typeof FILES]);
     for (const memoryFormat of FORMATS) {
       for (const [name, call] of CALLS) {
         races.current = `${name} ${memoryFormat}`;

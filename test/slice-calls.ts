@@ -2,7 +2,7 @@
 // watches. A kernel is packed, padded or copied for by others, so that a few calls reach many.
 import type { Kernel, Kernels } from "../src/engine/engine.js";
 import type { Conv2dOptions, Runtime, Tensor } from "../src/index.js";
-import { KERNELS, type KernelName } from "../src/kernels/table.js";
+import type { KernelName } from "../src/kernels/table.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { internalsOf } from "../src/runtime/runtime.js";
 import {
@@ -26,11 +26,19 @@ export type Call = (rt: Runtime, x: Tensor) => Answer | Promise<Answer>;
 
 export const tensorsOf = (y: Answer): Tensor[] => ("spec" in y ? [y as Tensor] : Object.values(y));
 
-/** Every kernel call of the runtime from here on goes through what `wrap` makes of the kernel. */
+/** What the runtime plans from here on calls what `wrap` makes of each kernel; those that are loaded later, too. */
 export function wrapKernels(rt: Runtime, wrap: (name: KernelName, whole: Kernel) => Kernel): void {
   const { engine } = internalsOf(rt);
-  const wrapped = Object.fromEntries(KERNELS.map((name) => [name, wrap(name, engine.kernel(name))]));
-  (engine as { kernels: Kernels }).kernels = wrapped;
+  const kernels = new Proxy<Kernels>(
+    { ...engine.kernels },
+    {
+      get: (loaded, name) => {
+        const kernel = loaded[name as KernelName];
+        return kernel && wrap(name as KernelName, kernel);
+      },
+    },
+  );
+  (engine as { kernels: Kernels }).kernels = kernels;
 }
 
 const param = (rt: Runtime, shape: readonly number[], seed = "w"): Tensor => rt.tensor(fill(shape, seed), shape);
