@@ -183,9 +183,8 @@ function reachOf(id, getModuleInfo, seen = new Set()) {
 }
 
 /**
- * What several entries share: errors and checks for all, everything else for those that compute, models for those who make some
- * (a bundler leaves them out where nobody does), and the importer of the two ONNX entries. A family of ONNX operators is one
- * chunk, with what those before it in the table do not have.
+ * What several entries share: errors and checks for all, everything else for those that compute, and the importer of the two ONNX
+ * entries. A family of ONNX operators is one chunk, with what those before it in the table do not have.
  */
 function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
@@ -193,7 +192,7 @@ function manualChunks(id, { getModuleInfo }) {
     return undefined;
   if (file && !file.startsWith("onnx/")) {
     if (/^base\/(errors|check)\.js$/.test(file)) return "errors";
-    return /^(model\/.*|api\.js)/.test(file) ? "model" : "core";
+    return "core";
   }
   const inOnnx = (path) => fileURLToPath(new URL(`build/js/onnx/${path}.js`, import.meta.url));
   const isReached = (path) => reachOf(inOnnx(path), getModuleInfo).has(id);
