@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type Runtime, UnsupportedError } from "../src/index.js";
 import * as base from "../src/onnx/families/base.js";
-import { FAMILIES, FAMILY_OF, type FamilyName, type FamilyRow, type Role } from "../src/onnx/families/table.js";
+import { FAMILIES, FAMILY_OF, type FamilyName, type Role } from "../src/onnx/families/table.js";
 import { makeLoadOnnx } from "../src/onnx/load.js";
 import type { Loaders } from "../src/onnx/operators.js";
 import { BINARIES } from "./binaries.js";
@@ -14,14 +14,14 @@ const ROLES: readonly Role[] = ["HOST", "FLOATS", "OTHERS"];
 describe("the table of families", () => {
   it.each(NAMES)("%s: names what the family exports, no more and no less", async (name) => {
     const family = await LOADERS[name]();
-    const named: FamilyRow = FAMILIES[name];
+    const named: Partial<Record<Role, string>> = FAMILIES[name];
     for (const role of ROLES)
       expect(Object.keys(family[role] ?? {}).sort()).toEqual((named[role]?.split(" ") ?? []).sort());
   });
 
   it("has each operator once, and none that is always there", () => {
     for (const role of ROLES) {
-      const all = NAMES.flatMap((name) => (FAMILIES[name] as FamilyRow)[role]?.split(" ") ?? []);
+      const all = NAMES.flatMap((name) => (FAMILIES[name] as Partial<Record<Role, string>>)[role]?.split(" ") ?? []);
       expect(new Set(all).size).toBe(all.length);
       for (const operator of all) expect(Object.keys(base[role])).not.toContain(operator);
     }

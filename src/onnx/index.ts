@@ -19,7 +19,6 @@ export const loadOnnx = makeLoadOnnx({
   "layers-resize": () => import("./families/layers-resize.js"),
   "layers-quantised": () => import("./families/layers-quantised.js"),
   "layers-dynamic": () => import("./families/layers-dynamic.js"),
-  "rewrite-moves": () => import("./families/rewrite-moves.js"),
   "host-movement": () => import("./families/host-movement.js"),
   "host-picking": () => import("./families/host-picking.js"),
   "host-reduction": () => import("./families/host-reduction.js"),

@@ -1,7 +1,6 @@
 // The operators that there are for one file: what is always there, and the families that were loaded.
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
-import type { Pass } from "../model/optimize.js";
 import * as base from "./families/base.js";
 import { FAMILIES, FAMILY_OF, type FamilyName, type FamilyRow, NotLoaded, type Role } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
@@ -19,7 +18,6 @@ export interface Family {
   readonly HOST?: Readonly<Record<string, HostOp>>;
   readonly FLOATS?: Readonly<Record<string, NodeLowering>>;
   readonly OTHERS?: Readonly<Record<string, NodeLowering>>;
-  readonly PASSES?: readonly Pass[];
 }
 
 export type Loaders = Readonly<Record<FamilyName, () => Promise<Family>>>;
@@ -30,8 +28,6 @@ export class Operators {
   readonly #floats = new Map<string, NodeLowering>();
   readonly #others = new Map<string, NodeLowering>();
   readonly #loaded = new Set<FamilyName>();
-  /** Over graphs, in order. */
-  readonly passes: Pass[] = [];
   /** Nothing more is loaded. */
   #isComplete = false;
 
@@ -67,7 +63,6 @@ export class Operators {
   async loadFor(nodes: Iterable<NodeProto>): Promise<void> {
     const families = new Set<FamilyName | undefined>();
     for (const operator of usesOf(nodes)) {
-      families.add(FAMILY_OF.PASSES.get(operator));
       if (this.#floats.has(operator) || this.#others.has(operator)) continue;
       const [floats, others] = [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)];
       families.add(floats).add(others);
@@ -136,8 +131,7 @@ export class Operators {
     return found;
   }
 
-  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PASSES = [] }: Family): void {
-    this.passes.push(...PASSES);
+  #add({ HOST = {}, FLOATS = {}, OTHERS = {} }: Family): void {
     for (const [name, op] of Object.entries(HOST)) this.#host.set(name, op);
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);
     for (const [name, lowering] of Object.entries(OTHERS)) this.#others.set(name, lowering);

@@ -7,7 +7,9 @@ import { type Compiled, compile } from "./compile.js";
 import { budgetOf, DEFAULT_BYTES } from "./file/budget.js";
 import type { Checked } from "./file/check.js";
 import type { Operators } from "./operators.js";
+import { routeChannels } from "./rewrite/channels.js";
 import { exporterRules } from "./rewrite/rules.js";
+import { moveOnce } from "./rewrite/views.js";
 
 /** The model for one set of shapes, with what a run of it leaves to do. */
 export interface Ready extends Omit<Compiled, "weights" | "specs"> {
@@ -42,7 +44,7 @@ export class Plans {
     const budget = budgetOf(this.#options);
     const { optimize } = this.#options;
     const { weights, specs, ...compiled } = compile(checked, byName, this.#operators, budget, optimize);
-    const passes = [byRules(exporterRules(weights)), ...PASSES, ...this.#operators.passes];
+    const passes = [byRules(exporterRules(weights)), ...PASSES, routeChannels, moveOnce];
     const plan = () => {
       // The models for all shapes share what there may be.
       let maxBytes = this.#options.maxBytes ?? DEFAULT_BYTES;

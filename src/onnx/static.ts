@@ -13,7 +13,6 @@ import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
 import * as layersReduction from "./families/layers-reduction.js";
 import * as layersResize from "./families/layers-resize.js";
-import * as rewriteMoves from "./families/rewrite-moves.js";
 import { makeLoadOnnx } from "./load.js";
 
 export * from "./api.js";
@@ -25,7 +24,6 @@ export const loadOnnx = makeLoadOnnx({
   "layers-resize": async () => layersResize,
   "layers-quantised": async () => layersQuantised,
   "layers-dynamic": async () => layersDynamic,
-  "rewrite-moves": async () => rewriteMoves,
   "host-movement": async () => hostMovement,
   "host-picking": async () => hostPicking,
   "host-reduction": async () => hostReduction,

@@ -6,12 +6,8 @@ import type { PackName } from "../../kernels/table.js";
 /** What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types. */
 export type Role = "HOST" | "FLOATS" | "OTHERS";
 
-export type FamilyRow = Readonly<Partial<Record<Role, string>>> & {
-  /** Operators whose layers its passes over graphs have to do with. */
-  readonly PASSES?: string;
-  /** The kernels of its layers beyond those of every runtime. */
-  readonly pack?: PackName;
-};
+/** The operators that a family has in each role, and the kernels of its layers beyond those of every runtime. */
+export type FamilyRow = Readonly<Partial<Record<Role, string>>> & { readonly pack?: PackName };
 
 /**
  * Names of operators, as operatorOf() answers them. Code that two families share comes with the first of them: those of layers,
@@ -34,7 +30,6 @@ export const FAMILIES = {
       "QuantizeLinear DequantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
   },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
-  "rewrite-moves": { PASSES: "Transpose DepthToSpace" },
   "host-movement": { HOST: "Split Pad Tile DepthToSpace SpaceToDepth EyeLike Trilu CenterCropPad" },
   "host-picking": {
     HOST: "GatherElements GatherND Scatter ScatterElements ScatterND OneHot NonZero Compress",
@@ -57,19 +52,18 @@ export const FAMILIES = {
 
 export type FamilyName = keyof typeof FAMILIES;
 
-function byOperator(role: Role | "PASSES"): ReadonlyMap<string, FamilyName> {
+function byOperator(role: Role): ReadonlyMap<string, FamilyName> {
   const families = new Map<string, FamilyName>();
   for (const [family, roles] of Object.entries<FamilyRow>(FAMILIES) as [FamilyName, FamilyRow][])
     for (const operator of roles[role]?.split(" ") ?? []) families.set(operator, family);
   return families;
 }
 
-/** The family that has an operator in a role, or passes for it. */
-export const FAMILY_OF: Readonly<Record<Role | "PASSES", ReadonlyMap<string, FamilyName>>> = {
+/** The family that has an operator in a role. */
+export const FAMILY_OF: Readonly<Record<Role, ReadonlyMap<string, FamilyName>>> = {
   HOST: byOperator("HOST"),
   FLOATS: byOperator("FLOATS"),
   OTHERS: byOperator("OTHERS"),
-  PASSES: byOperator("PASSES"),
 };
 
 /** Thrown where an operator's family is not there yet: whoever loads the model loads it, and starts again. */
