@@ -14,7 +14,7 @@ export const LOADERS = Object.fromEntries(
 /** What no budget limits. */
 export const UNLIMITED = { budget: new Budget() };
 
-export const operators = new Operators(LOADERS);
+export const operators = new Operators(LOADERS, async () => {});
 await operators.load(NAMES);
 
 export function evaluate(node: NodeProto, opset: number, inputs: readonly (PlainTensor | undefined)[]): PlainTensor[] {

@@ -2,6 +2,7 @@
 
 import { knownOptions } from "../base/check.js";
 import { show } from "../base/errors.js";
+import type { PackName } from "../kernels/table.js";
 import type { ModelOptions } from "../model/model.js";
 import { requirePacks } from "../runtime/packs.js";
 import { type Runtime, requireRuntime } from "../runtime/runtime.js";
@@ -35,7 +36,7 @@ export function makeLoadOnnx(loaders: Loaders): LoadOnnx {
     requireRuntime(runtime);
     const { shapes, onProgress, externalData, ...modelOptions } = checkedOptions(options);
     const bytes = await bytesOf(source, onProgress);
-    const operators = new Operators(loaders);
+    const operators = new Operators(loaders, packsOf(runtime));
     const read = (proto: ModelProto) =>
       checkModel(proto, (node) => operators.has(node), budgetOf(modelOptions), externalData);
     const proto = parseModel(bytes);
@@ -47,7 +48,6 @@ export function makeLoadOnnx(loaders: Loaders): LoadOnnx {
     const isFloat = checked.inputs.every(({ type }) => STORED[type] === "float32");
     await (given.isFixed(checked.inputs) ? operators.loadFor(nodes) : operators.loadAll(nodes, isFloat));
     for (;;) {
-      await requirePacks(runtime, operators.packs);
       try {
         return new OnnxModel(runtime, operators, checked, ownChecked, given, modelOptions);
       } catch (error) {
@@ -57,6 +57,9 @@ export function makeLoadOnnx(loaders: Loaders): LoadOnnx {
     }
   };
 }
+
+/** On its own: in the function above it would keep the file, and models keep it. */
+const packsOf = (runtime: Runtime) => (packs: Iterable<PackName>) => requirePacks(runtime, packs);
 
 function checkedOptions(options: OnnxOptions): OnnxOptions & Required<Pick<OnnxOptions, "shapes">> {
   knownOptions("model options", options, [

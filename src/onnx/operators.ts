@@ -24,6 +24,7 @@ export type Loaders = Readonly<Record<FamilyName, () => Promise<Family>>>;
 
 export class Operators {
   readonly #loaders: Loaders;
+  readonly #loadPacks: (packs: Iterable<PackName>) => Promise<void>;
   readonly #host = new Map<string, HostOp>();
   readonly #floats = new Map<string, NodeLowering>();
   readonly #others = new Map<string, NodeLowering>();
@@ -31,8 +32,10 @@ export class Operators {
   /** Nothing more is loaded. */
   #isComplete = false;
 
-  constructor(loaders: Loaders) {
+  /** loadPacks: loads kernels for layers of a family, beside its code. */
+  constructor(loaders: Loaders, loadPacks: (packs: Iterable<PackName>) => Promise<void>) {
     this.#loaders = loaders;
+    this.#loadPacks = loadPacks;
     this.#add(base);
   }
 
@@ -42,21 +45,17 @@ export class Operators {
     return this.#host.has(operator) || FAMILY_OF.HOST.has(operator);
   }
 
-  /** Loads families that are not there yet. */
+  /** Loads families that are not there yet, with the kernels that their layers need. */
   async load(families: Iterable<FamilyName>): Promise<void> {
     const missing = [...families].filter((family) => !this.#loaded.has(family));
-    await Promise.all(
-      missing.map(async (family) => {
+    const rows = missing.map((family): FamilyRow => FAMILIES[family]);
+    await Promise.all([
+      this.#loadPacks(new Set(rows.flatMap(({ pack }) => pack ?? []))),
+      ...missing.map(async (family) => {
         this.#add(await this.#loaders[family]());
         this.#loaded.add(family);
       }),
-    );
-  }
-
-  /** The packs of kernels that layers of what is loaded may need. */
-  get packs(): ReadonlySet<PackName> {
-    const rows = [...this.#loaded].map((family): FamilyRow => FAMILIES[family]);
-    return new Set(rows.flatMap(({ pack }) => pack ?? []));
+    ]);
   }
 
   /** Loads what operators need that are not there at all; what else a node needs, compiling it tells (NotLoaded). */
