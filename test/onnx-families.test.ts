@@ -77,7 +77,7 @@ describe("loading", () => {
 
   it("of one whose shapes only a run brings: all that its nodes may need, since run() waits for nothing", async () => {
     const families = await loaded(cnn(["N", 3, 16, 16]));
-    expect(families.sort()).toEqual(["host-normalisation", "host-product", "host-window"]);
+    expect(families.sort()).toEqual(["host-network"]);
   });
 
   it("of one that is given whole numbers: layers of those, too", async () => {
@@ -86,8 +86,8 @@ describe("loading", () => {
       inputs: { x: ["N", 3, 4, 4] },
       outputs: ["y"],
     };
-    expect(await loaded(pool)).toEqual(["host-window"]);
-    expect((await loaded({ ...pool, types: { x: 2 } })).sort()).toEqual(["host-window", "layers-quantised"]);
+    expect(await loaded(pool)).toEqual(["host-network"]);
+    expect((await loaded({ ...pool, types: { x: 2 } })).sort()).toEqual(["host-network", "layers-quantised"]);
   });
 
   it("of a Cast to float16: what rounds", async () => {
@@ -108,7 +108,7 @@ describe("loading", () => {
       inputs: { x: [2, 3] },
       outputs: ["y"],
     });
-    expect(await loaded(file("Hardmax"))).toEqual(["host-normalisation"]);
+    expect(await loaded(file("Hardmax"))).toEqual(["host-network"]);
     expect(await loaded(file("ReduceMean"))).toEqual(["layers-reduction"]);
     expect(await loaded(file("NonZero"))).toEqual(["host-picking"]);
   });
@@ -126,7 +126,7 @@ describe("loading", () => {
       outputs: ["y"],
       constants: { c: { dims: [], data: Uint8Array.of(1), type: 9 } },
     };
-    expect(await loaded(file)).toEqual(["host-normalisation"]);
+    expect(await loaded(file)).toEqual(["host-network"]);
   });
 
   it("of a node that no kernel does as it is: when compiling comes to it", async () => {
@@ -136,7 +136,7 @@ describe("loading", () => {
       outputs: ["y"],
       constants: { w: weights(2, 2, 3, 3, 3) },
     };
-    expect(await loaded(threeAxes)).toEqual(["host-window"]);
+    expect(await loaded(threeAxes)).toEqual(["host-network"]);
     const folded: File = {
       nodes: [
         { op: "Softmax", inputs: ["k"], outputs: ["s"] },
@@ -148,7 +148,7 @@ describe("loading", () => {
       outputs: ["y", "m"],
       constants: { k: weights(2, 3) },
     };
-    expect(await loaded(folded)).toEqual(["host-normalisation", "layers-quantised"]);
+    expect(await loaded(folded)).toEqual(["host-network", "layers-quantised"]);
   });
 
   it("a family that cannot be loaded is its loader's error; what there is no operator for is refused before", async () => {

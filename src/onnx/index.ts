@@ -19,12 +19,10 @@ export const loadOnnx = makeLoadOnnx({
   "layers-resize": () => import("./families/layers-resize.js"),
   "layers-quantised": () => import("./families/layers-quantised.js"),
   "layers-dynamic": () => import("./families/layers-dynamic.js"),
+  "host-network": () => import("./families/host-network.js"),
   "host-movement": () => import("./families/host-movement.js"),
   "host-picking": () => import("./families/host-picking.js"),
   "host-reduction": () => import("./families/host-reduction.js"),
-  "host-normalisation": () => import("./families/host-normalisation.js"),
-  "host-window": () => import("./families/host-window.js"),
-  "host-product": () => import("./families/host-product.js"),
   "host-image": () => import("./families/host-image.js"),
   "host-quantised": () => import("./families/host-quantised.js"),
 });

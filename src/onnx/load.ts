@@ -11,7 +11,7 @@ import { NotLoaded } from "./families/table.js";
 import { budgetOf } from "./file/budget.js";
 import { checkModel } from "./file/check.js";
 import { everyNode } from "./file/node.js";
-import { type GraphProto, type ModelProto, parseModel } from "./file/proto.js";
+import { type ModelProto, parseModel } from "./file/proto.js";
 import { InputShapes } from "./input-shapes.js";
 import { OnnxModel } from "./model.js";
 import { type Loaders, Operators } from "./operators.js";
@@ -40,13 +40,16 @@ export function makeLoadOnnx(loaders: Loaders): LoadOnnx {
     const read = (proto: ModelProto) =>
       checkModel(proto, (node) => operators.has(node), budgetOf(modelOptions), externalData);
     const proto = parseModel(bytes);
+    const nodes = proto.graph ? [...everyNode(proto.graph)] : [];
+    const loading = operators.loadFor(nodes); // while the file is checked
+    loading.catch(() => {}); // told where it is waited for
     const checked = read(proto);
     const isOurs = !(source instanceof Uint8Array || source instanceof ArrayBuffer);
     const ownChecked = () => (isOurs ? checked : read(parseModel(bytes.slice())));
     const given = new InputShapes(checked.inputs, shapes);
-    const nodes = [...everyNode(proto.graph as GraphProto)];
     const isFloat = checked.inputs.every(({ type }) => STORED[type] === "float32");
-    await (given.isFixed(checked.inputs) ? operators.loadFor(nodes) : operators.loadAll(nodes, isFloat));
+    await loading;
+    if (!given.isFixed(checked.inputs)) await operators.loadAll(nodes, isFloat);
     for (;;) {
       try {
         return new OnnxModel(runtime, operators, checked, ownChecked, given, modelOptions);

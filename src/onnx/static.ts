@@ -2,12 +2,10 @@
 
 import * as hostImage from "./families/host-image.js";
 import * as hostMovement from "./families/host-movement.js";
-import * as hostNormalisation from "./families/host-normalisation.js";
+import * as hostNetwork from "./families/host-network.js";
 import * as hostPicking from "./families/host-picking.js";
-import * as hostProduct from "./families/host-product.js";
 import * as hostQuantised from "./families/host-quantised.js";
 import * as hostReduction from "./families/host-reduction.js";
-import * as hostWindow from "./families/host-window.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
@@ -24,12 +22,10 @@ export const loadOnnx = makeLoadOnnx({
   "layers-resize": async () => layersResize,
   "layers-quantised": async () => layersQuantised,
   "layers-dynamic": async () => layersDynamic,
+  "host-network": async () => hostNetwork,
   "host-movement": async () => hostMovement,
   "host-picking": async () => hostPicking,
   "host-reduction": async () => hostReduction,
-  "host-normalisation": async () => hostNormalisation,
-  "host-window": async () => hostWindow,
-  "host-product": async () => hostProduct,
   "host-image": async () => hostImage,
   "host-quantised": async () => hostQuantised,
 });

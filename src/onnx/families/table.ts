@@ -30,6 +30,9 @@ export const FAMILIES = {
       "QuantizeLinear DequantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
   },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
+  "host-network": {
+    HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN",
+  },
   "host-movement": { HOST: "Split Pad Tile DepthToSpace SpaceToDepth EyeLike Trilu CenterCropPad" },
   "host-picking": {
     HOST: "GatherElements GatherND Scatter ScatterElements ScatterND OneHot NonZero Compress",
@@ -37,13 +40,6 @@ export const FAMILIES = {
   "host-reduction": {
     HOST: "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp ArgMax ArgMin TopK CumSum",
   },
-  "host-normalisation": {
-    HOST: "Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN",
-  },
-  "host-window": {
-    HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool",
-  },
-  "host-product": { HOST: "MatMul Gemm Einsum" },
   "host-image": { HOST: "Resize Upsample GridSample RoiAlign NonMaxSuppression" },
   "host-quantised": {
     HOST: "MatMulInteger ConvInteger QLinearMatMul QLinearConv com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",

@@ -1,1 +1,0 @@
-export { NORMALISATION as HOST } from "../host/normalisation.js";

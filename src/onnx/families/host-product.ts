@@ -1,1 +1,0 @@
-export { PRODUCT as HOST } from "../host/product.js";
