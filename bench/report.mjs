@@ -156,19 +156,20 @@ function sizes(start, standing) {
   const { scenarios } = JSON.parse(readFileSync(file, "utf8"));
   const others = (start?.wire ?? []).filter(({ name }) => !name.startsWith("lanewise"));
   const shown = new Map(
-    [...standing.matchAll(/^\| ([^|]+) \| ([\d,]+) \|$/gm)].map(([, name, n]) => [name, Number(n.replace(/,/g, ""))]),
+    [...standing.matchAll(/^\| ([^|]+) \| ([\d,]+) \| ([\d,]*) \|$/gm)].map(([, name, ...cells]) => [
+      name,
+      cells.map((cell) => Number(cell.replace(/,/g, ""))),
+    ]),
   );
-  const kept = (name, bytes) => {
-    const before = shown.get(name);
-    return flags.check && before !== undefined && Math.abs(before - bytes) <= SIZE_TOLERANCE * bytes ? before : bytes;
+  const kept = (bytes, before = 0) =>
+    flags.check && Math.abs(before - bytes) <= SIZE_TOLERANCE * bytes ? thousands(before) : thousands(bytes);
+  const row = ({ name, bytes, files }) => {
+    const [small, whole] = shown.get(name) ?? [];
+    return [name, kept(bytes, small), kept(files, whole)];
   };
-  const row = (name, bytes) => [name, thousands(bytes)];
   return markdown(
-    ["", "bytes, gzip"],
-    [
-      ...scenarios.map(({ name, bytes }) => row(name, kept(name, bytes))),
-      ...others.map(({ name, bytes }) => row(name, bytes)),
-    ],
+    ["", "by a bundler", "file by file"],
+    [...scenarios.map(row), ...others.map(({ name, bytes }) => [name, "", thousands(bytes)])],
   );
 }
 
