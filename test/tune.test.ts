@@ -222,10 +222,18 @@ describe("tune of a model", () => {
     };
     const [small, large] = [bytesOf({}), bytesOf({ tune: true })];
     expect(large).toBeGreaterThan(small);
-    using model = createModel(rt, graph(), WEIGHTS, { tune: true, maxBytes: large - 1 });
-    expect(model.plan.totalBytes).toBe(small);
-    const [first] = model.summary().rows.filter(({ layer }) => layer === "a");
-    expect(first?.reason).toMatch(/^the fastest do not fit in memory together: least estimated cost: /);
+    const expectTable = (own: Runtime, maxBytes?: number) => {
+      using model = createModel(own, graph(), WEIGHTS, { tune: true, maxBytes });
+      expect(model.plan.totalBytes).toBe(small);
+      const [first] = model.summary().rows.filter(({ layer }) => layer === "a");
+      expect(first?.reason).toMatch(/^the fastest do not fit in memory together: least estimated cost: /);
+    };
+    expectTable(rt, large - 1);
+    // So where the runtime's memory is the limit, some of it in use.
+    using tight = runtime({ maxBytes: 2 ** 25 });
+    using _taken = tight.zeros([(2 ** 25 - tight.report().bytesInUse - large) >> 2]);
+    expect(tight.report().bytesInUse + large).toBeGreaterThan(tight.report().maxBytes - 2 ** 16);
+    expectTable(tight);
     expect(() => createModel(rt, graph(), WEIGHTS, { tune: true, maxBytes: small - 1 })).toThrow(
       new RegExp(`"maxBytes" expected at least ${small} for this model`),
     );

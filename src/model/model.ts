@@ -64,8 +64,26 @@ export interface ModelTensor {
  *   maxBytes, and the operators' own errors with the layer's name in front; nothing stays allocated then.
  */
 export function createModel(runtime: Runtime, graph: GraphData, weights: Weights, options: ModelOptions = {}): Model {
+  const checked = checkedModelOptions(runtime, options);
   checkGraph(graph);
-  return modelOf(runtime, graph, weights, options, PASSES);
+  return modelOf(runtime, graph, weights, checked, PASSES);
+}
+
+/** Options as a model is made with them. */
+interface CheckedModelOptions {
+  readonly maxBytes: number;
+  readonly maxMacs: number;
+  readonly planning: Planning;
+  readonly only: ModelOptions["optimize"];
+}
+
+/** Checks the options of a model and its runtime. */
+export function checkedModelOptions(runtime: Runtime, options: ModelOptions): CheckedModelOptions {
+  knownOptions("model options", options, ["maxBytes", "maxMacs", "precision", "tune", "optimize"]);
+  const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
+  const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
+  requireRuntime(runtime);
+  return { maxBytes, maxMacs, planning: internalsOf(runtime).planning(options), only: options.optimize };
 }
 
 /** Compiled by these passes, which are told the specs of every value and parameter where they are known. */
@@ -73,23 +91,17 @@ export function modelOf(
   runtime: Runtime,
   graph: GraphLayers,
   weights: Weights,
-  options: ModelOptions,
+  { maxBytes, maxMacs, planning, only }: CheckedModelOptions,
   passes: readonly Pass[],
   specs?: ReadonlyMap<string, TensorSpec>,
 ): Model {
-  knownOptions("model options", options, ["maxBytes", "maxMacs", "precision", "tune", "optimize"]);
-  const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
-  const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
-  requireRuntime(runtime);
-  const internals = internalsOf(runtime);
-  const planning = internals.planning(options);
-  const compiled = optimize({ graph, source: sourceOf(weights) }, options.optimize, passes, specs);
+  const compiled = optimize({ graph, source: sourceOf(weights) }, only, passes, specs);
   const inferred = inferGraph(compiled.graph, compiled.source.specOf);
   const { macs } = inferred;
   if (macs > maxMacs) throw new ModelError(`"maxMacs" expected at least ${macs} for this model, got ${maxMacs}`);
   const lowered = lowerGraph(inferred, planning);
   const { maxBytes: most, bytesInUse } = runtime.report();
-  const plan = planTimed(lowered, planning, internals.time, Math.min(maxBytes, most - bytesInUse));
+  const plan = planTimed(lowered, planning, internalsOf(runtime).time, Math.min(maxBytes, most - bytesInUse));
   const { totalBytes } = plan.report;
   if (totalBytes > maxBytes)
     throw new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${maxBytes}`);

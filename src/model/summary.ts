@@ -186,16 +186,8 @@ interface Timed {
   readonly gflops?: number;
 }
 
-/** Made on first use: making it takes 10 ms in a fresh process. */
-let format: Intl.NumberFormat | undefined;
-const integers = {
-  format(n: number): string {
-    format ??= new Intl.NumberFormat("en-US");
-    return format.format(n);
-  },
-};
-
 function table(rows: readonly (LayerRow | ProfileRow)[], totals: Summary["totals"] & Timed): string {
+  const integers = new Intl.NumberFormat("en-US"); // 10 ms in a fresh process
   const isProfile = totals.microseconds !== undefined;
   const hasGroups = totals.ungroupedMacs !== totals.macs;
   const head = [

@@ -1,6 +1,6 @@
 // A file's models, one for each set of shapes that it has run on. Where memory ends, they make room for each other.
 import { OutOfMemoryError } from "../base/errors.js";
-import { type Model, type ModelOptions, modelOf } from "../model/model.js";
+import { checkedModelOptions, type Model, type ModelOptions, modelOf } from "../model/model.js";
 import { byRules, PASSES } from "../model/optimize.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { type Compiled, compile } from "./compile.js";
@@ -49,7 +49,8 @@ export class Plans {
       // The models for all shapes share what there may be.
       let maxBytes = this.#options.maxBytes ?? DEFAULT_BYTES;
       for (const { model } of this.#ready.values()) maxBytes -= model?.plan.totalBytes ?? 0;
-      return modelOf(this.#runtime, compiled.graph, weights, { ...this.#options, maxBytes }, passes, specs);
+      const options = checkedModelOptions(this.#runtime, { ...this.#options, maxBytes });
+      return modelOf(this.#runtime, compiled.graph, weights, options, passes, specs);
     };
     const model = compiled.graph.outputs.length > 0 ? this.roomFor(plan) : undefined;
     return { ...compiled, model };

@@ -25,6 +25,23 @@ interface Patch {
   readonly offset: number;
 }
 
+/** Where what is known at plan time lies. */
+interface Addresses {
+  readonly params: (number | undefined)[];
+  readonly constants: number;
+  readonly workspace: number;
+}
+
+/** The address that a reference stands for, 0 for none. */
+function resolve(ref: Ref, { params, constants, workspace }: Addresses): number {
+  if (ref.area === "none") return 0;
+  if (ref.area === "constant") return constants + ref.offset;
+  if (ref.area === "workspace") return workspace + ref.offset;
+  const param = params[ref.index];
+  if (ref.area !== "param" || param === undefined) throw new Error(`internal: ${ref.area} is not known at plan time`);
+  return param + ref.offset;
+}
+
 /** Kernel calls bound to memory: made once from a Builder, run many times. Knows addresses, not tensors. */
 export class Program {
   readonly #engine: Engine;
@@ -40,90 +57,105 @@ export class Program {
   constructor(engine: Engine, builder: Builder, params: readonly (number | Feed | undefined)[], runPtr?: number) {
     this.#engine = engine;
     const { allocator } = engine.heap;
-    const taken: number[] = [];
-    const take = (bytes: number): number => {
-      const ptr = allocator.allocate(bytes);
-      taken.push(ptr);
-      return ptr;
-    };
+    this.#kept = allocator.allocate(builder.keptBytes);
     try {
-      this.#kept = take(builder.keptBytes);
-      this.#ownRun = runPtr === undefined ? take(builder.runBytes) : undefined;
+      this.#ownRun = runPtr === undefined ? allocator.allocate(builder.runBytes) : undefined;
       this.#scratch = runPtr ?? (this.#ownRun as number);
-      const addresses = params.map((param) => (typeof param === "object" ? param.ptr : param));
-      const constants = this.#kept + builder.descBytes;
-      const workspace = this.#scratch + alignUp(builder.scratchBytes + SLACK_BYTES);
-      const resolve = (ref: Ref): number => {
-        if (ref.area === "none") return 0;
-        if (ref.area === "constant") return constants + ref.offset;
-        if (ref.area === "workspace") return workspace + ref.offset;
-        const param = addresses[ref.index];
-        if (ref.area !== "param" || param === undefined)
-          throw new Error(`internal: ${ref.area} is not known at plan time`);
-        return param + ref.offset;
+      const at: Addresses = {
+        params: params.map((param) => (typeof param === "object" ? param.ptr : param)),
+        constants: this.#kept + builder.descBytes,
+        workspace: this.#scratch + alignUp(builder.scratchBytes + SLACK_BYTES),
       };
-      const write = (call: Call, desc: number): void => {
-        const { i32, f32 } = engine.heap;
-        let at = desc >>> 2;
-        for (const field in call.layout) {
-          const value = call.values[field];
-          if (typeof value === "number") (call.layout[field] === "f32" ? f32 : i32)[at] = value;
-          else if (value === undefined) throw new Error(`internal: ${String(call.kernel)}: ${field} is missing`);
-          else if (value.area === "input" || value.area === "output") {
-            this.#patches.push({ at, area: value.area, index: value.index, offset: value.offset });
-          } else i32[at] = resolve(value);
-          at++;
-        }
-      };
-
-      engine.heap.u8.fill(0, constants, constants + builder.constantBytes);
-      for (const { at, data } of builder.tables) {
-        engine.heap.u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), constants + at);
-      }
-      for (const { to, from, bytes } of builder.copies) {
-        const source = resolve(from);
-        engine.heap.u8.copyWithin(resolve(to), source, source + bytes);
-      }
-      if (builder.prepares.length > 0) {
-        // The descriptors of a run are not written yet.
-        const needed = Math.max(...builder.prepares.map((call) => descBytes(call.layout)));
-        const temporary = needed <= builder.descBytes ? this.#kept : take(needed);
-        for (const call of builder.prepares) {
-          const kernel = engine.kernel(call.kernel as KernelName);
-          const fed = params.findIndex((param, i) => typeof param === "object" && call.params.includes(i));
-          if (fed < 0) {
-            write(call, temporary);
-            kernel(temporary, 0, call.items, this.#scratch);
-            continue;
-          }
-          const { ptr, room, bytes, write: bring } = params[fed] as Feed;
-          const each = Math.floor(room / call.itemBytes);
-          for (let item = 0; item < call.items; item += each) {
-            const end = Math.min(item + each, call.items);
-            const from = item * call.itemBytes;
-            bring(engine.heap.u8.subarray(ptr, ptr + Math.min(end * call.itemBytes, bytes) - from), from);
-            addresses[fed] = ptr - from; // item `item` finds its bytes at ptr
-            write(call, temporary);
-            kernel(temporary, item, end, this.#scratch);
-          }
-        }
-        if (temporary !== this.#kept) {
-          taken.pop();
-          allocator.free(temporary);
-        }
-      }
-      let desc = this.#kept;
-      for (const step of builder.steps) {
-        write(step, desc);
-        const { kernel } = step;
-        this.#kernels.push(typeof kernel === "string" ? engine.kernel(kernel) : (desc) => kernel(engine, desc));
-        this.#descs.push(desc);
-        this.#items.push(step.items);
-        desc += alignUp(descBytes(step.layout), 16);
-      }
+      this.#fill(builder, at);
+      if (builder.prepares.length > 0) this.#prepare(builder, params, at);
+      this.#addSteps(builder, at);
     } catch (error) {
-      for (const ptr of taken) allocator.free(ptr);
+      this.dispose();
       throw error;
+    }
+  }
+
+  /** Constants: tables, and parameters as they are. */
+  #fill({ constantBytes, tables, copies }: Builder, at: Addresses): void {
+    const { u8 } = this.#engine.heap;
+    u8.fill(0, at.constants, at.constants + constantBytes);
+    for (const { at: offset, data } of tables) {
+      u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at.constants + offset);
+    }
+    for (const { to, from, bytes } of copies) {
+      const source = resolve(from, at);
+      u8.copyWithin(resolve(to, at), source, source + bytes);
+    }
+  }
+
+  /** Packs parameters. Its descriptors lie where those of a run are not written yet, if they fit there. */
+  #prepare(
+    { prepares, descBytes: room }: Builder,
+    params: readonly (number | Feed | undefined)[],
+    at: Addresses,
+  ): void {
+    const { allocator } = this.#engine.heap;
+    const needed = Math.max(...prepares.map((call) => descBytes(call.layout)));
+    const temporary = needed <= room ? undefined : allocator.allocate(needed);
+    const desc = temporary ?? this.#kept;
+    try {
+      for (const call of prepares) {
+        const kernel = this.#engine.kernel(call.kernel as KernelName);
+        const fed = params.findIndex((param, i) => typeof param === "object" && call.params.includes(i));
+        if (fed >= 0) {
+          this.#prepareFed(call, desc, fed, params[fed] as Feed, at);
+          continue;
+        }
+        this.#write(call, desc, at);
+        kernel(desc, 0, call.items, this.#scratch);
+      }
+    } finally {
+      if (temporary !== undefined) allocator.free(temporary);
+    }
+  }
+
+  /** Packs a parameter as many work items at a time as there is room for their bytes. */
+  #prepareFed(call: Call, desc: number, index: number, feed: Feed, at: Addresses): void {
+    const kernel = this.#engine.kernel(call.kernel as KernelName);
+    const each = Math.floor(feed.room / call.itemBytes);
+    for (let item = 0; item < call.items; item += each) {
+      const end = Math.min(item + each, call.items);
+      const from = item * call.itemBytes;
+      const to = feed.ptr + Math.min(end * call.itemBytes, feed.bytes) - from;
+      feed.write(this.#engine.heap.u8.subarray(feed.ptr, to), from);
+      at.params[index] = feed.ptr - from; // item `item` finds its bytes at ptr
+      this.#write(call, desc, at);
+      kernel(desc, item, end, this.#scratch);
+    }
+  }
+
+  /** Descriptors of a run, one after another. */
+  #addSteps({ steps }: Builder, at: Addresses): void {
+    let desc = this.#kept;
+    for (const step of steps) {
+      this.#write(step, desc, at);
+      const { kernel } = step;
+      this.#kernels.push(
+        typeof kernel === "string" ? this.#engine.kernel(kernel) : (desc) => kernel(this.#engine, desc),
+      );
+      this.#descs.push(desc);
+      this.#items.push(step.items);
+      desc += alignUp(descBytes(step.layout), 16);
+    }
+  }
+
+  /** Writes a descriptor; addresses that are known at a run only are noted as patches. */
+  #write(call: Call, desc: number, addresses: Addresses): void {
+    const { i32, f32 } = this.#engine.heap;
+    let at = desc >>> 2;
+    for (const field in call.layout) {
+      const value = call.values[field];
+      if (typeof value === "number") (call.layout[field] === "f32" ? f32 : i32)[at] = value;
+      else if (value === undefined) throw new Error(`internal: ${String(call.kernel)}: ${field} is missing`);
+      else if (value.area === "input" || value.area === "output") {
+        this.#patches.push({ at, area: value.area, index: value.index, offset: value.offset });
+      } else i32[at] = resolve(value, addresses);
+      at++;
     }
   }
 

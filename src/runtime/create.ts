@@ -5,7 +5,7 @@ import { PAGE_BYTES } from "../engine/allocator.js";
 import { Engine, type Variant } from "../engine/engine.js";
 import { detectFeatures } from "../engine/features.js";
 import { MAX_MEMORY_BYTES } from "../engine/heap.js";
-import { PACK_NAMES } from "../kernels/table.js";
+import { PACK_NAMES, type PackName } from "../kernels/table.js";
 import { type Loader, packLoader } from "./packs.js";
 import { choiceDefaults, Runtime, type RuntimeOptions, type WasmSource } from "./runtime.js";
 import { selfTest } from "./self-test.js";
@@ -53,8 +53,12 @@ interface Chosen {
   readonly reason: string;
 }
 
-async function choose(load: Loader, { variant, wasm }: RuntimeOptions, maxBytes: number): Promise<Chosen> {
-  const asked = oneOf("variant", variant ?? "auto", ["auto", "simd", "relaxed"]);
+async function choose(
+  load: Loader,
+  asked: Variant | "auto",
+  wasm: RuntimeOptions["wasm"],
+  maxBytes: number,
+): Promise<Chosen> {
   const features = detectFeatures();
   if (!features.simd) throw new UnsupportedError(`"engine" expected WebAssembly SIMD, got an engine without it`);
   const tested = (engine: Engine, reason: string): Chosen => {
@@ -87,16 +91,19 @@ async function choose(load: Loader, { variant, wasm }: RuntimeOptions, maxBytes:
 export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => Promise<Runtime> {
   return async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
     knownOptions("runtime options", options, ["variant", "wasm", "packs", "maxBytes", "threads", "precision", "tune"]);
-    const { packs = {} } = options;
+    const { packs = {}, wasm } = options;
     knownOptions("packs", packs, OTHER_PACKS);
+    const variant = oneOf("variant", options.variant ?? "auto", ["auto", "simd", "relaxed"]);
     const maxBytes = integer("maxBytes", options.maxBytes ?? MAX_MEMORY_BYTES, PAGE_BYTES, MAX_MEMORY_BYTES);
     integer("threads", options.threads ?? 1, 1, 1);
     const defaults = choiceDefaults(options);
-    const { engine, reason } = await choose(load, options, maxBytes);
+    const given: [PackName, WebAssembly.Module][] = [];
     for (const pack of OTHER_PACKS) {
-      const given = packs[pack];
-      if (given !== undefined) engine.load(pack, await compile(`packs.${pack}`, given));
+      const binary = packs[pack];
+      if (binary !== undefined) given.push([pack, await compile(`packs.${pack}`, binary)]);
     }
+    const { engine, reason } = await choose(load, variant, wasm, maxBytes);
+    for (const [pack, module] of given) engine.load(pack, module);
     return new Runtime(engine, { reason, maxBytes, defaults, loadPack: packLoader(engine, load) });
   };
 }

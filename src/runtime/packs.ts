@@ -1,4 +1,5 @@
 // Packs beyond the one that every runtime has: brought by the caller, or loaded the entry's way when somebody needs them.
+import { UnsupportedError } from "../base/errors.js";
 import type { Engine, Variant } from "../engine/engine.js";
 import type { PackName } from "../kernels/table.js";
 import { internalsOf, type Runtime, requireRuntime } from "./runtime.js";
@@ -6,7 +7,7 @@ import { internalsOf, type Runtime, requireRuntime } from "./runtime.js";
 /** Loads a compiled binary. Each entry of the package has its own way. */
 export type Loader = (pack: PackName, variant: Variant) => Promise<WebAssembly.Module>;
 
-/** Loads a pack that an engine lacks, once, however many ask for it at a time. What failed may be asked for again. */
+/** Loads a pack that an engine lacks, once, however many ask for it at a time. What failed may be asked for again. Throws UnsupportedError. */
 export function packLoader(engine: Engine, load: Loader): (pack: PackName) => Promise<void> {
   const pending = new Map<PackName, Promise<void>>();
   return async (pack) => {
@@ -14,6 +15,11 @@ export function packLoader(engine: Engine, load: Loader): (pack: PackName) => Pr
     const started =
       pending.get(pack) ??
       load(pack, engine.variant)
+        .catch((cause: unknown) => {
+          if (cause instanceof UnsupportedError) throw cause;
+          const message = `"packs.${pack}" expected to be given where it cannot be loaded: ${(cause as Error).message}`;
+          throw new UnsupportedError(message, { cause });
+        })
         .then((module) => engine.load(pack, module))
         .finally(() => pending.delete(pack));
     pending.set(pack, started);

@@ -61,15 +61,12 @@ export function inferConv(
   const shape = convShape(input.shape, weight.shape, options);
   if (bias) requireShape("bias", bias, [shape.M]);
   const { algorithm = "auto", precision, tune } = options;
-  return {
-    shape,
-    epilogue: epilogue(options.activation),
-    choice: {
-      algorithm: oneOf("algorithm", algorithm, ALGORITHMS),
-      precision: precision === undefined ? undefined : oneOf("precision", precision, PRECISION_NAMES),
-      tune: tune === undefined ? undefined : boolean("tune", tune),
-    },
+  const choice = {
+    algorithm: oneOf("algorithm", algorithm, ALGORITHMS),
+    precision: precision === undefined ? undefined : oneOf("precision", precision, PRECISION_NAMES),
+    tune: tune === undefined ? undefined : boolean("tune", tune),
   };
+  return { shape, epilogue: epilogue(options.activation), choice };
 }
 
 export function outputShape({ N, M, P, Q }: ConvShape): readonly [number, number, number, number] {
