@@ -184,13 +184,13 @@ function reachOf(id, getModuleInfo, seen = new Set()) {
 
 /**
  * What several entries share: errors and checks for all, everything else for those that compute, and the importer of the two ONNX
- * entries. A family of ONNX operators is one chunk, with what those before it in the table do not have.
+ * entries. A family of ONNX operators is one chunk, with what those before it in the table do not have, facts of its pack too.
  */
 function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
   if (BINARY.test(id) || /^(index|static|edge-light|datasets\/.*|onnx\/(index|static))\.js$/.test(file))
     return undefined;
-  if (file && !file.startsWith("onnx/")) {
+  if (file && !/^(onnx|kernels\/gen\/\w+)\//.test(file)) {
     if (/^base\/(errors|check)\.js$/.test(file)) return "errors";
     return "core";
   }
