@@ -6,8 +6,8 @@ import { createRuntime, DisposedError, ModelError, type Runtime, UnsupportedErro
 import { PACKS } from "../src/kernels/gen/packs.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { unary } from "../src/onnx/layers/unary.js";
+import { requirePacks } from "../src/onnx/packs.js";
 import { makeCreateRuntime } from "../src/runtime/create.js";
-import { requirePacks } from "../src/runtime/packs.js";
 import { apply } from "./tensors.js";
 
 const read = (name: string) => readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));

@@ -354,7 +354,7 @@ describe("readSafetensors", () => {
   it.each(["F8_E4M3", "C64", "f32", "constructor"])("does not support %s", (dtype) => {
     expect(() => readSafetensors(file({ w: entry(dtype, [1], 0, 8) }, new Uint8Array(8)))).toThrow(
       new UnsupportedError(
-        `"w" expected one of the dtypes F32, F16, BF16, I8, U8, I32, I64, U16, I16, U32, U64, F64, BOOL, got "${dtype}"`,
+        `"w" expected one of the dtypes F32, F16, BF16, I8, U8, I32, I64, BOOL, U16, I16, U32, U64, F64, got "${dtype}"`,
       ),
     );
   });

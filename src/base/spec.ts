@@ -116,6 +116,11 @@ export function stridesOf(spec: TensorSpec): readonly number[] {
   return strides;
 }
 
+/** Byte strides of a float32 tensor of rank 4. */
+export function byteStrides(spec: TensorSpec): readonly [number, number, number, number] {
+  return stridesOf(spec).map((stride) => stride * 4) as [number, number, number, number];
+}
+
 export function showSpec(spec: TensorSpec): string {
   return `${spec.dtype} ${show(spec.shape)} ${spec.memoryFormat}`;
 }

@@ -8,7 +8,7 @@
 // header. "__metadata__" is no tensor but an object of strings.
 import { asBytes, type Shape } from "../base/check.js";
 import { ModelError, ShapeError, show, UnsupportedError } from "../base/errors.js";
-import { DTYPES, type DType, type TensorData } from "../base/spec.js";
+import { DTYPES, type DType } from "../base/spec.js";
 import type { HostTensor, WeightMap } from "./weights.js";
 
 /** The reference implementation's cap. */
@@ -19,44 +19,32 @@ const METADATA = "__metadata__";
 /** Harmless in a map, but the first plain object that weights are copied to would get another prototype. */
 const PROTOTYPE = "__proto__";
 
-interface Stored {
-  readonly dtype: DType;
-  readonly bytes: number;
-  /** Elements of a buffer that is aligned for them. */
-  readonly read: (buffer: ArrayBufferLike, at: number, n: number) => TensorData;
-}
+/** A dtype of the format: its name, how it is held in memory, and from what where memory does not have it. */
+type Stored = readonly [name: string, dtype: DType, widen?: (halves: Uint16Array) => Float32Array];
 
-/** How a file's dtypes are held in memory. A Map: an object would also have an entry for "constructor". */
-const STORED: ReadonlyMap<string, Stored> = new Map<string, Stored>([
-  ["F32", { dtype: "float32", bytes: 4, read: (b, at, n) => new Float32Array(b, at, n) }],
-  ["F16", { dtype: "float32", bytes: 2, read: (b, at, n) => fromFloat16(new Uint16Array(b, at, n)) }],
-  ["BF16", { dtype: "float32", bytes: 2, read: (b, at, n) => fromBfloat16(new Uint16Array(b, at, n)) }],
-  ["I8", { dtype: "int8", bytes: 1, read: (b, at, n) => new Int8Array(b, at, n) }],
-  ["U8", { dtype: "uint8", bytes: 1, read: (b, at, n) => new Uint8Array(b, at, n) }],
-  ["I32", { dtype: "int32", bytes: 4, read: (b, at, n) => new Int32Array(b, at, n) }],
-  ["I64", { dtype: "int64", bytes: 8, read: (b, at, n) => new BigInt64Array(b, at, n) }],
-  ["U16", { dtype: "uint16", bytes: 2, read: (b, at, n) => new Uint16Array(b, at, n) }],
-  ["I16", { dtype: "int16", bytes: 2, read: (b, at, n) => new Int16Array(b, at, n) }],
-  ["U32", { dtype: "uint32", bytes: 4, read: (b, at, n) => new Uint32Array(b, at, n) }],
-  ["U64", { dtype: "uint64", bytes: 8, read: (b, at, n) => new BigUint64Array(b, at, n) }],
-  ["F64", { dtype: "float64", bytes: 8, read: (b, at, n) => new Float64Array(b, at, n) }],
-  ["BOOL", { dtype: "bool", bytes: 1, read: (b, at, n) => new Uint8Array(b, at, n) }],
-]);
+const STORED: readonly Stored[] = [
+  ["F32", "float32"],
+  ["F16", "float32", fromFloat16],
+  ["BF16", "float32", fromBfloat16],
+  ["I8", "int8"],
+  ["U8", "uint8"],
+  ["I32", "int32"],
+  ["I64", "int64"],
+  ["BOOL", "bool"],
+  ["U16", "uint16"],
+  ["I16", "int16"],
+  ["U32", "uint32"],
+  ["U64", "uint64"],
+  ["F64", "float64"],
+];
+/** What the writer writes. */
+const HELD = STORED.filter(([, , widen]) => widen === undefined);
 
 /** What the writer calls a dtype. */
-const FILE_NAMES: Readonly<Record<DType, string>> = {
-  float32: "F32",
-  int8: "I8",
-  uint8: "U8",
-  int32: "I32",
-  int64: "I64",
-  bool: "BOOL",
-  uint16: "U16",
-  int16: "I16",
-  uint32: "U32",
-  uint64: "U64",
-  float64: "F64",
-};
+const nameOf = (dtype: DType) => HELD.find(([, held]) => held === dtype)?.[0];
+
+/** The typed array of a dtype as the file has it. */
+const arrayOf = ([, dtype, widen]: Stored) => (widen ? Uint16Array : DTYPES[dtype]);
 
 interface Entry {
   readonly name: string;
@@ -101,7 +89,7 @@ export function writeSafetensors(weights: WeightMap): Uint8Array<ArrayBuffer> {
   const entries = sorted.map(([name, { dtype, shape, data }]) => {
     const begin = dataBytes;
     dataBytes += data.byteLength;
-    return [name, { dtype: FILE_NAMES[dtype], shape, data_offsets: [begin, dataBytes] }] as const;
+    return [name, { dtype: nameOf(dtype), shape, data_offsets: [begin, dataBytes] }] as const;
   });
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
   const headerBytes = Math.ceil(json.length / 8) * 8;
@@ -189,9 +177,9 @@ function readEntry(name: string, value: unknown): Entry {
   if (!isObject(value)) throw malformed(name, "an object", show(value));
   const { dtype, shape, data_offsets: offsets } = value as Record<string, unknown>;
   if (typeof dtype !== "string") throw malformed(name, "the name of a dtype", show(dtype));
-  const stored = STORED.get(dtype);
+  const stored = STORED.find(([name]) => name === dtype);
   if (stored === undefined) {
-    const known = [...STORED.keys()].join(", ");
+    const known = STORED.map(([name]) => name).join(", ");
     throw new UnsupportedError(`${show(name)} expected one of the dtypes ${known}, got ${show(dtype)}`);
   }
   if (!isSizes(shape)) throw malformed(name, "a shape of integers >= 0", show(shape));
@@ -201,7 +189,7 @@ function readEntry(name: string, value: unknown): Entry {
   const [begin, end] = offsets as [number, number];
   // The product may leave the exact numbers, or all of them, but then it isn't end - begin either.
   const count = elementCount(shape);
-  const bytes = count * stored.bytes;
+  const bytes = count * arrayOf(stored).BYTES_PER_ELEMENT;
   if (bytes !== end - begin) {
     const got = `${end - begin} in data_offsets ${show(offsets)}`;
     throw malformed(name, `${bytes} bytes for ${dtype} of shape ${show(shape)}`, got);
@@ -221,10 +209,12 @@ function checkTiling(entries: readonly Entry[], dataBytes: number): void {
 }
 
 function readTensor({ name, shape, stored, count, begin, end }: Entry, data: Uint8Array): HostTensor {
-  const aligned = (data.byteOffset + begin) % stored.bytes === 0;
+  const [, dtype, widen] = stored;
+  const ArrayType = arrayOf(stored);
+  const aligned = (data.byteOffset + begin) % ArrayType.BYTES_PER_ELEMENT === 0;
   const elements = aligned ? data.subarray(begin, end) : data.slice(begin, end);
-  const values = stored.read(elements.buffer, elements.byteOffset, count);
-  const tensor = { shape, dtype: stored.dtype, data: values };
+  const view = new ArrayType(elements.buffer as ArrayBuffer, elements.byteOffset, count);
+  const tensor = { shape, dtype, data: widen ? widen(view as Uint16Array) : view };
   checkBooleans(name, tensor);
   return tensor;
 }
@@ -243,8 +233,8 @@ function checkWritable(name: unknown, tensor: HostTensor): void {
   const label = show(name);
   if (!isObject(tensor)) throw new TypeError(`${label} expected a tensor, got ${show(tensor)}`);
   const { dtype, shape, data } = tensor;
-  if (!Object.hasOwn(FILE_NAMES, dtype)) {
-    const known = Object.keys(FILE_NAMES).join(", ");
+  if (nameOf(dtype) === undefined) {
+    const known = HELD.map(([, held]) => held).join(", ");
     throw new UnsupportedError(`${label} expected one of the dtypes ${known}, got ${show(dtype)}`);
   }
   if (!(data instanceof DTYPES[dtype])) {

@@ -4,7 +4,6 @@ import { knownOptions } from "../base/check.js";
 import { show } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
 import type { ModelOptions } from "../model/model.js";
-import { requirePacks } from "../runtime/packs.js";
 import { type Runtime, requireRuntime } from "../runtime/runtime.js";
 import { STORED } from "./draft.js";
 import { NotLoaded } from "./families/table.js";
@@ -15,6 +14,7 @@ import { type ModelProto, parseModel } from "./file/proto.js";
 import { InputShapes } from "./input-shapes.js";
 import { OnnxModel } from "./model.js";
 import { type Loaders, Operators } from "./operators.js";
+import { requirePacks } from "./packs.js";
 import { bytesOf, type OnnxSource } from "./source.js";
 
 /** Limits and open sizes of a network from a file. */

@@ -4,7 +4,7 @@ import { countOf } from "../base/shape.js";
 import { CHUNK } from "../kernels/gen/constants.js";
 import { ActivationDesc } from "../kernels/gen/desc.js";
 import { defineOperator, outputSpec, requireFloat } from "./operator.js";
-import { type Activation, epilogue, soleCode } from "./parts/epilogue.js";
+import { type Activation, epilogue, PARAMETERS, soleCode } from "./parts/epilogue.js";
 
 /** Of x, or alpha x where x < 0. */
 export interface LeakyReluOptions {
@@ -40,19 +40,16 @@ export interface ClipOptions {
   readonly max?: number;
 }
 
-function activation<const Name extends string, Options extends object>(
-  name: Name,
-  options: readonly (keyof Options & string)[],
-  read: (options: Options) => Activation,
-) {
+/** One operator a name, whose options are the activation's parameters. */
+function activation<const Name extends keyof typeof PARAMETERS, Options extends object>(name: Name) {
   return defineOperator({
     name,
     inputs: ["input"],
-    options,
+    options: PARAMETERS[name] as readonly string[] as readonly (keyof Options & string)[],
     isActivation: true,
     infer({ input }, given: Options) {
       requireFloat("input", input);
-      const code = soleCode(epilogue(read(given), ""));
+      const code = soleCode(epilogue({ ...given, type: name } as Activation, ""));
       return { outputs: [outputSpec(input.shape, input)], inPlace: ["input"], code };
     },
     lower(b, { input }, { code }) {
@@ -65,20 +62,14 @@ function activation<const Name extends string, Options extends object>(
 
 type NoOptions = Record<never, never>;
 
-export const relu = activation<"relu", NoOptions>("relu", [], () => "relu");
-export const relu6 = activation<"relu6", NoOptions>("relu6", [], () => "relu6");
-export const sigmoid = activation<"sigmoid", NoOptions>("sigmoid", [], () => "sigmoid");
-export const tanh = activation<"tanh", NoOptions>("tanh", [], () => "tanh");
-export const silu = activation<"silu", NoOptions>("silu", [], () => "silu");
-export const hardSwish = activation<"hardSwish", NoOptions>("hardSwish", [], () => "hardSwish");
-export const leakyRelu = activation<"leakyRelu", LeakyReluOptions>("leakyRelu", ["alpha"], (o) => ({
-  ...o,
-  type: "leakyRelu",
-}));
-export const elu = activation<"elu", EluOptions>("elu", ["alpha"], (o) => ({ ...o, type: "elu" }));
-export const hardSigmoid = activation<"hardSigmoid", HardSigmoidOptions>("hardSigmoid", ["alpha", "beta"], (o) => ({
-  ...o,
-  type: "hardSigmoid",
-}));
-export const gelu = activation<"gelu", GeluOptions>("gelu", ["approximate"], (o) => ({ ...o, type: "gelu" }));
-export const clip = activation<"clip", ClipOptions>("clip", ["min", "max"], (o) => ({ ...o, type: "clip" }));
+export const relu = activation<"relu", NoOptions>("relu");
+export const relu6 = activation<"relu6", NoOptions>("relu6");
+export const sigmoid = activation<"sigmoid", NoOptions>("sigmoid");
+export const tanh = activation<"tanh", NoOptions>("tanh");
+export const silu = activation<"silu", NoOptions>("silu");
+export const hardSwish = activation<"hardSwish", NoOptions>("hardSwish");
+export const leakyRelu = activation<"leakyRelu", LeakyReluOptions>("leakyRelu");
+export const elu = activation<"elu", EluOptions>("elu");
+export const hardSigmoid = activation<"hardSigmoid", HardSigmoidOptions>("hardSigmoid");
+export const gelu = activation<"gelu", GeluOptions>("gelu");
+export const clip = activation<"clip", ClipOptions>("clip");

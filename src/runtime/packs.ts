@@ -1,8 +1,7 @@
-// Packs beyond the one that every runtime has: brought by the caller, or loaded the entry's way when somebody needs them.
+// Packs beyond the one that every runtime has, loaded the entry's way when somebody needs them.
 import { UnsupportedError } from "../base/errors.js";
 import type { Engine, Variant } from "../engine/engine.js";
 import type { PackName } from "../kernels/table.js";
-import { internalsOf, type Runtime, requireRuntime } from "./runtime.js";
 
 /** Loads a compiled binary. Each entry of the package has its own way. */
 export type Loader = (pack: PackName, variant: Variant) => Promise<WebAssembly.Module>;
@@ -25,11 +24,4 @@ export function packLoader(engine: Engine, load: Loader): (pack: PackName) => Pr
     pending.set(pack, started);
     await started;
   };
-}
-
-/** Loads the packs that the runtime lacks. Throws DisposedError where the runtime has ended, also in between. */
-export async function requirePacks(runtime: Runtime, packs: Iterable<PackName>): Promise<void> {
-  requireRuntime(runtime);
-  await Promise.all([...packs].map(internalsOf(runtime).loadPack));
-  requireRuntime(runtime);
 }

@@ -2,7 +2,7 @@
 import { countOf } from "../../base/shape.js";
 import { axisView, type TensorSpec } from "../../base/spec.js";
 import { CHUNK, QUANTIZE_SCRATCH_BYTES } from "../../kernels/gen/constants.js";
-import { QuantizeDesc } from "../../kernels/gen/desc.js";
+import { QuantizeDesc } from "../../kernels/gen/numeric/quantize-desc.js";
 import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import type { Builder } from "../../plan/builder.js";
 import type { Operand } from "../../plan/operand.js";

@@ -1,5 +1,5 @@
 // Resize and Upsample of images by tables of taps: see assembly/kernels/resize.ts.
-import { ResizeDesc } from "../../kernels/gen/desc.js";
+import { ResizeDesc } from "../../kernels/gen/numeric/resize-desc.js";
 import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import { channelsLastImage, channelsLastOutput } from "../../ops/parts/image.js";
 

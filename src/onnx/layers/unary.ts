@@ -1,7 +1,8 @@
 // Functions of one element: see assembly/kernels/unary.ts.
 import { countOf } from "../../base/shape.js";
-import { CHUNK, UnaryCode } from "../../kernels/gen/constants.js";
+import { CHUNK } from "../../kernels/gen/constants.js";
 import { ActivationDesc } from "../../kernels/gen/desc.js";
+import { UnaryCode } from "../../kernels/gen/numeric/unary-code.js";
 import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 
 export function unary(name: keyof typeof UnaryCode): Operator {

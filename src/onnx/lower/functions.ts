@@ -1,5 +1,5 @@
 // Functions of one element as layers, and reductions of them.
-import { UnaryCode } from "../../kernels/gen/constants.js";
+import { UnaryCode } from "../../kernels/gen/numeric/unary-code.js";
 import type { Dynamic } from "../draft.js";
 import { unary } from "../layers/unary.js";
 import { reduction, square } from "./reduction.js";

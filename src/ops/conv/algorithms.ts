@@ -1,7 +1,7 @@
 // The lowerings of the convolution algorithms of src/kernels/table.ts, by name.
 
 import { type ConvShape, extent, roundUp } from "../../base/shape.js";
-import { stridesOf } from "../../base/spec.js";
+import { byteStrides } from "../../base/spec.js";
 import { CACHE_LINE, DEPTHWISE_SPARE_VECTORS, ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
 import { ConvDesc, DepthwiseDesc, DepthwiseWeightsDesc, GemmDesc, ImplicitGemmDesc } from "../../kernels/gen/desc.js";
 import type { ConvAlgorithm } from "../../kernels/table.js";
@@ -112,7 +112,7 @@ export function depthwiseCall(b: Builder, conv: Conv) {
   const { shape: s } = conv;
   const image = channelsLastImage(b, conv.input, 1, [0, 0, 0, 0]);
   const weights = { ref: b.constant(s.R * s.S * roundUp(s.M, 4) * 4), groupBytes: 0 };
-  const [sM, , sR, sS] = stridesOf(conv.weight.spec).map((stride) => stride * 4) as [number, number, number, number];
+  const [sM, , sR, sS] = byteStrides(conv.weight.spec);
   b.prepare(
     "depthwise_weights_f32",
     DepthwiseWeightsDesc,

@@ -3,7 +3,7 @@
 import { integer, type Pair, pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
 import { extent, MOST_PIXELS, paddingSides, roundUp, type Sides } from "../../base/shape.js";
-import { stridesOf } from "../../base/spec.js";
+import { byteStrides } from "../../base/spec.js";
 import { PANEL, ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
 import { GatherDesc, GemmDesc, PackDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
@@ -128,7 +128,7 @@ function packTaps(b: Builder, { input, weight }: Operands, { C, groups }: Transp
   const K = C / groups;
   const image = channelsLastImage(b, input, 1, [0, 0, 0, 0]);
   const blocks = reductionBlocks(b, [0], K);
-  const channelBytes = (stridesOf(weight.spec)[0] as number) * 4;
+  const channelBytes = byteStrides(weight.spec)[0];
   const panels = Math.ceil(cols / PANEL);
   const tapBytes = panels * K * PANEL * 4;
   const packed = b.constant(groups * packs * tapBytes);
@@ -168,7 +168,7 @@ function packTaps(b: Builder, { input, weight }: Operands, { C, groups }: Transp
 function lowerScatter(b: Builder, operands: Operands, found: Transposed, y: Ref): void {
   const { N, C, H, W, M, R, S, Q, groups, epilogue: end } = found;
   const perGroup = M / groups;
-  const [, sM, sR, sS] = stridesOf(operands.weight.spec).map((s) => s * 4) as [number, number, number, number];
+  const [, sM, sR, sS] = byteStrides(operands.weight.spec);
   // Columns of a product are filters, of all taps of a row where whole panels follow each other; or the taps of one filter.
   const isRow = M === 1;
   const packed = packTaps(b, operands, found, {
@@ -207,7 +207,7 @@ function lowerGather(b: Builder, operands: Operands, found: Transposed, y: Ref):
   const { N, H, W, M, R, S, P, Q, groups, stride, dilation, padding, epilogue: end } = found;
   const perGroup = M / groups;
   const taps = R * S;
-  const [, sM, , sS] = stridesOf(operands.weight.spec).map((s) => s * 4) as [number, number, number, number];
+  const [, sM, , sS] = byteStrides(operands.weight.spec);
   const layout = { cols: perGroup, packs: taps, colBytes: sM, packBytes: sS };
   const { product, tapBytes } = packTaps(b, operands, found, layout);
   const pixels = N * H * W;

@@ -1,7 +1,7 @@
 // The lowering of FFT convolution: assembly/kernels/conv-fft.ts.
 
 import { roundUp } from "../../base/shape.js";
-import { stridesOf } from "../../base/spec.js";
+import { byteStrides } from "../../base/spec.js";
 import { type FftTiling, fftTiling } from "../../kernels/fft-tiling.js";
 import { CACHE_LINE, FFT_POINT_BYTES, PANEL } from "../../kernels/gen/constants.js";
 import { FftDesc, FftWeightsDesc } from "../../kernels/gen/desc.js";
@@ -83,7 +83,7 @@ export function lowerFft(b: Builder, conv: Conv): void {
         dstPointBytes: 2 * panels * channels * FFT_POINT_BYTES,
       };
   const tileBytes = 2 ** logH * rowBytes(logW);
-  const [sM, sC, sR, sS] = stridesOf(conv.weight.spec).map((stride) => stride * 4) as [number, number, number, number];
+  const [sM, sC, sR, sS] = byteStrides(conv.weight.spec);
   b.prepare(
     "fft_weights_f32",
     FftWeightsDesc,

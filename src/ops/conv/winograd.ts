@@ -2,7 +2,7 @@
 
 import type { ConvShape } from "../../base/shape.js";
 import { roundUp } from "../../base/shape.js";
-import { stridesOf } from "../../base/spec.js";
+import { byteStrides } from "../../base/spec.js";
 import {
   CACHE_LINE,
   PANEL,
@@ -65,7 +65,7 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
   const blocks = reductionBlocks(b, [0], perGroup, perGroup);
   const groupBytes = points * roundUp(filters, PANEL) * perGroup * 4;
   const weights = { ref: b.constant(s.groups * groupBytes), groupBytes };
-  const [sM, sC, sR, sS] = stridesOf(conv.weight.spec).map((stride) => stride * 4) as [number, number, number, number];
+  const [sM, sC, sR, sS] = byteStrides(conv.weight.spec);
   b.prepare(
     "winograd_weights_f32",
     WinogradWeightsDesc,

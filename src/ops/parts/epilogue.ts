@@ -35,7 +35,7 @@ export interface Epilogue {
 }
 
 /** The parameters that each activation takes. */
-const PARAMETERS = {
+export const PARAMETERS = {
   none: [],
   relu: [],
   relu6: [],
@@ -53,7 +53,7 @@ const NAMES = Object.keys(PARAMETERS) as readonly (keyof typeof PARAMETERS)[];
 
 /** Reads an activation. prefix: how its parameters are called in error messages. */
 export function epilogue(activation: Activation | undefined, prefix = "activation."): Epilogue {
-  const linear = { lo: -Infinity, hi: Infinity, activation: ActivationCode.none, alpha: 0, beta: 0 };
+  const linear: Epilogue = { lo: -Infinity, hi: Infinity, activation: ActivationCode.none, alpha: 0, beta: 0 };
   if (activation === undefined) return linear;
   if (typeof activation !== "string" && (typeof activation !== "object" || activation === null)) {
     throw new TypeError(`"activation" expected a name or { type }, got ${show(activation)}`);
@@ -63,6 +63,11 @@ export function epilogue(activation: Activation | undefined, prefix = "activatio
   knownOptions("activation", given, ["type", ...PARAMETERS[type]]);
   const number = (name: string, fallback: number) =>
     given[name] === undefined ? fallback : finite(prefix + name, given[name]);
+  const coded = (code: keyof typeof ActivationCode, parameters?: { alpha: number; beta?: number }) => ({
+    ...linear,
+    activation: ActivationCode[code],
+    ...parameters,
+  });
   switch (type) {
     case "none":
       return linear;
@@ -77,22 +82,17 @@ export function epilogue(activation: Activation | undefined, prefix = "activatio
         hi: bound(`${prefix}max`, given["max"], Infinity),
       };
     case "leakyRelu":
-      return { ...linear, activation: ActivationCode.leakyRelu, alpha: number("alpha", 0.01) };
+      return coded(type, { alpha: number("alpha", 0.01) });
     case "elu":
-      return { ...linear, activation: ActivationCode.elu, alpha: number("alpha", 1) };
+      return coded(type, { alpha: number("alpha", 1) });
     case "hardSigmoid":
-      return {
-        ...linear,
-        activation: ActivationCode.hardSigmoid,
-        alpha: number("alpha", 1 / 6),
-        beta: number("beta", 0.5),
-      };
+      return coded(type, { alpha: number("alpha", 1 / 6), beta: number("beta", 0.5) });
     case "gelu": {
       const approximate = oneOf(`${prefix}approximate`, given["approximate"] ?? "none", ["none", "tanh"]);
-      return { ...linear, activation: approximate === "tanh" ? ActivationCode.geluTanh : ActivationCode.gelu };
+      return coded(approximate === "tanh" ? "geluTanh" : "gelu");
     }
     default:
-      return { ...linear, activation: ActivationCode[type] };
+      return coded(type);
   }
 }
 

@@ -1,6 +1,6 @@
 // Images as kernels read and write them: channels-last, padded where a kernel wants it, copied only where they must be.
 import { countOf, roundUp } from "../../base/shape.js";
-import { stridesOf, type TensorSpec } from "../../base/spec.js";
+import { byteStrides, type TensorSpec } from "../../base/spec.js";
 import { PadImageDesc, TransposeDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../../plan/operand.js";
@@ -44,7 +44,7 @@ export function channelsLastImage(
   const isCopy = height !== H || width !== W || perGroup * groups !== C || !isChannelsLast(input.spec);
   if (!isCopy) return { ref: input.ref, ...layout };
   const ref = b.workspace(N * layout.imageBytes);
-  const [sN, sC, sH, sW] = stridesOf(input.spec).map((stride) => stride * 4) as [number, number, number, number];
+  const [sN, sC, sH, sW] = byteStrides(input.spec);
   const values = {
     srcPtr: input.ref,
     dstPtr: ref,

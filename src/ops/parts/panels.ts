@@ -1,6 +1,6 @@
 // What matrix products read beside their rows: reductions in blocks, weights in panels of 8 columns, biases in whole panels.
 import { roundUp } from "../../base/shape.js";
-import { stridesOf } from "../../base/spec.js";
+import { byteStrides } from "../../base/spec.js";
 import { PANEL } from "../../kernels/gen/constants.js";
 import { PackDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
@@ -68,7 +68,7 @@ export function packWeights(b: Builder, weight: Operand, groups: number, blocks:
   const panels = Math.ceil(cols / PANEL);
   const groupBytes = panels * blocks.k * PANEL * 4;
   const ref = b.constant(groups * groupBytes);
-  const [sM, sC, sR, sS] = stridesOf(weight.spec).map((stride) => stride * 4) as [number, number, number, number];
+  const [sM, sC, sR, sS] = byteStrides(weight.spec);
   const values = {
     srcPtr: weight.ref,
     dstPtr: ref,
