@@ -86,7 +86,16 @@ async function choose(load: Loader, { variant, wasm }: RuntimeOptions, maxBytes:
 /** createRuntime for an entry that loads its binaries with `load`. */
 export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => Promise<Runtime> {
   return async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
-    knownOptions("runtime options", options, ["variant", "wasm", "packs", "maxBytes", "threads", "precision", "tune"]);
+    knownOptions("runtime options", options, [
+      "variant",
+      "wasm",
+      "packs",
+      "maxBytes",
+      "threads",
+      "precision",
+      "memory",
+      "tune",
+    ]);
     const { packs = {} } = options;
     knownOptions("packs", packs, OTHER_PACKS);
     const maxBytes = integer("maxBytes", options.maxBytes ?? MAX_MEMORY_BYTES, PAGE_BYTES, MAX_MEMORY_BYTES);
