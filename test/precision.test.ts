@@ -166,7 +166,7 @@ describe("precision: high", () => {
     using image = plain.tensor(fill(layer.input, "x"), layer.input);
     using weight = plain.tensor(fill(layer.weight, "w"), layer.weight);
     using eager = plain.conv2d(image, weight, null, { padding: 1, precision: "high" });
-    const { algorithm } = select(shape, "simd", { precision: "high" }).row;
+    const { algorithm } = select(shape, "simd", { precision: "high", memory: "fast" }).row;
     using named = plain.conv2d(image, weight, null, { padding: 1, algorithm });
     expect(eager.toArray()).toEqual(named.toArray());
   });

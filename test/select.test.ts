@@ -2,8 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../src/base/errors.js";
 import { convShape } from "../src/base/shape.js";
-import { select } from "../src/kernels/select.js";
+import { type Memory, select } from "../src/kernels/select.js";
 import { CONV_ROWS, RATES } from "../src/kernels/table.js";
+import { MEMORY_NAMES } from "../src/ops/conv/conv2d.js";
 
 const VARIANTS = Object.keys(RATES) as (keyof typeof RATES)[];
 const shape = (C: number, H: number, M: number, R: number, options: Parameters<typeof convShape>[2] = {}) =>
@@ -47,6 +48,38 @@ describe.each(VARIANTS)("select for %s", (variant) => {
     for (const row of CONV_ROWS) {
       if (row.accepts(s) === true) expect(select(s, variant, { algorithm: row.algorithm }).row).toBe(row);
       else expect(() => select(s, variant, { algorithm: row.algorithm })).toThrow(UnsupportedError);
+    }
+  });
+
+  it("keeps fewer weights where more gain little, and the fewest where asked", () => {
+    const deep = shape(512, 7, 512, 3);
+    const pick = (memory: Memory) => select(deep, variant, { memory });
+    const [fast, middle, small] = MEMORY_NAMES.map((memory) => pick(memory).row);
+    expect([fast?.algorithm, middle?.algorithm, small?.algorithm]).toEqual([
+      "winograd43",
+      "winograd23",
+      "implicit-gemm",
+    ]);
+    expect(pick("fast").reason).not.toMatch(/MB/);
+    expect(pick("default").reason).toMatch(/; winograd43 takes [\d.]+ ms and 21\.0 MB more$/); // (36 - 16) * 512 * 512 * 4 B
+    expect(small?.weightBytes(deep)).toBe(9 * 512 * 512 * 4);
+    // Wide maps keep F(4,3): 0.7 MB for a fifth of the time.
+    expect(select(shape(64, 56, 64, 3), variant, { memory: "default" }).row.algorithm).toBe("winograd43");
+  });
+
+  it("never takes more memory for a stricter wish, and knows what weights take", () => {
+    for (const [C, H, M, R] of [
+      [3, 32, 8, 3],
+      [37, 14, 19, 3],
+      [64, 28, 64, 5],
+      [16, 9, 16, 1],
+      [256, 14, 256, 3],
+    ] as const) {
+      const s = shape(C, H, M, R);
+      const bytes = MEMORY_NAMES.map((memory) => select(s, variant, { memory }).row.weightBytes(s));
+      expect([...bytes].sort((a, b) => b - a)).toEqual(bytes);
+      for (const row of CONV_ROWS)
+        if (row.accepts(s) === true) expect(row.weightBytes(s)).toBeGreaterThanOrEqual(M * 4);
     }
   });
 });

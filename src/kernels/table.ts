@@ -44,6 +44,8 @@ export interface ConvRow {
   readonly error: number;
   /** Estimated milliseconds on the reference machine; undefined: never chosen by itself. */
   cost(shape: ConvShape, rates: Rates): number | undefined;
+  /** Bytes of the weights as the algorithm keeps them. */
+  weightBytes(shape: ConvShape): number;
   /** Chosen by itself only where it was measured to be the fastest. */
   tunedOnly?(shape: ConvShape): boolean;
 }
@@ -78,6 +80,11 @@ function gemmCost(macs: number, weightBytes: number, K: number, { gflops, gbps }
   return Math.max(compute, memory) + 0.5 * Math.min(compute, memory);
 }
 
+/** Bytes of weights in panels: every tap of whole panels of filters. */
+function panelBytes({ C, M, R, S, groups }: ConvShape): number {
+  return roundUp(M / groups, PANEL) * C * R * S * 4;
+}
+
 /** 3 and 5 taps a row have tiles of their own; others go tap by tap, and with a multiplier every vector is gathered. */
 function depthwiseShare({ C, M, S, strideW }: ConvShape): number {
   if (M !== C) return 0.14;
@@ -94,13 +101,9 @@ export const CONV_ROWS: readonly ConvRow[] = [
     accepts: () => true,
     cost(s, rates) {
       const filters = s.groups * roundUp(s.M / s.groups, PANEL); // a panel is computed whole
-      return gemmCost(
-        (convMacs(s) / s.M) * filters,
-        (filters * s.C * s.R * s.S * 4) / s.groups,
-        (s.C / s.groups) * s.R * s.S,
-        rates,
-      );
+      return gemmCost((convMacs(s) / s.M) * filters, panelBytes(s), (s.C / s.groups) * s.R * s.S, rates);
     },
+    weightBytes: panelBytes,
   },
   {
     // the seven nested loops, tiled by registers
@@ -110,6 +113,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
     // Sums of a few terms, where starting and storing a tile is most of GEMM's work: 4 ns for 8 filters of a pixel.
     cost: (s) =>
       (s.C / s.groups) * s.R * s.S <= 8 && s.groups === 1 ? s.N * s.P * s.Q * Math.ceil(s.M / PANEL) * 4e-6 : undefined,
+    weightBytes: panelBytes,
   },
   {
     // patch matrix in memory, then one matrix product
@@ -117,6 +121,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
     error: SUM_ERROR,
     accepts: () => true,
     cost: () => undefined,
+    weightBytes: panelBytes,
   },
   ...([2, 4, 6] as const).map(winograd),
   {
@@ -132,6 +137,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
       const { ms, weightBytes } = fftTiling(s, rates);
       return weightBytes > MAX_SPECTRA_BYTES ? undefined : ms;
     },
+    weightBytes: (s) => fftTiling(s, RATES.relaxed).weightBytes,
     // Of one tap there is nothing to save.
     tunedOnly: (s) => s.R * s.S === 1,
   },
@@ -142,6 +148,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
     accepts: (s) => s.groups === s.C || `groups = C = ${s.C}, got ${s.groups}`,
     // Bound by loads: a share of the GEMM's rate that the way of the kernel decides. Lanes are computed whole.
     cost: (s, rates) => (((2 * convMacs(s)) / s.M) * roundUp(s.M, 4)) / (rates.gflops * depthwiseShare(s)) / 1e6,
+    weightBytes: (s) => roundUp(s.M, 4) * s.R * s.S * 4,
   },
 ];
 
@@ -161,6 +168,8 @@ function winogradPoints(m: 2 | 4 | 6, outputs: number): number {
 
 function winograd(m: 2 | 4 | 6): ConvRow {
   const n = m + 2;
+  const weightBytes = ({ C, M, R, S, groups }: ConvShape): number =>
+    (R === 3 ? n : 1) * (S === 3 ? n : 1) * C * roundUp(M / groups, PANEL) * 4;
   return {
     // F(mxm, 3x3), and F(m, 3) for 1x3 and 3x1
     algorithm: `winograd${m}3`,
@@ -176,19 +185,18 @@ function winograd(m: 2 | 4 | 6): ConvRow {
       return true;
     },
     cost(s, rates) {
-      const points = (s.R === 3 ? n : 1) * (s.S === 3 ? n : 1);
       const computed = s.N * (s.R === 3 ? winogradPoints(m, s.P) : s.P) * (s.S === 3 ? winogradPoints(m, s.Q) : s.Q);
       const [perInput, perOutput] = TRANSFORM_NS[m];
       const transforms = computed * (s.R > 1 && s.S > 1 ? 1 : ONE_AXIS);
       const M = s.groups * roundUp(s.M / s.groups, PANEL); // panels are computed whole
-      const weightBytes = (points * s.C * M * 4) / s.groups;
-      const isStreamed = weightBytes > STREAMED_BYTES;
-      const product = gemmCost((computed * s.C * M) / s.groups, weightBytes < 1e6 ? 0 : weightBytes, s.C / s.groups, {
+      const bytes = weightBytes(s);
+      const product = gemmCost((computed * s.C * M) / s.groups, bytes < 1e6 ? 0 : bytes, s.C / s.groups, {
         ...rates,
-        gbps: isStreamed ? STREAMED_GBPS : rates.gbps,
+        gbps: bytes > STREAMED_BYTES ? STREAMED_GBPS : rates.gbps,
       });
       return (transforms * (s.C * perInput + M * perOutput)) / 1e6 + product;
     },
+    weightBytes,
   };
 }
 

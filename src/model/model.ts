@@ -8,7 +8,7 @@ import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from ".
 import { countOf } from "../base/shape.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData, type TensorSpec } from "../base/spec.js";
 import type { Engine } from "../engine/engine.js";
-import type { Precision } from "../kernels/select.js";
+import type { Memory, Precision } from "../kernels/select.js";
 import type { Builder, Planning } from "../plan/builder.js";
 import type { Program } from "../plan/program.js";
 import { OWNER, Tensor, type TensorOwner } from "../plan/tensor.js";
@@ -33,6 +33,11 @@ export interface ModelOptions {
   readonly maxMacs?: number;
   /** Of its convolutions that say nothing themselves; default: the runtime's. */
   readonly precision?: Precision;
+  /**
+   * Of its convolutions that say nothing themselves: "fast": what runs fastest, F(4,3) with four times the weights; "default":
+   * more than the weights' own where it saves time enough; "small": the fewest bytes. Default: the runtime's, if that says one.
+   */
+  readonly memory?: Memory;
   /**
    * Of its convolutions that say nothing themselves; default: the runtime's. Where the fastest need more memory than there
    * is, all are chosen as if it were false.
@@ -79,11 +84,11 @@ interface CheckedModelOptions {
 
 /** Checks the options of a model and its runtime. */
 export function checkedModelOptions(runtime: Runtime, options: ModelOptions): CheckedModelOptions {
-  knownOptions("model options", options, ["maxBytes", "maxMacs", "precision", "tune", "optimize"]);
+  knownOptions("model options", options, ["maxBytes", "maxMacs", "precision", "memory", "tune", "optimize"]);
   const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);
-  return { maxBytes, maxMacs, planning: internalsOf(runtime).planning(options), only: options.optimize };
+  return { maxBytes, maxMacs, planning: internalsOf(runtime).planning(options, "default"), only: options.optimize };
 }
 
 /** Compiled by these passes, which are told the specs of every value and parameter where they are known. */

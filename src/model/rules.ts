@@ -74,7 +74,9 @@ export const joinSeparable: Rule = (node, scope) => {
   const absorbed = scope.soleProducer(between);
   if (absorbed === undefined || absorbed.inputs.length > 1 || !isDepthwise(absorbed, scope)) return undefined;
   const options = [absorbed.options, node.options] as readonly Conv2dOptions[];
-  if (options.some(({ algorithm, precision, tune }) => (algorithm ?? precision ?? tune) !== undefined))
+  if (
+    options.some(({ algorithm, precision, memory, tune }) => (algorithm ?? precision ?? memory ?? tune) !== undefined)
+  )
     return undefined;
   const [depthwise, pointwise] = [absorbed, node].map(({ inputs, params, options }) =>
     convShape(scope.specOf(inputs[0] as string).shape, scope.specOf(params[0] as string).shape, options),

@@ -109,7 +109,7 @@ export function summarize(
   };
   const source = weights === undefined ? { ...sourceOf({}), specOf: declared } : sourceOf(weights);
   const { planning: plannedBy, time } = internalsOf(runtime);
-  const planning = plannedBy();
+  const planning = plannedBy({}, "default");
   const compiled = optimize({ graph, source }, options.optimize);
   const lowered = lowerGraph(inferGraph(compiled.graph, compiled.source.specOf), planning);
   const requests = untimed(lowered);

@@ -69,6 +69,7 @@ function checkedOptions(options: OnnxOptions): OnnxOptions & Required<Pick<OnnxO
     "maxBytes",
     "maxMacs",
     "precision",
+    "memory",
     "tune",
     "optimize",
     "shapes",

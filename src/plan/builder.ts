@@ -7,7 +7,7 @@ import { bytesOf, DTYPES, type MemoryFormat, type TensorData, type TensorSpec } 
 import { alignUp } from "../engine/allocator.js";
 import type { Engine, Target } from "../engine/engine.js";
 import { SLACK_BYTES } from "../kernels/gen/constants.js";
-import type { Precision, Timings } from "../kernels/select.js";
+import type { Memory, Precision, Timings } from "../kernels/select.js";
 import type { ConvAlgorithm, KernelName } from "../kernels/table.js";
 import { type DescLayout, type DescValues, descBytes, type Operand, type Ref } from "./operand.js";
 
@@ -48,6 +48,7 @@ export interface TimingRequest {
 /** What planning goes by: the binary, the defaults of a runtime or model, and times where some were taken. */
 export interface Planning extends Target {
   readonly precision?: Precision;
+  readonly memory?: Memory;
   readonly tune?: boolean;
   /** Times of convolutions that are chosen by time. Without it the table chooses, and a builder notes what to time. */
   readonly timings?: (problem: ConvProblem) => Timings;

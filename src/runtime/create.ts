@@ -90,7 +90,16 @@ async function choose(
 /** createRuntime for an entry that loads its binaries with `load`. */
 export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => Promise<Runtime> {
   return async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
-    knownOptions("runtime options", options, ["variant", "wasm", "packs", "maxBytes", "threads", "precision", "tune"]);
+    knownOptions("runtime options", options, [
+      "variant",
+      "wasm",
+      "packs",
+      "maxBytes",
+      "threads",
+      "precision",
+      "memory",
+      "tune",
+    ]);
     const { packs = {}, wasm } = options;
     knownOptions("packs", packs, OTHER_PACKS);
     const variant = oneOf("variant", options.variant ?? "auto", ["auto", "simd", "relaxed"]);

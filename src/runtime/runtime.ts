@@ -12,9 +12,9 @@ import {
   type TensorSpec,
 } from "../base/spec.js";
 import type { Engine, Variant } from "../engine/engine.js";
-import type { Precision } from "../kernels/select.js";
+import type { Memory, Precision } from "../kernels/select.js";
 import type { PackName } from "../kernels/table.js";
-import { PRECISION_NAMES } from "../ops/conv/conv2d.js";
+import { MEMORY_NAMES, PRECISION_NAMES } from "../ops/conv/conv2d.js";
 import { OPERATORS, type PlanOperations } from "../ops/index.js";
 import type { Operations } from "../ops/operations.js";
 import { build, type Operator, outputNames, splitExtras } from "../ops/operator.js";
@@ -40,12 +40,17 @@ export interface RuntimeOptions {
   readonly threads?: number;
   /** Of every convolution that says nothing itself: "high" keeps `algorithm: "auto"` to a documented error of at most 4e-6. */
   readonly precision?: Precision;
+  /**
+   * Of every convolution that says nothing itself, how much more memory than the weights' own an algorithm may take: "fast" (of
+   * plans and eager calls the default): what runs fastest; "default" (of models): more where it saves time enough; "small".
+   */
+  readonly memory?: Memory;
   /** Of every convolution that says nothing itself: true times algorithms on this machine; default false, a fixed table. */
   readonly tune?: boolean;
 }
 
 /** What convolutions are chosen by when they say nothing themselves. */
-export type ChoiceDefaults = Pick<RuntimeOptions, "precision" | "tune">;
+export type ChoiceDefaults = Pick<RuntimeOptions, "precision" | "memory" | "tune">;
 
 /** What a new tensor is. */
 export interface TensorOptions {
@@ -80,8 +85,8 @@ export interface RuntimeReport {
 /** What models and importers need of a runtime, and users do not. */
 export interface RuntimeInternals {
   readonly engine: Engine;
-  /** What one plan, or one model with defaults of its own, is planned by. */
-  planning(own?: ChoiceDefaults): Planning;
+  /** What one plan, or one model with defaults of its own, is planned by. memory: where neither it nor the runtime says one. */
+  planning(own?: ChoiceDefaults, memory?: Memory): Planning;
   /** Times convolutions for one plan or model. */
   readonly time: Tuner;
   /** Loads a pack of kernels that the engine lacks. */
@@ -130,7 +135,10 @@ export class Runtime {
     this.#maxBytes = maxBytes;
     this[INTERNALS] = {
       engine,
-      planning: (own = {}) => ({ ...engine.target, ...choiceDefaults(own, defaults) }),
+      planning: (own = {}, otherwise = "fast") => {
+        const { memory = otherwise, ...choice } = choiceDefaults(own, defaults);
+        return { ...engine.target, ...choice, memory };
+      },
       time,
       loadPack,
       apply: (operator, args) => this.#apply(operator, args),
@@ -369,10 +377,16 @@ export function requireRuntime(value: unknown): asserts value is Runtime {
 }
 
 /** Checked; what is not given, from `otherwise`. */
-export function choiceDefaults(given: ChoiceDefaults, otherwise: ChoiceDefaults = {}): Required<ChoiceDefaults> {
+export function choiceDefaults(given: ChoiceDefaults, otherwise: ChoiceDefaults = {}): ChoiceDefaults {
+  const {
+    precision = otherwise.precision ?? "default",
+    memory = otherwise.memory,
+    tune = otherwise.tune ?? false,
+  } = given;
   return {
-    precision: oneOf("precision", given.precision ?? otherwise.precision ?? "default", PRECISION_NAMES),
-    tune: boolean("tune", given.tune ?? otherwise.tune ?? false),
+    precision: oneOf("precision", precision, PRECISION_NAMES),
+    ...(memory !== undefined && { memory: oneOf("memory", memory, MEMORY_NAMES) }),
+    tune: boolean("tune", tune),
   };
 }
 

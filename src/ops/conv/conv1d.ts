@@ -3,7 +3,7 @@ import { integer } from "../../base/check.js";
 import { show } from "../../base/errors.js";
 import { convMacs, type Padding } from "../../base/shape.js";
 import type { TensorSpec } from "../../base/spec.js";
-import type { Precision } from "../../kernels/select.js";
+import type { Memory, Precision } from "../../kernels/select.js";
 import type { ConvAlgorithm } from "../../kernels/table.js";
 import type { Operand } from "../../plan/operand.js";
 import { defineOperator, outputSpec, requireRank } from "../operator.js";
@@ -26,6 +26,8 @@ export interface Conv1dOptions {
   readonly algorithm?: ConvAlgorithm | "auto";
   /** As conv2d's. */
   readonly precision?: Precision;
+  /** As conv2d's. */
+  readonly memory?: Memory;
   /** As conv2d's. */
   readonly tune?: boolean;
 }
@@ -55,7 +57,7 @@ export const conv1d = defineOperator({
   extras: ["residual"],
   params: ["weight"],
   optional: ["bias"],
-  options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "tune"],
+  options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "memory", "tune"],
   filters: { weight: "weight", bias: "bias", layout: "first", axis: 1 },
   infer({ input, weight, bias, residual }, options: Conv1dOptions) {
     requireRank("input", input, 3, "[N, C, L]");

@@ -2,7 +2,15 @@
 import { boolean, oneOf, type Pair } from "../../base/check.js";
 import { type ConvShape, convMacs, convShape, type Padding } from "../../base/shape.js";
 import type { TensorSpec } from "../../base/spec.js";
-import { PRECISIONS, type Precision, type Selection, select, worthMeasuring } from "../../kernels/select.js";
+import {
+  MEMORY,
+  type Memory,
+  PRECISIONS,
+  type Precision,
+  type Selection,
+  select,
+  worthMeasuring,
+} from "../../kernels/select.js";
 import { CONV_ALGORITHMS, type ConvAlgorithm } from "../../kernels/table.js";
 import type { Builder, ConvProblem } from "../../plan/builder.js";
 import type { Operand } from "../../plan/operand.js";
@@ -27,6 +35,8 @@ export interface Conv2dOptions {
   readonly algorithm?: ConvAlgorithm | "auto";
   /** "high" keeps "auto" to algorithms with a documented error of at most 4e-6 (describe().error); default: the runtime's. */
   readonly precision?: Precision;
+  /** How much more memory than the weights' own an algorithm may take: "fast", "default" or "small"; default: the runtime's. */
+  readonly memory?: Memory;
   /**
    * "auto" takes what is fastest on this machine: when it is planned, weights are packed for the likely algorithms, which
    * are timed: 20 to 150 ms, with 512 channels a second, for each shape new to this runtime; default: the runtime's.
@@ -36,11 +46,13 @@ export interface Conv2dOptions {
 
 const ALGORITHMS = ["auto", ...CONV_ALGORITHMS] as const;
 export const PRECISION_NAMES = Object.keys(PRECISIONS) as Precision[];
+export const MEMORY_NAMES = Object.keys(MEMORY) as Memory[];
 
 /** What an algorithm is chosen by, as the options say it; undefined: as the runtime or model has it. */
 interface ConvChoice {
   readonly algorithm: ConvAlgorithm | "auto";
   readonly precision: Precision | undefined;
+  readonly memory: Memory | undefined;
   readonly tune: boolean | undefined;
 }
 
@@ -60,10 +72,11 @@ export function inferConv(
 ): FoundConv {
   const shape = convShape(input.shape, weight.shape, options);
   if (bias) requireShape("bias", bias, [shape.M]);
-  const { algorithm = "auto", precision, tune } = options;
+  const { algorithm = "auto", precision, memory, tune } = options;
   const choice = {
     algorithm: oneOf("algorithm", algorithm, ALGORITHMS),
     precision: precision === undefined ? undefined : oneOf("precision", precision, PRECISION_NAMES),
+    memory: memory === undefined ? undefined : oneOf("memory", memory, MEMORY_NAMES),
     tune: tune === undefined ? undefined : boolean("tune", tune),
   };
   return { shape, epilogue: epilogue(options.activation), choice };
@@ -84,16 +97,16 @@ export function inPlaceOf(residual: TensorSpec | undefined, output: TensorSpec):
  * be, the builder notes it.
  */
 export function chooseConv(b: Builder, { choice, ...found }: FoundConv, specs: Omit<ConvProblem, "shape">): Selection {
-  const { precision: byDefault = "default", tune: isTuned = false, timings, variant } = b.planning;
-  const { algorithm, precision = byDefault, tune = isTuned } = choice;
+  const { tune: isTuned = false, timings, variant, ...defaults } = b.planning;
+  const { algorithm, tune = isTuned, precision = defaults.precision, memory = defaults.memory } = choice;
   const { shape } = found;
-  if (!tune || algorithm !== "auto") return select(shape, variant, { algorithm, precision });
+  if (!tune || algorithm !== "auto") return select(shape, variant, { algorithm, precision, memory });
   const problem = { ...specs, shape };
   if (timings === undefined) {
-    const candidates = worthMeasuring(shape, variant, precision);
+    const candidates = worthMeasuring(shape, variant, { precision, memory });
     if (candidates.length > 1) b.untimed.push({ problem, candidates });
   }
-  return select(shape, variant, { precision, timings: timings?.(problem) });
+  return select(shape, variant, { precision, memory, timings: timings?.(problem) });
 }
 
 /** A whole operator that is one convolution of rank-4 operands. */
@@ -119,7 +132,7 @@ export const conv2d = defineOperator({
   extras: ["residual"],
   params: ["weight"],
   optional: ["bias"],
-  options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "tune"],
+  options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "memory", "tune"],
   readsPixels: true,
   filters: { weight: "weight", bias: "bias", layout: "first", axis: 1 },
   infer({ input, weight, bias, residual }, options: Conv2dOptions) {

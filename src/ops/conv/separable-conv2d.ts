@@ -7,7 +7,7 @@ import { type ConvShape, convMacs, type Padding, roundUp } from "../../base/shap
 import { bytesOf, makeSpec } from "../../base/spec.js";
 import { ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
 import { DepthwiseDesc, SeparableDesc } from "../../kernels/gen/desc.js";
-import type { Precision } from "../../kernels/select.js";
+import type { Memory, Precision } from "../../kernels/select.js";
 import type { Builder } from "../../plan/builder.js";
 import { descBytes, NONE, type Operand } from "../../plan/operand.js";
 import { defineOperator, outputSpec, requireRank, requireShape } from "../operator.js";
@@ -33,6 +33,8 @@ export interface SeparableConv2dOptions {
   readonly activation?: Activation;
   /** Of both halves, as conv2d's. */
   readonly precision?: Precision;
+  /** As conv2d's, of both halves. */
+  readonly memory?: Memory;
   /** Of both halves, as conv2d's. */
   readonly tune?: boolean;
   /** "rows": both halves at once, a few rows at a time; "halves": one after the other; default "auto": the faster one. */
@@ -65,7 +67,17 @@ export const separableConv2d = defineOperator({
   extras: ["residual"],
   params: ["depthwiseWeight", "pointwiseWeight"],
   optional: ["bias", "depthwiseBias"],
-  options: ["stride", "padding", "dilation", "depthwiseActivation", "activation", "precision", "tune", "algorithm"],
+  options: [
+    "stride",
+    "padding",
+    "dilation",
+    "depthwiseActivation",
+    "activation",
+    "precision",
+    "memory",
+    "tune",
+    "algorithm",
+  ],
   readsPixels: true,
   filters: { weight: "pointwiseWeight", bias: "bias", layout: "first", axis: 1 },
   infer({ input, depthwiseWeight, pointwiseWeight, bias, depthwiseBias, residual }, options: SeparableConv2dOptions) {
@@ -78,17 +90,24 @@ export const separableConv2d = defineOperator({
     requireShape("pointwiseWeight", pointwiseWeight, [M, kC, 1, 1]);
     if (depthwiseBias) requireShape("depthwiseBias", depthwiseBias, [kC]);
     const algorithm = oneOf("algorithm", options.algorithm ?? "auto", ALGORITHMS);
-    const { stride, padding, dilation, depthwiseActivation, activation, precision, tune } = options;
+    const { stride, padding, dilation, depthwiseActivation, activation, precision, memory, tune } = options;
     const kernels = algorithm === "rows" ? (["depthwise", "implicit-gemm"] as const) : [];
     const windows = { stride, padding, dilation, groups: C, activation: depthwiseActivation };
     const depthwise = inferConv(input, depthwiseWeight, depthwiseBias, {
       ...windows,
       precision,
+      memory,
       tune,
       algorithm: kernels[0],
     });
     const between = makeSpec(outputShape(depthwise.shape), "float32", "channelsLast", "output");
-    const pointwise = inferConv(between, pointwiseWeight, bias, { activation, precision, tune, algorithm: kernels[1] });
+    const pointwise = inferConv(between, pointwiseWeight, bias, {
+      activation,
+      precision,
+      memory,
+      tune,
+      algorithm: kernels[1],
+    });
     const output = outputSpec(outputShape(pointwise.shape), input);
     const macs = convMacs(depthwise.shape) + convMacs(pointwise.shape);
     return { outputs: [output], macs, inPlace: inPlaceOf(residual, output), algorithm, depthwise, between, pointwise };
