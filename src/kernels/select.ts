@@ -6,8 +6,12 @@ import type { ConvShape } from "../base/shape.js";
 import { CONV_ROWS, type ConvAlgorithm, type ConvRow, RATES } from "./table.js";
 
 /** Largest error (ConvRow.error) that an algorithm may have to be chosen by itself. */
-export const PRECISIONS = { default: Infinity, high: 4e-6 } as const;
-/** "default": any algorithm. "high": those with a documented error of at most 4e-6, as a share of the largest output. */
+export const PRECISIONS = { default: Infinity, high: 4e-6, exact: 4e-6 } as const;
+/**
+ * "default": any algorithm. "high": those with a documented error of at most 4e-6, as a share of the largest output, which
+ * spread a NaN or a large value no further than what "default" takes. "exact": those whose outputs depend on nothing outside
+ * of their own windows.
+ */
 export type Precision = keyof typeof PRECISIONS;
 
 /** Milliseconds of one run by algorithm, or why there are none. What did not fit in memory is missing. */
@@ -33,17 +37,26 @@ interface Candidate {
 /** What is estimated to take more than this many times the least is not measured. */
 const WORTH_MEASURING = 4;
 
-const isExact = ({ error }: ConvRow, precision: Precision): boolean => error <= PRECISIONS[precision];
+/** Whether a precision lets a row be chosen for a shape. */
+type Allows = (row: ConvRow) => boolean;
+
 const isEligible = (row: ConvRow, shape: ConvShape): boolean => row.tunedOnly?.(shape) !== true;
 
-/** Rows with their estimated milliseconds, the least first: those that are exact enough, and eligible unless times decide. */
+/** "high" goes by what the table takes by default, so that what rounds less never spreads further than that. */
+function allowedBy(precision: Precision, shape: ConvShape, variant: "simd" | "relaxed"): Allows {
+  if (precision === "default") return () => true;
+  const most = precision === "exact" ? 1 : (estimates(shape, variant, () => true, false)[0]?.row.spread ?? Infinity);
+  return ({ error, spread }) => error <= PRECISIONS[precision] && spread <= most;
+}
+
+/** Rows with their estimated milliseconds, the least first: those that are allowed, and eligible unless times decide. */
 function estimates(
   shape: ConvShape,
   variant: "simd" | "relaxed",
-  precision: Precision,
+  allows: Allows,
   byTime: boolean,
 ): readonly Candidate[] {
-  return CONV_ROWS.filter((row) => row.accepts(shape) === true && isExact(row, precision))
+  return CONV_ROWS.filter((row) => row.accepts(shape) === true && allows(row))
     .filter((row) => byTime || isEligible(row, shape))
     .map((row) => ({ row, ms: row.cost(shape, RATES[variant]) }))
     .filter((entry): entry is Candidate => entry.ms !== undefined)
@@ -60,7 +73,7 @@ export function worthMeasuring(
   variant: "simd" | "relaxed",
   precision: Precision,
 ): readonly ConvAlgorithm[] {
-  return near(estimates(shape, variant, precision, true)).map(({ row }) => row.algorithm);
+  return near(estimates(shape, variant, allowedBy(precision, shape, variant), true)).map(({ row }) => row.algorithm);
 }
 
 /** Answers a row of the table and why. Throws UnsupportedError when the named algorithm does not do the shape. */
@@ -75,10 +88,11 @@ export function select(
     if (accepted !== true) throw new UnsupportedError(`"algorithm" expected for ${algorithm} ${accepted}`);
     return { row, reason: "asked for" };
   }
-  const costs = estimates(shape, variant, precision, timings !== undefined);
+  const allows = allowedBy(precision, shape, variant);
+  const costs = estimates(shape, variant, allows, timings !== undefined);
   const byCost = byTable(costs.filter(({ row }) => isEligible(row, shape)));
   const { row, reason } = timings === undefined ? byCost : byTime(costs, timings, byCost);
-  const excluded = CONV_ROWS.filter((other) => other.accepts(shape) === true && !isExact(other, precision));
+  const excluded = CONV_ROWS.filter((other) => other.accepts(shape) === true && !allows(other));
   const names = excluded.map((other) => other.algorithm).join(", ");
   return { row, reason: names === "" ? reason : `${reason}; precision ${precision} leaves out ${names}` };
 }
