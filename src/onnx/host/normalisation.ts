@@ -204,7 +204,8 @@ export const NORMALISATION: Readonly<Record<string, HostOp>> = {
   }),
   LogSoftmax: softmaxLike((row, to) => {
     const all = logSumExp(row);
-    for (let i = 0; i < row.length; i++) to(i, (row[i] as number) - all);
+    // Of a row with infinity nothing is left, as Softmax has it: infinity less infinity.
+    for (let i = 0; i < row.length; i++) to(i, all === Infinity ? Number.NaN : (row[i] as number) - all);
   }),
   Hardmax: softmaxLike((row, to) => {
     const top = Array.prototype.indexOf.call(row, maximum(row));
