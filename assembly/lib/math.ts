@@ -193,17 +193,76 @@ const EXP_LOW: f32 = -125;
   return f32x4.div(f32x4.mul(t, p), q);
 }
 
+/** Beyond it n times the first part of pi / 2 is rounded. */
+const SINE_EXACT: f32 = 1e6;
+
+/** x - n pi / 2 of two floats in float64, for whole n below 2^20: pi / 2 in parts of 33 and 53 bits. */
+@inline function quarterRemainder(x: v128, n: v128): v128 {
+  const r = f64x2.sub(x, f64x2.mul(n, f64x2.splat(1.57079632673412561417)));
+  return f64x2.sub(r, f64x2.mul(n, f64x2.splat(6.07710050650619224932e-11)));
+}
+
+@inline function quarters(x: v128): v128 {
+  return f64x2.nearest(f64x2.mul(x, f64x2.splat(0.63661977236758134308)));
+}
+
 /**
- * sin(x + quarters * pi / 2), quarters 0 or 1: x = n pi / 2 + r, then the sine or cosine of r by the quadrant. Error 1e-7 for
- * |x| <= 8192, where n times the first two parts of pi / 2 is exact; absolute, as digits of x beyond the period are all there
- * is. NaN for infinities. Source: Moshier's coefficients (Cephes, sinf and cosf).
+ * x less the nearest multiple of pi / 2, and in the low 32 bits the multiple's number (modulo 4), for any x from 1 up: of the
+ * product with 2 / pi only the bits around its point are computed. NaN for infinities. Source: Payne and Hanek (1983), with 96
+ * bits of 2 / pi as in Juffa's reductions.
  */
-@inline export function sine(x: v128, quarters: i32): v128 {
-  const n = f32x4.nearest(f32x4.mul(x, splat(0.636619772)));
-  let r = nmadd(n, splat(1.5703125), x);
-  r = nmadd(n, splat(4.837512969970703125e-4), r);
-  r = nmadd(n, splat(7.54978995489188216e-8), r);
-  r = minOf(maxOf(r, splat(-0.79)), splat(0.79)); // keeps what is larger than that within [-1, 1] at least
+function largeRemainder(x: f32, quadrant: usize): f32 {
+  const bits = reinterpret<u32>(x);
+  let shift = <u64>(<i32>((bits >> 23) & 255) - 126); // |x| = m 2^shift, m from 0.5 to 1
+  const m = <u64>((bits << 8) | 0x80000000);
+  // 2 / pi from four bits before its point on; what lies before the window is a multiple of 4 once m is multiplied in.
+  let a: u64 = 0x28be60db9391054a;
+  let b: u64 = 0x7f09d5f47d4d3770;
+  let c: u64 = 0x36d8a5664f10e410;
+  if (shift >= 64) {
+    a = b;
+    b = c;
+    c = 0;
+    shift -= 64;
+  }
+  if (shift) {
+    a = (a << shift) | (b >> (64 - shift));
+    b = (b << shift) | (c >> (64 - shift));
+  }
+  // In units of 2^-62, modulo 4.
+  const low = m * (a & 0xffffffff) + ((m * (b >> 32)) >> 32);
+  const turns = ((m * (a >> 32)) << 32) + low;
+  const n = (turns + (1 << 61)) >> 62;
+  const r = <f32>(<f64><i64>(turns - (n << 62)) * 3.4061215800304555e-19); // pi / 2 * 2^-62
+  const isNegative = <i32>bits < 0;
+  store<u32>(quadrant, <u32>(isNegative ? 0 - n : n));
+  return isNegative ? -r : r;
+}
+
+/**
+ * sin(x + quarter * pi / 2), quarter 0 or 1: x = n pi / 2 + r, then the sine or cosine of r by the quadrant. 2 ulp for every x,
+ * next to zeros too: r is taken in float64 and rounded once, from 1e6 on by largeRemainder. NaN for infinities. scratch: 32 bytes.
+ * Source: Moshier's coefficients (Cephes, sinf and cosf); Cody and Waite (1980).
+ */
+@inline export function sine(x: v128, quarter: i32, scratch: usize): v128 {
+  const low = f64x2.promote_low_f32x4(x);
+  const high = f64x2.promote_low_f32x4(v128.shuffle<i32>(x, x, 2, 3, 2, 3));
+  const nLow = quarters(low);
+  const nHigh = quarters(high);
+  let r = v128.shuffle<i32>(
+    f32x4.demote_zero_f64x2(quarterRemainder(low, nLow)), f32x4.demote_zero_f64x2(quarterRemainder(high, nHigh)), 0, 1, 4, 5,
+  );
+  let n = v128.shuffle<i32>(i32x4.trunc_sat_f64x2_s_zero(nLow), i32x4.trunc_sat_f64x2_s_zero(nHigh), 0, 1, 4, 5);
+  const isLarge = f32x4.gt(f32x4.abs(x), splat(SINE_EXACT));
+  if (v128.any_true(isLarge)) {
+    v128.store(scratch, x);
+    for (let at = scratch; at < scratch + 16; at += 4) {
+      const v = load<f32>(at);
+      if (abs(v) > SINE_EXACT) store<f32>(at, abs(v) < Infinity ? largeRemainder(v, at + 16) : NaN);
+    }
+    r = v128.bitselect(v128.load(scratch), r, isLarge);
+    n = v128.bitselect(v128.load(scratch, 16), n, isLarge);
+  }
   const z = f32x4.mul(r, r);
   let s = madd(splat(-1.9515295891e-4), z, splat(8.3321608736e-3));
   s = madd(s, z, splat(-1.6666654611e-1));
@@ -211,7 +270,7 @@ const EXP_LOW: f32 = -125;
   let c = madd(splat(2.443315711809948e-5), z, splat(-1.388731625493765e-3));
   c = madd(c, z, splat(4.166664568298827e-2));
   c = madd(f32x4.mul(c, z), z, nmadd(splat(0.5), z, splat(1)));
-  const quadrant = i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(quarters));
+  const quadrant = i32x4.add(n, i32x4.splat(quarter));
   const isOdd = i32x4.shr_s(i32x4.shl(quadrant, 31), 31);
   const sign = i32x4.shl(i32x4.shr_u(quadrant, 1), 31);
   return v128.xor(v128.bitselect(c, s, isOdd), sign);
