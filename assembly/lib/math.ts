@@ -196,44 +196,45 @@ const EXP_LOW: f32 = -125;
 /** Beyond it n times the first part of pi / 2 is rounded. */
 const SINE_EXACT: f32 = 1e6;
 
-/** x - n pi / 2 of two floats in float64, for whole n below 2^20: pi / 2 in parts of 33 and 53 bits. */
-@inline function quarterRemainder(x: v128, n: v128): v128 {
-  const r = f64x2.sub(x, f64x2.mul(n, f64x2.splat(1.57079632673412561417)));
-  return f64x2.sub(r, f64x2.mul(n, f64x2.splat(6.07710050650619224932e-11)));
-}
-
-@inline function quarters(x: v128): v128 {
-  return f64x2.nearest(f64x2.mul(x, f64x2.splat(0.63661977236758134308)));
+/**
+ * Of two floats x: x - n pi / 2, and as whole numbers behind them n, the nearest. In float64, pi / 2 in parts of 33 and 53 bits,
+ * for n below 2^20. Not inlined: it is smaller once than twice.
+ */
+function angles(x: v128): v128 {
+  const wide = f64x2.promote_low_f32x4(x);
+  const n = f64x2.nearest(f64x2.mul(wide, f64x2.splat(0.63661977236758134308)));
+  const near = f64x2.sub(wide, f64x2.mul(n, f64x2.splat(1.57079632673412561417)));
+  const r = f64x2.sub(near, f64x2.mul(n, f64x2.splat(6.07710050650619224932e-11)));
+  const whole = i64x2.extract_lane(i32x4.trunc_sat_f64x2_s_zero(n), 0);
+  return i64x2.replace_lane(f32x4.demote_f64x2_zero(r), 1, whole);
 }
 
 /**
- * x less the nearest multiple of pi / 2, and in the low 32 bits the multiple's number (modulo 4), for any x from 1 up: of the
- * product with 2 / pi only the bits around its point are computed. NaN for infinities. Source: Payne and Hanek (1983), with 96
- * bits of 2 / pi as in Juffa's reductions.
+ * x less the nearest multiple of pi / 2, and at `quadrant` that multiple's number modulo 4, for any |x| from 1 up: of the
+ * product with 1 / (2 pi) only the bits behind its point are computed. Source: Payne and Hanek (1983); Juffa.
  */
 function largeRemainder(x: f32, quadrant: usize): f32 {
   const bits = reinterpret<u32>(x);
-  let shift = <u64>(<i32>((bits >> 23) & 255) - 126); // |x| = m 2^shift, m from 0.5 to 1
+  let shift = <u64>((bits >> 23) & 255) - 126; // |x| = m 2^(shift - 32), m of 32 bits
   const m = <u64>((bits << 8) | 0x80000000);
-  // 2 / pi from four bits before its point on; what lies before the window is a multiple of 4 once m is multiplied in.
-  let a: u64 = 0x28be60db9391054a;
-  let b: u64 = 0x7f09d5f47d4d3770;
-  let c: u64 = 0x36d8a5664f10e410;
-  if (shift >= 64) {
+  // 32 zeros, then the bits of 1 / (2 pi): 96 of them from `shift` on, since what lies before gives whole turns.
+  let a: u64 = 0x28be60db;
+  let b: u64 = 0x9391054a7f09d5f4;
+  let c: u64 = 0x7d4d377036d8a566;
+  let d: u64 = 0x4f10e41000000000;
+  for (; shift >= 64; shift -= 64) {
     a = b;
     b = c;
-    c = 0;
-    shift -= 64;
+    c = d;
+    d = 0;
   }
-  if (shift) {
-    a = (a << shift) | (b >> (64 - shift));
-    b = (b << shift) | (c >> (64 - shift));
-  }
-  // In units of 2^-62, modulo 4.
-  const low = m * (a & 0xffffffff) + ((m * (b >> 32)) >> 32);
-  const turns = ((m * (a >> 32)) << 32) + low;
-  const n = (turns + (1 << 61)) >> 62;
-  const r = <f32>(<f64><i64>(turns - (n << 62)) * 3.4061215800304555e-19); // pi / 2 * 2^-62
+  const back = 63 - shift;
+  a = (a << shift) | (b >> 1 >> back);
+  b = (b << shift) | (c >> 1 >> back);
+  // In units of 2^-64 of a turn, modulo one.
+  const turns = ((m * (a >> 32)) << 32) + m * (a & 0xffffffff) + ((m * (b >> 32)) >> 32);
+  const n = (turns + (<u64>1 << 61)) >> 62;
+  const r = <f32>(<f64><i64>(turns - (n << 62)) * 3.4061215800865545e-19); // 2 pi * 2^-64
   const isNegative = <i32>bits < 0;
   store<u32>(quadrant, <u32>(isNegative ? 0 - n : n));
   return isNegative ? -r : r;
@@ -245,22 +246,19 @@ function largeRemainder(x: f32, quadrant: usize): f32 {
  * Source: Moshier's coefficients (Cephes, sinf and cosf); Cody and Waite (1980).
  */
 @inline export function sine(x: v128, quarter: i32, scratch: usize): v128 {
-  const low = f64x2.promote_low_f32x4(x);
-  const high = f64x2.promote_low_f32x4(v128.shuffle<i32>(x, x, 2, 3, 2, 3));
-  const nLow = quarters(low);
-  const nHigh = quarters(high);
-  let r = v128.shuffle<i32>(
-    f32x4.demote_zero_f64x2(quarterRemainder(low, nLow)), f32x4.demote_zero_f64x2(quarterRemainder(high, nHigh)), 0, 1, 4, 5,
-  );
-  let n = v128.shuffle<i32>(i32x4.trunc_sat_f64x2_s_zero(nLow), i32x4.trunc_sat_f64x2_s_zero(nHigh), 0, 1, 4, 5);
+  const low = angles(x);
+  const high = angles(i64x2.splat(i64x2.extract_lane(x, 1)));
+  let r = i64x2.replace_lane(low, 1, i64x2.extract_lane(high, 0));
+  let n = i64x2.replace_lane(high, 0, i64x2.extract_lane(low, 1));
   const isLarge = f32x4.gt(f32x4.abs(x), splat(SINE_EXACT));
   if (v128.any_true(isLarge)) {
     v128.store(scratch, x);
     for (let at = scratch; at < scratch + 16; at += 4) {
       const v = load<f32>(at);
-      if (abs(v) > SINE_EXACT) store<f32>(at, abs(v) < Infinity ? largeRemainder(v, at + 16) : NaN);
+      if (abs(v) > SINE_EXACT) store<f32>(at, largeRemainder(v, at + 16));
     }
-    r = v128.bitselect(v128.load(scratch), r, isLarge);
+    // Infinity less itself is NaN, and any other number 0.
+    r = v128.bitselect(f32x4.add(v128.load(scratch), f32x4.sub(x, x)), r, isLarge);
     n = v128.bitselect(v128.load(scratch, 16), n, isLarge);
   }
   const z = f32x4.mul(r, r);
