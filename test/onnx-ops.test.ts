@@ -197,7 +197,14 @@ describe.each(BINARIES)("ONNX operators on $name", ({ create }) => {
     const zeros = Float32Array.from({ length: 20_000 }, (_, i) => ((i + 1) * 17 * Math.PI) / 2); // up to 5e5
     const large = Float32Array.from({ length: 40_000 }, (_, i) => 1e6 * 10 ** (i / 1230) * (i % 2 ? -1 : 1)); // up to 3.3e38
     // 16367173 * 2^72 is the float nearest to a multiple of pi / 2: 1.6e-9 of it are left.
-    const worstOfAll = Float32Array.of(16367173 * 2 ** 72, -16367173 * 2 ** 72, 1e6, 1000001, 2 ** 127, 3.4028234663852886e38);
+    const worstOfAll = Float32Array.of(
+      16367173 * 2 ** 72,
+      -16367173 * 2 ** 72,
+      1e6,
+      1000001,
+      2 ** 127,
+      3.4028234663852886e38,
+    );
     const ranges = [2, 100, 8192, 1e5, 2e6].map((range) => spread(-range, range));
     for (const data of [...ranges, zeros, large, worstOfAll]) {
       using x = rt.tensor(data, [data.length]);
