@@ -16,17 +16,18 @@ const KB = 1024;
  * dist/sizes.json has what they are.
  */
 const SCENARIOS = [
-  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 58 * KB, files: 59 * KB },
+  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 58 * KB, files: 61 * KB },
   {
     name: "LeNet-5 by hand",
     uses: { index: ["createRuntime", "createModel", "sequential", "readSafetensors"] },
     budget: 60 * KB,
+    files: 61 * KB,
   },
   {
     name: "a float CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     budget: 86 * KB,
-    files: 87 * KB,
+    files: 90 * KB,
   },
   {
     name: "a quantised CNN from ONNX",

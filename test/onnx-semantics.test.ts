@@ -118,6 +118,9 @@ describe("slices", () => {
     ["all of it backwards", [10, -1, -MOST, -1], [9, 10]],
     ["backwards from beyond the end", [10, 100, 0, -1], [9, 9]],
     ["backwards, nothing above the end", [10, 2, 5, -1], [2, 0]],
+    ["backwards from before the start: the first", [2, -9, -MOST, -1], [0, 1]],
+    ["backwards from there, and not below the first", [2, -9, 0, -1], [0, 0]],
+    ["backwards of nothing", [0, -1, -MOST, -1], [-1, 0]],
     ["nothing", [10, 8, 2], [8, 0]],
     ["from beyond the end", [10, 20, 30], [10, 0]],
     ["from before the start", [10, -20, 3], [0, 3]],
@@ -245,6 +248,22 @@ describe("resizing", () => {
     ],
   ] as const)("%s", (_, values, out, attributes, wanted) => {
     expect(resized(values, out, attributes)).toEqual(wanted);
+  });
+
+  // By hand, with mantissas of 24 bits; float32's steps around 5 and 7 are 2^-21 = 4.8e-7.
+  it.each([
+    // 1.2 is 10066330 / 2^23, a little more: 6 / 1.2 is 4.9999998, whose nearest is 5.
+    ["x 1.2", [10], [1.2], { coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" }, 6, 5],
+    ["x 1.2 of operator set 10", [10], [1.2], {}, 6, 5],
+    // 1.3 is 10905190 / 2^23, a little less: 6.5 / 1.3 is 5.0000002, so 5, and 4.5 is a tie, which goes down.
+    ["half_pixel x 1.3", [8], [1.3], {}, 6, 4],
+    // 16 / 14 is 9586981 / 2^23, a little more: 8 of it are 6.9999997, whose nearest is 6.9999995.
+    ["14 to 16", [14], 16, { coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" }, 8, 6],
+  ] as const)("nearest, %s: coordinates are float32's", (name, [size], scale, attributes, output, wanted) => {
+    const isOld = name.endsWith("10");
+    const list = typeof scale === "number" ? [undefined, undefined, [scale]] : [undefined, scale.map(Math.fround)];
+    const plan = resizePlan(read(attributes, isOld ? 10 : 21), [size], isOld ? list.slice(1) : list);
+    expect(tapsOf(plan, size, plan.axes[0] as ResizeAxis)[output]?.at).toEqual([wanted]);
   });
 
   it("cubic: Keys' kernel of -0.75, or what is asked for; outside weighs nothing where that is said", () => {

@@ -103,20 +103,152 @@ describe("the documented errors", () => {
 
   it("are those of docs/convolution.md", () => {
     const page = readFileSync(new URL("../docs/convolution.md", import.meta.url), "utf8");
-    const stated = new Map<string, number>();
+    const stated = new Map<string, readonly [number, number]>();
     for (const line of page.split("\n").filter((text) => text.startsWith("| `"))) {
       const cells = line.split("|").map((cell) => cell.trim());
       const names = [...(cells[1] as string).matchAll(/`([^`]+)`/g)].map(([, name]) => name as string);
       const errors = (cells.at(-2) as string).split(", ").map(Number);
+      const reach = cells.at(-3) as string;
       names.forEach((name, i) => {
-        stated.set(name, errors[i] as number);
+        const tile = Number(reach.match(/\d/g)?.[i] ?? (reach === "what sees it" ? 1 : Infinity));
+        stated.set(name, [errors[i] as number, tile]);
       });
     }
-    for (const { algorithm, error } of CONV_ROWS) expect(stated.get(algorithm), algorithm).toBe(error);
+    for (const { algorithm, error, spread } of CONV_ROWS)
+      expect(stated.get(algorithm), algorithm).toEqual([error, spread]);
+  });
+});
+
+// One value of an image of ones, and weights of ones: whatever an output does not see must not reach it.
+describe.each(BINARIES.filter(({ name }) => name !== "debug"))("one pixel on the $name binary", ({ create }) => {
+  let rt: Runtime;
+  beforeAll(async () => {
+    rt = await create();
+  });
+  afterAll(() => rt.dispose());
+
+  const [H, at] = [23, 11];
+  const CASES = [
+    { C: 8, R: 3, groups: 1 },
+    { C: 5, R: 5, groups: 1 },
+    { C: 8, R: 3, groups: 8 },
+    { C: 6, R: 7, groups: 6 },
+  ];
+  const cases = CONV_ROWS.flatMap((row) =>
+    CASES.filter(
+      ({ C, R, groups }) => row.accepts(convShape([1, C, H, H], [C, C / groups, R, R], { groups })) === true,
+    ).map((layer) => [row.algorithm, nameOf({ ...layer, H }), row, layer] as const),
+  );
+
+  it.each(cases)("%s, %s: reaches what the table says", (algorithm, _, { spread }, { C, R, groups }) => {
+    const reached = (value: number) => {
+      const x = new Float32Array(C * H * H).fill(1);
+      x[(C - 1) * H * H + at * H + at] = value;
+      using input = rt.tensor(x, [1, C, H, H]);
+      using weight = rt.tensor(new Float32Array((C * C * R * R) / groups).fill(1), [C, C / groups, R, R]);
+      using y = rt.conv2d(input, weight, null, { groups, algorithm });
+      return y.toArray() as Float32Array;
+    };
+    const P = H - R + 1;
+    const sees = (i: number) => {
+      const [q, p, m] = [i % P, Math.floor(i / P) % P, Math.floor(i / P / P)];
+      return p <= at && at < p + R && q <= at && at < q + R && (groups === 1 || m === C - 1);
+    };
+    const terms = (C / groups) * R * R;
+    for (const value of [NaN, Infinity, 2 ** 20]) {
+      const y = reached(value);
+      // Without spreading everything else is exact: sums of ones.
+      const off = [...y].filter((v, i) => !sees(i) && v !== terms).length;
+      if (spread <= 2) expect(off, `${value}`).toBe(0);
+      else if (Number.isNaN(value)) expect(off).toBeGreaterThan(0);
+      const seen = [...y].filter((_, i) => sees(i));
+      if (Number.isNaN(value)) expect(seen.every(Number.isNaN)).toBe(true);
+      else if (spread === 1) expect(seen.every((v) => v === Math.fround(value + terms - 1))).toBe(true);
+      else if (value === Infinity) expect(seen.every(Number.isFinite)).toBe(false);
+    }
+  });
+});
+
+describe("precision: exact", () => {
+  it.each(["simd", "relaxed"] as const)("takes what stays within its windows, in %s", (variant) => {
+    for (const [C, H, R, groups] of [
+      [64, 28, 3, 1],
+      [16, 14, 3, 1],
+      [32, 56, 7, 1],
+      [8, 56, 7, 8],
+      [64, 112, 11, 64],
+      [3, 32, 1, 1],
+    ] as const) {
+      const shape = convShape([1, C, H, H], [C, C / groups, R, R], { padding: "same", groups });
+      const { row, reason } = select(shape, variant, { precision: "exact" });
+      expect(row.spread).toBe(1);
+      if (R > 1) expect(reason).toMatch(/; precision exact leaves out /);
+    }
+  });
+
+  it("has all of the accuracy of precision: high", () => {
+    for (const { spread, error } of CONV_ROWS) if (spread === 1) expect(error).toBeLessThanOrEqual(PRECISIONS.high);
+  });
+
+  it("keeps a NaN where it is seen, asked for from runtime, model, layer, conv1d and separableConv2d", async () => {
+    const input = [1, 16, 14, 14];
+    const x = fill(input, "x");
+    x[3 * 196 + 5 * 14 + 6] = NaN;
+    const data = fill([16, 16, 3, 3], "w");
+    const count = (values: Float32Array) => values.filter(Number.isNaN).length;
+    using plain = await createRuntime({ variant: "simd" });
+    using exact = await createRuntime({ variant: "simd", precision: "exact" });
+    const seen = (rt: Runtime, precision?: Precision) => {
+      using weight = rt.tensor(data, [16, 16, 3, 3]);
+      using image = rt.tensor(x, input);
+      using y = rt.conv2d(image, weight, null, { padding: 1, ...(precision && { precision }) });
+      return count(y.toArray() as Float32Array);
+    };
+    expect(seen(plain)).toBeGreaterThan(9 * 16);
+    expect(seen(plain, "exact")).toBe(9 * 16);
+    expect(seen(exact)).toBe(9 * 16);
+
+    const weights = { w: { shape: [16, 16, 3, 3], dtype: "float32", data } } as const;
+    const run = (own: object, options: object) => {
+      const graph = new Graph();
+      graph.output("y", graph.layer("a").conv2d(graph.input("x", input), "w", null, { padding: 1, ...own }));
+      using model = createModel(plain, graph, weights, options);
+      using image = plain.tensor(x, input);
+      return count(model.run({ x: image })["y"]?.toArray() as Float32Array);
+    };
+    expect(run({}, {})).toBeGreaterThan(9 * 16);
+    expect(run({ precision: "exact" }, {})).toBe(9 * 16);
+    expect(run({}, { precision: "exact" })).toBe(9 * 16);
+
+    using line = plain.tensor(x, [1, 16, 196]);
+    using taps = plain.tensor(fill([16, 16, 3], "w"), [16, 16, 3]);
+    using one = plain.conv1d(line, taps, null, { padding: 1, precision: "exact" });
+    expect(count(one.toArray() as Float32Array)).toBe(3 * 16);
+    using image = plain.tensor(x, input);
+    using depthwise = plain.tensor(fill([16, 1, 7, 7], "d"), [16, 1, 7, 7]);
+    using pointwise = plain.tensor(fill([16, 16, 1, 1], "p"), [16, 16, 1, 1]);
+    for (const algorithm of ["rows", "halves"] as const) {
+      const options = { padding: 3, precision: "exact", algorithm } as const;
+      using two = plain.separableConv2d(image, depthwise, pointwise, null, null, options);
+      // Row 5 and column 6 are seen by rows 2 to 8 and columns 3 to 9, of all filters.
+      expect(count(two.toArray() as Float32Array)).toBe(49 * 16);
+    }
   });
 });
 
 describe("precision: high", () => {
+  it.each(["simd", "relaxed"] as const)("spreads nothing further than the default does, in %s", (variant) => {
+    for (const groups of [1, 0])
+      for (const C of [4, 8, 16, 32, 64, 256])
+        for (const H of [6, 7, 14, 28, 56])
+          for (const R of [1, 3, 5, 7, 9]) {
+            const by = groups || C;
+            const shape = convShape([1, C, H, H], [C, C / by, R, R], { padding: "same", groups: by });
+            const high = select(shape, variant, { precision: "high" }).row.spread;
+            expect(high).toBeLessThanOrEqual(select(shape, variant).row.spread);
+          }
+  });
+
   const layer = { input: [1, 64, 28, 28], weight: [64, 64, 3, 3] };
   const shape = convShape(layer.input, layer.weight, { padding: 1 });
 
@@ -126,7 +258,7 @@ describe("precision: high", () => {
     expect(plain.reason).not.toMatch(/precision/);
     const high = select(shape, variant, { precision: "high" });
     expect(high.row.error).toBeLessThanOrEqual(PRECISIONS.high);
-    expect(high.reason).toMatch(/; precision high leaves out winograd43, winograd63$/);
+    expect(high.reason).toMatch(/; precision high leaves out winograd43, winograd63, fft$/);
   });
 
   it("says nothing where it leaves out nothing, and does not touch a named algorithm", () => {

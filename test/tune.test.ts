@@ -116,14 +116,17 @@ describe("tune", () => {
     expect(measured).toEqual([]);
     forced.winograd63 = 1;
     forced.fft = 2;
+    forced.winograd23 = 3;
     const high = planned(rt, { precision: "high" });
     expect(measured[0]).not.toContain("winograd63");
-    expect(high.algorithm).toBe("fft");
-    expect(high.reason).toMatch(/; precision high leaves out winograd43, winograd63$/);
+    expect(measured[0]).not.toContain("fft"); // reaches further than F(4,3), which the table takes
+    expect(high.algorithm).toBe("winograd23");
+    expect(high.reason).toMatch(/; precision high leaves out winograd43, winograd63, fft$/);
     expect(planned(rt).algorithm).toBe("winograd63"); // now measured too
-    expect(measured[1]?.toSorted()).toEqual(["winograd43", "winograd63"]);
-    expect(planned(rt, { precision: "high" }).algorithm).toBe("fft");
+    expect(measured[1]?.toSorted()).toEqual(["fft", "winograd43", "winograd63"]);
+    expect(planned(rt, { precision: "high" }).algorithm).toBe("winograd23");
     expect(measured.length).toBe(2);
+    expect(planned(rt, { precision: "exact" }).reason).toMatch(/precision exact leaves out .*winograd23.*fft$/);
   });
 
   it("skips what does not fit in memory", () => {
@@ -259,8 +262,8 @@ it("measures with the real clock", async () => {
 
 describe("bad values", () => {
   const BAD = [
-    [{ precision: "low" }, RangeError, '"precision" expected one of default, high, got "low"'],
-    [{ precision: 1 }, TypeError, '"precision" expected one of default, high, got 1'],
+    [{ precision: "low" }, RangeError, '"precision" expected one of default, high, exact, got "low"'],
+    [{ precision: 1 }, TypeError, '"precision" expected one of default, high, exact, got 1'],
     [{ tune: "yes" }, TypeError, '"tune" expected true or false, got "yes"'],
     [{ tune: 1 }, TypeError, '"tune" expected true or false, got 1'],
   ] as const;

@@ -6,8 +6,12 @@ import type { ConvShape } from "../base/shape.js";
 import { CONV_ROWS, type ConvAlgorithm, type ConvRow, RATES } from "./table.js";
 
 /** Largest error (ConvRow.error) that an algorithm may have to be chosen by itself. */
-export const PRECISIONS = { default: Infinity, high: 4e-6 } as const;
-/** "default": any algorithm. "high": those with a documented error of at most 4e-6, as a share of the largest output. */
+export const PRECISIONS = { default: Infinity, high: 4e-6, exact: 4e-6 } as const;
+/**
+ * "default": any algorithm. "high": those with a documented error of at most 4e-6, as a share of the largest output, which
+ * spread a NaN or a large value no further than what "default" takes. "exact": those whose outputs depend on nothing outside
+ * of their own windows.
+ */
 export type Precision = keyof typeof PRECISIONS;
 
 /**
@@ -45,7 +49,9 @@ interface Candidate {
 /** What is estimated to take more than this many times the least is not measured. */
 const WORTH_MEASURING = 4;
 
-const isExact = ({ error }: ConvRow, precision: Precision): boolean => error <= PRECISIONS[precision];
+/** Whether a precision lets a row be chosen for a shape. */
+type Allows = (row: ConvRow) => boolean;
+
 const isEligible = (row: ConvRow, shape: ConvShape): boolean => row.tunedOnly?.(shape) !== true;
 
 /** Megabytes that an algorithm keeps beyond the weights as they are. */
@@ -54,20 +60,29 @@ function extraMegabytes({ weightBytes }: ConvRow, shape: ConvShape): number {
   return Math.max(0, weightBytes(shape) - (M * C * R * S * 4) / groups) / 1e6;
 }
 
-function candidate(row: ConvRow, ms: number, shape: ConvShape, memory: Memory): Candidate {
+function candidate(row: ConvRow, ms: number, shape: ConvShape, memory: Memory = "default"): Candidate {
   return { row, ms, cost: memory === "fast" ? ms : ms + MEMORY[memory] * extraMegabytes(row, shape) };
 }
 
 const byCost = (a: Candidate, b: Candidate): number => a.cost - b.cost;
 
-/** Rows with their estimated milliseconds, the best first: those that are exact enough, and eligible unless times decide. */
+/** "high" goes by what the table takes by default, so that what rounds less never spreads further than that. */
+function allowedBy({ precision = "default", memory }: Choice, shape: ConvShape, variant: "simd" | "relaxed"): Allows {
+  if (precision === "default") return () => true;
+  const byDefault = () => estimates(shape, variant, memory, () => true, false)[0]?.row.spread ?? Infinity;
+  const most = precision === "exact" ? 1 : byDefault();
+  return ({ error, spread }) => error <= PRECISIONS[precision] && spread <= most;
+}
+
+/** Rows with their estimated milliseconds, the best first: those that are allowed, and eligible unless times decide. */
 function estimates(
   shape: ConvShape,
   variant: "simd" | "relaxed",
-  { precision = "default", memory = "default" }: Choice,
+  memory: Memory | undefined,
+  allows: Allows,
   byTime: boolean,
 ): readonly Candidate[] {
-  return CONV_ROWS.filter((row) => row.accepts(shape) === true && isExact(row, precision))
+  return CONV_ROWS.filter((row) => row.accepts(shape) === true && allows(row))
     .filter((row) => byTime || isEligible(row, shape))
     .flatMap((row) => {
       const ms = row.cost(shape, RATES[variant]);
@@ -87,7 +102,8 @@ export function worthMeasuring(
   variant: "simd" | "relaxed",
   choice: Choice,
 ): readonly ConvAlgorithm[] {
-  return near(estimates(shape, variant, choice, true)).map(({ row }) => row.algorithm);
+  const allows = allowedBy(choice, shape, variant);
+  return near(estimates(shape, variant, choice.memory, allows, true)).map(({ row }) => row.algorithm);
 }
 
 /** Answers a row of the table and why. Throws UnsupportedError when the named algorithm does not do the shape. */
@@ -99,13 +115,14 @@ export function select(shape: ConvShape, variant: "simd" | "relaxed", choice: Ch
     if (accepted !== true) throw new UnsupportedError(`"algorithm" expected for ${algorithm} ${accepted}`);
     return { row, reason: "asked for" };
   }
-  const candidates = estimates(shape, variant, choice, timings !== undefined);
+  const allows = allowedBy(choice, shape, variant);
+  const candidates = estimates(shape, variant, choice.memory, allows, timings !== undefined);
   const table = byTable(
     candidates.filter(({ row }) => isEligible(row, shape)),
     shape,
   );
   const { row, reason } = timings === undefined ? table : byTime(candidates, timings, table, shape, choice.memory);
-  const excluded = CONV_ROWS.filter((other) => other.accepts(shape) === true && !isExact(other, precision));
+  const excluded = CONV_ROWS.filter((other) => other.accepts(shape) === true && !allows(other));
   const names = excluded.map((other) => other.algorithm).join(", ");
   return { row, reason: names === "" ? reason : `${reason}; precision ${precision} leaves out ${names}` };
 }
@@ -123,7 +140,7 @@ function byTime(
   timings: Timings,
   table: Selection,
   shape: ConvShape,
-  memory: Memory = "default",
+  memory: Memory | undefined,
 ): Selection {
   const likely = near(candidates);
   if (likely.length < 2) return table;

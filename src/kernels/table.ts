@@ -42,6 +42,15 @@ export interface ConvRow {
    * it, and docs/convolution.md, to this.
    */
   readonly error: number;
+  /**
+   * Outputs in one direction that are computed together from sums of their inputs: a NaN, an infinity, or the rounding of a
+   * large value in one's window reaches all of them. 1: an output is the sum of its own window's products, so one NaN makes
+   * R x S of a filter's outputs NaN. m: F(m, 3) spreads it over tiles of m x m; of the two outputs of F(2, 3) only to those
+   * that see it, but infinity becomes NaN there, and the rounding is that of the largest value, even under a weight of 0.
+   * Infinity: FFT spreads it over tiles of up to 128 x 128 points, and the other tile of its pair, which may lie anywhere.
+   * test/precision.test.ts holds docs/convolution.md and the kernels to this.
+   */
+  readonly spread: number;
   /** Estimated milliseconds on the reference machine; undefined: never chosen by itself. */
   cost(shape: ConvShape, rates: Rates): number | undefined;
   /** Bytes of the weights as the algorithm keeps them. */
@@ -98,6 +107,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
     // GEMM over row pointers into the image, nothing copied but the padding
     algorithm: "implicit-gemm",
     error: SUM_ERROR,
+    spread: 1,
     accepts: () => true,
     cost(s, rates) {
       const filters = s.groups * roundUp(s.M / s.groups, PANEL); // a panel is computed whole
@@ -109,6 +119,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
     // the seven nested loops, tiled by registers
     algorithm: "direct",
     error: SUM_ERROR,
+    spread: 1,
     accepts: () => true,
     // Sums of a few terms, where starting and storing a tile is most of GEMM's work: 4 ns for 8 filters of a pixel.
     cost: (s) =>
@@ -119,6 +130,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
     // patch matrix in memory, then one matrix product
     algorithm: "im2col",
     error: SUM_ERROR,
+    spread: 1,
     accepts: () => true,
     cost: () => undefined,
     weightBytes: panelBytes,
@@ -128,6 +140,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
     // overlap-save FFT: work grows with the logarithm of the kernel
     algorithm: "fft",
     error: 7e-7,
+    spread: Infinity,
     accepts(s) {
       const [h, w] = [extent(s.R, s.dilationH), extent(s.S, s.dilationW)];
       if (s.strideH !== 1 || s.strideW !== 1) return `stride 1, got [${s.strideH}, ${s.strideW}]`;
@@ -145,6 +158,7 @@ export const CONV_ROWS: readonly ConvRow[] = [
     // one group a channel: lanes are channels, nothing copied
     algorithm: "depthwise",
     error: 5e-7,
+    spread: 1,
     accepts: (s) => s.groups === s.C || `groups = C = ${s.C}, got ${s.groups}`,
     // Bound by loads: a share of the GEMM's rate that the way of the kernel decides. Lanes are computed whole.
     cost: (s, rates) => (((2 * convMacs(s)) / s.M) * roundUp(s.M, 4)) / (rates.gflops * depthwiseShare(s)) / 1e6,
@@ -174,6 +188,7 @@ function winograd(m: 2 | 4 | 6): ConvRow {
     // F(mxm, 3x3), and F(m, 3) for 1x3 and 3x1
     algorithm: `winograd${m}3`,
     error: WINOGRAD_ERROR[m],
+    spread: m,
     // Six times the error of F(4,3), and seldom much faster.
     tunedOnly: () => m === 6,
     accepts(s) {

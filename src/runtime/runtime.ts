@@ -38,7 +38,10 @@ export interface RuntimeOptions {
   readonly maxBytes?: number;
   /** Threads; only 1 for now. */
   readonly threads?: number;
-  /** Of every convolution that says nothing itself: "high" keeps `algorithm: "auto"` to a documented error of at most 4e-6. */
+  /**
+   * Of every convolution that says nothing itself: "high" keeps `algorithm: "auto"` to a documented error of at most 4e-6,
+   * "exact" to outputs that depend on their own windows only; default "default", any algorithm.
+   */
   readonly precision?: Precision;
   /**
    * Of every convolution that says nothing itself, how much more memory than the weights' own an algorithm may take: "fast" (of

@@ -3,7 +3,13 @@ import { ModelError, show } from "../../base/errors.js";
 import type { Taps } from "../layers/resize.js";
 import type { Attributes } from "./attributes.js";
 
-/** Where an output position lies in the input, by the coordinate_transformation_mode of Resize. */
+/** float32, as every other implementation has coordinates and scales: where they meet a whole or a half, rounding decides. */
+const f32 = Math.fround;
+
+/** (x + 0.5) / scale. */
+const middle = (x: number, scale: number): number => f32(f32(x + 0.5) / scale);
+
+/** Where an output position lies in the input, by the coordinate_transformation_mode of Resize; every step in float32. */
 function coordinate(
   mode: string,
   scale: number,
@@ -12,25 +18,29 @@ function coordinate(
   start: number,
   end: number,
 ): (x: number) => number {
+  const last = size - 1;
   switch (mode) {
     case "asymmetric":
-      return (x) => x / scale;
+      return (x) => f32(x / scale);
     case "align_corners":
-      return (x) => (out === 1 ? 0 : (x * (size - 1)) / (out - 1));
+      return (x) => (out === 1 ? 0 : f32(f32(x * last) / (out - 1)));
     case "pytorch_half_pixel":
-      return (x) => (out > 1 ? (x + 0.5) / scale - 0.5 : 0);
+      return (x) => (out > 1 ? f32(middle(x, scale) - 0.5) : 0);
     case "tf_half_pixel_for_nn":
-      return (x) => (x + 0.5) / scale;
+      return (x) => middle(x, scale);
     case "half_pixel_symmetric": {
-      const adjustment = out / (scale * size);
-      const offset = (size / 2) * (1 - adjustment);
-      return (x) => offset + (x + 0.5) / scale - 0.5;
+      const offset = f32((size / 2) * f32(1 - f32(out / f32(scale * size))));
+      return (x) => f32(f32(offset + middle(x, scale)) - 0.5);
     }
     case "tf_crop_and_resize":
       return (x) =>
-        out > 1 ? start * (size - 1) + (x * (end - start) * (size - 1)) / (out - 1) : 0.5 * (start + end) * (size - 1);
+        f32(
+          out > 1
+            ? f32(start * last) + f32(f32(f32(x * f32(end - start)) * last) / (out - 1))
+            : 0.5 * (start + end) * last,
+        );
     default:
-      return (x) => (x + 0.5) / scale - 0.5;
+      return (x) => f32(middle(x, scale) - 0.5);
   }
 }
 
@@ -50,6 +60,7 @@ export function cubic(x: number, a: number): number {
 }
 
 export interface ResizeAxis {
+  /** As float32 has it. */
   readonly scale: number;
   readonly out: number;
   readonly start: number;
@@ -100,11 +111,11 @@ export function resizePlan(
       if (!(scale > 0)) throw new ModelError(`"scales" expected numbers above 0, got ${scale}`);
       const isCrop = c.string("coordinate_transformation_mode", "") === "tf_crop_and_resize";
       // In float32, as shape inference has it: 5 pixels at a scale of 2.6, which is a little less there, are 13.
-      return { scale, out: Math.floor(Math.fround(size * scale * (isCrop ? end - start : 1))), start, end };
+      return { scale, out: Math.floor(f32(size * scale * (isCrop ? end - start : 1))), start, end };
     }
-    if (common !== undefined) return { scale: common, out: Math.floor(size * common + 0.5), start, end };
+    if (common !== undefined) return { scale: f32(common), out: Math.floor(size * common + 0.5), start, end };
     const out = sizes[i] as number;
-    return { scale: out / size, out, start, end };
+    return { scale: f32(out / size), out, start, end };
   });
   return {
     axes,

@@ -28,12 +28,12 @@ export function sliceRanges(
     const size = shape[axis] as number;
     const step = steps?.[i] ?? 1;
     if (step === 0) throw new ModelError(`"steps" expected steps other than 0, got 0`);
-    const clamp = (value: number): number => {
-      const at = value < 0 ? value + size : value;
-      return step > 0 ? Math.max(0, Math.min(size, at)) : Math.max(-1, Math.min(size - 1, at));
-    };
-    const start = clamp(starts[i] as number);
-    return { axis, start, step, count: Math.max(0, Math.ceil((clamp(ends[i] as number) - start) / step)) };
+    // Forwards both ends are within [0, size]; backwards a start is an element, and only an end may lie in front of the first.
+    const clamp = (value: number, low: number): number =>
+      Math.min(step > 0 ? size : size - 1, Math.max(low, value < 0 ? value + size : value));
+    const start = clamp(starts[i] as number, 0);
+    const end = clamp(ends[i] as number, step > 0 ? 0 : -1);
+    return { axis, start, step, count: Math.max(0, Math.ceil((end - start) / step)) };
   });
 }
 

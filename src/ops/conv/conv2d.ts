@@ -33,7 +33,10 @@ export interface Conv2dOptions {
   readonly activation?: Activation;
   /** Which kernel computes it; default "auto": the least estimated cost. */
   readonly algorithm?: ConvAlgorithm | "auto";
-  /** "high" keeps "auto" to algorithms with a documented error of at most 4e-6 (describe().error); default: the runtime's. */
+  /**
+   * "high" keeps "auto" to algorithms with a documented error of at most 4e-6 (describe().error); "exact" to those whose
+   * outputs depend on their own windows only, so that a NaN or a huge value reaches no further; default: the runtime's.
+   */
   readonly precision?: Precision;
   /** How much more memory than the weights' own an algorithm may take: "fast", "default" or "small"; default: the runtime's. */
   readonly memory?: Memory;
