@@ -57,3 +57,6 @@ export const BINARY_SPARE_BYTES: i32 = 16;
 
 /** Of local_response_norm_f32, behind a pixel's squares and the window's ends: zeros, and the rest of a vector. */
 export const LRN_SPARE_BYTES: i32 = 2 * 16;
+
+/** Scratch of unary_f32: a vector of large angles, and their quadrants. */
+export const UNARY_SCRATCH_BYTES: i32 = 2 * 16;

@@ -42,19 +42,19 @@ const OTHER: i32 = -1;
 }
 
 /** OTHER: whatever the code says, by vector. */
-@inline function run(kind: i32, code: i32, y: usize, x: usize, bytes: usize): void {
+@inline function run(kind: i32, code: i32, y: usize, x: usize, bytes: usize, scratch: usize): void {
   for (let i: usize = 0; i < bytes; i += 16) {
     let v = v128.load(x + i);
     if (kind == UnaryCode.Exp) v = exp(v);
     else if (kind == UnaryCode.Log) v = log(v);
-    else if (kind == UnaryCode.Sin) v = sine(v, code - UnaryCode.Sin);
+    else if (kind == UnaryCode.Sin) v = sine(v, code - UnaryCode.Sin, scratch);
     else if (kind == UnaryCode.Erf) v = erf(v);
     else v = lanes(code, v);
     storeLanes(y + i, v, <i32>((bytes - i) >> 2));
   }
 }
 
-/** Work items: chunks of CHUNK elements. y may be x. */
+/** Work items: chunks of CHUNK elements. y may be x. scratch: UNARY_SCRATCH_BYTES. */
 export function unary_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<ActivationDesc>(desc);
   const first = begin * CHUNK;
@@ -64,11 +64,11 @@ export function unary_f32(desc: usize, begin: i32, end: i32, scratch: usize): vo
   const y = d.yPtr + (<usize>first << 2);
   const code = d.activation;
   switch (code) {
-    case UnaryCode.Exp: run(UnaryCode.Exp, code, y, x, bytes); break;
-    case UnaryCode.Log: run(UnaryCode.Log, code, y, x, bytes); break;
+    case UnaryCode.Exp: run(UnaryCode.Exp, code, y, x, bytes, scratch); break;
+    case UnaryCode.Log: run(UnaryCode.Log, code, y, x, bytes, scratch); break;
     case UnaryCode.Sin:
-    case UnaryCode.Cos: run(UnaryCode.Sin, code, y, x, bytes); break;
-    case UnaryCode.Erf: run(UnaryCode.Erf, code, y, x, bytes); break;
-    default: run(OTHER, code, y, x, bytes);
+    case UnaryCode.Cos: run(UnaryCode.Sin, code, y, x, bytes, scratch); break;
+    case UnaryCode.Erf: run(UnaryCode.Erf, code, y, x, bytes, scratch); break;
+    default: run(OTHER, code, y, x, bytes, scratch);
   }
 }

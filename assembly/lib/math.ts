@@ -193,17 +193,74 @@ const EXP_LOW: f32 = -125;
   return f32x4.div(f32x4.mul(t, p), q);
 }
 
+/** Beyond it n times the first part of pi / 2 is rounded. */
+const SINE_EXACT: f32 = 1e6;
+
 /**
- * sin(x + quarters * pi / 2), quarters 0 or 1: x = n pi / 2 + r, then the sine or cosine of r by the quadrant. Error 1e-7 for
- * |x| <= 8192, where n times the first two parts of pi / 2 is exact; absolute, as digits of x beyond the period are all there
- * is. NaN for infinities. Source: Moshier's coefficients (Cephes, sinf and cosf).
+ * Of two floats x: x - n pi / 2, and as whole numbers behind them n, the nearest. In float64, pi / 2 in parts of 33 and 53 bits,
+ * for n below 2^20. Not inlined: it is smaller once than twice.
  */
-@inline export function sine(x: v128, quarters: i32): v128 {
-  const n = f32x4.nearest(f32x4.mul(x, splat(0.636619772)));
-  let r = nmadd(n, splat(1.5703125), x);
-  r = nmadd(n, splat(4.837512969970703125e-4), r);
-  r = nmadd(n, splat(7.54978995489188216e-8), r);
-  r = minOf(maxOf(r, splat(-0.79)), splat(0.79)); // keeps what is larger than that within [-1, 1] at least
+function angles(x: v128): v128 {
+  const wide = f64x2.promote_low_f32x4(x);
+  const n = f64x2.nearest(f64x2.mul(wide, f64x2.splat(0.63661977236758134308)));
+  const near = f64x2.sub(wide, f64x2.mul(n, f64x2.splat(1.57079632673412561417)));
+  const r = f64x2.sub(near, f64x2.mul(n, f64x2.splat(6.07710050650619224932e-11)));
+  const whole = i64x2.extract_lane(i32x4.trunc_sat_f64x2_s_zero(n), 0);
+  return i64x2.replace_lane(f32x4.demote_f64x2_zero(r), 1, whole);
+}
+
+/**
+ * x less the nearest multiple of pi / 2, and at `quadrant` that multiple's number modulo 4, for any |x| from 1 up: of the
+ * product with 1 / (2 pi) only the bits behind its point are computed. Source: Payne and Hanek (1983); Juffa.
+ */
+function largeRemainder(x: f32, quadrant: usize): f32 {
+  const bits = reinterpret<u32>(x);
+  let shift = <u64>((bits >> 23) & 255) - 126; // |x| = m 2^(shift - 32), m of 32 bits
+  const m = <u64>((bits << 8) | 0x80000000);
+  // 32 zeros, then the bits of 1 / (2 pi): 96 of them from `shift` on, since what lies before gives whole turns.
+  let a: u64 = 0x28be60db;
+  let b: u64 = 0x9391054a7f09d5f4;
+  let c: u64 = 0x7d4d377036d8a566;
+  let d: u64 = 0x4f10e41000000000;
+  for (; shift >= 64; shift -= 64) {
+    a = b;
+    b = c;
+    c = d;
+    d = 0;
+  }
+  const back = 63 - shift;
+  a = (a << shift) | (b >> 1 >> back);
+  b = (b << shift) | (c >> 1 >> back);
+  // In units of 2^-64 of a turn, modulo one.
+  const turns = ((m * (a >> 32)) << 32) + m * (a & 0xffffffff) + ((m * (b >> 32)) >> 32);
+  const n = (turns + (<u64>1 << 61)) >> 62;
+  const r = <f32>(<f64><i64>(turns - (n << 62)) * 3.4061215800865545e-19); // 2 pi * 2^-64
+  const isNegative = <i32>bits < 0;
+  store<u32>(quadrant, <u32>(isNegative ? 0 - n : n));
+  return isNegative ? -r : r;
+}
+
+/**
+ * sin(x + quarter * pi / 2), quarter 0 or 1: x = n pi / 2 + r, then the sine or cosine of r by the quadrant. 2 ulp for every x,
+ * next to zeros too: r is taken in float64 and rounded once, from 1e6 on by largeRemainder. NaN for infinities. scratch: 32 bytes.
+ * Source: Moshier's coefficients (Cephes, sinf and cosf); Cody and Waite (1980).
+ */
+@inline export function sine(x: v128, quarter: i32, scratch: usize): v128 {
+  const low = angles(x);
+  const high = angles(i64x2.splat(i64x2.extract_lane(x, 1)));
+  let r = i64x2.replace_lane(low, 1, i64x2.extract_lane(high, 0));
+  let n = i64x2.replace_lane(high, 0, i64x2.extract_lane(low, 1));
+  const isLarge = f32x4.gt(f32x4.abs(x), splat(SINE_EXACT));
+  if (v128.any_true(isLarge)) {
+    v128.store(scratch, x);
+    for (let at = scratch; at < scratch + 16; at += 4) {
+      const v = load<f32>(at);
+      if (abs(v) > SINE_EXACT) store<f32>(at, largeRemainder(v, at + 16));
+    }
+    // Infinity less itself is NaN, and any other number 0.
+    r = v128.bitselect(f32x4.add(v128.load(scratch), f32x4.sub(x, x)), r, isLarge);
+    n = v128.bitselect(v128.load(scratch, 16), n, isLarge);
+  }
   const z = f32x4.mul(r, r);
   let s = madd(splat(-1.9515295891e-4), z, splat(8.3321608736e-3));
   s = madd(s, z, splat(-1.6666654611e-1));
@@ -211,7 +268,7 @@ const EXP_LOW: f32 = -125;
   let c = madd(splat(2.443315711809948e-5), z, splat(-1.388731625493765e-3));
   c = madd(c, z, splat(4.166664568298827e-2));
   c = madd(f32x4.mul(c, z), z, nmadd(splat(0.5), z, splat(1)));
-  const quadrant = i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(quarters));
+  const quadrant = i32x4.add(n, i32x4.splat(quarter));
   const isOdd = i32x4.shr_s(i32x4.shl(quadrant, 31), 31);
   const sign = i32x4.shl(i32x4.shr_u(quadrant, 1), 31);
   return v128.xor(v128.bitselect(c, s, isOdd), sign);
