@@ -1,10 +1,12 @@
 // Resize and Upsample along any axes.
 import { countOf } from "../../base/shape.js";
-import type { ElementType } from "../file/element-type.js";
+import { type ElementType, isFloat } from "../file/element-type.js";
 import { roundToType } from "../file/halves.js";
-import { numbers, toNumbers } from "../file/plain-tensor.js";
-import { isKept, resizePlan, tapsCost, tapsOf } from "../semantics/resize.js";
-import { type HostOp, need } from "./context.js";
+import { numbers, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
+import type { Taps } from "../layers/resize.js";
+import { isKept, type ResizePlan, resizePlan, tapsCost, tapsOf } from "../semantics/resize.js";
+import { type Context, type HostOp, need } from "./context.js";
+import { elementStrides } from "./indexing.js";
 import { make } from "./make.js";
 
 const resize: HostOp = (c, input, second, third, fourth) => {
@@ -14,7 +16,22 @@ const resize: HostOp = (c, input, second, third, fourth) => {
     x.shape,
     [second, third, fourth].map((list) => list && toNumbers(list)),
   );
+  const out = make(
+    c,
+    x.type,
+    plan.axes.map((axis) => axis.out),
+  );
   const outside = c.float("extrapolation_value", 0);
+  const isReal = isFloat(x.type);
+  const isBlend = !isReal && plan.mode === "linear" && !plan.isAntialiased;
+  const data = (isBlend ? blended : byAxis)(c, x, plan, outside);
+  const toType = isReal ? Number : toInteger(x.type, plan.isAntialiased);
+  for (let i = 0; i < data.length; i++) numbers(out)[i] = toType(data[i] as number);
+  return roundToType(out);
+};
+
+/** One axis after the other, in float64. */
+function byAxis(c: Context, x: PlainTensor, plan: ResizePlan, outside: number): Float64Array {
   let data = Float64Array.from(x.data as ArrayLike<number>, Number);
   let shape: readonly number[] = x.shape;
   let missing: Uint8Array | undefined;
@@ -49,11 +66,54 @@ const resize: HostOp = (c, input, second, third, fourth) => {
     shape = next;
     missing = gone;
   });
-  const out = make(c, x.type, shape);
-  const toType = x.type.startsWith("float") || x.type === "bfloat16" ? Number : toInteger(x.type, plan.isAntialiased);
-  for (let i = 0; i < data.length; i++) numbers(out)[i] = toType(missing?.[i] ? outside : (data[i] as number));
-  return roundToType(out);
-};
+  return missing ? data.map((value, i) => (missing?.[i] ? outside : value)) : data;
+}
+
+/**
+ * All axes at once, each step in float32, the corners of a pixel from the first to the last: as onnxruntime adds up integers, which
+ * are cut afterwards, so that the last digit decides.
+ */
+function blended(c: Context, x: PlainTensor, plan: ResizePlan, outside: number): Float64Array {
+  const strides = elementStrides(x.shape);
+  const taps = plan.axes.map((axis, d): readonly Taps[] => {
+    const size = x.shape[d] as number;
+    if (isKept(plan, size, axis)) return Array.from({ length: size }, (_, i) => ({ at: [i], weights: [1] }));
+    c.budget.spend(tapsCost(plan, axis));
+    return tapsOf(plan, size, axis).map(merged);
+  });
+  const most = taps.map((list) => list.reduce((count, { at }) => Math.max(count, at.length), 1));
+  const out = make(
+    c,
+    "float64",
+    taps.map((list) => list.length),
+  ).data as Float64Array<ArrayBuffer>;
+  c.budget.spend(out.length * most.reduce((a, b) => a * b, 1));
+  const { fround } = Math;
+  /** Adds the corners from axis d on to a sum; NaN where there are none. */
+  const add = (sum: number, place: readonly number[], d: number, from: number, weight: number): number => {
+    if (d === taps.length) return fround(sum + fround(weight * Number(x.data[from])));
+    const { at, weights } = (taps[d] as readonly Taps[])[place[d] as number] as Taps;
+    let total = at.length === 0 ? Number.NaN : sum;
+    for (let t = 0; t < at.length; t++) {
+      const next = from + (at[t] as number) * (strides[d] as number);
+      total = add(total, place, d + 1, next, fround(weight * (weights[t] as number)));
+    }
+    return total;
+  };
+  const place = new Array<number>(taps.length).fill(0);
+  for (let i = 0; i < out.length; i++) {
+    const sum = add(0, place, 0, 0, 1);
+    out[i] = Number.isNaN(sum) ? outside : sum;
+    for (let d = taps.length - 1; d >= 0 && ++(place[d] as number) === taps[d]?.length; d--) place[d] = 0;
+  }
+  return out;
+}
+
+/** Taps that an edge puts on one position, as one: halves of a number add up to it. */
+function merged({ at, weights }: Taps): Taps {
+  const [first, second] = at;
+  return first === second && at.length === 2 ? { at: [first as number], weights: [1] } : { at, weights };
+}
 
 /**
  * Cut towards zero, as onnxruntime and the standard's reference do, but for what is antialiased, which onnxruntime and Pillow
