@@ -1,13 +1,13 @@
 // Operators of quantised numbers. Integers are multiplied as numbers: exact up to 2^53.
 import type { Budgeted } from "../file/budget.js";
 import type { ElementType } from "../file/element-type.js";
-import type { PlainTensor } from "../file/plain-tensor.js";
+import { numbers, type PlainTensor } from "../file/plain-tensor.js";
 import { ARRANGING } from "./arranging.js";
 import { type Context, type HostOp, need } from "./context.js";
 import { convolve } from "./convolution.js";
 import { ELEMENTWISE } from "./elementwise.js";
 import { transpose } from "./indexing.js";
-import { cast } from "./make.js";
+import { cast, make } from "./make.js";
 import { NORMALISATION } from "./normalisation.js";
 import { POOLING } from "./pooling.js";
 import { matmul } from "./product.js";
@@ -34,18 +34,26 @@ const convInteger: HostOp = (c, first, second, zeroX, zeroW) =>
     "int32",
   );
 
-/** Scales whole-number sums into a quantised type. */
+/**
+ * Whole-number sums in a quantised type: times a factor a * b / y, all in float32, as onnxruntime and the kernels have it. In
+ * float64 a product that float32 makes a half would go to one side of it.
+ */
 function requantize(
   c: Budgeted,
   sums: PlainTensor,
-  scale: Float64Array | number,
+  a: Float64Array | number,
+  b: Float64Array | number,
   out: PlainTensor,
   outZero: PlainTensor | undefined,
   type: ElementType,
 ): PlainTensor {
-  const factor = Number(out.data[0]);
-  const scales = typeof scale === "number" ? factor / scale : scale.map((value) => factor / value);
-  return quantize(c, sums, scales, outZero === undefined ? 0 : Number(outZero.data[0]), type);
+  const quantum = Number(out.data[0]);
+  const scaled = make(c, "float32", sums.shape);
+  for (let i = 0; i < scaled.data.length; i++) {
+    const factor = Math.fround(Math.fround(at(a, i) * at(b, i)) / quantum);
+    numbers(scaled)[i] = Math.fround(Number(sums.data[i])) * factor;
+  }
+  return quantize(c, scaled, 1, outZero === undefined ? 0 : Number(outZero.data[0]), type);
 }
 
 const qLinearMatMul: HostOp = (c, first, scaleA, zeroA, second, scaleB, zeroB, scaleY, zeroY) => {
@@ -56,19 +64,14 @@ const qLinearMatMul: HostOp = (c, first, scaleA, zeroA, second, scaleB, zeroB, s
     spread(need(scaleA, "a_scale"), sums.shape, rank - 2, 0),
     spread(need(scaleB, "b_scale"), sums.shape, rank - 1, 0),
   ];
-  const scale =
-    typeof sa === "number" && typeof sb === "number"
-      ? sa * sb
-      : Float64Array.from({ length: sums.data.length }, (_, i) => at(sa, i) * at(sb, i));
-  return requantize(c, sums, scale, need(scaleY, "y_scale"), zeroY, need(zeroY, "y_zero_point").type);
+  return requantize(c, sums, sa, sb, need(scaleY, "y_scale"), zeroY, need(zeroY, "y_zero_point").type);
 };
 
 const qLinearConv: HostOp = (c, x, scaleX, zeroX, w, scaleW, zeroW, scaleY, zeroY, bias) => {
   const sums = convolve(c, centred(c, need(x, "x"), zeroX, 1), centred(c, need(w, "w"), zeroW, 0), bias);
   const filters = spread(need(scaleW, "w_scale"), sums.shape, 1, 0);
   const factor = Number(need(scaleX, "x_scale").data[0]);
-  const scale = typeof filters === "number" ? filters * factor : filters.map((value) => value * factor);
-  return requantize(c, sums, scale, need(scaleY, "y_scale"), zeroY, need(zeroY, "y_zero_point").type);
+  return requantize(c, sums, filters, factor, need(scaleY, "y_scale"), zeroY, need(zeroY, "y_zero_point").type);
 };
 
 const real = (
