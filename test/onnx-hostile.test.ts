@@ -221,7 +221,7 @@ describe("graphs that do not hold together", () => {
     ["no output", { ...base, outputs: [], nodes: [relu("x", "y")] }, /"outputs" expected at least one output/],
     [
       "two outputs of one",
-      { ...base, nodes: [{ ...relu("x", "y"), outputs: ["y", "z"] }] },
+      { ...base, outputs: ["y", "z"], nodes: [{ ...relu("x", "y"), outputs: ["y", "z"] }] },
       /"outputs" expected at most 1, got 2/,
     ],
     [

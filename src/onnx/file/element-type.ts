@@ -56,6 +56,14 @@ export function elementType(code: number, what: string): ElementType {
   return type;
 }
 
+/** The largest number of a type of reals; infinity is beyond. */
+export const LARGEST: Readonly<Partial<Record<ElementType, number>>> = {
+  float32: 3.4028234663852886e38,
+  float64: Number.MAX_VALUE,
+  float16: 65504,
+  bfloat16: 3.3895313892515355e38,
+};
+
 export const isBig = (type: ElementType): boolean => type === "int64" || type === "uint64";
 
 export const isFloat = (type: ElementType): boolean => /float/.test(type);

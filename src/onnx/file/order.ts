@@ -9,7 +9,25 @@ export function readsOf(node: NodeProto): readonly string[] {
   return [...node.inputs, ...node.attributes.flatMap(({ g }) => g?.nodes.flatMap(readsOf) ?? [])];
 }
 
-/** Nodes after those whose values they read. Throws ModelError for values that nothing computes, twice computed, or in a circle. */
+/** The nodes of a graph without further outputs that nobody reads, as if they were left out; the first names the node. */
+function withoutUnread({ nodes, outputs }: Pick<GraphProto, "nodes" | "outputs">): readonly NodeProto[] {
+  const read = new Set<string>();
+  const look = (graph: Pick<GraphProto, "nodes" | "outputs">): void => {
+    for (const { name } of graph.outputs) read.add(name);
+    for (const { inputs, attributes } of graph.nodes) {
+      for (const name of inputs) read.add(name);
+      for (const { g } of attributes) if (g !== null) look(g);
+    }
+  };
+  look({ nodes, outputs });
+  return nodes.map((node) =>
+    node.outputs.length < 2
+      ? node
+      : { ...node, outputs: node.outputs.map((name, i) => (i === 0 || read.has(name) ? name : "")) },
+  );
+}
+
+/** Nodes after those whose values they read, with the outputs that somebody reads. Throws ModelError for values that nothing computes, twice computed, or in a circle. */
 export function sorted(graph: GraphProto, given: { has(name: string): boolean }): readonly NodeProto[] {
   const producer = new Map<string, number>();
   graph.nodes.forEach((node, i) => {
@@ -31,7 +49,7 @@ export function sorted(graph: GraphProto, given: { has(name: string): boolean })
     if (name === "" || !known(name))
       throw new ModelError(`"outputs" expected a value that something computes, got ${show(name)}`);
   const isOrdered = graph.nodes.every((node, i) => readsOf(node).every((name) => (producer.get(name) ?? -1) < i));
-  if (isOrdered) return graph.nodes;
+  if (isOrdered) return withoutUnread(graph);
   const waiting = graph.nodes.map((node) => readsOf(node).filter((name) => producer.has(name)).length);
   const readers = new Map<number, number[]>();
   graph.nodes.forEach((node, i) => {
@@ -52,5 +70,5 @@ export function sorted(graph: GraphProto, given: { has(name: string): boolean })
     const stuck = graph.nodes.filter((_, i) => (waiting[i] as number) > 0).map(nodeName);
     throw new ModelError(`"nodes" expected no circle, got one through ${stuck.slice(0, 4).map(show).join(", ")}`);
   }
-  return order;
+  return withoutUnread({ nodes: order, outputs: graph.outputs });
 }

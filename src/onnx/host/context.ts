@@ -16,12 +16,6 @@ export class Context extends Attributes implements Budgeted {
     super(node, opset);
   }
 
-  /** The same node as if an attribute were not there. */
-  without(name: string): Context {
-    const attributes = this.node.attributes.filter((attribute) => attribute.name !== name);
-    return new Context({ ...this.node, attributes }, this.opset, this.budget);
-  }
-
   /** The same node as of another operator set. */
   asOf(opset: number): Context {
     return new Context(this.node, opset, this.budget);

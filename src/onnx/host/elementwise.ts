@@ -1,7 +1,7 @@
 // Operators by element, with NumPy broadcasting. Formulas are those of the ONNX operator specification.
 import { ModelError, show, UnsupportedError } from "../../base/errors.js";
 import type { Budgeted } from "../file/budget.js";
-import { ARRAYS, type ElementType, elementType, isBig, isFloat } from "../file/element-type.js";
+import { ARRAYS, type ElementType, elementType, isBig, isFloat, LARGEST } from "../file/element-type.js";
 import { roundToEven, roundToType } from "../file/halves.js";
 import type { Element, PlainTensor } from "../file/plain-tensor.js";
 import { broadcastShape } from "../semantics/shapes.js";
@@ -132,12 +132,14 @@ function power(c: Budgeted, first: PlainTensor, second: PlainTensor): PlainTenso
 
 const clip: HostOp = (c, input, low, high) => {
   const x = need(input, "input");
-  const bound = (t: PlainTensor | undefined, name: string): Element | undefined => {
+  // A bound that is left out is the least or largest number of the type: infinity comes out as that.
+  const most = LARGEST[x.type];
+  const bound = (t: PlainTensor | undefined, name: string, otherwise: number | undefined): Element | undefined => {
     if (t !== undefined) return t.data[0];
-    return c.has(name) ? c.float(name, 0) : undefined;
+    return c.has(name) ? c.float(name, 0) : otherwise;
   };
-  const min = bound(low, "min");
-  const max = bound(high, "max");
+  const min = bound(low, "min", most && -most);
+  const max = bound(high, "max", most);
   const clamp = (v: Element): Element => {
     const raised = min !== undefined && v < min ? min : v;
     return max !== undefined && raised > max ? max : raised;
@@ -233,7 +235,7 @@ const mod: HostOp = (c, first, second) => {
 
 const dropout: HostOp = (c, input, _ratio, training) => {
   const x = need(input, "data");
-  const isTraining = c.opset < 7 ? c.int("is_test", 0) === 0 && c.node.outputs.length > 1 : Boolean(training?.data[0]);
+  const isTraining = c.opset < 7 ? c.int("is_test", 0) === 0 && c.outputs > 1 : Boolean(training?.data[0]);
   const ratio = _ratio === undefined ? c.float("ratio", 0.5) : Number(_ratio.data[0]);
   if (isTraining && ratio !== 0) throw new UnsupportedError(`"Dropout" expected inference, got training_mode`);
   const kept = make(c, "bool", x.shape);

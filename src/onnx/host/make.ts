@@ -43,7 +43,8 @@ export function cast(b: Budgeted, t: PlainTensor, type: ElementType): PlainTenso
   const toBig = isBig(type);
   for (let i = 0; i < from.length; i++) {
     const value = from[i] as number | bigint;
-    if (type === "bool") to[i] = Number(value) === 0 ? 0 : 1; // NaN is no zero
+    if (type === "bool")
+      to[i] = Number(value) === 0 ? 0 : 1; // NaN is no zero
     else if (toBig) to[i] = typeof value === "bigint" ? value : toBigint(value);
     else if (typeof value === "bigint")
       to[i] = isFloat(type) ? Number(value) : Number(BigInt.asIntN(64, value) & 0xffffffffn);

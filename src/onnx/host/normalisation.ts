@@ -110,7 +110,7 @@ const groupNorm: HostOp = (c, input, scale, bias) => {
 
 const batchNorm: HostOp = (c, input, scale, bias, meanInput, varianceInput) => {
   const x = need(input, "X");
-  if (c.int("training_mode", 0) === 1 && c.opset >= 14)
+  if (c.isTraining)
     return trainedBatchNorm(
       c,
       x,
@@ -119,10 +119,18 @@ const batchNorm: HostOp = (c, input, scale, bias, meanInput, varianceInput) => {
       need(meanInput, "input_mean"),
       need(varianceInput, "input_var"),
     );
+  return normalisedBy(c, x, need(scale, "scale"), need(bias, "B"), need(meanInput, "mean"), need(varianceInput, "var"));
+};
+
+/** (x - mean) / sqrt(variance + epsilon) * scale + bias, by channel. */
+function normalisedBy(c: Context, x: PlainTensor, ...perChannel: readonly PlainTensor[]): PlainTensor {
   const rank = x.shape.length;
-  const [s, b, m, v] = [need(scale, "scale"), need(bias, "B"), need(meanInput, "mean"), need(varianceInput, "var")].map(
-    (t) => numbers(broadcast(c, byChannel(t, rank), x.shape)),
-  ) as [Float32Array, Float32Array, Float32Array, Float32Array];
+  const [s, b, m, v] = perChannel.map((t) => numbers(broadcast(c, byChannel(t, rank), x.shape))) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
   const epsilon = c.float("epsilon", 1e-5);
   const out = make(c, x.type, x.shape);
   numbers(x).forEach((value, i) => {
@@ -130,9 +138,9 @@ const batchNorm: HostOp = (c, input, scale, bias, meanInput, varianceInput) => {
       ((value - (m[i] as number)) / Math.sqrt((v[i] as number) + epsilon)) * (s[i] as number) + (b[i] as number);
   });
   return roundToType(out);
-};
+}
 
-/** Normalises by the batch's own statistics and answers the running ones. */
+/** Normalises by the batch's own statistics; answers the running ones, then its own. */
 function trainedBatchNorm(
   c: Context,
   x: PlainTensor,
@@ -154,11 +162,8 @@ function trainedBatchNorm(
     numbers(nextMean)[channel] = (numbers(mean)[channel] as number) * momentum + own.mean * (1 - momentum);
     numbers(nextVariance)[channel] = (numbers(variance)[channel] as number) * momentum + own.variance * (1 - momentum);
   }
-  return [
-    batchNorm(c.without("training_mode"), x, scale, bias, means, variances) as PlainTensor,
-    nextMean,
-    nextVariance,
-  ];
+  const y = normalisedBy(c, x, scale, bias, means, variances);
+  return [y, nextMean, nextVariance, means, variances];
 }
 
 const meanVariance: HostOp = (c, input) => {

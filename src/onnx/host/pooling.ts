@@ -54,7 +54,7 @@ const maxPool: HostOp = (c, input) => {
     for (const at of taps)
       if (at >= 0 && (best < 0 || (plane[at] as number) > (plane[best] as number) || Number.isNaN(plane[at])))
         best = at;
-    if (c.node.outputs.length > 1) {
+    if (c.outputs > 1) {
       const index = isColumnMajor
         ? strides.reduce(
             (sum, stride, d) => sum + (Math.floor(best / stride) % (x.shape[2 + d] as number)) * (turned[d] as number),
@@ -65,7 +65,7 @@ const maxPool: HostOp = (c, input) => {
     }
     return best < 0 ? -Infinity : (plane[best] as number);
   });
-  return c.node.outputs.length > 1 ? [out, int64s(found, out.shape)] : out;
+  return c.outputs > 1 ? [out, int64s(found, out.shape)] : out;
 };
 
 const averagePool: HostOp = (c, input) => {

@@ -2,7 +2,7 @@
 
 import { countOf } from "../../base/shape.js";
 import type { Dynamic } from "../draft.js";
-import { ELEMENT_TYPES } from "../file/element-type.js";
+import { ELEMENT_TYPES, LARGEST } from "../file/element-type.js";
 import { byChannel, numbers, type PlainTensor, reshaped } from "../file/plain-tensor.js";
 import { make } from "../host/make.js";
 import {
@@ -33,27 +33,24 @@ const sum: NodeLowering = (site) => {
   return [total as Dynamic];
 };
 
-/** Bounds that are not known are a maximum and a minimum. */
+/** Bounds that are not known are a maximum and a minimum; those that are left out, the type's: infinity is beyond them. */
 const clip: NodeLowering = (site) => {
-  const { draft, layer } = site;
+  const { c, draft, layer } = site;
   const x = dynamicAt(site, 0);
   if (!x) return undefined;
+  const most = LARGEST[x.type] as number;
   if (varies(site, 1) || varies(site, 2)) {
-    let y = x;
-    if (site.inputs[1]) [y] = draft.add(layer, "maximum", [y, operandAt(site, 1)]) as [Dynamic];
-    if (site.inputs[2]) [y] = draft.add(layer, "minimum", [y, operandAt(site, 2)]) as [Dynamic];
-    return [y];
+    const limited = (y: Dynamic, i: number, op: "maximum" | "minimum", otherwise: object) =>
+      site.inputs[i] ? draft.add(layer, op, [y, operandAt(site, i)]) : draft.add(layer, "clip", [y], [], otherwise);
+    const [y] = limited(x, 1, "maximum", { min: -most }) as [Dynamic];
+    return limited(y, 2, "minimum", { max: most });
   }
-  const bound = (i: number, name: string) => {
+  const bound = (i: number, name: string, otherwise: number) => {
     const tensor = tensorAt(site, i);
-    return tensor ? Number(tensor.data[0]) : site.c.has(name) ? site.c.float(name, 0) : undefined;
+    return tensor ? Number(tensor.data[0]) : c.float(name, otherwise);
   };
-  const [min, max] = [bound(1, "min"), bound(2, "max")];
-  if (min !== undefined && max !== undefined && min > max) return undefined;
-  return site.draft.add(site.layer, "clip", [x], [], {
-    ...(min !== undefined && { min }),
-    ...(max !== undefined && { max }),
-  });
+  const [min, max] = [bound(1, "min", -most), bound(2, "max", most)];
+  return min > max ? undefined : draft.add(layer, "clip", [x], [], { min, max });
 };
 
 const prelu: NodeLowering = (site) => {

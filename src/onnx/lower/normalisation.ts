@@ -5,17 +5,17 @@ import { dynamicAt, type NodeLowering, param, tensorAt, through } from "./site.j
 const batchNorm: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
   const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => tensorAt(site, i));
-  const isTraining =
-    site.c.int("training_mode", 0) === 1 ||
-    (site.c.opset < 7 && site.c.int("is_test", 0) === 0 && site.c.node.outputs.length > 1);
-  if (!x || !scale || !bias || !mean || !variance || isTraining || x.shape.length < 2) return undefined;
-  const params = [
-    param(site, mean, "mean"),
-    param(site, variance, "variance"),
-    param(site, scale, "gamma"),
-    param(site, bias, "beta"),
-  ];
-  return site.draft.add(site.layer, "batchNorm", [x], params, { epsilon: site.c.float("epsilon", 1e-5) });
+  if (!x || !scale || !bias || !mean || !variance || x.shape.length < 2) return undefined;
+  const affine = [param(site, scale, "gamma"), param(site, bias, "beta")];
+  const options = { epsilon: site.c.float("epsilon", 1e-5) };
+  if (site.c.isTraining) {
+    // Its running variance is PyTorch's, the standard's is not divided by n - 1.
+    return site.c.outputs > 1
+      ? undefined
+      : site.draft.add(site.layer, "batchNormTrain", [x], affine, options).slice(0, 1);
+  }
+  const params = [param(site, mean, "mean"), param(site, variance, "variance"), ...affine];
+  return site.draft.add(site.layer, "batchNorm", [x], params, options);
 };
 
 function softmax(op: "softmax" | "logSoftmax"): NodeLowering {

@@ -56,7 +56,7 @@ function normalised(
 
 const layerNorm: NodeLowering = (site) => {
   const [x, scale, bias] = [dynamicAt(site, 0), tensorAt(site, 1), tensorAt(site, 2)];
-  if (!x || !scale || varies(site, 2) || site.c.node.outputs.length > 1) return undefined;
+  if (!x || !scale || varies(site, 2) || site.c.outputs > 1) return undefined;
   const axis = site.c.axis("axis", site.c.int("axis", -1), x.shape.length);
   return normalised(site, x, countOf(x.shape.slice(0, axis)), scale, bias);
 };

@@ -55,7 +55,7 @@ function pool(op: "maxPool2d" | "avgPool2d"): NodeLowering {
   return (site) => {
     const x = dynamicAt(site, 0);
     const kernel = site.c.ints("kernel_shape");
-    if (x?.shape.length !== 4 || kernel?.length !== 2 || site.c.node.outputs.length > 1) return undefined;
+    if (x?.shape.length !== 4 || kernel?.length !== 2 || site.c.outputs > 1) return undefined;
     const axes = windowAxes(site.c, x.shape.slice(2), kernel);
     const dilated = axes.some((axis) => axis.dilation > 1);
     const shared = { ...windowOptions(axes), kernel, ceilMode: site.c.int("ceil_mode", 0) === 1 };

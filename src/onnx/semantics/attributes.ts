@@ -19,6 +19,17 @@ export class Attributes {
     }
   }
 
+  /** How many outputs somebody reads, those between them and the first counted. */
+  get outputs(): number {
+    return this.node.outputs.findLastIndex((name) => name !== "") + 1;
+  }
+
+  /** BatchNormalization by the batch's own statistics: before operator set 14 that is what naming its further outputs says. */
+  get isTraining(): boolean {
+    if (this.opset >= 14) return this.int("training_mode", 0) === 1;
+    return this.node.outputs.length > 1 && (this.opset >= 7 || this.int("is_test", 0) === 0);
+  }
+
   has(name: string): boolean {
     return this.#attributes.has(name);
   }
