@@ -111,6 +111,38 @@ export interface RunAsyncOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds of work between turns, default 8. 0: between all kernel calls. */
   readonly yieldEvery?: number;
+  /** Names of the outputs to answer; default: all. */
+  readonly outputs?: readonly string[];
+}
+
+/** Checked. A signal is known by what it has: it may be of another realm. */
+export function runOptions(options: RunAsyncOptions): RunAsyncOptions & { readonly yieldEvery: number } {
+  knownOptions("run options", options, ["signal", "yieldEvery", "outputs"]);
+  const { signal, yieldEvery = 8 } = options;
+  if (signal !== undefined && typeof signal?.aborted !== "boolean")
+    throw new TypeError(`"signal" expected an AbortSignal, got ${show(signal)}`);
+  if (typeof yieldEvery !== "number" || !(yieldEvery >= 0))
+    throw new RangeError(`"yieldEvery" expected milliseconds >= 0, got ${show(yieldEvery)}`);
+  return { ...options, yieldEvery };
+}
+
+type Results = Readonly<Record<string, Tensor>>;
+
+/** What takes the named of a run's results. Throws ModelError for names that are no outputs, TypeError for what are no names. */
+export function picker(names: unknown, known: readonly { readonly name: string }[]): (results: Results) => Results {
+  if (names === undefined) return (results) => results;
+  if (!Array.isArray(names)) throw new TypeError(`"outputs" expected an array of names, got ${show(names)}`);
+  for (const name of names) {
+    if (!known.some((output) => output.name === name))
+      throw new ModelError(
+        `"outputs" expected names among ${known.map((one) => one.name).join(", ")}, got ${show(name)}`,
+      );
+  }
+  return (results) => Object.fromEntries(names.map((name: string) => [name, results[name] as Tensor]));
+}
+
+function requireGoing(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw signal.reason ?? new Error(`"signal" expected to go on, got aborted`);
 }
 
 /** Where an input arrives, and the program that brings it there from the other memory format. */
@@ -168,16 +200,17 @@ export class Model {
 
   /**
    * Runs on one tensor an input, by name, in either memory format; without tensors, on what was written to model.input().
-   * Answers the model's own output tensors by name: they hold this run's values until the next run; clone() or toArray()
-   * keeps a copy; disposing them is harmless, disposing the model ends them. Synchronous; allocates nothing.
+   * Answers the model's own output tensors by name, or only those named in `outputs`, though all are computed: they hold this
+   * run's values until the next run; clone() or toArray() keeps a copy; disposing them is harmless, disposing the model ends them. Synchronous; allocates nothing.
    *
    * @throws ModelError for missing or unknown names, ShapeError for a tensor of another shape or dtype, RangeError for an
    *   output of this model as input, DisposedError.
    */
-  run(tensors?: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>> {
+  run(tensors?: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Readonly<Record<string, Tensor>> {
+    const pick = picker(outputs, this.outputs);
     this.#accept(tensors);
     for (const program of this.#loaded.programs) program.run();
-    return this.#results;
+    return pick(this.#results);
   }
 
   /**
@@ -192,13 +225,9 @@ export class Model {
     tensors?: Readonly<Record<string, Tensor>>,
     options: RunAsyncOptions = {},
   ): Promise<Readonly<Record<string, Tensor>>> {
-    knownOptions("run options", options, ["signal", "yieldEvery"]);
-    const { signal, yieldEvery = 8 } = options;
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw new TypeError(`"signal" expected an AbortSignal, got ${show(signal)}`);
-    if (typeof yieldEvery !== "number" || !(yieldEvery >= 0))
-      throw new RangeError(`"yieldEvery" expected milliseconds >= 0, got ${show(yieldEvery)}`);
-    signal?.throwIfAborted();
+    const { signal, yieldEvery, outputs } = runOptions(options);
+    const pick = picker(outputs, this.outputs);
+    requireGoing(signal);
     this.#accept(tensors);
     this.#isRunning = true;
     try {
@@ -208,12 +237,12 @@ export class Model {
         for (const _ of program.runInParts(partsOf(builder, yieldEvery))) {
           if (performance.now() - rested < yieldEvery) continue;
           await turn();
-          signal?.throwIfAborted();
+          requireGoing(signal);
           if (this.disposed) throw new DisposedError(`"model" expected a live model, got one disposed while it ran`);
           rested = performance.now();
         }
       }
-      return this.#results;
+      return pick(this.#results);
     } finally {
       this.#isRunning = false;
     }
