@@ -4,7 +4,8 @@ import { asBytes, isBytes, tagOf } from "../../base/check.js";
 import { ModelError, show } from "../../base/errors.js";
 import type { OnnxOptions } from "../load.js";
 
-type OneSource =
+/** A source that is there, or brings the file when it is read. An address is fetched only where it is the source itself. */
+export type OneSource =
   | Uint8Array
   | ArrayBuffer
   | Blob
