@@ -393,6 +393,20 @@ describe("the outputs of a run", () => {
   });
 });
 
+describe("a summary as text", () => {
+  it("says which layers run in JavaScript", async () => {
+    const nodes = [
+      { op: "Relu", inputs: ["x"], outputs: ["r"] },
+      { op: "Softsign", inputs: ["r"], outputs: ["y"] },
+    ];
+    using model = await loadOnnx(rt, onnxFile({ ...RELU, nodes }));
+    const lines = String(model.summary()).split("\n");
+    expect(lines.filter((line) => line.endsWith("  in JavaScript")).map((line) => line.split(" ")[0])).toEqual([
+      "Softsign-y",
+    ]);
+  });
+});
+
 // Last, since its modules are others: their errors are of other classes.
 describe("an engine", () => {
   it("needs no class but for what it is asked to do", async () => {
