@@ -17,8 +17,9 @@ export {
   sequential,
   Value,
 } from "./model/graph.js";
-export { createModel, Model, type ModelOptions, type ModelTensor, type RunAsyncOptions } from "./model/model.js";
+export { createModel, Model, type ModelOptions, type ModelTensor } from "./model/model.js";
 export type { ModelReport } from "./model/planner.js";
+export type { RunAsyncOptions } from "./model/run-options.js";
 export { readSafetensors, writeSafetensors } from "./model/safetensors.js";
 export { type LayerRow, type Profile, type ProfileRow, type Summary, summarize, type Trace } from "./model/summary.js";
 export type { HostTensor, WeightMap, Weights } from "./model/weights.js";

@@ -1,8 +1,9 @@
 // A network from an ONNX file: planned and packed once for each set of input shapes, then run like any model.
 import { DisposedError, ModelError, ShapeError, show } from "../base/errors.js";
 import { type DType, type Elements, holds, type MemoryFormat, type TensorData } from "../base/spec.js";
-import { type Model, type ModelOptions, picker, type RunAsyncOptions, runOptions } from "../model/model.js";
+import type { Model, ModelOptions } from "../model/model.js";
 import type { ModelReport } from "../model/planner.js";
+import { picker, type RunAsyncOptions, runOptions } from "../model/run-options.js";
 import type { Profile, Summary } from "../model/summary.js";
 import { Tensor } from "../plan/tensor.js";
 import type { Runtime } from "../runtime/runtime.js";
