@@ -1,7 +1,7 @@
 // The public names of every entry, all but createRuntime, which each entry makes with its own way to load a binary.
 export { DataError, DisposedError, ModelError, OutOfMemoryError, ShapeError, UnsupportedError } from "./base/errors.js";
 export type { Padding } from "./base/shape.js";
-export type { DType, MemoryFormat, TensorData, TensorSpec } from "./base/spec.js";
+export type { DType, Elements, Float16Data, MemoryFormat, TensorData, TensorSpec } from "./base/spec.js";
 export type { Precision } from "./kernels/select.js";
 export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels/table.js";
 export {
@@ -17,8 +17,9 @@ export {
   sequential,
   Value,
 } from "./model/graph.js";
-export { createModel, Model, type ModelOptions, type ModelTensor, type RunAsyncOptions } from "./model/model.js";
+export { createModel, Model, type ModelOptions, type ModelTensor } from "./model/model.js";
 export type { ModelReport } from "./model/planner.js";
+export type { RunAsyncOptions } from "./model/run-options.js";
 export { readSafetensors, writeSafetensors } from "./model/safetensors.js";
 export { type LayerRow, type Profile, type ProfileRow, type Summary, summarize, type Trace } from "./model/summary.js";
 export type { HostTensor, WeightMap, Weights } from "./model/weights.js";

@@ -35,6 +35,10 @@ describe("the table of families", () => {
   });
 });
 
+/** Files of networks from bytes need none of it. */
+const refuse = () => Promise.reject(new TypeError("expected no other sources"));
+const NO_OUTSIDE = { source: refuse, external: refuse, kinds: refuse };
+
 describe("loading", () => {
   /** What a file has loaded, in order. */
   async function loaded(file: File, options = {}): Promise<FamilyName[]> {
@@ -43,7 +47,7 @@ describe("loading", () => {
       families.push(name);
       return LOADERS[name]();
     };
-    const load = makeLoadOnnx(Object.fromEntries(NAMES.map((name) => [name, spy(name)])) as Loaders);
+    const load = makeLoadOnnx(Object.fromEntries(NAMES.map((name) => [name, spy(name)])) as Loaders, NO_OUTSIDE);
     const rt: Runtime = await (BINARIES[1] as (typeof BINARIES)[number]).create();
     try {
       (await load(rt, onnxFile(file), options)).dispose();
@@ -153,7 +157,7 @@ describe("loading", () => {
 
   it("a family that cannot be loaded is its loader's error; what there is no operator for is refused before", async () => {
     const failing = Object.fromEntries(NAMES.map((name) => [name, () => Promise.reject(new TypeError("no network"))]));
-    const load = makeLoadOnnx(failing as unknown as Loaders);
+    const load = makeLoadOnnx(failing as unknown as Loaders, NO_OUTSIDE);
     const rt = await (BINARIES[1] as (typeof BINARIES)[number]).create();
     const file = (op: string): Uint8Array =>
       onnxFile({ nodes: [{ op, inputs: ["x"], outputs: ["y"] }], inputs: { x: [2, 3] }, outputs: ["y"] });

@@ -134,8 +134,10 @@ function writeGraph({ nodes, inputs, declared = {}, types = {}, outputs, constan
   for (const node of nodes) g.writeMessage(1, writeNode, node);
   g.writeStringField(2, "graph");
   for (const entry of Object.entries(constants)) g.writeMessage(5, writeConstant, entry);
-  for (const [name, dims] of Object.entries(inputs)) g.writeMessage(11, writeValue, [name, types[name] ?? 1, dims]);
-  for (const name of outputs) g.writeMessage(12, writeValue, [name, types[name] ?? 1, declared[name] ?? []]);
+  const own = <T>(of: Readonly<Record<string, T>>, name: string, otherwise: T): T =>
+    (Object.hasOwn(of, name) ? of[name] : undefined) ?? otherwise; // names may be those of Object.prototype
+  for (const [name, dims] of Object.entries(inputs)) g.writeMessage(11, writeValue, [name, own(types, name, 1), dims]);
+  for (const name of outputs) g.writeMessage(12, writeValue, [name, own(types, name, 1), own(declared, name, [])]);
 }
 
 /** The bytes of a .onnx file. */

@@ -79,9 +79,36 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((size, i) => size === b[i]);
 }
 
+/**
+ * What a value says it is: "Uint8Array", also of a Buffer, "ArrayBuffer", "Map". Holds for values of other realms too (frames,
+ * vm contexts, jsdom), of which instanceof knows nothing.
+ */
+export const tagOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+
+/** Whether asBytes() takes it. */
+export const isBytes = (value: unknown): value is Uint8Array | ArrayBuffer =>
+  ArrayBuffer.isView(value) ? tagOf(value) === "Uint8Array" : tagOf(value) === "ArrayBuffer";
+
 /** Plain Uint8Array even for a Node Buffer, whose slice() means something else. */
-export function asBytes(bytes: unknown): Uint8Array {
-  if (bytes instanceof Uint8Array) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
-  throw new TypeError(`"bytes" expected a Uint8Array or an ArrayBuffer, got ${show(bytes)}`);
+export function asBytes(bytes: unknown, name = "bytes"): Uint8Array {
+  if (!isBytes(bytes)) throw new TypeError(`"${name}" expected a Uint8Array or an ArrayBuffer, got ${show(bytes)}`);
+  return ArrayBuffer.isView(bytes)
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    : new Uint8Array(bytes);
+}
+
+let decoder: TextDecoder | undefined;
+
+/** UTF-8 as text. Damage becomes U+FFFD, or, where there is no TextDecoder (jsdom), a URIError. */
+export function textOf(bytes: Uint8Array): string {
+  if (typeof TextDecoder === "undefined") return strictTextOf(bytes);
+  decoder ??= new TextDecoder();
+  return decoder.decode(bytes);
+}
+
+/** UTF-8 as text, with its byte order mark. Throws for damage. */
+export function strictTextOf(bytes: Uint8Array): string {
+  if (typeof TextDecoder === "undefined")
+    return decodeURIComponent(Array.from(bytes, (byte) => `%${(byte + 256).toString(16).slice(1)}`).join(""));
+  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 }

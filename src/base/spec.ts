@@ -1,6 +1,6 @@
 // What a tensor is, apart from where it lies: shape, dtype, memory format. Pure.
 
-import { elements, oneOf, type Shape } from "./check.js";
+import { elements, oneOf, type Shape, tagOf } from "./check.js";
 import { ShapeError, show } from "./errors.js";
 import { countOf } from "./shape.js";
 
@@ -50,7 +50,67 @@ export type TensorData =
   | BigUint64Array
   | Float64Array;
 
+/** A Float16Array, which not all engines and compilers know. */
+export interface Float16Data extends ArrayLike<number> {
+  /** What tells it apart. */
+  readonly [Symbol.toStringTag]: "Float16Array";
+}
+
+/**
+ * What a tensor is made of. Whole numbers of any kind become those of another, where it holds them; numbers become floats by
+ * rounding.
+ */
+export type Elements = TensorData | Uint8ClampedArray | Float16Data | readonly number[] | readonly bigint[];
+
 const DTYPE_NAMES = Object.keys(DTYPES) as DType[];
+
+/** Whether data is the typed array of a dtype, of whatever realm. */
+export const holds = (dtype: DType, data: unknown): data is TensorData =>
+  ArrayBuffer.isView(data) && tagOf(data) === DTYPES[dtype].name;
+
+/** Other typed arrays that tensors are made of. */
+const OTHERS: Readonly<Record<string, DType>> = { Uint8ClampedArray: "uint8", Float16Array: "float32" };
+
+/** The dtype that data has when nothing else is said. Throws TypeError for what is no data. */
+export function dtypeOf(data: unknown): DType {
+  if (Array.isArray(data)) return "float32";
+  const found = DTYPE_NAMES.find((dtype) => holds(dtype, data));
+  const other = ArrayBuffer.isView(data) ? OTHERS[tagOf(data)] : undefined;
+  if (found ?? other) return (found ?? other) as DType;
+  throw new TypeError(`"data" expected an array of numbers or a typed array of a dtype, got ${show(data)}`);
+}
+
+/** Whether a cell of a typed array keeps an element, which is in it then. */
+function keeps(cell: { 0: number | bigint }, given: unknown, dtype: DType): boolean {
+  if (isBig(dtype) && (typeof given === "bigint" || Number.isInteger(given))) cell[0] = BigInt(given as number);
+  else if (!isBig(dtype) && (typeof given === "number" || (dtype === "bool" && typeof given === "boolean")))
+    cell[0] = Number(given);
+  else return false;
+  // biome-ignore lint/suspicious/noDoubleEquals: 4n and 4, 1 and true are the same here.
+  return cell[0] == given && (dtype !== "bool" || (cell[0] as number) < 2);
+}
+
+/**
+ * Data as a typed array of the dtype can take it: as it is, or with bigints for numbers. Looks at every element, but for typed
+ * arrays that convert as they are. Throws RangeError for one that the dtype does not hold (floats hold all numbers, rounded),
+ * TypeError for one that is no number.
+ */
+export function heldAs(dtype: DType, data: Elements): TensorData {
+  const own = dtypeOf(data);
+  const isFloat = /^float/.test(dtype);
+  if (ArrayBuffer.isView(data) && (isFloat ? !isBig(own) : own === dtype)) return data as TensorData;
+  const cell = new DTYPES[dtype](1) as Float32Array;
+  const wide = isBig(dtype) ? (new DTYPES[dtype](data.length) as unknown as Float32Array) : undefined;
+  for (let i = 0; i < data.length; i++) {
+    const given: unknown = data[i];
+    if (isFloat ? typeof given !== "number" : !keeps(cell as unknown as { 0: number }, given, dtype)) {
+      const message = `"data" expected elements of ${dtype}, got ${show(given)} at ${i}`;
+      throw typeof given === "number" ? new RangeError(message) : new TypeError(message);
+    }
+    if (wide) wide[i] = cell[0] as number;
+  }
+  return (wide ?? data) as TensorData;
+}
 
 /** Whether the elements are bigints. */
 export function isBig(dtype: DType): dtype is "int64" | "uint64" {

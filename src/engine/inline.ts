@@ -55,6 +55,8 @@ export function inlinedBytes(text: string): Uint8Array<ArrayBuffer> {
     d: (end: number) => number;
   };
   m.grow(Math.ceil(text.length / PAGE_BYTES));
-  new TextEncoder().encodeInto(text, new Uint8Array(m.buffer));
+  const bytes = new Uint8Array(m.buffer);
+  if (typeof TextEncoder === "function") new TextEncoder().encodeInto(text, bytes);
+  else for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i); // jsdom
   return new Uint8Array(m.buffer, 0, d(text.length));
 }

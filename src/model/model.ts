@@ -22,6 +22,7 @@ import { type Loaded, loadPlan } from "./load.js";
 import { type LoweredGraph, lowerGraph, retimed, untimed } from "./lower-graph.js";
 import { optimize, PASSES, type Pass } from "./optimize.js";
 import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, planModel } from "./planner.js";
+import { picker, type RunAsyncOptions, requireGoing, runOptions } from "./run-options.js";
 import { type Profile, profileOf, type Summary, summaryOf } from "./summary.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
@@ -122,14 +123,6 @@ function planTimed(lowered: LoweredGraph, planning: Planning, time: Tuner, maxBy
   return planModel(retimed(lowered, { ...planning, timings: () => "the fastest do not fit in memory together" }));
 }
 
-/** How a run shares its thread. */
-export interface RunAsyncOptions {
-  /** Ends the run when it is aborted; default: none. */
-  readonly signal?: AbortSignal;
-  /** Milliseconds of work between turns, default 8. 0: between all kernel calls. */
-  readonly yieldEvery?: number;
-}
-
 /** Where an input arrives, and the program that brings it there from the other memory format. */
 interface Slot extends PlannedInput {
   readonly ptr: number;
@@ -185,16 +178,17 @@ export class Model {
 
   /**
    * Runs on one tensor an input, by name, in either memory format; without tensors, on what was written to model.input().
-   * Answers the model's own output tensors by name: they hold this run's values until the next run; clone() or toArray()
-   * keeps a copy; disposing them is harmless, disposing the model ends them. Synchronous; allocates nothing.
+   * Answers the model's own output tensors by name, or only those named in `outputs`, though all are computed: they hold this
+   * run's values until the next run; clone() or toArray() keeps a copy; disposing them is harmless, disposing the model ends them. Synchronous; allocates nothing.
    *
    * @throws ModelError for missing or unknown names, ShapeError for a tensor of another shape or dtype, RangeError for an
    *   output of this model as input, DisposedError.
    */
-  run(tensors?: Readonly<Record<string, Tensor>>): Readonly<Record<string, Tensor>> {
+  run(tensors?: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Readonly<Record<string, Tensor>> {
+    const pick = picker(outputs, this.outputs);
     this.#accept(tensors);
     for (const program of this.#loaded.programs) program.run();
-    return this.#results;
+    return pick(this.#results);
   }
 
   /**
@@ -209,13 +203,9 @@ export class Model {
     tensors?: Readonly<Record<string, Tensor>>,
     options: RunAsyncOptions = {},
   ): Promise<Readonly<Record<string, Tensor>>> {
-    knownOptions("run options", options, ["signal", "yieldEvery"]);
-    const { signal, yieldEvery = 8 } = options;
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw new TypeError(`"signal" expected an AbortSignal, got ${show(signal)}`);
-    if (typeof yieldEvery !== "number" || !(yieldEvery >= 0))
-      throw new RangeError(`"yieldEvery" expected milliseconds >= 0, got ${show(yieldEvery)}`);
-    signal?.throwIfAborted();
+    const { signal, yieldEvery, outputs } = runOptions(options);
+    const pick = picker(outputs, this.outputs);
+    requireGoing(signal);
     this.#accept(tensors);
     this.#isRunning = true;
     try {
@@ -225,12 +215,12 @@ export class Model {
         for (const _ of program.runInParts(partsOf(builder, yieldEvery))) {
           if (performance.now() - rested < yieldEvery) continue;
           await turn();
-          signal?.throwIfAborted();
+          requireGoing(signal);
           if (this.disposed) throw new DisposedError(`"model" expected a live model, got one disposed while it ran`);
           rested = performance.now();
         }
       }
-      return this.#results;
+      return pick(this.#results);
     } finally {
       this.#isRunning = false;
     }

@@ -6,9 +6,9 @@
 //
 // Numbers are little-endian, as in the memory of every machine we run on. Offsets count from the end of the
 // header. "__metadata__" is no tensor but an object of strings.
-import { asBytes, type Shape } from "../base/check.js";
+import { asBytes, type Shape, strictTextOf, tagOf } from "../base/check.js";
 import { ModelError, ShapeError, show, UnsupportedError } from "../base/errors.js";
-import { DTYPES, type DType } from "../base/spec.js";
+import { DTYPES, type DType, holds } from "../base/spec.js";
 import type { HostTensor, WeightMap } from "./weights.js";
 
 /** The reference implementation's cap. */
@@ -80,7 +80,7 @@ export function readSafetensors(bytes: Uint8Array | ArrayBuffer): WeightMap {
  *   the reader would refuse, UnsupportedError for a dtype that the format does not have.
  */
 export function writeSafetensors(weights: WeightMap): Uint8Array<ArrayBuffer> {
-  if (!(weights instanceof Map)) throw new TypeError(`"weights" expected a Map, got ${show(weights)}`);
+  if (tagOf(weights) !== "Map") throw new TypeError(`"weights" expected a Map, got ${show(weights)}`);
   for (const [name, tensor] of weights) checkWritable(name, tensor);
   // Wide elements first: behind a header of a multiple of 8 bytes, every tensor then lies aligned.
   const width = ({ data }: HostTensor) => data.BYTES_PER_ELEMENT;
@@ -134,7 +134,7 @@ function parseHeader(header: Uint8Array): object {
 function parseJson(header: Uint8Array): readonly [string, unknown] {
   try {
     // A copy, as decoders refuse shared memory. A byte order mark is kept, for JSON.parse to refuse.
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(header.slice());
+    const text = strictTextOf(header.slice());
     return [text, JSON.parse(text) as unknown];
   } catch (cause) {
     const message = `"bytes" expected a header of JSON in UTF-8, got ${header.length} other bytes`;
@@ -237,7 +237,7 @@ function checkWritable(name: unknown, tensor: HostTensor): void {
     const known = HELD.map(([, held]) => held).join(", ");
     throw new UnsupportedError(`${label} expected one of the dtypes ${known}, got ${show(dtype)}`);
   }
-  if (!(data instanceof DTYPES[dtype])) {
+  if (!holds(dtype, data)) {
     throw new TypeError(`${label} expected ${dtype} data in a ${DTYPES[dtype].name}, got ${show(data)}`);
   }
   if (!isSizes(shape)) throw new ShapeError(`${label} expected a shape of integers >= 0, got ${show(shape)}`);

@@ -221,8 +221,9 @@ function table(rows: readonly (LayerRow | ProfileRow)[], totals: Summary["totals
     const cells = line.map((cell, c) =>
       isText(c) ? cell.padEnd(widths[c] as number) : cell.padStart(widths[c] as number),
     );
-    const saving = rows[i - 1]?.saving;
-    const detail = saving === undefined ? "" : `  ${(100 * saving).toFixed(1)} % of a full convolution's MACs`;
+    const { saving, reason } = rows[i - 1] ?? {};
+    const where = reason === "JavaScript" ? "  in JavaScript" : "";
+    const detail = saving === undefined ? where : `  ${(100 * saving).toFixed(1)} % of a full convolution's MACs`;
     return `${cells.join("  ")}${detail}`.trimEnd();
   });
   const { arenaBytes, totalBytes } = totals;

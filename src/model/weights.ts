@@ -1,9 +1,9 @@
 // A model's weights as they lie on the host, by name.
 
-import { elements } from "../base/check.js";
+import { elements, tagOf } from "../base/check.js";
 import { ModelError, show } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
-import { DTYPES, type DType, makeSpec, type TensorData, type TensorSpec } from "../base/spec.js";
+import { DTYPES, type DType, holds, makeSpec, type TensorData, type TensorSpec } from "../base/spec.js";
 
 /** A tensor outside of linear memory, contiguous. */
 export interface HostTensor {
@@ -42,14 +42,18 @@ function weightOf(weights: Weights, name: string): HostTensor {
     throw new TypeError(`"weights" expected a map of tensors, got ${show(weights)}`);
   const record = weights as Readonly<Record<string, HostTensor>>;
   const tensor =
-    weights instanceof Map ? (weights as WeightMap).get(name) : Object.hasOwn(record, name) ? record[name] : undefined;
+    tagOf(weights) === "Map"
+      ? (weights as WeightMap).get(name)
+      : Object.hasOwn(record, name)
+        ? record[name]
+        : undefined;
   if (tensor === undefined) throw new ModelError(`"weights" expected a tensor ${show(name)}, got none`);
   if (tensor instanceof DeferredTensor) return tensor;
   if (typeof tensor !== "object" || tensor === null) {
     throw new ModelError(`${show(name)} expected a tensor with shape, dtype and data, got ${show(tensor)}`);
   }
   const type = Object.hasOwn(DTYPES, tensor.dtype) ? DTYPES[tensor.dtype] : undefined;
-  if (type === undefined || !(tensor.data instanceof type)) {
+  if (type === undefined || !holds(tensor.dtype, tensor.data)) {
     throw new ModelError(`${show(name)} expected data of its dtype ${show(tensor.dtype)}, got ${show(tensor.data)}`);
   }
   const count = elements(name, tensor.shape, type.BYTES_PER_ELEMENT);

@@ -8,7 +8,7 @@ import { readTensorProto } from "./file/tensor.js";
 
 export type { OnnxOptions } from "./load.js";
 export { type OnnxInput, OnnxModel, type OnnxTensor } from "./model.js";
-export type { OnnxSource } from "./source.js";
+export type { OnnxSource } from "./outside/source.js";
 
 /**
  * Reads a serialised TensorProto, such as the .pb files of ONNX test data: its shape, dtype (float16 and bfloat16 become

@@ -13,16 +13,23 @@ export * from "./api.js";
  *   what maxBytes (default: a GiB) allows; UnsupportedError naming every operator that is missing; OutOfMemoryError for more
  *   than maxBytes in all.
  */
-export const loadOnnx = makeLoadOnnx({
-  "layers-reduction": () => import("./families/layers-reduction.js"),
-  "layers-functions": () => import("./families/layers-functions.js"),
-  "layers-resize": () => import("./families/layers-resize.js"),
-  "layers-quantised": () => import("./families/layers-quantised.js"),
-  "layers-dynamic": () => import("./families/layers-dynamic.js"),
-  "host-network": () => import("./families/host-network.js"),
-  "host-movement": () => import("./families/host-movement.js"),
-  "host-picking": () => import("./families/host-picking.js"),
-  "host-reduction": () => import("./families/host-reduction.js"),
-  "host-image": () => import("./families/host-image.js"),
-  "host-quantised": () => import("./families/host-quantised.js"),
-});
+export const loadOnnx = makeLoadOnnx(
+  {
+    "layers-reduction": () => import("./families/layers-reduction.js"),
+    "layers-functions": () => import("./families/layers-functions.js"),
+    "layers-resize": () => import("./families/layers-resize.js"),
+    "layers-quantised": () => import("./families/layers-quantised.js"),
+    "layers-dynamic": () => import("./families/layers-dynamic.js"),
+    "host-network": () => import("./families/host-network.js"),
+    "host-movement": () => import("./families/host-movement.js"),
+    "host-picking": () => import("./families/host-picking.js"),
+    "host-reduction": () => import("./families/host-reduction.js"),
+    "host-image": () => import("./families/host-image.js"),
+    "host-quantised": () => import("./families/host-quantised.js"),
+  },
+  {
+    source: () => import("./outside/source.js"),
+    external: () => import("./outside/external.js"),
+    kinds: () => import("./outside/kinds.js"),
+  },
+);

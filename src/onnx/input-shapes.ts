@@ -1,7 +1,7 @@
 // Shapes of a model's inputs: what the file says, what it leaves open, and what the caller gives.
 import { elements, integer } from "../base/check.js";
 import { ModelError, ShapeError, show } from "../base/errors.js";
-import type { Declared } from "./file/check.js";
+import type { Checked, Declared } from "./file/check.js";
 
 type Sizes = readonly (number | string | null)[];
 
@@ -42,9 +42,9 @@ export class InputShapes {
     return isKnown ? (shapes as readonly (readonly number[])[]) : undefined;
   }
 
-  /** Whether no other shapes can come: a file that says nothing of an input's shape takes any. */
-  isFixed(inputs: readonly Declared[]): boolean {
-    return this.known(inputs)?.every((shape) => shape.length > 0) ?? false;
+  /** Whether nothing else can come: a file that says nothing of an input's shape takes any, a default is any value. */
+  isFixed({ inputs, defaults }: Pick<Checked, "inputs" | "defaults">): boolean {
+    return defaults.length === 0 && (this.known(inputs)?.every((shape) => shape.length > 0) ?? false);
   }
 
   /** Throws ShapeError for a shape that an input does not take. */

@@ -4,6 +4,7 @@ import { ModelError, show } from "../base/errors.js";
 import type { ModelOptions } from "../model/model.js";
 import type { Tensor } from "../plan/tensor.js";
 import type { Runtime } from "../runtime/runtime.js";
+import type { Result } from "./compile.js";
 import { STORED } from "./draft.js";
 import { budgetOf } from "./file/budget.js";
 import type { ElementType } from "./file/element-type.js";
@@ -47,17 +48,12 @@ export class Late {
         if (name !== "" && answers[i]) values.set(name, answers[i]);
       });
     }
-    const all: Record<string, Tensor> = {};
-    for (const result of ready.results) {
+    const tensorOf = (result: Result): Tensor => {
       const { name } = result;
-      if (result.from === "model") all[name] = results[name] as Tensor;
-      else
-        all[name] = this.#tensorFor(
-          name,
-          result.from === "constant" ? result.tensor : (values.get(name) as PlainTensor),
-        );
-    }
-    return all;
+      if (result.from === "model") return results[name] as Tensor;
+      return this.#tensorFor(name, result.from === "constant" ? result.tensor : (values.get(name) as PlainTensor));
+    };
+    return Object.fromEntries(ready.results.map((result) => [result.name, tensorOf(result)]));
   }
 
   /** An output that no model owns, if it is there. */

@@ -1,21 +1,22 @@
 // From bytes of an ONNX file to a model.
 
-import { knownOptions } from "../base/check.js";
-import { show } from "../base/errors.js";
+import { asBytes, isBytes, knownOptions } from "../base/check.js";
+import { ModelError, show } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
 import type { ModelOptions } from "../model/model.js";
 import { type Runtime, requireRuntime } from "../runtime/runtime.js";
 import { STORED } from "./draft.js";
 import { NotLoaded } from "./families/table.js";
 import { budgetOf } from "./file/budget.js";
-import { checkModel } from "./file/check.js";
+import { type Checked, checkModel, requireSupported, withInputs } from "./file/check.js";
 import { everyNode } from "./file/node.js";
 import { type ModelProto, parseModel } from "./file/proto.js";
 import { InputShapes } from "./input-shapes.js";
 import { OnnxModel } from "./model.js";
 import { type Loaders, Operators } from "./operators.js";
+import type { External } from "./outside/external.js";
+import type { Brought, OnnxSource } from "./outside/source.js";
 import { requirePacks } from "./packs.js";
-import { bytesOf, type OnnxSource } from "./source.js";
 
 /** Limits and open sizes of a network from a file. */
 export interface OnnxOptions extends ModelOptions {
@@ -23,33 +24,57 @@ export interface OnnxOptions extends ModelOptions {
   readonly shapes?: Readonly<Record<string, number | readonly number[]>>;
   /** Bytes of the file as they arrive: { loaded, total }, total undefined where it is not known. */
   readonly onProgress?: (progress: { readonly loaded: number; readonly total: number | undefined }) => void;
-  /** Answers bytes of tensors kept in other files, beside the model's: a relative path, never out of its folder. */
-  readonly externalData?: (location: string, offset: number, length: number | undefined) => Uint8Array;
+  /**
+   * Answers bytes of tensors kept in other files, beside the model's, or a promise of them: a relative path, never out of the
+   * model's folder. It may answer the whole file, too, and is not asked for more of that then. What it answers must stay as it is
+   * while sizes are open, since it is read for each set of shapes.
+   */
+  readonly externalData?: External;
 }
 
 /** What an entry exports as loadOnnx(): see there. */
 export type LoadOnnx = (runtime: Runtime, source: OnnxSource, options?: OnnxOptions) => Promise<OnnxModel>;
 
-/** loadOnnx() of an entry that loads families of operators so. */
-export function makeLoadOnnx(loaders: Loaders): LoadOnnx {
+/** Chunks that few calls need: to bring what is no bytes yet, tensors in other files, and to say what a file is that is no ONNX. */
+export interface Outside {
+  readonly source: () => Promise<Pick<typeof import("./outside/source.js"), "bytesOf">>;
+  readonly external: () => Promise<Pick<typeof import("./outside/external.js"), "askExternal">>;
+  readonly kinds: () => Promise<Pick<typeof import("./outside/kinds.js"), "notOnnx">>;
+}
+
+/** A file up to this size is kept for a run that brings another value for one of its initialisers. */
+const SMALL_FILE_BYTES = 2 ** 20;
+/** From this version of the format on, initialisers are not listed as inputs unless somebody means it. */
+const IR_OF_DEFAULTS = 4;
+
+/** loadOnnx() of an entry that loads families of operators so, and what is outside of files so. */
+export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
   return async (runtime, source, options = {}) => {
     requireRuntime(runtime);
     const { shapes, onProgress, externalData, ...modelOptions } = checkedOptions(options);
-    const bytes = await bytesOf(source, onProgress);
+    const { bytes, isOurs, from } = isBytes(source)
+      ? atOnce(source, onProgress)
+      : await (await outside.source()).bytesOf(source, onProgress);
+    requireRuntime(runtime);
     const operators = new Operators(loaders, packsOf(runtime));
-    const read = (proto: ModelProto) =>
-      checkModel(proto, (node) => operators.has(node), budgetOf(modelOptions), externalData);
-    const proto = parseModel(bytes);
-    const nodes = proto.graph ? [...everyNode(proto.graph)] : [];
+    const proto = await parsed(bytes, from, outside);
+    const nodes = [...everyNode(requireSupported(proto, (node) => operators.has(node)))];
     const loading = operators.loadFor(nodes); // while the file is checked
     loading.catch(() => {}); // told where it is waited for
+    const fill =
+      proto.external.size > 0 ? await (await outside.external()).askExternal(proto, externalData) : undefined;
+    const read = (model: ModelProto) => {
+      fill?.(model);
+      const all = checkModel(model, budgetOf(modelOptions));
+      const checked = withInputs(all, (name) => Object.hasOwn(shapes, name));
+      return mayReplace(model, all, bytes.length) ? checked : { ...checked, defaults: [], fixed: checked.defaults };
+    };
     const checked = read(proto);
-    const isOurs = !(source instanceof Uint8Array || source instanceof ArrayBuffer);
     const ownChecked = () => (isOurs ? checked : read(parseModel(bytes.slice())));
     const given = new InputShapes(checked.inputs, shapes);
     const isFloat = checked.inputs.every(({ type }) => STORED[type] === "float32");
     await loading;
-    if (!given.isFixed(checked.inputs)) await operators.loadAll(nodes, isFloat);
+    if (!given.isFixed(checked)) await operators.loadAll(nodes, isFloat);
     for (;;) {
       try {
         return new OnnxModel(runtime, operators, checked, ownChecked, given, modelOptions);
@@ -59,6 +84,34 @@ export function makeLoadOnnx(loaders: Loaders): LoadOnnx {
       }
     }
   };
+}
+
+function atOnce(source: Uint8Array | ArrayBuffer, onProgress: OnnxOptions["onProgress"]): Brought {
+  const bytes = asBytes(source);
+  onProgress?.({ loaded: bytes.length, total: bytes.length });
+  return { bytes, isOurs: false };
+}
+
+/** The file; of what is none, the error says what it looks like. */
+async function parsed(bytes: Uint8Array, from: string | undefined, outside: Outside): Promise<ModelProto> {
+  try {
+    const proto = parseModel(bytes);
+    if (proto.graph === null) throw new ModelError(`"model" expected a graph, got none`);
+    return proto;
+  } catch (cause) {
+    throw await outside.kinds().then(
+      ({ notOnnx }) => notOnnx(bytes, from, cause),
+      () => cause,
+    );
+  }
+}
+
+/**
+ * Whether a run may bring another value for an initialiser that is an input, though nobody said so in `shapes`: the file is kept
+ * for it. Exporters list all initialisers of large files without meaning that.
+ */
+function mayReplace({ irVersion }: ModelProto, { initializers, defaults }: Checked, bytes: number): boolean {
+  return irVersion >= IR_OF_DEFAULTS && (bytes <= SMALL_FILE_BYTES || defaults.length < initializers.size);
 }
 
 /** On its own: in the function above it would keep the file, and models keep it. */

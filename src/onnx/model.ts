@@ -1,13 +1,16 @@
 // A network from an ONNX file: planned and packed once for each set of input shapes, then run like any model.
 import { DisposedError, ModelError, ShapeError, show } from "../base/errors.js";
-import { DTYPES, type DType, type MemoryFormat, type TensorData } from "../base/spec.js";
-import type { Model, ModelOptions, RunAsyncOptions } from "../model/model.js";
+import { type DType, type Elements, holds, type MemoryFormat, type TensorData } from "../base/spec.js";
+import type { Model, ModelOptions } from "../model/model.js";
 import type { ModelReport } from "../model/planner.js";
+import { picker, type RunAsyncOptions, runOptions } from "../model/run-options.js";
 import type { Profile, Summary } from "../model/summary.js";
 import { Tensor } from "../plan/tensor.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { STORED } from "./draft.js";
-import type { Checked } from "./file/check.js";
+import { type Checked, withInputs } from "./file/check.js";
+import { type ElementType, isHalf } from "./file/element-type.js";
+import { bfloatToNumber, halfToNumber } from "./file/halves.js";
 import type { InputShapes } from "./input-shapes.js";
 import { isAll, Late, tapped } from "./late.js";
 import type { Operators } from "./operators.js";
@@ -28,8 +31,12 @@ export interface OnnxTensor {
   readonly memoryFormat?: MemoryFormat;
 }
 
-/** What a run takes for an input: a tensor, or { data, shape }, plain data in logical order, which may be empty. */
-export type OnnxInput = Tensor | { readonly data: TensorData | readonly number[]; readonly shape: readonly number[] };
+/**
+ * What a run takes for an input: a tensor, or { data, shape }, plain data in logical order, which may be empty. Data becomes the
+ * input's dtype where that holds it (see Runtime.tensor()); for a float16 or bfloat16 input a Uint16Array is the bits of such
+ * numbers.
+ */
+export type OnnxInput = Tensor | { readonly data: Elements; readonly shape: readonly number[] };
 
 /** A network from an ONNX file, planned for the shapes at hand: those of the file and of `shapes`, then those of the last run. */
 export class OnnxModel {
@@ -38,6 +45,8 @@ export class OnnxModel {
   readonly #inputs: readonly OnnxTensor[];
   readonly #runtime: Runtime;
   readonly #shapes: InputShapes;
+  /** Of inputs and defaults, as the file has them. */
+  readonly #types: ReadonlyMap<string, ElementType>;
   #checked: Checked;
   readonly #plans: Plans;
   readonly #late: Late;
@@ -54,6 +63,7 @@ export class OnnxModel {
   ) {
     this.#runtime = runtime;
     this.#shapes = shapes;
+    this.#types = new Map([...checked.inputs, ...checked.defaults].map(({ name, type }) => [name, type]));
     this.#plans = new Plans(runtime, operators, options);
     this.#late = new Late(runtime, operators, options);
     this.#inputs = checked.inputs.map((input) => ({
@@ -64,7 +74,7 @@ export class OnnxModel {
     const first = shapes.known(checked.inputs);
     const ready = first && this.#plans.choose(checked, first);
     // Of weights there is one copy: packed, where no other shapes can come, else also as the file has them.
-    this.#checked = shapes.isFixed(checked.inputs) ? { ...checked, nodes: [], initializers: new Map() } : ownChecked();
+    this.#checked = shapes.isFixed(checked) ? { ...checked, nodes: [], initializers: new Map() } : ownChecked();
     this.outputs = checked.declared.map((declared) => {
       const { name } = declared;
       const found = ready?.model?.outputs.find((output) => output.name === name);
@@ -139,18 +149,21 @@ export class OnnxModel {
   }
 
   /**
-   * Runs on one tensor an input, by name. Answers the model's own output tensors by name: they hold this run's values until
-   * the next run. Synchronous; allocates nothing unless shapes change or an output's shape depends on the data.
+   * Runs on one tensor an input, by name, and on what the file has for initialisers that are inputs, unless they are among them.
+   * Answers the model's own output tensors by name, or only those named in `outputs`: they hold this run's values until the next
+   * run. Synchronous; allocates nothing unless shapes change or an output's shape depends on the data.
    *
    * @throws ModelError for missing or unknown names, ShapeError for a shape that the file does not allow or another dtype,
-   *   TypeError for what is no input, DisposedError; where new shapes are planned, what loadOnnx() throws.
+   *   TypeError for what is no input, RangeError for data that an input does not hold, DisposedError; where new shapes are
+   *   planned, what loadOnnx() throws.
    */
-  run(inputs?: Readonly<Record<string, OnnxInput>>): Readonly<Record<string, Tensor>> {
+  run(inputs?: Readonly<Record<string, OnnxInput>>, outputs?: readonly string[]): Readonly<Record<string, Tensor>> {
+    const pick = picker(outputs, this.outputs);
     const ready = this.#readyFor(inputs);
     const { model } = ready;
-    if (isAll(ready) && model !== undefined) return this.#withTensors(inputs, (tensors) => model.run(tensors));
+    if (isAll(ready) && model !== undefined) return pick(this.#withTensors(inputs, (tensors) => model.run(tensors)));
     const [values, results] = this.#withTensors(inputs, (tensors) => [tapped(ready, tensors), model?.run(tensors)]);
-    return this.#late.finish(ready, this.#checked.opsets, results ?? {}, values);
+    return pick(this.#late.finish(ready, this.#checked.opsets, results ?? {}, values));
   }
 
   /**
@@ -162,15 +175,17 @@ export class OnnxModel {
     inputs?: Readonly<Record<string, OnnxInput>>,
     options: RunAsyncOptions = {},
   ): Promise<Readonly<Record<string, Tensor>>> {
+    const { outputs, ...rest } = runOptions(options);
+    const pick = picker(outputs, this.outputs);
     const ready = this.#readyFor(inputs);
     const { model } = ready;
     // Inputs are in their slots when the model answers its promise: tensors made for the call can go then.
     const [values, running] = this.#withTensors(inputs, (tensors) => [
       tapped(ready, tensors),
-      model?.runAsync(tensors, options),
+      model?.runAsync(tensors, rest),
     ]);
     const results = (await running) ?? {};
-    return isAll(ready) ? results : this.#late.finish(ready, this.#checked.opsets, results, values);
+    return pick(isAll(ready) ? results : this.#late.finish(ready, this.#checked.opsets, results, values));
   }
 
   /** Gives all memory back, of every set of shapes. Disposing twice is harmless. */
@@ -207,14 +222,16 @@ export class OnnxModel {
     if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
     if (typeof inputs !== "object" || inputs === null || inputs instanceof Tensor)
       throw new TypeError(`"inputs" expected an object of tensors by name, got ${show(inputs)}`);
+    const checked = withInputs(this.#checked, (name) => Object.hasOwn(inputs, name));
     for (const name of Object.keys(inputs)) {
-      if (!this.#inputs.some((input) => input.name === name)) {
-        throw new ModelError(
-          `"input" expected one of ${this.#inputs.map((input) => input.name).join(", ")}, got ${show(name)}`,
-        );
-      }
+      if (checked.inputs.some((input) => input.name === name)) continue;
+      const known = [...checked.inputs, ...checked.defaults].map((input) => input.name);
+      const hint = this.#checked.fixed.some((input) => input.name === name)
+        ? ` (a constant, unless "shapes" has it when the file is loaded)`
+        : "";
+      throw new ModelError(`"input" expected one of ${known.join(", ")}, got ${show(name)}${hint}`);
     }
-    const shapes = this.#checked.inputs.map((declared) => {
+    const shapes = checked.inputs.map((declared) => {
       const input = Object.hasOwn(inputs, declared.name) ? inputs[declared.name] : undefined;
       if (input === undefined)
         throw new ModelError(`${show(declared.name)} expected a tensor for this input, got none`);
@@ -224,7 +241,7 @@ export class OnnxModel {
       this.#shapes.require(declared, shape);
       return shape as readonly number[];
     });
-    this.#plans.choose(this.#checked, shapes);
+    this.#plans.choose(checked, shapes);
   }
 
   /** Plain data as tensors for the time of a call. */
@@ -235,32 +252,28 @@ export class OnnxModel {
     if (inputs === undefined) return use(undefined as never); // on what was written to input()
     const own: Tensor[] = [];
     try {
-      const tensors: Record<string, Tensor> = {};
       const current = this.#plans.current as Ready;
-      for (const { name, dtype } of current.graph.inputs) {
+      const tensorOf = ({ name, dtype }: { readonly name: string; readonly dtype: DType }): Tensor => {
         const input = inputs[name] as OnnxInput;
         if (input instanceof Tensor) {
-          if (input.dtype !== dtype) throw new ShapeError(`${show(name)} expected ${dtype}, got ${input.dtype}`);
-          tensors[name] = input;
-        } else {
-          const { data, shape } = input;
-          const tensor = this.#plans.roomFor(
-            () => this.#runtime.tensor(dataOf(data, dtype), shape, { dtype }),
-            current,
-          );
-          own.push(tensor);
-          tensors[name] = tensor;
+          if (input.dtype === dtype) return input;
+          throw new ShapeError(`${show(name)} expected ${dtype}, got ${input.dtype}`);
         }
-      }
-      return use(tensors);
+        const { data, shape } = input;
+        const numbers = dataOf(data, this.#types.get(name));
+        const tensor = this.#plans.roomFor(() => this.#runtime.tensor(numbers, shape, { dtype }), current);
+        own.push(tensor);
+        return tensor;
+      };
+      return use(Object.fromEntries(current.graph.inputs.map((input) => [input.name, tensorOf(input)])));
     } finally {
       for (const tensor of own) tensor.dispose();
     }
   }
 }
 
-/** The data, with numbers as bigints where the type has 64 bits. */
-function dataOf(given: TensorData | readonly number[], dtype: DType): TensorData | readonly number[] {
-  if (!Array.isArray(given) || !/int64/.test(dtype)) return given;
-  return (DTYPES[dtype] as BigInt64ArrayConstructor).from(given as readonly number[], BigInt);
+/** The data, with numbers for the bits of halves. */
+function dataOf(data: Elements, type: ElementType | undefined): Elements {
+  if (type === undefined || !isHalf(type) || !holds("uint16", data)) return data;
+  return Float32Array.from(data as Uint16Array, type === "float16" ? halfToNumber : bfloatToNumber);
 }

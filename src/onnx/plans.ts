@@ -33,7 +33,8 @@ export class Plans {
 
   /** The model for inputs of these shapes, from the cache where it has run before. */
   choose(checked: Checked, shapes: readonly (readonly number[])[]): Ready {
-    const key = shapes.map((shape) => shape.join("x")).join(";");
+    const names = checked.inputs.map(({ name }) => name); // runs may bring defaults, too
+    const key = JSON.stringify([names, shapes]);
     this.current = this.#ready.get(key) ?? this.#prepare(checked, shapes);
     this.#ready.set(key, this.current);
     return this.current;

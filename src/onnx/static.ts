@@ -12,20 +12,26 @@ import * as layersQuantised from "./families/layers-quantised.js";
 import * as layersReduction from "./families/layers-reduction.js";
 import * as layersResize from "./families/layers-resize.js";
 import { makeLoadOnnx } from "./load.js";
+import * as external from "./outside/external.js";
+import * as kinds from "./outside/kinds.js";
+import * as source from "./outside/source.js";
 
 export * from "./api.js";
 
 /** See index.ts. */
-export const loadOnnx = makeLoadOnnx({
-  "layers-reduction": async () => layersReduction,
-  "layers-functions": async () => layersFunctions,
-  "layers-resize": async () => layersResize,
-  "layers-quantised": async () => layersQuantised,
-  "layers-dynamic": async () => layersDynamic,
-  "host-network": async () => hostNetwork,
-  "host-movement": async () => hostMovement,
-  "host-picking": async () => hostPicking,
-  "host-reduction": async () => hostReduction,
-  "host-image": async () => hostImage,
-  "host-quantised": async () => hostQuantised,
-});
+export const loadOnnx = makeLoadOnnx(
+  {
+    "layers-reduction": async () => layersReduction,
+    "layers-functions": async () => layersFunctions,
+    "layers-resize": async () => layersResize,
+    "layers-quantised": async () => layersQuantised,
+    "layers-dynamic": async () => layersDynamic,
+    "host-network": async () => hostNetwork,
+    "host-movement": async () => hostMovement,
+    "host-picking": async () => hostPicking,
+    "host-reduction": async () => hostReduction,
+    "host-image": async () => hostImage,
+    "host-quantised": async () => hostQuantised,
+  },
+  { source: async () => source, external: async () => external, kinds: async () => kinds },
+);

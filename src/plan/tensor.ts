@@ -84,7 +84,8 @@ export class Tensor {
   }
 
   /**
-   * A live view of the elements in memory order. Read it anew after anything that may allocate: growth detaches old views.
+   * A live view of the elements in memory order. Read it anew after anything that may allocate: growth detaches old views. It is
+   * a view of all of the runtime's memory, and structuredClone() or postMessage() of it copies all of that: send toArray().
    *
    * @throws DisposedError
    */

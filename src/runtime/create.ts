@@ -1,5 +1,5 @@
 // createRuntime: picks a binary by what the engine has, compiles it, tests it.
-import { integer, knownOptions, oneOf } from "../base/check.js";
+import { integer, isBytes, knownOptions, oneOf, tagOf } from "../base/check.js";
 import { show, UnsupportedError } from "../base/errors.js";
 import { PAGE_BYTES } from "../engine/allocator.js";
 import { Engine, type Variant } from "../engine/engine.js";
@@ -15,19 +15,18 @@ const OTHER_PACKS = PACK_NAMES.filter((pack) => pack !== "float");
 
 /** `name`: what the binary is called in errors. */
 async function compile(name: string, wasm: WasmSource): Promise<WebAssembly.Module> {
-  if (wasm instanceof WebAssembly.Module) return wasm;
+  if (tagOf(wasm) === "WebAssembly.Module") return wasm as WebAssembly.Module;
   let bytes: unknown = await wasm;
-  const isBytes = bytes instanceof ArrayBuffer || ArrayBuffer.isView(bytes);
-  // Asked only then: naming Response makes Node load its fetch, some 10 ms.
-  if (!isBytes && typeof Response === "function" && bytes instanceof Response) {
-    if (!bytes.ok) {
+  if (tagOf(bytes) === "Response") {
+    const response = bytes as Response;
+    if (!response.ok) {
       throw new UnsupportedError(
-        `"${name}" expected a successful response, got status ${bytes.status} from ${bytes.url}`,
+        `"${name}" expected a successful response, got status ${response.status} from ${response.url}`,
       );
     }
-    bytes = await bytes.arrayBuffer();
+    bytes = await response.arrayBuffer();
   }
-  if (!(bytes instanceof ArrayBuffer) && !ArrayBuffer.isView(bytes)) {
+  if (!ArrayBuffer.isView(bytes) && !isBytes(bytes)) {
     throw new TypeError(`"${name}" expected a WebAssembly.Module, bytes or a Response, got ${show(bytes)}`);
   }
   const view = ArrayBuffer.isView(bytes)

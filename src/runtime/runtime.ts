@@ -5,10 +5,12 @@ import {
   bytesOf,
   DTYPES,
   type DType,
+  dtypeOf,
+  type Elements,
+  heldAs,
   isBig,
   type MemoryFormat,
   makeSpec,
-  type TensorData,
   type TensorSpec,
 } from "../base/spec.js";
 import type { Engine, Variant } from "../engine/engine.js";
@@ -194,27 +196,22 @@ export class Runtime {
 
   /**
    * A tensor with a copy of `data`, which lies in memory order: N, C, H, W, or N, H, W, C for memoryFormat channelsLast
-   * (the order of `tensor.data`). Numbers become float32; a typed array brings its own dtype. Sizes may be 0, the rank 0 to 8.
+   * (the order of `tensor.data`). Numbers and halves become float32; a typed array brings its own dtype. With another dtype,
+   * numbers are rounded to a float, and whole numbers kept or refused: never wrapped. Sizes may be 0, the rank 0 to 8.
    *
-   * @throws RangeError for another number of elements than the shape's, ShapeError for a rank that does not do, TypeError for
-   *   data that is no array of numbers or typed array or for numbers where bigints are stored, OutOfMemoryError, DisposedError.
+   * @throws RangeError for another number of elements than the shape's or one that the dtype does not hold, ShapeError for a rank
+   *   that does not do, TypeError for data that is no array of numbers or typed array, OutOfMemoryError, DisposedError.
    */
-  tensor(
-    data: TensorData | Uint8ClampedArray | readonly number[],
-    shape: readonly number[],
-    options: TensorOptions = {},
-  ): Tensor {
+  tensor(data: Elements, shape: readonly number[], options: TensorOptions = {}): Tensor {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     const own = dtypeOf(data);
     const spec = makeSpec(shape, options.dtype ?? own, options.memoryFormat, "shape", 0);
     const size = bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT;
     if (data.length !== size)
       throw new RangeError(`"data" expected ${size} elements for ${show(shape)}, got ${data.length}`);
-    if (isBig(spec.dtype) ? !(data instanceof DTYPES[spec.dtype]) : typeof data[0] === "bigint") {
-      throw new TypeError(`"data" expected ${DTYPES[spec.dtype].name} for dtype ${spec.dtype}, got ${show(data)}`);
-    }
+    const held = heldAs(spec.dtype, data);
     const tensor = this.#allocate(spec);
-    (tensor.data as Float32Array).set(data as Float32Array);
+    (tensor.data as Float32Array).set(held as Float32Array);
     return tensor;
   }
 
@@ -391,12 +388,4 @@ export function choiceDefaults(given: ChoiceDefaults, otherwise: ChoiceDefaults 
     ...(memory !== undefined && { memory: oneOf("memory", memory, MEMORY_NAMES) }),
     tune: boolean("tune", tune),
   };
-}
-
-function dtypeOf(data: unknown): DType {
-  if (Array.isArray(data)) return "float32";
-  const found = (Object.keys(DTYPES) as DType[]).find((dtype) => data instanceof DTYPES[dtype]);
-  if (found !== undefined) return found;
-  if (data instanceof Uint8ClampedArray) return "uint8";
-  throw new TypeError(`"data" expected an array of numbers or a typed array of a dtype, got ${show(data)}`);
 }

@@ -1,7 +1,7 @@
 // The parts of onnx.proto3 that describe a network, read with pbf; field numbers as in the ONNX specification. Nothing is
 // interpreted here: names, numbers and bytes as they stand in the file. A file that ends too soon or nests too deep is refused.
 import { PbfReader } from "pbf";
-import { asBytes } from "../../base/check.js";
+import { asBytes, textOf } from "../../base/check.js";
 import { ModelError } from "../../base/errors.js";
 
 export interface TensorProto {
@@ -69,6 +69,8 @@ export interface ModelProto {
   readonly opsets: ReadonlyMap<string, number>;
   readonly graph: GraphProto | null;
   readonly functions: number;
+  /** Its tensors whose elements are in other files, in the file's order. */
+  readonly external: ReadonlySet<TensorProto>;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
@@ -78,12 +80,13 @@ const BYTES = 2;
 /** Graphs in attributes of graphs, at most. */
 const MAX_DEPTH = 32;
 
-const TEXT = new TextDecoder();
 /** Raw data up to this long is copied, so that a node that is kept does not keep the file. */
 const SMALL_BYTES = 64;
 
 class Reader extends PbfReader {
   depth = 0;
+  /** Tensors whose elements are in other files. */
+  readonly external = new Set<TensorProto>();
 
   /** Fields of a message that must end where it says. */
   fields<T>(read: (tag: number, into: T, r: Reader) => void, into: T, end: number): T {
@@ -116,7 +119,7 @@ class Reader extends PbfReader {
   }
 
   text(): string {
-    return TEXT.decode(this.bytes());
+    return textOf(this.bytes());
   }
 
   /** 64 bits, exactly. */
@@ -182,6 +185,7 @@ function readTensor(tag: number, t: Writable<TensorProto>, r: Reader): void {
     const entry = r.message(readEntry, Object.create(null) as Record<string, string>);
     t.external = { ...t.external, [entry["#key"] ?? ""]: entry["#value"] ?? "" };
   } else if (tag === 14 && r.int() === 1) t.external ??= {};
+  if (t.external) r.external.add(t);
 }
 
 function tensor(): Writable<TensorProto> {
@@ -295,6 +299,7 @@ function readOpset(tag: number, into: { domain: string; version: number }, r: Re
 }
 
 function readModel(tag: number, m: Writable<ModelProto>, r: Reader): void {
+  m.external = r.external;
   if (tag === 1) m.irVersion = r.int();
   else if (tag === 7) m.graph = r.message(readGraph, graph());
   else if (tag === 8) {
@@ -322,6 +327,7 @@ export function parseModel(bytes: Uint8Array): ModelProto {
     opsets: new Map<string, number>(),
     graph: null,
     functions: 0,
+    external: new Set(),
   } as Writable<ModelProto>);
 }
 

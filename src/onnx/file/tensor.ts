@@ -4,13 +4,12 @@ import { ModelError, show } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
 import type { Budget } from "./budget.js";
 import { ARRAYS, elementType, isHalf } from "./element-type.js";
-import { type External, externalBytes } from "./external.js";
 import { bfloatToNumber, halfToNumber } from "./halves.js";
 import { Deferred, type HostData, type PlainTensor } from "./plain-tensor.js";
 import type { TensorProto } from "./proto.js";
 
-/** The tensor of a TensorProto. `external` answers the bytes of a tensor kept in another file. Throws ModelError. */
-export function readTensorProto(proto: TensorProto, budget: Budget, external?: External): PlainTensor {
+/** The tensor of a TensorProto, with elements of its own. Throws ModelError. */
+export function readTensorProto(proto: TensorProto, budget: Budget): PlainTensor {
   const name = proto.name || "tensor";
   const type = elementType(proto.dataType, name);
   const shape = proto.dims;
@@ -21,10 +20,8 @@ export function readTensorProto(proto: TensorProto, budget: Budget, external?: E
   }
   const count = countOf(shape);
   const width = isHalf(type) ? 2 : ARRAYS[type].BYTES_PER_ELEMENT;
-  let raw = proto.raw;
-  if (proto.external !== null) {
-    raw = externalBytes(name, proto.external, count * width, external);
-  }
+  const { raw } = proto;
+  if (proto.external !== null) throw new ModelError(`"${name}" expected elements in this file, got a place in another`);
   const wrong = (got: number, unit: string) =>
     new ModelError(
       `"${name}" expected ${unit === "bytes" ? count * width : count} ${unit} for ${type} ${show([...shape])}, got ${got}`,

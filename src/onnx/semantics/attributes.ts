@@ -1,4 +1,5 @@
 // A node's attributes, checked as they are read, and the operator set they were written for.
+import { textOf } from "../../base/check.js";
 import { ModelError, show, UnsupportedError } from "../../base/errors.js";
 import type { AttributeProto, NodeProto } from "../file/proto.js";
 
@@ -45,7 +46,7 @@ export class Attributes {
 
   string(name: string, fallback: string): string {
     const attribute = this.find(name, "s", 3);
-    return attribute === undefined ? fallback : new TextDecoder().decode(attribute.s);
+    return attribute === undefined ? fallback : textOf(attribute.s);
   }
 
   ints(name: string): readonly number[] | undefined {

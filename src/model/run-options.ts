@@ -1,0 +1,45 @@
+// What a run is told beside its inputs: outputs by name, when to stop, how to share its thread.
+import { knownOptions } from "../base/check.js";
+import { ModelError, show } from "../base/errors.js";
+import type { Tensor } from "../plan/tensor.js";
+
+/** How a run shares its thread. */
+export interface RunAsyncOptions {
+  /** Ends the run when it is aborted; default: none. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds of work between turns, default 8. 0: between all kernel calls. */
+  readonly yieldEvery?: number;
+  /** Names of the outputs to answer; default: all. */
+  readonly outputs?: readonly string[];
+}
+
+/** Checked. A signal is known by what it has: it may be of another realm. */
+export function runOptions(options: RunAsyncOptions): RunAsyncOptions & { readonly yieldEvery: number } {
+  knownOptions("run options", options, ["signal", "yieldEvery", "outputs"]);
+  const { signal, yieldEvery = 8 } = options;
+  if (signal !== undefined && typeof signal?.aborted !== "boolean")
+    throw new TypeError(`"signal" expected an AbortSignal, got ${show(signal)}`);
+  if (typeof yieldEvery !== "number" || !(yieldEvery >= 0))
+    throw new RangeError(`"yieldEvery" expected milliseconds >= 0, got ${show(yieldEvery)}`);
+  return { ...options, yieldEvery };
+}
+
+type Results = Readonly<Record<string, Tensor>>;
+
+/** What takes the named of a run's results. Throws ModelError for names that are no outputs, TypeError for what are no names. */
+export function picker(names: unknown, known: readonly { readonly name: string }[]): (results: Results) => Results {
+  if (names === undefined) return (results) => results;
+  if (!Array.isArray(names)) throw new TypeError(`"outputs" expected an array of names, got ${show(names)}`);
+  for (const name of names) {
+    if (!known.some((output) => output.name === name))
+      throw new ModelError(
+        `"outputs" expected names among ${known.map((one) => one.name).join(", ")}, got ${show(name)}`,
+      );
+  }
+  return (results) => Object.fromEntries(names.map((name: string) => [name, results[name] as Tensor]));
+}
+
+/** Throws the reason of a signal that is aborted. */
+export function requireGoing(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw signal.reason ?? new Error(`"signal" expected to go on, got aborted`);
+}
