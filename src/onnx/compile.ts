@@ -20,7 +20,7 @@ import { Context } from "./host/context.js";
 import { make } from "./host/make.js";
 import { hostStep } from "./host-step.js";
 import type { Site } from "./lower/site.js";
-import type { Operators } from "./operators.js";
+import { named, type Operators, type Parts } from "./operators.js";
 import { Pointwise } from "./rewrite/pointwise.js";
 
 /** How one output of the model comes about. */
@@ -86,7 +86,7 @@ class Compiler {
   readonly #budget: Budget;
   readonly #draft: Draft;
   readonly #pointwise: Pointwise | undefined;
-  readonly #values: Map<string, Known>;
+  #values: Map<string, Known>;
   readonly #constants = new Map<string, PlainTensor>();
   readonly #late: NodeProto[] = [];
   readonly #floats = (operator: string) => this.#operators.lowering(operator, true);
@@ -182,6 +182,8 @@ class Compiler {
     const fold = (given: readonly (PlainTensor | undefined)[]) =>
       this.#operators.evaluate(node, opset, given, this.#budget);
     if (known.every(isGiven)) return fold(known);
+    const parts = this.#operators.parts(node);
+    if (parts) return this.#composed(parts, new Context(node, opset, this.#budget), known);
     if (isStandard(node) && (node.opType === "Shape" || node.opType === "Size")) {
       return fold([shell(known[0] as Dynamic)]);
     }
@@ -199,6 +201,20 @@ class Compiler {
       ? undefined
       : this.#layersOf({ c, budget: this.#budget, draft, layer, inputs: known, lowering: this.#floats });
     return layers ?? hostStep(c, this.#operators, draft, layer, known);
+  }
+
+  /** The outputs of an operator that is made of others, whose values have names of their own. */
+  #composed(parts: Parts, c: Context, known: readonly (PlainTensor | Dynamic | undefined)[]): readonly Known[] {
+    const outer = this.#values;
+    const { constants, nodes, outputs } = parts(c, known);
+    const values = named<Known>(constants, known);
+    this.#values = values;
+    try {
+      this.#add(nodes, true);
+      return outputs.map((name) => values.get(name) as Known);
+    } finally {
+      this.#values = outer;
+    }
   }
 
   /** What a node's lowering answers, where it has one and that does what the node asks. */

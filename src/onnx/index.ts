@@ -24,5 +24,8 @@ export const loadOnnx = makeLoadOnnx({
   "host-picking": () => import("./families/host-picking.js"),
   "host-reduction": () => import("./families/host-reduction.js"),
   "host-image": () => import("./families/host-image.js"),
+  "file-functions": () => import("./families/file-functions.js"),
+  "parts-fused": () => import("./families/parts-fused.js"),
+  "parts-attention": () => import("./families/parts-attention.js"),
   "host-quantised": () => import("./families/host-quantised.js"),
 });

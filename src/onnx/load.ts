@@ -37,15 +37,18 @@ export function makeLoadOnnx(loaders: Loaders): LoadOnnx {
     const { shapes, onProgress, externalData, ...modelOptions } = checkedOptions(options);
     const bytes = await bytesOf(source, onProgress);
     const operators = new Operators(loaders, packsOf(runtime));
+    const parsed = parseModel(bytes);
+    const { INLINED: inlined = (proto: ModelProto) => proto } =
+      parsed.functions.length > 0 ? await loaders["file-functions"]() : {};
     const read = (proto: ModelProto) =>
       checkModel(proto, (node) => operators.has(node), budgetOf(modelOptions), externalData);
-    const proto = parseModel(bytes);
+    const proto = inlined(parsed);
     const nodes = proto.graph ? [...everyNode(proto.graph)] : [];
     const loading = operators.loadFor(nodes); // while the file is checked
     loading.catch(() => {}); // told where it is waited for
     const checked = read(proto);
     const isOurs = !(source instanceof Uint8Array || source instanceof ArrayBuffer);
-    const ownChecked = () => (isOurs ? checked : read(parseModel(bytes.slice())));
+    const ownChecked = () => (isOurs ? checked : read(inlined(parseModel(bytes.slice()))));
     const given = new InputShapes(checked.inputs, shapes);
     const isFloat = checked.inputs.every(({ type }) => STORED[type] === "float32");
     await loading;

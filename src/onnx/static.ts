@@ -1,5 +1,6 @@
 // lanewise/onnx where everything is bundled ahead: workerd. The same with every operator in it.
 
+import * as fileFunctions from "./families/file-functions.js";
 import * as hostImage from "./families/host-image.js";
 import * as hostMovement from "./families/host-movement.js";
 import * as hostNetwork from "./families/host-network.js";
@@ -11,6 +12,8 @@ import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
 import * as layersReduction from "./families/layers-reduction.js";
 import * as layersResize from "./families/layers-resize.js";
+import * as partsAttention from "./families/parts-attention.js";
+import * as partsFused from "./families/parts-fused.js";
 import { makeLoadOnnx } from "./load.js";
 
 export * from "./api.js";
@@ -27,5 +30,8 @@ export const loadOnnx = makeLoadOnnx({
   "host-picking": async () => hostPicking,
   "host-reduction": async () => hostReduction,
   "host-image": async () => hostImage,
+  "file-functions": async () => fileFunctions,
+  "parts-fused": async () => partsFused,
+  "parts-attention": async () => partsAttention,
   "host-quantised": async () => hostQuantised,
 });

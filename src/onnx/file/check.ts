@@ -38,7 +38,7 @@ export function checkModel(
   if (graph === null) throw new ModelError(`"model" expected a graph, got none`);
   if (model.opsets.size === 0 && model.irVersion >= 3)
     throw new ModelError(`"model" expected an operator set, got none`);
-  refuseUnsupported(model, graph, has);
+  refuseUnsupported(graph, has);
   const initializers = new Map<string, PlainTensor>();
   for (const proto of graph.initializers) {
     if (initializers.has(proto.name))
@@ -70,7 +70,7 @@ export function checkModel(
   return { nodes, opsets, inputs, outputs: declared.map(({ name }) => name), declared, initializers };
 }
 
-function refuseUnsupported(model: ModelProto, graph: GraphProto, has: (node: NodeProto) => boolean): void {
+function refuseUnsupported(graph: GraphProto, has: (node: NodeProto) => boolean): void {
   const missing = new Set<string>();
   let hasIf = false;
   const look = ({ nodes, sparse }: GraphProto): void => {
@@ -84,8 +84,5 @@ function refuseUnsupported(model: ModelProto, graph: GraphProto, has: (node: Nod
   look(graph);
   if (missing.size === 0) return;
   if (hasIf) missing.add("If"); // not in general
-  const what = model.functions > 0 ? " (functions of the model are not expanded)" : "";
-  throw new UnsupportedError(
-    `"model" expected operators of this importer${what}, got ${[...missing].sort().join(", ")}`,
-  );
+  throw new UnsupportedError(`"model" expected operators of this importer, got ${[...missing].sort().join(", ")}`);
 }

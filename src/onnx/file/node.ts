@@ -22,8 +22,8 @@ export function* everyNode({ nodes }: GraphProto): Generator<NodeProto> {
 }
 
 /** The version of a node's operator set. */
-export function opsetOf(opsets: ReadonlyMap<string, number>, { domain }: NodeProto): number {
-  return opsets.get(domain === "ai.onnx" ? "" : domain) ?? 1;
+export function opsetOf(opsets: ReadonlyMap<string, number>, { domain, opset }: NodeProto): number {
+  return opset ?? opsets.get(domain === "ai.onnx" ? "" : domain) ?? 1;
 }
 
 export function nodeName(node: NodeProto): string {
