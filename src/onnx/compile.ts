@@ -62,10 +62,18 @@ const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
   CenterCropPad: [1],
   MaxUnpool: [2],
   CumSum: [1],
+  DFT: [1, 2],
+  STFT: [1, 3],
+  MelWeightMatrix: [0, 1],
+  HannWindow: [0],
+  HammingWindow: [0],
+  BlackmanWindow: [0],
+  Col2Im: [1, 2],
+  AffineGrid: [1],
 };
 
 /** Operators whose output has as many elements as the data says. */
-const DATA_SHAPED = new Set(["NonZero", "NonMaxSuppression", "Compress"]);
+const DATA_SHAPED = new Set(["NonZero", "NonMaxSuppression", "Compress", "Unique"]);
 
 export type Known = PlainTensor | Dynamic | "late";
 

@@ -27,5 +27,8 @@ export const loadOnnx = makeLoadOnnx({
   "file-functions": () => import("./families/file-functions.js"),
   "parts-fused": () => import("./families/parts-fused.js"),
   "parts-attention": () => import("./families/parts-attention.js"),
+  "host-recurrent": () => import("./families/host-recurrent.js"),
+  "host-signal": () => import("./families/host-signal.js"),
+  "host-rare": () => import("./families/host-rare.js"),
   "host-quantised": () => import("./families/host-quantised.js"),
 });

@@ -6,7 +6,10 @@ import * as hostMovement from "./families/host-movement.js";
 import * as hostNetwork from "./families/host-network.js";
 import * as hostPicking from "./families/host-picking.js";
 import * as hostQuantised from "./families/host-quantised.js";
+import * as hostRare from "./families/host-rare.js";
+import * as hostRecurrent from "./families/host-recurrent.js";
 import * as hostReduction from "./families/host-reduction.js";
+import * as hostSignal from "./families/host-signal.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
@@ -33,5 +36,8 @@ export const loadOnnx = makeLoadOnnx({
   "file-functions": async () => fileFunctions,
   "parts-fused": async () => partsFused,
   "parts-attention": async () => partsAttention,
+  "host-recurrent": async () => hostRecurrent,
+  "host-signal": async () => hostSignal,
+  "host-rare": async () => hostRare,
   "host-quantised": async () => hostQuantised,
 });

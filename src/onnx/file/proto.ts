@@ -238,7 +238,7 @@ function readAttribute(tag: number, a: Writable<AttributeProto>, r: Reader): voi
   else if (tag === 6) a.g = r.message(readGraph, graph());
   else if (tag === 7) r.repeated(a.floats, r.float);
   else if (tag === 8) r.repeated(a.ints, r.big);
-  else if (tag === 9) a.strings.push(r.bytes());
+  else if (tag === 9) a.strings.push(r.bytes().slice());
   else if (tag === 20) a.type = r.int();
   else if (tag === 21) a.ref = r.text();
 }
