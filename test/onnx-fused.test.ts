@@ -303,6 +303,7 @@ const CASES: readonly Case[] = [
       [2, 4, 3],
       [2, 4, 3],
     ],
+    attributes: { rotary_embedding_dim: 6 },
     expected: (x, cos, sin) =>
       rotated(
         x,

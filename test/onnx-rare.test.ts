@@ -8,7 +8,9 @@ import { evaluate } from "./onnx-operators.js";
 import { fill } from "./random.js";
 
 function tensor(type: ElementType, shape: readonly number[], values: readonly number[]): PlainTensor {
-  const data = /int64/.test(type) ? BigInt64Array.from(values, BigInt) : ARRAYS[type].from(values as never);
+  const data = /int64/.test(type)
+    ? BigInt64Array.from(values, BigInt)
+    : (ARRAYS[type] as Float32ArrayConstructor).from(values);
   return { type, shape, data: data as PlainTensor["data"] };
 }
 const floats = (shape: readonly number[], ...values: number[]) => tensor("float32", shape, values);

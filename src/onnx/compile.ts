@@ -11,8 +11,8 @@ import { NotLoaded } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
 import type { Checked } from "./file/check.js";
 import type { ElementType } from "./file/element-type.js";
-import { atNode, isIf, isStandard, nodeName, operatorOf, opsetOf } from "./file/node.js";
-import { sorted } from "./file/order.js";
+import { atNode, hasGraphs, isIf, isStandard, nodeName, operatorOf, opsetOf } from "./file/node.js";
+import { readsOf, sorted } from "./file/order.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { NodeProto, TensorProto } from "./file/proto.js";
 import { readTensorProto } from "./file/tensor.js";
@@ -75,6 +75,13 @@ const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
 /** Operators whose output has as many elements as the data says. */
 const DATA_SHAPED = new Set(["NonZero", "NonMaxSuppression", "Compress", "Unique"]);
 
+/** A branch that is known, with shapes that are not: the whole of it is for after the run. */
+class LateBranch extends UnsupportedError {
+  constructor() {
+    super(`"branch" expected shapes that are known before a run, got some that are computed`);
+  }
+}
+
 export type Known = PlainTensor | Dynamic | "late";
 
 /** Compiles for inputs of these shapes; optimised, or as the file stands. Throws NotLoaded; ModelError, ShapeError and UnsupportedError with the node's name in front. */
@@ -136,11 +143,8 @@ class Compiler {
     for (const node of nodes) {
       const answers = atNode(node, () => (isIf(node) ? this.#branch(node) : this.#answersOf(node, isBranch)));
       if (answers === "late") {
-        if (isBranch || isIf(node))
-          throw new UnsupportedError(
-            `"branch" expected shapes that are known before a run, got some that are computed`,
-          );
-        this.#operators.host(node);
+        if (isBranch) throw new LateBranch();
+        this.#operators.requireHost(node);
         this.#late.push(node);
       }
       node.outputs.forEach((name, i) => {
@@ -161,8 +165,8 @@ class Compiler {
   #branch(node: NodeProto): readonly Known[] | "late" {
     const values = this.#values;
     const condition = values.get(node.inputs[0] as string);
-    if (condition === undefined || condition === "late" || !("data" in condition))
-      throw new UnsupportedError(`"cond" expected a value that is known before a run, got one that is computed`);
+    if (condition === undefined) throw new ModelError(`"cond" expected an input, got none`);
+    if (condition === "late" || !("data" in condition)) return "late";
     const name = condition.data[0] ? "then_branch" : "else_branch";
     const graph = node.attributes.find((attribute) => attribute.name === name)?.g;
     if (!graph) throw new ModelError(`"${name}" expected a graph, got none`);
@@ -172,16 +176,22 @@ class Compiler {
       values.set(proto.name, readTensorProto(proto as TensorProto, this.#budget));
     }
     const nodes = sorted(graph, values);
-    this.#add(nodes, true);
-    const answers = graph.outputs.map((output) => values.get(output.name) as Known);
-    for (const own of graph.initializers) values.delete(own.name);
-    for (const own of nodes.flatMap(({ outputs }) => outputs)) values.delete(own);
-    return answers.includes("late") ? "late" : answers;
+    try {
+      this.#add(nodes, true);
+      const answers = graph.outputs.map((output) => values.get(output.name) as Known);
+      return answers.includes("late") ? "late" : answers;
+    } catch (error) {
+      if (!(error instanceof LateBranch)) throw error;
+      return "late";
+    } finally {
+      for (const own of graph.initializers) values.delete(own.name);
+      for (const own of nodes.flatMap(({ outputs }) => outputs)) values.delete(own);
+    }
   }
 
   /** The values of a node's outputs: folded, as layers, in JavaScript, or late. */
   #answersOf(node: NodeProto, isBranch: boolean): readonly Known[] | "late" {
-    const inputs = node.inputs.map((name) => (name === "" ? undefined : this.#values.get(name)));
+    const inputs = readsOf(node).map((name) => (name === "" ? undefined : this.#values.get(name)));
     if (inputs.includes("late")) return "late";
     const opset = opsetOf(this.#model.opsets, node);
     const known = inputs as (PlainTensor | Dynamic | undefined)[];
@@ -190,6 +200,7 @@ class Compiler {
     const fold = (given: readonly (PlainTensor | undefined)[]) =>
       this.#operators.evaluate(node, opset, given, this.#budget);
     if (known.every(isGiven)) return fold(known);
+    if (hasGraphs(node)) return "late";
     const parts = this.#operators.parts(node);
     if (parts) return this.#composed(parts, new Context(node, opset, this.#budget), known);
     if (isStandard(node) && (node.opType === "Shape" || node.opType === "Size")) {
@@ -259,7 +270,7 @@ class Compiler {
   /** The values of the model that late nodes read, which become outputs of it; constants among them are kept. */
   #tapLate(outputs: GraphOutput[]): Compiled["taps"] {
     const taps: { name: string; type: ElementType; output: string }[] = [];
-    for (const name of this.#late.flatMap(({ inputs }) => inputs)) {
+    for (const name of this.#late.flatMap(readsOf)) {
       const value = this.#values.get(name);
       if (value === undefined || value === "late" || taps.some((tap) => tap.name === name)) continue;
       if ("data" in value) {

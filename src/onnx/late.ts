@@ -8,6 +8,7 @@ import { STORED } from "./draft.js";
 import { budgetOf } from "./file/budget.js";
 import type { ElementType } from "./file/element-type.js";
 import { nodeName, opsetOf } from "./file/node.js";
+import { readsOf } from "./file/order.js";
 import type { PlainTensor } from "./file/plain-tensor.js";
 import type { Operators } from "./operators.js";
 import type { Ready } from "./plans.js";
@@ -37,7 +38,7 @@ export class Late {
     for (const node of ready.late) {
       let answers: PlainTensor[];
       try {
-        const given = node.inputs.map((name) => (name === "" ? undefined : values.get(name)));
+        const given = readsOf(node).map((name) => (name === "" ? undefined : values.get(name)));
         answers = this.#operators.evaluate(node, opsetOf(opsets, node), given, budgetOf(this.#options));
       } catch (error) {
         if (error instanceof Error) error.message = `node ${show(nodeName(node))} (${node.opType}): ${error.message}`;

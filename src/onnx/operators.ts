@@ -87,7 +87,8 @@ export class Operators {
   async loadFor(nodes: Iterable<NodeProto>): Promise<void> {
     const families = new Set<FamilyName | undefined>();
     for (const operator of usesOf(nodes)) {
-      if (this.#floats.has(operator) || this.#others.has(operator)) continue;
+      // Which branch it is, is known before a run, as a rule.
+      if (operator === "If" || this.#floats.has(operator) || this.#others.has(operator)) continue;
       const [floats, others] = [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)];
       families.add(floats).add(others);
       if (!floats && !others) families.add(FAMILY_OF.HOST.get(operator)).add(FAMILY_OF.PARTS.get(operator));
@@ -103,10 +104,7 @@ export class Operators {
   async loadAll(nodes: readonly NodeProto[], isFloat: boolean): Promise<void> {
     await this.loadFor(nodes);
     const inner = new Set<string>();
-    for (const operator of usesOf(nodes)) {
-      const row: FamilyRow | undefined = FAMILIES[FAMILY_OF.PARTS.get(operator) as FamilyName];
-      for (const used of row?.uses?.split(" ") ?? []) inner.add(used);
-    }
+    for (const operator of usesOf(nodes)) for (const used of usedBy(operator)) inner.add(used);
     for (const operator of inner)
       await this.load(known(new Set((["FLOATS", "OTHERS"] as const).map((role) => FAMILY_OF[role].get(operator)))));
     const hasOthers = [...this.#loaded].some((family) => "OTHERS" in FAMILIES[family]);
@@ -139,6 +137,16 @@ export class Operators {
     return op;
   }
 
+  /** Throws NotLoaded where a node cannot be computed in JavaScript yet, all that is in it included. */
+  requireHost(node: NodeProto): void {
+    if (this.parts(node)) for (const used of usedBy(operatorOf(node))) this.#find("HOST", this.#host, used);
+    else this.host(node);
+    for (const { g } of node.attributes)
+      g?.nodes.forEach((inner) => {
+        this.requireHost(inner);
+      });
+  }
+
   /**
    * Computes a node. Throws NotLoaded, ModelError and UnsupportedError; so does an element type that the operator cannot compute
    * with.
@@ -149,7 +157,9 @@ export class Operators {
     inputs: readonly (PlainTensor | undefined)[],
     budget: Budget,
   ): PlainTensor[] {
-    const context = new Context(node, opset, budget);
+    const context = new Context(node, opset, budget, (inner, version, given) =>
+      this.evaluate(inner, version, given, budget),
+    );
     const parts = this.parts(node);
     if (parts) {
       const { constants, nodes, outputs } = parts(context, inputs);
@@ -186,6 +196,12 @@ export class Operators {
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);
     for (const [name, lowering] of Object.entries(OTHERS)) this.#others.set(name, lowering);
   }
+}
+
+/** What an operator is made of, one of each family. */
+function usedBy(operator: string): readonly string[] {
+  const row: FamilyRow | undefined = FAMILIES[FAMILY_OF.PARTS.get(operator) as FamilyName];
+  return row?.uses?.split(" ") ?? [];
 }
 
 /** Constants and inputs of an operator that is made of others, by name. */

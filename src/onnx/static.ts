@@ -1,6 +1,7 @@
 // lanewise/onnx where everything is bundled ahead: workerd. The same with every operator in it.
 
 import * as fileFunctions from "./families/file-functions.js";
+import * as hostControl from "./families/host-control.js";
 import * as hostImage from "./families/host-image.js";
 import * as hostMovement from "./families/host-movement.js";
 import * as hostNetwork from "./families/host-network.js";
@@ -39,5 +40,6 @@ export const loadOnnx = makeLoadOnnx({
   "host-recurrent": async () => hostRecurrent,
   "host-signal": async () => hostSignal,
   "host-rare": async () => hostRare,
+  "host-control": async () => hostControl,
   "host-quantised": async () => hostQuantised,
 });

@@ -60,6 +60,7 @@ export const FAMILIES = {
   "host-rare": {
     HOST: "ReverseSequence Col2Im AffineGrid Det Unique BitwiseAnd BitwiseOr BitwiseXor BitwiseNot",
   },
+  "host-control": { HOST: "If Loop Scan" },
   "host-quantised": {
     HOST: "MatMulInteger ConvInteger QLinearMatMul QLinearConv com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
   },

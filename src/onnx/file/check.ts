@@ -3,7 +3,7 @@ import { ModelError, show, UnsupportedError } from "../../base/errors.js";
 import type { Budget } from "./budget.js";
 import { ELEMENT_TYPES, type ElementType, elementType } from "./element-type.js";
 import type { External } from "./external.js";
-import { isIf, operatorOf } from "./node.js";
+import { operatorOf } from "./node.js";
 import { sorted } from "./order.js";
 import type { PlainTensor } from "./plain-tensor.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./proto.js";
@@ -72,17 +72,14 @@ export function checkModel(
 
 function refuseUnsupported(graph: GraphProto, has: (node: NodeProto) => boolean): void {
   const missing = new Set<string>();
-  let hasIf = false;
   const look = ({ nodes, sparse }: GraphProto): void => {
     if (sparse > 0) missing.add("sparse initializers");
     for (const node of nodes) {
-      if (isIf(node)) hasIf = true;
-      else if (!has(node)) missing.add(operatorOf(node));
+      if (!has(node)) missing.add(operatorOf(node));
       for (const { g } of node.attributes) if (g !== null) look(g); // branches and bodies
     }
   };
   look(graph);
   if (missing.size === 0) return;
-  if (hasIf) missing.add("If"); // not in general
   throw new UnsupportedError(`"model" expected operators of this importer, got ${[...missing].sort().join(", ")}`);
 }

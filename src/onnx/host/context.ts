@@ -12,6 +12,8 @@ export class Context extends Attributes implements Budgeted {
     node: NodeProto,
     opset: number,
     readonly budget: Budget,
+    /** Computes a node of a branch or body. */
+    readonly evaluate?: (node: NodeProto, opset: number, inputs: readonly (PlainTensor | undefined)[]) => PlainTensor[],
   ) {
     super(node, opset);
   }

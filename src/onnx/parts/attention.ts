@@ -186,6 +186,9 @@ function rotated(a: Assembly, x: Part, cos: string, sin: string, pairs: number):
   const heads = rank === 4 ? (x.shape[1] as number) : headsOf(a, "num_heads", x.shape[2] as number);
   const size = rank === 4 ? (x.shape[3] as number) : (x.shape[2] as number) / heads;
   if (rank !== 3 && rank !== 4) throw new ModelError(`"X" expected 3 or 4 axes, got ${rank}`);
+  const wanted = a.c.int("rotary_embedding_dim", 0) || size;
+  if (2 * pairs !== wanted)
+    throw new ModelError(`"cos_cache" expected ${wanted / 2} elements a position, got ${pairs}`);
   if (2 * pairs > size) throw new ModelError(`"rotary_embedding_dim" expected at most ${size}, got ${2 * pairs}`);
   const image = rank === 4 ? "0" : toHeads(a, "0", heads);
   const [c, s] = [cos, sin].map((t) => a.add("Unsqueeze", [t, a.integers(1)])) as [string, string];
