@@ -40,6 +40,8 @@ export class Late {
       try {
         const given = readsOf(node).map((name) => (name === "" ? undefined : values.get(name)));
         answers = this.#operators.evaluate(node, opsetOf(opsets, node), given, budgetOf(this.#options));
+        if (node.outputs.slice(answers.length).some(Boolean))
+          throw new ModelError(`"outputs" expected at most ${answers.length}, got ${node.outputs.length}`);
       } catch (error) {
         if (error instanceof Error) error.message = `node ${show(nodeName(node))} (${node.opType}): ${error.message}`;
         throw error;

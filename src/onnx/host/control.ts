@@ -15,6 +15,8 @@ import { make } from "./make.js";
 
 /** Of one loop. */
 const MOST_ITERATIONS = 2 ** 16;
+/** Of what iterations hand on: those of a tensor. */
+const MOST_AXES = 8;
 /** What a node costs of maxMacs besides its elements: loops in loops end, too. */
 const MACS_OF_NODE = 1024;
 
@@ -83,7 +85,11 @@ function stacked(
 /** Runs an iteration; what it made on the way is gone then, but for its outputs. */
 function iterate(c: Context, run: () => PlainTensor[]): PlainTensor[] {
   const answers = c.budget.trying(run);
-  for (const { type, shape } of answers) c.budget.take(type, shape);
+  for (const { type, shape } of answers) {
+    if (shape.length > MOST_AXES)
+      throw new ModelError(`"body" expected at most ${MOST_AXES} axes, got ${shape.length}`);
+    c.budget.take(type, shape);
+  }
   return answers;
 }
 

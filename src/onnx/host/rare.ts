@@ -19,6 +19,7 @@ const reverseSequence: HostOp = (c, input, lengths) => {
   const [batch, steps] = [x.shape[batchAxis] as number, x.shape[timeAxis] as number];
   const ends = toNumbers(need(lengths, "sequence_lens"));
   if (ends.length !== batch) throw new ModelError(`"sequence_lens" expected ${batch} lengths, got ${ends.length}`);
+  c.budget.spend(batch * steps);
   const out = copied(x);
   c.budget.take(x.type, x.shape);
   const inner = countOf(x.shape.slice(2));
@@ -50,7 +51,7 @@ const col2im: HostOp = (c, input, imageShape, blockShape) => {
   const area = countOf(image);
   const sums = new Float64Array(countOf(make(c, "float64", [n, rows / taps, ...image]).shape));
   const steps = elementStrides(image);
-  c.budget.spend(x.data.length * rank);
+  c.budget.spend(n * rows * (places + 1) * rank);
   const from = numbers(x);
   for (let row = 0; row < n * rows; row++) {
     const plane = Math.floor(row / taps) * area;
@@ -79,7 +80,7 @@ const affineGrid: HostOp = (c, input, sizes) => {
   if (theta.shape.join() !== [n, axes, axes + 1].join() || axes < 2 || axes > 3)
     throw new ModelError(`"theta" expected [${n}, ${axes}, ${axes + 1}], got ${show([...theta.shape])}`);
   const isAligned = c.int("align_corners", 0) === 1;
-  c.budget.bytesOf("float64", spatial);
+  for (const size of spatial) c.budget.bytesOf("float64", [size]);
   const out = make(c, theta.type, [n, ...spatial, axes]);
   const [m, to] = [numbers(theta), numbers(out)];
   const ticks = spatial.map((size) =>
@@ -161,6 +162,7 @@ const unique: HostOp = (c, input) => {
     return 0;
   };
   c.budget.spend(size * Math.max(1, Math.ceil(Math.log2(size || 1))) * length);
+  c.budget.bytesOf("float64", [8 * size]);
   const order = Array.from({ length: size }, (_, i) => i).sort((a, b) => compare(a, b) || a - b);
   const groups: number[][] = [];
   order.forEach((slice, i) => {

@@ -181,7 +181,7 @@ function recurrent(gates: number, names: readonly string[], stepOf: (c: Context)
     const [h0, c0] = [initial, initialC].map((t) => t && turn(t, [1, 0, 2])) as [PlainTensor?, PlainTensor?];
     shaped(h0, "initial_h", directions, batch, hidden);
     shaped(c0, "initial_c", directions, batch, hidden);
-    c.budget.spend(steps * batch * directions * gates * hidden * (inputs + hidden));
+    c.budget.spend((steps + 1) * batch * directions * (gates * hidden * (inputs + hidden) + 1));
     const f = activationsOf(c, names, directions);
     const [y, yh, yc] = [
       make(c, x.type, [steps, directions, batch, hidden]),

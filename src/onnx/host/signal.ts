@@ -194,6 +194,7 @@ const melWeights: HostOp = (c, ...inputs) => {
     number,
     number,
   ];
+  c.budget.bytesOf("float64", [8 * count]);
   const bins = Math.floor(length / 2) + 1;
   const out = make(c, typeOf(c), [bins, count]);
   const mel = (hertz: number) => 2595 * Math.log10(1 + hertz / 700);

@@ -96,6 +96,7 @@ const attention: Description = (a, inputs) => {
   /** A head of keys for several of queries, one after the other. */
   const shared = (x: string): string => {
     if (heads === own) return x;
+    a.c.budget.bytesOf("int64", [8 * heads]);
     const repeated = a.add("Concat", new Array(heads / own).fill(a.add("Unsqueeze", [x, a.integers(2)])), { axis: 2 });
     const [batch, length, size] = x === values ? dims(v) : dims(k);
     return a.add("Reshape", [repeated, a.integers(batch, heads, length, size)]);
@@ -224,6 +225,7 @@ const rotaryFrom: Description = (a, inputs) => {
   only(a, { is_packed_batching: 0 });
   if (a.c.float("scale", 1) !== 1) throw new UnsupportedError(`"scale" expected 1, got ${a.c.float("scale", 1)}`);
   const length = x.shape.at(-2) as number;
+  a.c.budget.bytesOf("int64", [8 * length]); // of an input without elements it may be anything
   const steps = Array.from({ length }, (_, i) => i);
   const at =
     ids.shape.length === 1 ? a.add("Unsqueeze", [a.add("Add", ["1", a.integers(...steps)]), a.integers(0)]) : "1";
