@@ -17,24 +17,26 @@ async function operatorTables() {
   const [base, { FAMILIES }] = await Promise.all(["base.js", "table.js"].map(from));
   const of = (role) =>
     [
-      ...Object.keys(base[role]),
+      ...Object.keys(base[role] ?? {}),
       ...Object.values(FAMILIES).flatMap((family) => (family[role] ? family[role].split(" ") : [])),
     ].map((name) => name.split("com.microsoft."));
   const standard = (role) => of(role).flatMap(([name]) => (name === "" ? [] : [name]));
   const microsoft = (role) => of(role).flatMap(([, name]) => (name === undefined ? [] : [name]));
   const any = Object.keys(base.OTHERS);
+  const parts = standard("PARTS");
   return {
-    floats: standard("FLOATS"),
+    parts,
+    floats: [...standard("FLOATS"), ...parts],
     any,
     quantised: standard("OTHERS").filter((name) => !any.includes(name)),
     host: standard("HOST"),
-    microsoft: { quantised: microsoft("OTHERS"), host: microsoft("HOST") },
+    microsoft: { floats: microsoft("PARTS"), quantised: microsoft("OTHERS"), host: microsoft("HOST") },
   };
 }
 
 /** Operator, what it runs on, in which types, and since when the standard has it. */
 async function operators() {
-  const { floats, any, quantised, host, microsoft } = await operatorTables();
+  const { parts, floats, any, quantised, host, microsoft } = await operatorTables();
   const since = JSON.parse(read("scripts/onnx-since.json"));
   const names = [...new Set([...floats, ...any, ...quantised, ...host])].sort().filter((name) => {
     if (Object.hasOwn(since, name)) return true;
@@ -51,12 +53,18 @@ async function operators() {
     const first = any.includes(name) ? ["any"] : floats.includes(name) ? ["float32"] : [];
     return rowOf(name, quantised.includes(name) ? [...first, "quantised"] : first, since[name]);
   });
-  const others = [...new Set([...microsoft.quantised, ...microsoft.host])].sort();
-  const isLowered = (name) => microsoft.quantised.includes(name);
-  const more = others.map((name) => rowOf(name, isLowered(name) ? ["quantised"] : [], "com.microsoft 1"));
+  // onnxruntime has some of its own in the standard's domain.
+  const own = parts.filter((name) => !Object.hasOwn(since, name));
+  const others = [...new Set([...microsoft.floats, ...microsoft.quantised, ...microsoft.host])].sort();
+  const typesOf = (name) =>
+    microsoft.floats.includes(name) ? ["float32"] : microsoft.quantised.includes(name) ? ["quantised"] : [];
+  const more = [
+    ...others.map((name) => rowOf(name, typesOf(name), "com.microsoft 1")),
+    ...own.map((name) => rowOf(name, ["float32"], "onnxruntime")),
+  ];
   const onKernels = standard.filter(([, place]) => place === "kernels").length;
   return [
-    `${names.length} of the standard, ${onKernels} of them on kernels, and ${others.length} of com.microsoft.`,
+    `${names.length} of the standard, ${onKernels} of them on kernels, and ${others.length + own.length} of com.microsoft.`,
     "",
     markdown(["operator", "runs on", "types", "since"], [...standard, ...more], " --- "),
   ].join("\n");

@@ -70,7 +70,7 @@ export function randomOf(seed) {
 const text = (value) => new TextEncoder().encode(value);
 const SIZES = [0, 1, 2, 3, 7, 65_536, 2 ** 24, 2 ** 31 - 1, 2 ** 31, 2 ** 40, 2 ** 53 - 1, -1, -2, -(2 ** 31)];
 const OPERATORS =
-  "Conv ConvTranspose MaxPool AveragePool GlobalAveragePool BatchNormalization Gemm MatMul Add Mul Div Concat Reshape Transpose Slice Split Pad Resize Upsample Gather GatherND ScatterND Expand Tile Range ConstantOfShape OneHot TopK NonZero NonMaxSuppression RoiAlign GridSample CumSum Einsum Softmax LRN PRelu Clip Cast ReduceMean ArgMax InstanceNormalization LayerNormalization QuantizeLinear DequantizeLinear QLinearConv Where Shape Squeeze Unsqueeze Flatten DepthToSpace SpaceToDepth MaxUnpool Loop If LSTM".split(
+  "Conv ConvTranspose MaxPool AveragePool GlobalAveragePool BatchNormalization Gemm MatMul Add Mul Div Concat Reshape Transpose Slice Split Pad Resize Upsample Gather GatherND ScatterND Expand Tile Range ConstantOfShape OneHot TopK NonZero NonMaxSuppression RoiAlign GridSample CumSum Einsum Softmax LRN PRelu Clip Cast ReduceMean ArgMax InstanceNormalization LayerNormalization QuantizeLinear DequantizeLinear QLinearConv Where Shape Squeeze Unsqueeze Flatten DepthToSpace SpaceToDepth MaxUnpool Loop If Scan LSTM GRU RNN DFT STFT MelWeightMatrix HannWindow ReverseSequence Col2Im AffineGrid Det Unique BitwiseAnd BitShift Attention RotaryEmbedding SimplifiedLayerNormalization".split(
     " ",
   );
 

@@ -1,14 +1,25 @@
 // ONNX files made here: just enough of onnx.proto3 to write what a test needs.
 import { PbfWriter } from "pbf";
 
+/**
+ * Whole numbers, lists of them, texts; { float } for a real one, { floats } and { strings } for lists, { graph } for a branch, { ref }
+ * in a function for the attribute of the node that stands for it.
+ */
+export type Attribute =
+  | number
+  | readonly number[]
+  | string
+  | { readonly float: number }
+  | { readonly floats: readonly number[] }
+  | { readonly strings: readonly string[] }
+  | { readonly graph: Graph }
+  | { readonly ref: string };
+
 export interface Node {
   readonly op: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Whole numbers, lists of them, texts; { float } for a real one, { graph } for a branch. */
-  readonly attributes?: Readonly<
-    Record<string, number | readonly number[] | string | { readonly float: number } | { readonly graph: Graph }>
-  >;
+  readonly attributes?: Readonly<Record<string, Attribute>>;
   readonly domain?: string;
 }
 
@@ -33,8 +44,21 @@ export interface Graph {
   readonly constants?: Readonly<Record<string, Constant>>;
 }
 
+/** Nodes that a node of this name and domain stands for. */
+export interface FileFunction {
+  readonly name: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly nodes: readonly Node[];
+  /** Attributes with a default. */
+  readonly defaults?: Readonly<Record<string, Attribute>>;
+  readonly opset?: number;
+}
+
 export interface File extends Graph {
   readonly opset?: number;
+  readonly functions?: readonly FileFunction[];
 }
 
 /** Codes of TensorProto.DataType, and the arrays that hold the elements. */
@@ -73,24 +97,34 @@ function writeNode({ op, inputs, outputs, attributes = {}, domain = "" }: Node, 
   w.writeStringField(3, `${op}-${outputs[0]}`);
   w.writeStringField(4, op);
   if (domain) w.writeStringField(7, domain);
-  for (const [name, value] of Object.entries(attributes)) {
-    w.writeMessage(
-      5,
-      (_, a) => {
-        a.writeStringField(1, name);
-        if (typeof value === "number") a.writeVarintField(3, value);
-        else if (typeof value === "string") a.writeStringField(4, value);
-        else if (Array.isArray(value)) for (const one of value as number[]) a.writeVarintField(8, one);
-        else if ("graph" in (value as object)) a.writeMessage(6, writeGraph, (value as { graph: Graph }).graph);
-        else a.writeFloatField(2, (value as { float: number }).float);
-        const isGraph = typeof value === "object" && "graph" in value;
-        a.writeVarintField(
-          20,
-          typeof value === "number" ? 2 : typeof value === "string" ? 3 : Array.isArray(value) ? 7 : isGraph ? 5 : 1,
-        );
-      },
-      null,
-    );
+  for (const entry of Object.entries(attributes)) w.writeMessage(5, writeAttribute, entry);
+}
+
+function writeAttribute([name, value]: readonly [string, Attribute], w: PbfWriter): void {
+  w.writeStringField(1, name);
+  const type = (code: number) => w.writeVarintField(20, code);
+  if (typeof value === "number") {
+    w.writeVarintField(3, value);
+    type(2);
+  } else if (typeof value === "string") {
+    w.writeStringField(4, value);
+    type(3);
+  } else if ("float" in value) {
+    w.writeFloatField(2, value.float);
+    type(1);
+  } else if ("floats" in value) {
+    for (const one of value.floats) w.writeFloatField(7, one);
+    type(6);
+  } else if ("strings" in value) {
+    for (const one of value.strings) w.writeStringField(9, one);
+    type(8);
+  } else if ("graph" in value) {
+    w.writeMessage(6, writeGraph, value.graph);
+    type(5);
+  } else if ("ref" in value) w.writeStringField(21, value.ref);
+  else {
+    for (const one of value) w.writeVarintField(8, one);
+    type(7);
   }
 }
 
@@ -140,11 +174,32 @@ function writeGraph({ nodes, inputs, declared = {}, types = {}, outputs, constan
   for (const name of outputs) g.writeMessage(12, writeValue, [name, own(types, name, 1), own(declared, name, [])]);
 }
 
+function writeOpset([domain, version]: readonly [string, number], w: PbfWriter): void {
+  if (domain) w.writeStringField(1, domain);
+  w.writeVarintField(2, version);
+}
+
+function writeFunction(
+  { name, domain, inputs, outputs, nodes, defaults = {}, opset = 17 }: FileFunction,
+  w: PbfWriter,
+): void {
+  w.writeStringField(1, name);
+  for (const input of inputs) w.writeStringField(4, input);
+  for (const output of outputs) w.writeStringField(5, output);
+  for (const node of nodes) w.writeMessage(7, writeNode, node);
+  w.writeMessage(9, writeOpset, ["", opset] as const);
+  w.writeStringField(10, domain);
+  for (const entry of Object.entries(defaults)) w.writeMessage(11, writeAttribute, entry);
+}
+
 /** The bytes of a .onnx file. */
-export function onnxFile({ opset = 17, ...graph }: File): Uint8Array {
+export function onnxFile({ opset = 17, functions = [], ...graph }: File): Uint8Array {
   const w = new PbfWriter();
   w.writeVarintField(1, 8);
   w.writeMessage(7, writeGraph, graph);
-  w.writeMessage(8, (_, o) => o.writeVarintField(2, opset), null);
+  w.writeMessage(8, writeOpset, ["", opset] as const);
+  w.writeMessage(8, writeOpset, ["com.microsoft", 1] as const);
+  for (const one of functions) w.writeMessage(8, writeOpset, [one.domain, 1] as const);
+  for (const one of functions) w.writeMessage(25, writeFunction, one);
   return w.finish();
 }

@@ -129,6 +129,26 @@ const CASES: readonly Case[] = (["uint8", "int8"] as const).flatMap((type): read
       constants: [...x, weight([6, 1, 1], type), scale(0.01), zero(type, 3), ...small],
     },
     { ...microsoft, op: "QLinearMul", constants: [...x, weight([1], type), scale(0.01), zero(type, 3), ...small] },
+    {
+      ...microsoft,
+      op: "QGemm",
+      shape: [4, 37],
+      constants: [...x, weight([37, 4]), scale(0.01), zero("int8", 3), bias, ...y],
+    },
+    {
+      ...microsoft,
+      op: "QGemm",
+      shape: [37, 3],
+      constants: [...x, weight([5, 37]), scales(5), typed("int8", [5], [0, 1, 2, -3, 4]), undefined, ...y],
+      attributes: { transA: 1, transB: 1, alpha: { float: 0.5 } },
+    },
+    {
+      ...microsoft,
+      op: "QGemm",
+      shape: [4, 37],
+      constants: [...x, weight([4, 37]), scales(4), typed("int8", [4], [0, 1, -2, 0]), bias],
+      attributes: { transB: 1 },
+    },
     { ...microsoft, op: "QLinearSigmoid", constants: [...x, scale(0.004), zero(type, point)] },
     { ...microsoft, op: "QLinearLeakyRelu", constants: [...x, ...small], attributes: { alpha: { float: 0.1 } } },
     { ...microsoft, op: "QLinearAveragePool", constants: [...x, ...small], attributes: { kernel_shape: [3, 3] } },
@@ -192,6 +212,39 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
     expect([...(y.data as Int8Array)].slice(0, 7)).toEqual([0, 2, 2, 0, -2, 127, -128]);
   });
 
+  it("QGemm, by hand: (A - 1)(B - [0, 2]) + C, times 0.5 and [0.5, 1] and 2, and 3", async () => {
+    using model = await loadOnnx(
+      rt,
+      onnxFile({
+        nodes: [
+          {
+            op: "QGemm",
+            domain: "com.microsoft",
+            inputs: ["x", "sa", "za", "b", "sb", "zb", "c", "sy", "zy"],
+            outputs: ["y"],
+            attributes: { alpha: { float: 2 } },
+          },
+        ],
+        inputs: { x: [1, 2] },
+        types: { x: 2 },
+        outputs: ["y"],
+        constants: {
+          sa: scale(0.5),
+          za: zero("uint8", 1),
+          b: typed("int8", [2, 2], [1, 2, -3, 4]),
+          sb: typed("float32", [2], [0.5, 1]),
+          zb: typed("int8", [2], [0, 2]),
+          c: typed("int32", [2], [10, -1]),
+          sy: scale(0.25),
+          zy: zero("uint8", 3),
+        },
+      }),
+    );
+    // x - 1 = 4, 2; columns 1 -3 and 0 2: sums -2 + 10 = 8 and 4 - 1 = 3; real 4 and 3; quanta 16 and 12.
+    const { y } = model.run({ x: { data: [5, 3], shape: [1, 2] } }) as { y: Tensor };
+    expect([...y.toArray()]).toEqual([19, 15]);
+  });
+
   it.each(CASES)(
     "$op of $type $shape, $attributes",
     async ({ op, domain, type, shape, constants, attributes = {} }) => {
@@ -221,7 +274,13 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
       for (let i = 0; i < expected.data.length; i++) {
         const difference = Math.abs(Number(actual[i]) - Number(expected.data[i]));
         // Real numbers are rounded as the kernels round; whole ones differ where a sum is next to a half.
-        expect(difference).toBeLessThanOrEqual(expected.type === "float32" ? 1e-6 : expected.type === "int32" ? 0 : 1);
+        expect(difference).toBeLessThanOrEqual(
+          expected.type === "float32"
+            ? 4e-6 * Math.max(1, Math.abs(Number(expected.data[i])))
+            : expected.type === "int32"
+              ? 0
+              : 1,
+        );
         if (difference > 0) apart++;
       }
       if (expected.type !== "float32") expect(apart).toBeLessThanOrEqual(expected.data.length / 100);

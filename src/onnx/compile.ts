@@ -11,8 +11,8 @@ import { NotLoaded } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
 import type { Checked } from "./file/check.js";
 import type { ElementType } from "./file/element-type.js";
-import { atNode, isIf, isStandard, nodeName, operatorOf, opsetOf } from "./file/node.js";
-import { sorted } from "./file/order.js";
+import { atNode, hasGraphs, isIf, isStandard, nodeName, operatorOf, opsetOf } from "./file/node.js";
+import { readsOf, sorted } from "./file/order.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { NodeProto, TensorProto } from "./file/proto.js";
 import { readTensorProto } from "./file/tensor.js";
@@ -20,7 +20,7 @@ import { Context } from "./host/context.js";
 import { make } from "./host/make.js";
 import { hostStep } from "./host-step.js";
 import type { Site } from "./lower/site.js";
-import type { Operators } from "./operators.js";
+import { named, type Operators, type Parts } from "./operators.js";
 import { Pointwise } from "./rewrite/pointwise.js";
 
 /** How one output of the model comes about. */
@@ -62,10 +62,25 @@ const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
   CenterCropPad: [1],
   MaxUnpool: [2],
   CumSum: [1],
+  DFT: [1, 2],
+  STFT: [1, 3],
+  MelWeightMatrix: [0, 1],
+  HannWindow: [0],
+  HammingWindow: [0],
+  BlackmanWindow: [0],
+  Col2Im: [1, 2],
+  AffineGrid: [1],
 };
 
 /** Operators whose output has as many elements as the data says. */
-const DATA_SHAPED = new Set(["NonZero", "NonMaxSuppression", "Compress"]);
+const DATA_SHAPED = new Set(["NonZero", "NonMaxSuppression", "Compress", "Unique"]);
+
+/** A branch that is known, with shapes that are not: the whole of it is for after the run. */
+class LateBranch extends UnsupportedError {
+  constructor() {
+    super(`"branch" expected shapes that are known before a run, got some that are computed`);
+  }
+}
 
 export type Known = PlainTensor | Dynamic | "late";
 
@@ -86,7 +101,7 @@ class Compiler {
   readonly #budget: Budget;
   readonly #draft: Draft;
   readonly #pointwise: Pointwise | undefined;
-  readonly #values: Map<string, Known>;
+  #values: Map<string, Known>;
   readonly #constants = new Map<string, PlainTensor>();
   readonly #late: NodeProto[] = [];
   readonly #floats = (operator: string) => this.#operators.lowering(operator, true);
@@ -128,11 +143,8 @@ class Compiler {
     for (const node of nodes) {
       const answers = atNode(node, () => (isIf(node) ? this.#branch(node) : this.#answersOf(node, isBranch)));
       if (answers === "late") {
-        if (isBranch || isIf(node))
-          throw new UnsupportedError(
-            `"branch" expected shapes that are known before a run, got some that are computed`,
-          );
-        this.#operators.host(node);
+        if (isBranch) throw new LateBranch();
+        this.#operators.requireHost(node);
         this.#late.push(node);
       }
       node.outputs.forEach((name, i) => {
@@ -153,8 +165,8 @@ class Compiler {
   #branch(node: NodeProto): readonly Known[] | "late" {
     const values = this.#values;
     const condition = values.get(node.inputs[0] as string);
-    if (condition === undefined || condition === "late" || !("data" in condition))
-      throw new UnsupportedError(`"cond" expected a value that is known before a run, got one that is computed`);
+    if (condition === undefined) throw new ModelError(`"cond" expected an input, got none`);
+    if (condition === "late" || !("data" in condition)) return "late";
     const name = condition.data[0] ? "then_branch" : "else_branch";
     const graph = node.attributes.find((attribute) => attribute.name === name)?.g;
     if (!graph) throw new ModelError(`"${name}" expected a graph, got none`);
@@ -164,16 +176,22 @@ class Compiler {
       values.set(proto.name, readTensorProto(proto as TensorProto, this.#budget));
     }
     const nodes = sorted(graph, values);
-    this.#add(nodes, true);
-    const answers = graph.outputs.map((output) => values.get(output.name) as Known);
-    for (const own of graph.initializers) values.delete(own.name);
-    for (const own of nodes.flatMap(({ outputs }) => outputs)) values.delete(own);
-    return answers.includes("late") ? "late" : answers;
+    try {
+      this.#add(nodes, true);
+      const answers = graph.outputs.map((output) => values.get(output.name) as Known);
+      return answers.includes("late") ? "late" : answers;
+    } catch (error) {
+      if (!(error instanceof LateBranch)) throw error;
+      return "late";
+    } finally {
+      for (const own of graph.initializers) values.delete(own.name);
+      for (const own of nodes.flatMap(({ outputs }) => outputs)) values.delete(own);
+    }
   }
 
   /** The values of a node's outputs: folded, as layers, in JavaScript, or late. */
   #answersOf(node: NodeProto, isBranch: boolean): readonly Known[] | "late" {
-    const inputs = node.inputs.map((name) => (name === "" ? undefined : this.#values.get(name)));
+    const inputs = readsOf(node).map((name) => (name === "" ? undefined : this.#values.get(name)));
     if (inputs.includes("late")) return "late";
     const opset = opsetOf(this.#model.opsets, node);
     const known = inputs as (PlainTensor | Dynamic | undefined)[];
@@ -182,6 +200,9 @@ class Compiler {
     const fold = (given: readonly (PlainTensor | undefined)[]) =>
       this.#operators.evaluate(node, opset, given, this.#budget);
     if (known.every(isGiven)) return fold(known);
+    if (hasGraphs(node)) return "late";
+    const parts = this.#operators.parts(node);
+    if (parts) return this.#composed(parts, new Context(node, opset, this.#budget), known);
     if (isStandard(node) && (node.opType === "Shape" || node.opType === "Size")) {
       return fold([shell(known[0] as Dynamic)]);
     }
@@ -199,6 +220,20 @@ class Compiler {
       ? undefined
       : this.#layersOf({ c, budget: this.#budget, draft, layer, inputs: known, lowering: this.#floats });
     return layers ?? hostStep(c, this.#operators, draft, layer, known);
+  }
+
+  /** The outputs of an operator that is made of others, whose values have names of their own. */
+  #composed(parts: Parts, c: Context, known: readonly (PlainTensor | Dynamic | undefined)[]): readonly Known[] {
+    const outer = this.#values;
+    const { constants, nodes, outputs } = parts(c, known);
+    const values = named<Known>(constants, known);
+    this.#values = values;
+    try {
+      this.#add(nodes, true);
+      return outputs.map((name) => values.get(name) as Known);
+    } finally {
+      this.#values = outer;
+    }
   }
 
   /** What a node's lowering answers, where it has one and that does what the node asks. */
@@ -235,7 +270,7 @@ class Compiler {
   /** The values of the model that late nodes read, which become outputs of it; constants among them are kept. */
   #tapLate(outputs: GraphOutput[]): Compiled["taps"] {
     const taps: { name: string; type: ElementType; output: string }[] = [];
-    for (const name of this.#late.flatMap(({ inputs }) => inputs)) {
+    for (const name of this.#late.flatMap(readsOf)) {
       const value = this.#values.get(name);
       if (value === undefined || value === "late" || taps.some((tap) => tap.name === name)) continue;
       if ("data" in value) {

@@ -25,6 +25,13 @@ export const loadOnnx = makeLoadOnnx(
     "host-picking": () => import("./families/host-picking.js"),
     "host-reduction": () => import("./families/host-reduction.js"),
     "host-image": () => import("./families/host-image.js"),
+    "file-functions": () => import("./families/file-functions.js"),
+    "parts-fused": () => import("./families/parts-fused.js"),
+    "parts-attention": () => import("./families/parts-attention.js"),
+    "host-recurrent": () => import("./families/host-recurrent.js"),
+    "host-signal": () => import("./families/host-signal.js"),
+    "host-rare": () => import("./families/host-rare.js"),
+    "host-control": () => import("./families/host-control.js"),
     "host-quantised": () => import("./families/host-quantised.js"),
   },
   {

@@ -9,6 +9,7 @@ import { STORED } from "./draft.js";
 import { budgetOf } from "./file/budget.js";
 import type { ElementType } from "./file/element-type.js";
 import { nodeName, opsetOf } from "./file/node.js";
+import { readsOf } from "./file/order.js";
 import type { PlainTensor } from "./file/plain-tensor.js";
 import type { Operators } from "./operators.js";
 import type { Ready } from "./plans.js";
@@ -38,8 +39,10 @@ export class Late {
     for (const node of ready.late) {
       let answers: PlainTensor[];
       try {
-        const given = node.inputs.map((name) => (name === "" ? undefined : values.get(name)));
+        const given = readsOf(node).map((name) => (name === "" ? undefined : values.get(name)));
         answers = this.#operators.evaluate(node, opsetOf(opsets, node), given, budgetOf(this.#options));
+        if (node.outputs.slice(answers.length).some(Boolean))
+          throw new ModelError(`"outputs" expected at most ${answers.length}, got ${node.outputs.length}`);
       } catch (error) {
         if (error instanceof Error) error.message = `node ${show(nodeName(node))} (${node.opType}): ${error.message}`;
         throw error;

@@ -57,7 +57,10 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
       : await (await outside.source()).bytesOf(source, onProgress);
     requireRuntime(runtime);
     const operators = new Operators(loaders, packsOf(runtime));
-    const proto = await parsed(bytes, from, outside);
+    const file = await parsed(bytes, from, outside);
+    const { INLINED: inlined = (model: ModelProto) => model } =
+      file.functions.length > 0 ? await loaders["file-functions"]() : {};
+    const proto = inlined(file);
     const nodes = [...everyNode(requireSupported(proto, (node) => operators.has(node)))];
     const loading = operators.loadFor(nodes); // while the file is checked
     loading.catch(() => {}); // told where it is waited for
@@ -70,7 +73,7 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
       return mayReplace(model, all, bytes.length) ? checked : { ...checked, defaults: [], fixed: checked.defaults };
     };
     const checked = read(proto);
-    const ownChecked = () => (isOurs ? checked : read(parseModel(bytes.slice())));
+    const ownChecked = () => (isOurs ? checked : read(inlined(parseModel(bytes.slice()))));
     const given = new InputShapes(checked.inputs, shapes);
     const isFloat = checked.inputs.every(({ type }) => STORED[type] === "float32");
     await loading;

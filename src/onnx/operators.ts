@@ -4,20 +4,44 @@ import type { PackName } from "../kernels/table.js";
 import * as base from "./families/base.js";
 import { FAMILIES, FAMILY_OF, type FamilyName, type FamilyRow, NotLoaded, type Role } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
+import type { ElementType } from "./file/element-type.js";
 import { operatorOf } from "./file/node.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
-import type { NodeProto } from "./file/proto.js";
+import type { ModelProto, NodeProto } from "./file/proto.js";
 import { Context, type HostOp } from "./host/context.js";
 import type { NodeLowering } from "./lower/site.js";
 
 /** float16 as Cast says it. */
 const FLOAT16 = 10n;
 
+/** What is known of an input: all of a constant, type and shape of what is computed. */
+export interface Part {
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+}
+
+/**
+ * What an operator computes for such inputs, as nodes of the standard's, so that kernels, folding and rewriting meet what they know.
+ * Its inputs are called "0", "1", and so on there.
+ */
+export type Parts = (
+  c: Context,
+  inputs: readonly (Part | undefined)[],
+) => {
+  readonly nodes: readonly NodeProto[];
+  readonly constants: ReadonlyMap<string, PlainTensor>;
+  /** Names, "" for one that is left out. */
+  readonly outputs: readonly string[];
+};
+
 /** What a module of families/ exports. */
 export interface Family {
   readonly HOST?: Readonly<Record<string, HostOp>>;
   readonly FLOATS?: Readonly<Record<string, NodeLowering>>;
   readonly OTHERS?: Readonly<Record<string, NodeLowering>>;
+  readonly PARTS?: Readonly<Record<string, Parts>>;
+  /** The file with nodes that stand for functions of its own as the nodes of these. */
+  readonly INLINED?: (model: ModelProto) => ModelProto;
 }
 
 export type Loaders = Readonly<Record<FamilyName, () => Promise<Family>>>;
@@ -28,6 +52,7 @@ export class Operators {
   readonly #host = new Map<string, HostOp>();
   readonly #floats = new Map<string, NodeLowering>();
   readonly #others = new Map<string, NodeLowering>();
+  readonly #parts = new Map<string, Parts>();
   readonly #loaded = new Set<FamilyName>();
   /** Nothing more is loaded. */
   #isComplete = false;
@@ -42,7 +67,7 @@ export class Operators {
   /** Whether there is such an operator, loaded or not. */
   has(node: NodeProto): boolean {
     const operator = operatorOf(node);
-    return this.#host.has(operator) || FAMILY_OF.HOST.has(operator);
+    return this.#host.has(operator) || FAMILY_OF.HOST.has(operator) || FAMILY_OF.PARTS.has(operator);
   }
 
   /** Loads families that are not there yet, with the kernels that their layers need. */
@@ -62,10 +87,11 @@ export class Operators {
   async loadFor(nodes: Iterable<NodeProto>): Promise<void> {
     const families = new Set<FamilyName | undefined>();
     for (const operator of usesOf(nodes)) {
-      if (this.#floats.has(operator) || this.#others.has(operator)) continue;
+      // Which branch it is, is known before a run, as a rule.
+      if (operator === "If" || this.#floats.has(operator) || this.#others.has(operator)) continue;
       const [floats, others] = [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)];
       families.add(floats).add(others);
-      if (!floats && !others) families.add(FAMILY_OF.HOST.get(operator));
+      if (!floats && !others) families.add(FAMILY_OF.HOST.get(operator)).add(FAMILY_OF.PARTS.get(operator));
     }
     await this.load(known(families));
   }
@@ -77,9 +103,13 @@ export class Operators {
    */
   async loadAll(nodes: readonly NodeProto[], isFloat: boolean): Promise<void> {
     await this.loadFor(nodes);
+    const inner = new Set<string>();
+    for (const operator of usesOf(nodes)) for (const used of usedBy(operator)) inner.add(used);
+    for (const operator of inner)
+      await this.load(known(new Set((["FLOATS", "OTHERS"] as const).map((role) => FAMILY_OF[role].get(operator)))));
     const hasOthers = [...this.#loaded].some((family) => "OTHERS" in FAMILIES[family]);
     const families = new Set<FamilyName | undefined>();
-    for (const operator of usesOf(nodes)) {
+    for (const operator of [...usesOf(nodes), ...inner]) {
       families.add(FAMILY_OF.HOST.get(operator));
       if (!isFloat || hasOthers) families.add(FAMILY_OF.OTHERS.get(operator));
     }
@@ -95,11 +125,26 @@ export class Operators {
     );
   }
 
+  /** What an operator is made of, where it is made of others. Throws NotLoaded. */
+  parts(node: NodeProto): Parts | undefined {
+    return this.#find("PARTS", this.#parts, operatorOf(node));
+  }
+
   /** The operator in JavaScript. Throws NotLoaded, and ModelError where there is none. */
   host(node: NodeProto): HostOp {
     const op = this.#find("HOST", this.#host, operatorOf(node));
     if (op === undefined) throw new ModelError(`"opType" expected a known operator, got ${show(node.opType)}`);
     return op;
+  }
+
+  /** Throws NotLoaded where a node cannot be computed in JavaScript yet, all that is in it included. */
+  requireHost(node: NodeProto): void {
+    if (this.parts(node)) for (const used of usedBy(operatorOf(node))) this.#find("HOST", this.#host, used);
+    else this.host(node);
+    for (const { g } of node.attributes)
+      g?.nodes.forEach((inner) => {
+        this.requireHost(inner);
+      });
   }
 
   /**
@@ -112,9 +157,24 @@ export class Operators {
     inputs: readonly (PlainTensor | undefined)[],
     budget: Budget,
   ): PlainTensor[] {
+    const context = new Context(node, opset, budget, (inner, version, given) =>
+      this.evaluate(inner, version, given, budget),
+    );
+    const parts = this.parts(node);
+    if (parts) {
+      const { constants, nodes, outputs } = parts(context, inputs);
+      const values = named(constants, inputs);
+      for (const part of nodes) {
+        const given = part.inputs.map((name) => values.get(name));
+        this.evaluate(part, part.opset as number, given, budget).forEach((answer, i) => {
+          if (part.outputs[i] !== undefined) values.set(part.outputs[i], answer);
+        });
+      }
+      return outputs.map((name) => values.get(name) as PlainTensor);
+    }
     const op = this.host(node);
     try {
-      const answer = op(new Context(node, opset, budget), ...inputs.map((input) => input && materialised(input)));
+      const answer = op(context, ...inputs.map((input) => input && materialised(input)));
       return Array.isArray(answer) ? answer : [answer];
     } catch (error) {
       if (error instanceof ModelError || error instanceof UnsupportedError) throw error;
@@ -130,11 +190,27 @@ export class Operators {
     return found;
   }
 
-  #add({ HOST = {}, FLOATS = {}, OTHERS = {} }: Family): void {
+  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {} }: Family): void {
+    for (const [name, parts] of Object.entries(PARTS)) this.#parts.set(name, parts);
     for (const [name, op] of Object.entries(HOST)) this.#host.set(name, op);
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);
     for (const [name, lowering] of Object.entries(OTHERS)) this.#others.set(name, lowering);
   }
+}
+
+/** What an operator is made of, one of each family. */
+function usedBy(operator: string): readonly string[] {
+  const row: FamilyRow | undefined = FAMILIES[FAMILY_OF.PARTS.get(operator) as FamilyName];
+  return row?.uses?.split(" ") ?? [];
+}
+
+/** Constants and inputs of an operator that is made of others, by name. */
+export function named<V>(constants: ReadonlyMap<string, PlainTensor>, inputs: readonly (V | undefined)[]) {
+  const values = new Map<string, V | PlainTensor>(constants);
+  inputs.forEach((value, i) => {
+    if (value !== undefined) values.set(String(i), value);
+  });
+  return values;
 }
 
 /** The operators of nodes; a Cast to float16 asks for another. */

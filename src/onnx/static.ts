@@ -1,16 +1,23 @@
 // lanewise/onnx where everything is bundled ahead: workerd. The same with every operator in it.
 
+import * as fileFunctions from "./families/file-functions.js";
+import * as hostControl from "./families/host-control.js";
 import * as hostImage from "./families/host-image.js";
 import * as hostMovement from "./families/host-movement.js";
 import * as hostNetwork from "./families/host-network.js";
 import * as hostPicking from "./families/host-picking.js";
 import * as hostQuantised from "./families/host-quantised.js";
+import * as hostRare from "./families/host-rare.js";
+import * as hostRecurrent from "./families/host-recurrent.js";
 import * as hostReduction from "./families/host-reduction.js";
+import * as hostSignal from "./families/host-signal.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
 import * as layersReduction from "./families/layers-reduction.js";
 import * as layersResize from "./families/layers-resize.js";
+import * as partsAttention from "./families/parts-attention.js";
+import * as partsFused from "./families/parts-fused.js";
 import { makeLoadOnnx } from "./load.js";
 import * as external from "./outside/external.js";
 import * as kinds from "./outside/kinds.js";
@@ -31,6 +38,13 @@ export const loadOnnx = makeLoadOnnx(
     "host-picking": async () => hostPicking,
     "host-reduction": async () => hostReduction,
     "host-image": async () => hostImage,
+    "file-functions": async () => fileFunctions,
+    "parts-fused": async () => partsFused,
+    "parts-attention": async () => partsAttention,
+    "host-recurrent": async () => hostRecurrent,
+    "host-signal": async () => hostSignal,
+    "host-rare": async () => hostRare,
+    "host-control": async () => hostControl,
     "host-quantised": async () => hostQuantised,
   },
   { source: async () => source, external: async () => external, kinds: async () => kinds },

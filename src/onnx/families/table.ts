@@ -3,11 +3,14 @@
 
 import type { PackName } from "../../kernels/table.js";
 
-/** What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types. */
-export type Role = "HOST" | "FLOATS" | "OTHERS";
+/** What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types, as other operators. */
+export type Role = "HOST" | "FLOATS" | "OTHERS" | "PARTS";
 
-/** The operators that a family has in each role, and the kernels of its layers beyond those of every runtime. */
-export type FamilyRow = Readonly<Partial<Record<Role, string>>> & { readonly pack?: PackName };
+/**
+ * The operators that a family has in each role, the kernels of its layers beyond those of every runtime, and the operators that its
+ * PARTS are made of, one of each family.
+ */
+export type FamilyRow = Readonly<Partial<Record<Role, string>>> & { readonly pack?: PackName; readonly uses?: string };
 
 /**
  * Names of operators, as operatorOf() answers them. Code that two families share comes with the first of them: those of layers,
@@ -27,7 +30,7 @@ export const FAMILIES = {
     pack: "numeric",
     HOST: "QuantizeLinear DequantizeLinear DynamicQuantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear",
     OTHERS:
-      "QuantizeLinear DequantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
+      "QuantizeLinear DequantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
   },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
@@ -41,8 +44,25 @@ export const FAMILIES = {
     HOST: "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp ArgMax ArgMin TopK CumSum",
   },
   "host-image": { HOST: "Resize Upsample GridSample RoiAlign NonMaxSuppression" },
+  "file-functions": {},
+  "parts-fused": {
+    PARTS:
+      "com.microsoft.FusedConv com.microsoft.FusedMatMul com.microsoft.FusedGemm com.microsoft.Gelu com.microsoft.QuickGelu com.microsoft.FastGelu com.microsoft.BiasGelu com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization SimplifiedLayerNormalization",
+    uses: "Conv LayerNormalization",
+  },
+  "parts-attention": {
+    PARTS:
+      "Attention RotaryEmbedding com.microsoft.RotaryEmbedding com.microsoft.Attention com.microsoft.MultiHeadAttention",
+    uses: "MatMul Split",
+  },
+  "host-recurrent": { HOST: "LSTM GRU RNN" },
+  "host-signal": { HOST: "DFT STFT MelWeightMatrix HannWindow HammingWindow BlackmanWindow" },
+  "host-rare": {
+    HOST: "ReverseSequence Col2Im AffineGrid Det Unique BitwiseAnd BitwiseOr BitwiseXor BitwiseNot",
+  },
+  "host-control": { HOST: "If Loop Scan" },
   "host-quantised": {
-    HOST: "MatMulInteger ConvInteger QLinearMatMul QLinearConv com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat",
+    HOST: "MatMulInteger ConvInteger QLinearMatMul QLinearConv com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
   },
 } as const satisfies Readonly<Record<string, FamilyRow>>;
 
@@ -60,6 +80,7 @@ export const FAMILY_OF: Readonly<Record<Role, ReadonlyMap<string, FamilyName>>> 
   HOST: byOperator("HOST"),
   FLOATS: byOperator("FLOATS"),
   OTHERS: byOperator("OTHERS"),
+  PARTS: byOperator("PARTS"),
 };
 
 /** Thrown where an operator's family is not there yet: whoever loads the model loads it, and starts again. */

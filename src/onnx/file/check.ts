@@ -2,7 +2,7 @@
 import { ModelError, show, UnsupportedError } from "../../base/errors.js";
 import type { Budget } from "./budget.js";
 import { ELEMENT_TYPES, type ElementType, elementType } from "./element-type.js";
-import { isIf, operatorOf } from "./node.js";
+import { operatorOf } from "./node.js";
 import { sorted } from "./order.js";
 import type { PlainTensor } from "./plain-tensor.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./proto.js";
@@ -41,7 +41,7 @@ export function requireSupported(model: ModelProto, has: (node: NodeProto) => bo
   const opset = opsets.get("") ?? 1;
   if (!(opset >= OPSETS[0] && opset <= OPSETS[1]))
     throw new UnsupportedError(`"model" expected an operator set from ${OPSETS.join(" to ")}, got ${opset}`);
-  refuseUnsupported(model, graph, has);
+  refuseUnsupported(graph, has);
   return graph;
 }
 
@@ -98,22 +98,16 @@ export function withInputs(checked: Checked, isInput: (name: string) => boolean)
   return { ...checked, inputs: [...checked.inputs, ...chosen], defaults, initializers };
 }
 
-function refuseUnsupported(model: ModelProto, graph: GraphProto, has: (node: NodeProto) => boolean): void {
+function refuseUnsupported(graph: GraphProto, has: (node: NodeProto) => boolean): void {
   const missing = new Set<string>();
-  let hasIf = false;
   const look = ({ nodes, sparse }: GraphProto): void => {
     if (sparse > 0) missing.add("sparse initializers");
     for (const node of nodes) {
-      if (isIf(node)) hasIf = true;
-      else if (!has(node)) missing.add(operatorOf(node));
+      if (!has(node)) missing.add(operatorOf(node));
       for (const { g } of node.attributes) if (g !== null) look(g); // branches and bodies
     }
   };
   look(graph);
   if (missing.size === 0) return;
-  if (hasIf) missing.add("If"); // not in general
-  const what = model.functions > 0 ? " (functions of the model are not expanded)" : "";
-  throw new UnsupportedError(
-    `"model" expected operators of this importer${what}, got ${[...missing].sort().join(", ")}`,
-  );
+  throw new UnsupportedError(`"model" expected operators of this importer, got ${[...missing].sort().join(", ")}`);
 }

@@ -13,6 +13,9 @@ export function operatorOf(node: NodeProto): string {
 /** Compiled as the one of its branches that its condition, which has to be known then, says. */
 export const isIf = (node: NodeProto): boolean => operatorOf(node) === "If";
 
+/** Whether a node has branches or a body. */
+export const hasGraphs = ({ attributes }: NodeProto): boolean => attributes.some(({ g }) => g !== null);
+
 /** Nodes of a graph and of the branches and bodies in it. */
 export function* everyNode({ nodes }: GraphProto): Generator<NodeProto> {
   for (const node of nodes) {
@@ -22,8 +25,8 @@ export function* everyNode({ nodes }: GraphProto): Generator<NodeProto> {
 }
 
 /** The version of a node's operator set. */
-export function opsetOf(opsets: ReadonlyMap<string, number>, { domain }: NodeProto): number {
-  return opsets.get(domain === "ai.onnx" ? "" : domain) ?? 1;
+export function opsetOf(opsets: ReadonlyMap<string, number>, { domain, opset }: NodeProto): number {
+  return opset ?? opsets.get(domain === "ai.onnx" ? "" : domain) ?? 1;
 }
 
 export function nodeName(node: NodeProto): string {

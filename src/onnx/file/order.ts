@@ -1,12 +1,15 @@
 // Nodes in an order in which they can run.
 import { ModelError, show } from "../../base/errors.js";
-import { isIf, nodeName } from "./node.js";
+import { hasGraphs, nodeName } from "./node.js";
 import type { GraphProto, NodeProto } from "./proto.js";
 
-/** The values that a node reads, in its branches too. */
+/** The values that a node reads, and after them those that its branches or body name, their own among them. */
 export function readsOf(node: NodeProto): readonly string[] {
-  if (!isIf(node)) return node.inputs;
-  return [...node.inputs, ...node.attributes.flatMap(({ g }) => g?.nodes.flatMap(readsOf) ?? [])];
+  if (!hasGraphs(node)) return node.inputs;
+  const inner = node.attributes.flatMap(({ g }) =>
+    g ? [...g.nodes.flatMap(readsOf), ...g.outputs.map(({ name }) => name)] : [],
+  );
+  return [...node.inputs, ...inner];
 }
 
 /** The nodes of a graph without further outputs that nobody reads, as if they were left out; the first names the node. */

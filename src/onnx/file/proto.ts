@@ -34,6 +34,8 @@ export interface AttributeProto {
   readonly floats: readonly number[];
   readonly ints: readonly bigint[];
   readonly strings: readonly Uint8Array[];
+  /** In a function: the attribute of the node that stands for it whose value this one has; else "". */
+  readonly ref: string;
   /** What the file has: which of the fields above were there at all. */
   readonly has: readonly string[];
 }
@@ -45,6 +47,20 @@ export interface NodeProto {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: readonly AttributeProto[];
+  /** The version of its operator set, where that is not the file's: of nodes from functions, and of those that others are made of. */
+  readonly opset?: number;
+}
+
+/** Nodes under a name of their own, which a node of the file may stand for. */
+export interface FunctionProto {
+  readonly name: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Those with a default. */
+  readonly attributes: readonly AttributeProto[];
+  readonly nodes: readonly NodeProto[];
+  readonly opsets: ReadonlyMap<string, number>;
 }
 
 export interface ValueInfoProto {
@@ -68,9 +84,9 @@ export interface ModelProto {
   /** Version by domain; "" and "ai.onnx" are the same domain. */
   readonly opsets: ReadonlyMap<string, number>;
   readonly graph: GraphProto | null;
-  readonly functions: number;
   /** Its tensors whose elements are in other files, in the file's order. */
   readonly external: ReadonlySet<TensorProto>;
+  readonly functions: readonly FunctionProto[];
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
@@ -226,13 +242,14 @@ function readAttribute(tag: number, a: Writable<AttributeProto>, r: Reader): voi
   else if (tag === 6) a.g = r.message(readGraph, graph());
   else if (tag === 7) r.repeated(a.floats, r.float);
   else if (tag === 8) r.repeated(a.ints, r.big);
-  else if (tag === 9) a.strings.push(r.bytes());
+  else if (tag === 9) a.strings.push(r.bytes().slice());
   else if (tag === 20) a.type = r.int();
+  else if (tag === 21) a.ref = r.text();
 }
 
 const NO_BYTES = new Uint8Array();
 
-function attribute(): Writable<AttributeProto> {
+export function attribute(): Writable<AttributeProto> {
   return {
     name: "",
     type: 0,
@@ -244,9 +261,12 @@ function attribute(): Writable<AttributeProto> {
     floats: [],
     ints: [],
     strings: [],
+    ref: "",
     has: [],
   };
 }
+
+const node = (): Writable<NodeProto> => ({ name: "", opType: "", domain: "", inputs: [], outputs: [], attributes: [] });
 
 function readNode(tag: number, n: Writable<NodeProto>, r: Reader): void {
   if (tag === 1) n.inputs.push(r.text());
@@ -281,8 +301,7 @@ function readValueInfo(tag: number, v: Writable<ValueInfoProto>, r: Reader): voi
 }
 
 function readGraph(tag: number, g: Writable<GraphProto>, r: Reader): void {
-  if (tag === 1)
-    g.nodes.push(r.message(readNode, { name: "", opType: "", domain: "", inputs: [], outputs: [], attributes: [] }));
+  if (tag === 1) g.nodes.push(r.message(readNode, node()));
   else if (tag === 5) g.initializers.push(r.message(readTensor, tensor()));
   else if (tag === 11) g.inputs.push(r.message(readValueInfo, { name: "", elementType: 0, dims: null }));
   else if (tag === 12) g.outputs.push(r.message(readValueInfo, { name: "", elementType: 0, dims: null }));
@@ -298,14 +317,30 @@ function readOpset(tag: number, into: { domain: string; version: number }, r: Re
   else if (tag === 2) into.version = r.int();
 }
 
+function opsetInto(opsets: ReadonlyMap<string, number>, r: Reader): void {
+  const { domain, version } = r.message(readOpset, { domain: "", version: 0 });
+  (opsets as Map<string, number>).set(domain === "ai.onnx" ? "" : domain, version);
+}
+
+function readFunction(tag: number, f: Writable<FunctionProto>, r: Reader): void {
+  if (tag === 1) f.name = r.text();
+  else if (tag === 4) f.inputs.push(r.text());
+  else if (tag === 5) f.outputs.push(r.text());
+  else if (tag === 7) f.nodes.push(r.message(readNode, node()));
+  else if (tag === 9) opsetInto(f.opsets, r);
+  else if (tag === 10) f.domain = r.text();
+  else if (tag === 11) f.attributes.push(r.message(readAttribute, attribute()));
+}
+
 function readModel(tag: number, m: Writable<ModelProto>, r: Reader): void {
   m.external = r.external;
   if (tag === 1) m.irVersion = r.int();
   else if (tag === 7) m.graph = r.message(readGraph, graph());
-  else if (tag === 8) {
-    const { domain, version } = r.message(readOpset, { domain: "", version: 0 });
-    (m.opsets as Map<string, number>).set(domain === "ai.onnx" ? "" : domain, version);
-  } else if (tag === 25) m.functions += r.bytes().length >= 0 ? 1 : 0;
+  else if (tag === 8) opsetInto(m.opsets, r);
+  else if (tag === 25) {
+    const empty = { name: "", domain: "", inputs: [], outputs: [], attributes: [], nodes: [], opsets: new Map() };
+    m.functions.push(r.message(readFunction, empty));
+  }
 }
 
 function parse<T>(what: string, bytes: Uint8Array, read: (tag: number, into: T, r: Reader) => void, into: T): T {
@@ -326,8 +361,8 @@ export function parseModel(bytes: Uint8Array): ModelProto {
     irVersion: 0,
     opsets: new Map<string, number>(),
     graph: null,
-    functions: 0,
     external: new Set(),
+    functions: [],
   } as Writable<ModelProto>);
 }
 

@@ -12,8 +12,16 @@ export class Context extends Attributes implements Budgeted {
     node: NodeProto,
     opset: number,
     readonly budget: Budget,
+    /** Computes a node of a branch or body. */
+    readonly evaluate?: (node: NodeProto, opset: number, inputs: readonly (PlainTensor | undefined)[]) => PlainTensor[],
   ) {
     super(node, opset);
+  }
+
+  /** The same node as if an attribute were not there. */
+  without(name: string): Context {
+    const attributes = this.node.attributes.filter((attribute) => attribute.name !== name);
+    return new Context({ ...this.node, attributes }, this.opset, this.budget);
   }
 
   /** The same node as of another operator set. */

@@ -131,6 +131,20 @@ const qLinearConcat: HostOp = (c, scaleY, zeroY, ...parts) => {
   return back(c, call(ARRANGING["Concat"], c, ...inputs), scaleY, zeroY);
 };
 
+/** Rows of A times columns of B, with the sums' bias; real numbers where no scale of an output is given. */
+const qGemm: HostOp = (c, first, scaleA, zeroA, second, scaleB, zeroB, bias, scaleY, zeroY) => {
+  const [a, b] = [need(first, "A"), need(second, "B")];
+  const turn = (t: PlainTensor, name: string) => (c.int(name, 0) === 1 ? transpose(c, t, [1, 0]) : t);
+  const columns = c.int("transB", 0) === 1 ? 0 : 1;
+  let sums = matmul(c, turn(centred(c, a, zeroA, 0), "transA"), turn(centred(c, b, zeroB, columns), "transB"));
+  if (bias) sums = call(ELEMENTWISE["Add"], c, sums, cast(c, bias, sums.type));
+  const factor = Number(need(scaleA, "a_scale").data[0]) * c.float("alpha", 1);
+  const of = spread(need(scaleB, "b_scale"), sums.shape, 1, 0);
+  if (scaleY) return requantize(c, sums, of, factor, scaleY, zeroY, zeroY?.type ?? a.type);
+  const scales = Float64Array.from({ length: sums.data.length }, (_, i) => at(of, i) * factor);
+  return cast(c, call(ELEMENTWISE["Mul"], c, sums, { type: sums.type, shape: sums.shape, data: scales }), "float32");
+};
+
 /** Those of com.microsoft: each operand with its scale and zero point behind it, then the scale and zero point of the output. */
 export const QUANTISED: Readonly<Record<string, HostOp>> = {
   MatMulInteger: matmulInteger,
@@ -152,4 +166,5 @@ export const QUANTISED: Readonly<Record<string, HostOp>> = {
     );
   },
   "com.microsoft.QLinearConcat": qLinearConcat,
+  "com.microsoft.QGemm": qGemm,
 };

@@ -113,6 +113,14 @@ const negate: NodeLowering = (site) => {
   return x && [binary(site, "mul", x, -1)];
 };
 
+/** x sigmoid(alpha x) is silu(alpha x) / alpha. */
+const swish: NodeLowering = (site) => {
+  const [x, alpha] = [dynamicAt(site, 0), site.c.float("alpha", 1)];
+  if (!x || alpha === 0) return undefined;
+  const [y] = site.draft.add(site.layer, "silu", [alpha === 1 ? x : binary(site, "mul", x, alpha)]);
+  return [alpha === 1 ? (y as Dynamic) : binary(site, "mul", y as Dynamic, 1 / alpha)];
+};
+
 /** Between the types that are held as float32: only to float16 is there anything to do. */
 const cast: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
@@ -143,5 +151,5 @@ export const ARITHMETIC_LAYERS: Readonly<Record<string, NodeLowering>> = {
   Tanh: through("tanh"),
   HardSwish: through("hardSwish"),
   Gelu: through("gelu", ({ c }) => ({ approximate: c.oneOf("approximate", "none", ["none", "tanh"]) })),
-  Swish: through("silu", ({ c }) => (c.float("alpha", 1) === 1 ? {} : undefined)),
+  Swish: swish,
 };

@@ -169,6 +169,21 @@ const matmulInteger: NodeLowering = (site) => {
   return sums && toQuantised(site, sums, plain("int32"));
 };
 
+/** Of com.microsoft; without a scale of the output real numbers. */
+const qGemm: NodeLowering = (site) => {
+  const { c, draft, layer } = site;
+  const [a, b, bias] = [tensorAt(site, 1), tensorAt(site, 4), tensorAt(site, 6)];
+  const w = weightsAt(site, 3, 5, () => (c.int("transB", 0) === 1 ? 0 : 1));
+  if (!w || !a || !b || varies(site, 6)) return undefined;
+  const own = { ...site, c: c.without("alpha") };
+  const sums = floatLayers(own, "Gemm", [centredAt(site, 2), w, ...(bias ? [cast(site, bias, "float32")] : [])]);
+  const scale = Number(a.data[0]) * c.float("alpha", 1);
+  if (site.inputs[7]) return requantised(site, sums, 7, 1, [{ ...a, data: Float64Array.of(scale) }, b]);
+  if (!sums || b.shape.length > 1) return undefined;
+  const scales = { type: b.type, shape: b.shape, data: Float32Array.from(toNumbers(b), (value) => value * scale) };
+  return draft.add(layer, "mul", [sums, draft.constant(scales, `${layer}.scale`)], [], {}, "float32");
+};
+
 /** One value a tensor or an axis; not by blocks. */
 function linear(site: Site, shape: readonly number[], type: ElementType): Quantisation | undefined {
   if (site.c.int("block_size", 0) !== 0 || tensorAt(site, 1)?.type !== "float32") return undefined;
@@ -226,4 +241,5 @@ export const QUANTISED_LAYERS: Readonly<Record<string, NodeLowering>> = {
   "com.microsoft.QLinearGlobalAveragePool": onReals("GlobalAveragePool", 1),
   "com.microsoft.QLinearSoftmax": onReals("Softmax", 1),
   "com.microsoft.QLinearConcat": qLinearConcat,
+  "com.microsoft.QGemm": qGemm,
 };

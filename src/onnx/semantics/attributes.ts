@@ -57,6 +57,10 @@ export class Attributes {
     return this.find(name, "floats", 6)?.floats;
   }
 
+  strings(name: string): readonly string[] | undefined {
+    return this.find(name, "strings", 8)?.strings.map((bytes) => new TextDecoder().decode(bytes));
+  }
+
   /** An axis attribute or value, counted from the end when negative. */
   axis(name: string, value: number, rank: number): number {
     if (!Number.isInteger(value) || value < -rank || value >= rank) {

@@ -1,0 +1,1 @@
+export { inlined as INLINED } from "../file/functions.js";

@@ -1,0 +1,1 @@
+export { CONTROL as HOST } from "../host/control.js";

@@ -1,0 +1,1 @@
+export { RARE as HOST } from "../host/rare.js";

@@ -1,0 +1,1 @@
+export { RECURRENT as HOST } from "../host/recurrent.js";

@@ -1,0 +1,1 @@
+export { SIGNAL as HOST } from "../host/signal.js";

@@ -1,0 +1,1 @@
+export { ATTENTION as PARTS } from "../parts/attention.js";

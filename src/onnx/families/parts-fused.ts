@@ -1,0 +1,1 @@
+export { FUSED as PARTS } from "../parts/fused.js";

@@ -1,0 +1,86 @@
+// How operators that are made of others are described.
+import { ModelError } from "../../base/errors.js";
+import type { ElementType } from "../file/element-type.js";
+import { nodeName } from "../file/node.js";
+import type { PlainTensor } from "../file/plain-tensor.js";
+import { type AttributeProto, attribute, type NodeProto } from "../file/proto.js";
+import type { Context } from "../host/context.js";
+import type { Part, Parts } from "../operators.js";
+
+/** Describes an operator to an assembly; answers the names of its outputs, "" for one that is left out. */
+export type Description = (a: Assembly, inputs: readonly (Part | undefined)[]) => readonly string[];
+
+/** The operator set that parts are written in. */
+const OPSET = 23;
+
+type Value = number | string | readonly number[] | { readonly float: number };
+
+/** Nodes and constants while they are put together. Inputs are called "0", "1", and so on; "" is one that is left out. */
+export class Assembly {
+  readonly nodes: NodeProto[] = [];
+  readonly constants = new Map<string, PlainTensor>();
+
+  constructor(readonly c: Context) {}
+
+  /** Adds a node; answers the name of its first output. */
+  add(opType: string, inputs: readonly string[], attributes: Readonly<Record<string, Value>> = {}): string {
+    return this.node(opType, inputs, attributesOf(attributes))[0] as string;
+  }
+
+  /** Adds a node with attributes of a file, and as many outputs as are asked for; answers their names. */
+  node(opType: string, inputs: readonly string[], attributes: readonly AttributeProto[], count = 1): readonly string[] {
+    const outputs = Array.from({ length: count }, (_, i) => `${opType} ${this.nodes.length} ${i}`);
+    const name = nodeName(this.c.node);
+    this.nodes.push({ name, opType, domain: "", inputs, outputs, attributes, opset: OPSET });
+    return outputs;
+  }
+
+  constant(tensor: PlainTensor): string {
+    const name = `constant ${this.constants.size}`;
+    this.constants.set(name, tensor);
+    return name;
+  }
+
+  number(value: number, type: ElementType = "float32"): string {
+    return this.constant({
+      type,
+      shape: [],
+      data: type === "float64" ? Float64Array.of(value) : Float32Array.of(value),
+    });
+  }
+
+  integers(...values: number[]): string {
+    return this.constant({ type: "int64", shape: [values.length], data: BigInt64Array.from(values, BigInt) });
+  }
+}
+
+export const attributesOf = (values: Readonly<Record<string, Value>>): AttributeProto[] =>
+  Object.entries(values).map(toAttribute);
+
+function toAttribute([name, value]: readonly [string, Value]): AttributeProto {
+  const own = { ...attribute(), name };
+  if (typeof value === "number") return { ...own, type: 2, i: BigInt(value) };
+  if (typeof value === "string") return { ...own, type: 3, s: new TextEncoder().encode(value) };
+  if ("float" in value) return { ...own, type: 1, f: value.float };
+  return { ...own, type: 7, ints: value.map(BigInt) };
+}
+
+/** Requires an input that the node may have left out. */
+export function needed(inputs: readonly (Part | undefined)[], i: number, name: string): Part {
+  const part = inputs[i];
+  if (!part) throw new ModelError(`"${name}" expected an input, got none`);
+  return part;
+}
+
+/** Descriptions as what a family exports. */
+export const described = (all: Readonly<Record<string, Description>>): Readonly<Record<string, Parts>> =>
+  Object.fromEntries(
+    Object.entries(all).map(([name, describe]): [string, Parts] => [
+      name,
+      (c, inputs) => {
+        const assembly = new Assembly(c);
+        const outputs = describe(assembly, inputs);
+        return { nodes: assembly.nodes, constants: assembly.constants, outputs };
+      },
+    ]),
+  );
