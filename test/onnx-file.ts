@@ -198,8 +198,10 @@ export function onnxFile({ opset = 17, functions = [], ...graph }: File): Uint8A
   w.writeVarintField(1, 8);
   w.writeMessage(7, writeGraph, graph);
   w.writeMessage(8, writeOpset, ["", opset] as const);
-  w.writeMessage(8, writeOpset, ["com.microsoft", 1] as const);
-  for (const one of functions) w.writeMessage(8, writeOpset, [one.domain, 1] as const);
+  const domains = new Set(
+    [...graph.nodes, ...functions.flatMap(({ nodes }) => nodes), ...functions].map((of) => of.domain),
+  );
+  for (const domain of domains) if (domain) w.writeMessage(8, writeOpset, [domain, 1] as const);
   for (const one of functions) w.writeMessage(25, writeFunction, one);
   return w.finish();
 }
