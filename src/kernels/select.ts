@@ -17,7 +17,8 @@ export type Precision = keyof typeof PRECISIONS;
 /**
  * Milliseconds that a megabyte of weights, kept beyond those as they are, has to save in every run. Fresh memory costs 0.6 to 15 ms
  * a megabyte when it is first touched: "default" is that over 10 to 250 runs. F(4,3) keeps four times the weights of 3x3 filters,
- * which gains little where maps are deep and small: ResNet-18 holds 2.2 times its file instead of 3.5, and runs 5 % slower.
+ * which gains little where maps are deep and small: ResNet-50 holds 1.6 times its weights instead
+ * of 2.0, and runs 2 % slower (npm run bench:memory).
  */
 export const MEMORY = { fast: 0, default: 0.06, small: 1e3 } as const;
 /** "fast": what runs fastest. "default": more weights where they save time enough. "small": the fewest bytes. */
