@@ -65,12 +65,12 @@ export function loadPlan(engine: Engine, plan: ModelPlan, tensorOf: (name: strin
   };
 
   /** Brings the weights to pack beside the step's own workspace, whole or in pieces, and packs them. */
-  const loadStep = ({ builder, params, windows, inputs, outputs, run }: PlannedStep): Program => {
+  const loadStep = ({ builder, params, feedRooms, inputs, outputs, run }: PlannedStep): Program => {
     const given = params.map((name, i) => {
       if (name === undefined) return undefined;
-      const window = windows[i];
-      if (window === undefined) return resident.get(name);
-      const fed = feed(name, arena + window.offset, window.room);
+      const feedRoom = feedRooms[i];
+      if (feedRoom === undefined) return resident.get(name);
+      const fed = feed(name, arena + feedRoom.offset, feedRoom.room);
       return fed.room < fed.bytes ? fed : bring(fed);
     });
     const program = new Program(engine, builder, given, loaded.addressOf({ block: run }));

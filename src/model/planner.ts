@@ -21,13 +21,13 @@ export interface PlannedStep {
   readonly outputs: readonly Place[];
   readonly params: readonly (string | undefined)[];
   /** Where each parameter that is packed lies meanwhile; undefined for those that stay. */
-  readonly windows: readonly (Window | undefined)[];
+  readonly feedRooms: readonly (FeedRoom | undefined)[];
   /** The arena block of its scratch and workspace. */
   readonly run: number;
 }
 
 /** A stretch of the arena, beside a step's scratch and workspace, with room for a parameter or for pieces of it. */
-export interface Window {
+export interface FeedRoom {
   readonly offset: number;
   readonly room: number;
 }
@@ -89,9 +89,9 @@ export function planModel(whole: LoweredGraph): ModelPlan {
     const packed = step.params.map((name) =>
       name === undefined || resident.has(name) ? undefined : bytesOf(specOf(name)),
     );
-    const { windows, end } = windowsOf(step.builder, packed, arena.offsets[step.run] as number, arena.bytes);
+    const { feedRooms, end } = feedRoomsOf(step.builder, packed, arena.offsets[step.run] as number, arena.bytes);
     arenaEnd = Math.max(arenaEnd, end);
-    return { ...step, windows };
+    return { ...step, feedRooms };
   });
   const builders = [...steps.map(({ builder }) => builder), ...inputs.flatMap(({ convert }) => convert ?? [])];
   const kept = builders.reduce((sum, builder) => sum + keptBytes(builder), 0);
@@ -175,12 +175,12 @@ function placeSteps({ items, steps, inputs, outputs }: LoweredGraph) {
  * Places for the parameters of a step while they are packed: nothing runs yet, so all of the arena is free but the step's own
  * scratch and workspace from `run` on. Whole where they fit; else in pieces, or behind the arena's end. Answers that end too.
  */
-function windowsOf(builder: Builder, packed: readonly (number | undefined)[], run: number, end: number) {
+function feedRoomsOf(builder: Builder, packed: readonly (number | undefined)[], run: number, end: number) {
   const gaps = [
     { from: 0, to: run },
     { from: alignUp(run + builder.runBytes), to: end },
   ] as [{ from: number; to: number }, { from: number; to: number }];
-  const windows = packed.map((bytes, index): Window | undefined => {
+  const feedRooms = packed.map((bytes, index): FeedRoom | undefined => {
     if (bytes === undefined) return undefined;
     const least = builder.feedBytes(index) || bytes;
     const fits = (size: number) => gaps.find(({ from, to }) => to - from >= Allocator.sizeOf(size));
@@ -191,7 +191,7 @@ function windowsOf(builder: Builder, packed: readonly (number | undefined)[], ru
     gap.from += Allocator.sizeOf(room);
     return { offset, room };
   });
-  return { windows, end: gaps[1].to };
+  return { feedRooms, end: gaps[1].to };
 }
 
 /** What a program of this builder takes from the allocator for as long as it lives. */

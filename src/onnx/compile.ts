@@ -11,7 +11,7 @@ import { NotLoaded } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
 import type { Checked } from "./file/check.js";
 import type { ElementType } from "./file/element-type.js";
-import { atNode, hasGraphs, isIf, isStandard, nodeName, operatorOf, opsetOf } from "./file/node.js";
+import { atNode, hasGraphs, isIf, isStandard, nodeName, operatorName, opsetOf } from "./file/node.js";
 import { readsOf, sorted } from "./file/order.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { NodeProto, TensorProto } from "./file/proto.js";
@@ -241,7 +241,7 @@ class Compiler {
     const isFloat = site.inputs.every(
       (value) => value === undefined || "data" in value || STORED[value.type] === "float32",
     );
-    const lowering = this.#operators.lowering(operatorOf(site.c.node), isFloat);
+    const lowering = this.#operators.lowering(operatorName(site.c.node), isFloat);
     const mark = this.#draft.nodes.length;
     try {
       const answers = lowering?.(site);

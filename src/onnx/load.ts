@@ -37,7 +37,7 @@ export type LoadOnnx = (runtime: Runtime, source: OnnxSource, options?: OnnxOpti
 
 /** Chunks that few calls need: to bring what is no bytes yet, tensors in other files, and to say what a file is that is no ONNX. */
 export interface Outside {
-  readonly source: () => Promise<Pick<typeof import("./outside/source.js"), "bytesOf">>;
+  readonly source: () => Promise<Pick<typeof import("./outside/source.js"), "bytesFrom">>;
   readonly external: () => Promise<Pick<typeof import("./outside/external.js"), "askExternal">>;
   readonly kinds: () => Promise<Pick<typeof import("./outside/kinds.js"), "notOnnx">>;
 }
@@ -54,7 +54,7 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
     const { shapes, onProgress, externalData, ...modelOptions } = checkedOptions(options);
     const { bytes, isOurs, from } = isBytes(source)
       ? atOnce(source, onProgress)
-      : await (await outside.source()).bytesOf(source, onProgress);
+      : await (await outside.source()).bytesFrom(source, onProgress);
     requireRuntime(runtime);
     const operators = new Operators(loaders, packsOf(runtime));
     const file = await parsed(bytes, from, outside);

@@ -5,7 +5,7 @@ import * as base from "./families/base.js";
 import { FAMILIES, FAMILY_OF, type FamilyName, type FamilyRow, NotLoaded, type Role } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
 import type { ElementType } from "./file/element-type.js";
-import { operatorOf } from "./file/node.js";
+import { operatorName } from "./file/node.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { ModelProto, NodeProto } from "./file/proto.js";
 import { Context, type HostOp } from "./host/context.js";
@@ -66,7 +66,7 @@ export class Operators {
 
   /** Whether there is such an operator, loaded or not. */
   has(node: NodeProto): boolean {
-    const operator = operatorOf(node);
+    const operator = operatorName(node);
     return this.#host.has(operator) || FAMILY_OF.HOST.has(operator) || FAMILY_OF.PARTS.has(operator);
   }
 
@@ -127,19 +127,19 @@ export class Operators {
 
   /** What an operator is made of, where it is made of others. Throws NotLoaded. */
   parts(node: NodeProto): Parts | undefined {
-    return this.#find("PARTS", this.#parts, operatorOf(node));
+    return this.#find("PARTS", this.#parts, operatorName(node));
   }
 
   /** The operator in JavaScript. Throws NotLoaded, and ModelError where there is none. */
   host(node: NodeProto): HostOp {
-    const op = this.#find("HOST", this.#host, operatorOf(node));
+    const op = this.#find("HOST", this.#host, operatorName(node));
     if (op === undefined) throw new ModelError(`"opType" expected a known operator, got ${show(node.opType)}`);
     return op;
   }
 
   /** Throws NotLoaded where a node cannot be computed in JavaScript yet, all that is in it included. */
   requireHost(node: NodeProto): void {
-    if (this.parts(node)) for (const used of usedBy(operatorOf(node))) this.#find("HOST", this.#host, used);
+    if (this.parts(node)) for (const used of usedBy(operatorName(node))) this.#find("HOST", this.#host, used);
     else this.host(node);
     for (const { g } of node.attributes)
       g?.nodes.forEach((inner) => {
@@ -216,7 +216,7 @@ export function named<V>(constants: ReadonlyMap<string, PlainTensor>, inputs: re
 /** The operators of nodes; a Cast to float16 asks for another. */
 function* usesOf(nodes: Iterable<NodeProto>): Generator<string> {
   for (const node of nodes) {
-    yield operatorOf(node);
+    yield operatorName(node);
     if (node.opType === "Cast" && node.attributes.some(({ name, i }) => name === "to" && i === FLOAT16)) yield "Half";
   }
 }

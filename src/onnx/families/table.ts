@@ -13,7 +13,7 @@ export type Role = "HOST" | "FLOATS" | "OTHERS" | "PARTS";
 export type FamilyRow = Readonly<Partial<Record<Role, string>>> & { readonly pack?: PackName; readonly uses?: string };
 
 /**
- * Names of operators, as operatorOf() answers them. Code that two families share comes with the first of them: those of layers,
+ * Names of operators, as operatorName() answers them. Code that two families share comes with the first of them: those of layers,
  * which more files need, are before those in JavaScript.
  */
 export const FAMILIES = {

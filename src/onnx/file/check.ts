@@ -2,7 +2,7 @@
 import { ModelError, show, UnsupportedError } from "../../base/errors.js";
 import type { Budget } from "./budget.js";
 import { ELEMENT_TYPES, type ElementType, elementType } from "./element-type.js";
-import { operatorOf } from "./node.js";
+import { operatorName } from "./node.js";
 import { sorted } from "./order.js";
 import type { PlainTensor } from "./plain-tensor.js";
 import type { GraphProto, ModelProto, NodeProto, TensorProto } from "./proto.js";
@@ -103,7 +103,7 @@ function refuseUnsupported(graph: GraphProto, has: (node: NodeProto) => boolean)
   const look = ({ nodes, sparse }: GraphProto): void => {
     if (sparse > 0) missing.add("sparse initializers");
     for (const node of nodes) {
-      if (!has(node)) missing.add(operatorOf(node));
+      if (!has(node)) missing.add(operatorName(node));
       for (const { g } of node.attributes) if (g !== null) look(g); // branches and bodies
     }
   };

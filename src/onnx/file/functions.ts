@@ -1,6 +1,6 @@
 // Functions of a file: every node that stands for one becomes the function's nodes, with its attributes bound and names of their own.
 import { ModelError, show } from "../../base/errors.js";
-import { nodeName, operatorOf } from "./node.js";
+import { nodeName, operatorName } from "./node.js";
 import type { AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto } from "./proto.js";
 
 /** Functions in functions, at most. */
@@ -47,7 +47,9 @@ class Inliner {
       return [{ ...node, attributes }];
     }
     if (depth === MAX_DEPTH)
-      throw new ModelError(`"functions" expected at most ${MAX_DEPTH} in each other, got ${operatorOf(node)} in more`);
+      throw new ModelError(
+        `"functions" expected at most ${MAX_DEPTH} in each other, got ${operatorName(node)} in more`,
+      );
     return this.#body(node, found).flatMap((inner) => this.#nodes(inner, depth + 1));
   }
 

@@ -6,12 +6,12 @@ import type { GraphProto, NodeProto } from "./proto.js";
 export const isStandard = ({ domain }: NodeProto): boolean => domain === "" || domain === "ai.onnx";
 
 /** The operator as tables name it; those of other domains have theirs in front. */
-export function operatorOf(node: NodeProto): string {
+export function operatorName(node: NodeProto): string {
   return isStandard(node) ? node.opType : `${node.domain}.${node.opType}`;
 }
 
 /** Compiled as the one of its branches that its condition, which has to be known then, says. */
-export const isIf = (node: NodeProto): boolean => operatorOf(node) === "If";
+export const isIf = (node: NodeProto): boolean => operatorName(node) === "If";
 
 /** Whether a node has branches or a body. */
 export const hasGraphs = ({ attributes }: NodeProto): boolean => attributes.some(({ g }) => g !== null);

@@ -33,7 +33,7 @@ export interface Brought {
 
 type Progress = OnnxOptions["onProgress"];
 
-export async function bytesOf(given: unknown, onProgress: Progress): Promise<Brought> {
+export async function bytesFrom(given: unknown, onProgress: Progress): Promise<Brought> {
   const source = await given;
   if (isBytes(source)) return whole(asBytes(source), false, onProgress);
   if (typeof source === "string" || (isObject(source) && /^(URL|Request)$/.test(tagOf(source))))
