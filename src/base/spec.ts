@@ -113,7 +113,7 @@ export function heldAs(dtype: DType, data: Elements): TensorData {
 }
 
 /** Whether the elements are bigints. */
-export function isBig(dtype: DType): dtype is "int64" | "uint64" {
+export function isBig(dtype: string): dtype is "int64" | "uint64" {
   return dtype === "int64" || dtype === "uint64";
 }
 

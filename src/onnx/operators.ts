@@ -103,10 +103,9 @@ export class Operators {
    */
   async loadAll(nodes: readonly NodeProto[], isFloat: boolean): Promise<void> {
     await this.loadFor(nodes);
-    const inner = new Set<string>();
-    for (const operator of usesOf(nodes)) for (const used of usedBy(operator)) inner.add(used);
-    for (const operator of inner)
-      await this.load(known(new Set((["FLOATS", "OTHERS"] as const).map((role) => FAMILY_OF[role].get(operator)))));
+    const inner = new Set([...usesOf(nodes)].flatMap(usedBy));
+    const layers = [...inner].flatMap((operator) => [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)]);
+    await this.load(known(new Set(layers)));
     const hasOthers = [...this.#loaded].some((family) => "OTHERS" in FAMILIES[family]);
     const families = new Set<FamilyName | undefined>();
     for (const operator of [...usesOf(nodes), ...inner]) {

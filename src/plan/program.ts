@@ -100,14 +100,13 @@ export class Program {
     const desc = temporary ?? this.#kept;
     try {
       for (const call of prepares) {
-        const kernel = this.#engine.kernel(call.kernel as KernelName);
         const fed = params.findIndex((param, i) => typeof param === "object" && call.params.includes(i));
         if (fed >= 0) {
           this.#prepareFed(call, desc, fed, params[fed] as Feed, at);
           continue;
         }
         this.#write(call, desc, at);
-        kernel(desc, 0, call.items, this.#scratch);
+        this.#engine.kernel(call.kernel as KernelName)(desc, 0, call.items, this.#scratch);
       }
     } finally {
       if (temporary !== undefined) allocator.free(temporary);

@@ -64,8 +64,6 @@ export const LARGEST: Readonly<Partial<Record<ElementType, number>>> = {
   bfloat16: 3.3895313892515355e38,
 };
 
-export const isBig = (type: ElementType): boolean => type === "int64" || type === "uint64";
-
 export const isFloat = (type: ElementType): boolean => /float/.test(type);
 
 export const isHalf = (type: ElementType): type is "float16" | "bfloat16" => type === "float16" || type === "bfloat16";

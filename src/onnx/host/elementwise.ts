@@ -1,7 +1,9 @@
 // Operators by element, with NumPy broadcasting. Formulas are those of the ONNX operator specification.
+
 import { ModelError, show, UnsupportedError } from "../../base/errors.js";
+import { isBig } from "../../base/spec.js";
 import type { Budgeted } from "../file/budget.js";
-import { ARRAYS, type ElementType, elementType, isBig, isFloat, LARGEST } from "../file/element-type.js";
+import { ARRAYS, type ElementType, elementType, isFloat, LARGEST } from "../file/element-type.js";
 import { roundToEven, roundToType } from "../file/halves.js";
 import type { Element, PlainTensor } from "../file/plain-tensor.js";
 import { broadcastShape } from "../semantics/shapes.js";

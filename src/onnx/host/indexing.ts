@@ -1,8 +1,9 @@
 // Index arithmetic: elements moved by strides, picked and visited.
+
 import { ModelError, show } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
+import { isBig } from "../../base/spec.js";
 import type { Budgeted } from "../file/budget.js";
-import { isBig } from "../file/element-type.js";
 import { numbers, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import { make } from "./make.js";
 

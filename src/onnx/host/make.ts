@@ -1,7 +1,9 @@
 // Tensors made within a budget.
+
 import { countOf } from "../../base/shape.js";
+import { isBig } from "../../base/spec.js";
 import type { Budgeted } from "../file/budget.js";
-import { ARRAYS, type ElementType, isBig, isFloat } from "../file/element-type.js";
+import { ARRAYS, type ElementType, isFloat } from "../file/element-type.js";
 import { roundToType } from "../file/halves.js";
 import { Deferred, type Numbers, type PlainTensor } from "../file/plain-tensor.js";
 

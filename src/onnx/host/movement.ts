@@ -1,7 +1,9 @@
 // Operators that move elements of images and matrices, repeat them or leave some out. Element element type.
+
 import { ModelError, show } from "../../base/errors.js";
+import { isBig } from "../../base/spec.js";
 import type { Budgeted } from "../file/budget.js";
-import { elementType, isBig } from "../file/element-type.js";
+import { elementType } from "../file/element-type.js";
 import { type Element, type PlainTensor, reshaped, toNumbers } from "../file/plain-tensor.js";
 import { splitSizes } from "../semantics/shapes.js";
 import { padsOf } from "../semantics/slices.js";

@@ -1,8 +1,10 @@
 // Matrix products, and sums of products over subscripts. Integers are multiplied as numbers: exact up to 2^53.
+
 import { ModelError, show, UnsupportedError } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
+import { isBig } from "../../base/spec.js";
 import type { Budgeted } from "../file/budget.js";
-import { type ElementType, isBig } from "../file/element-type.js";
+import type { ElementType } from "../file/element-type.js";
 import { roundToType } from "../file/halves.js";
 import { numbers, type PlainTensor, reshaped } from "../file/plain-tensor.js";
 import { broadcastShape } from "../semantics/shapes.js";

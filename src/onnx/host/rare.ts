@@ -1,8 +1,9 @@
 // Operators that few networks have: sequences turned round, patches put together, grids of affine maps, determinants, distinct
 // elements, and bits.
+
 import { ModelError, show, UnsupportedError } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
-import { isBig } from "../file/element-type.js";
+import { isBig } from "../../base/spec.js";
 import { roundToType } from "../file/halves.js";
 import { type Element, int64s, numbers, toNumbers } from "../file/plain-tensor.js";
 import { broadcastShape } from "../semantics/shapes.js";

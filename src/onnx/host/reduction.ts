@@ -1,6 +1,7 @@
 // Operators that sum or compare along axes.
+
 import { ModelError } from "../../base/errors.js";
-import { isBig } from "../file/element-type.js";
+import { isBig } from "../../base/spec.js";
 import { roundToType } from "../file/halves.js";
 import { int64s, numbers, type PlainTensor } from "../file/plain-tensor.js";
 import { type HostOp, need } from "./context.js";
