@@ -260,8 +260,7 @@ export default {
         sequences: false,
         lhs_constants: false,
         inline: false,
-        pure_getters: true, // no statement reads a property for what its getter does
-        unsafe_arrows: true, // no function is called with new, or without as if it had been
+        unsafe_arrows: true, // no function is called with new
       },
     }),
     sizes,
