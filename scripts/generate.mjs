@@ -31,12 +31,15 @@ const parts = (body, separator) =>
     .map((part) => part.trim())
     .filter(Boolean);
 
+/** Kinds of fields, as src/plan/operand.ts knows them. Numbers: there are some 200 fields. */
+const KINDS = { i32: 0, f32: 1, usize: 2 };
+
 /** Every descriptor field is four bytes (usize, i32 or f32), so its offset is four times its index. */
 function readStruct(where, [, name, parent, body], facts) {
   const own = parts(body, ";").map((statement) => {
     const match = /^(\w+): (usize|i32|f32)$/.exec(statement);
     if (!match) throw new Error(`${where}: ${name}: cannot read the field "${statement}"`);
-    return [match[1], match[2] === "usize" ? "ptr" : match[2]];
+    return [match[1], KINDS[match[2]]];
   });
   if (parent && !facts.has(parent)) throw new Error(`${where}: ${name}: its parent ${parent} does not stand before it`);
   const fields = [...(parent ? facts.get(parent).fields : []), ...own];
@@ -143,9 +146,9 @@ const names = packs.flatMap(({ kernels }) => kernels);
 const twice = names.find((name, i) => names.indexOf(name) !== i);
 if (twice !== undefined) throw new Error(`${twice} is a kernel of two packs`);
 
-const LAYOUT = `${ABI_FOLDER}, fields in the order of memory, four bytes each`;
+const LAYOUT = `${ABI_FOLDER}, fields in the order of memory, four bytes each (0 i32, 1 f32, 2 usize)`;
 const structOf = ({ name, parent, own }) =>
-  object(name, [...(parent ? [`...${parent}`] : []), ...own.map(([field, type]) => `${field}: "${type}"`)]);
+  object(name, [...(parent ? [`...${parent}`] : []), ...own.map(([field, kind]) => `${field}: ${kind}`)]);
 const codesOf = ({ name, codes }) =>
   object(
     name,

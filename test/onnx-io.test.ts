@@ -393,17 +393,49 @@ describe("the outputs of a run", () => {
   });
 });
 
-describe("a summary as text", () => {
-  it("says which layers run in JavaScript", async () => {
-    const nodes = [
-      { op: "Relu", inputs: ["x"], outputs: ["r"] },
-      { op: "Softsign", inputs: ["r"], outputs: ["y"] },
-    ];
-    using model = await loadOnnx(rt, onnxFile({ ...RELU, nodes }));
+describe("what runs in JavaScript", () => {
+  // y on kernels, and then the shape of places is a run's; z in JavaScript, or next to nothing of it.
+  const fileOf = (side: number, odd: number): Uint8Array =>
+    onnxFile({
+      inputs: { x: [side, side], t: [odd] },
+      outputs: ["y", "z", "places"],
+      types: { places: 7 },
+      nodes: [
+        { op: "MatMul", inputs: ["x", "x"], outputs: ["y"] },
+        { op: "Softsign", inputs: ["t"], outputs: ["z"] },
+        { op: "NonZero", inputs: ["z"], outputs: ["places"] },
+      ],
+    });
+  const inputsOf = (side: number, odd: number) => ({
+    x: { data: new Float32Array(side * side), shape: [side, side] },
+    t: { data: new Float32Array(odd).fill(1), shape: [odd] },
+  });
+
+  it("is told by the summary, as text too, what is evaluated after the run included", async () => {
+    using model = await loadOnnx(rt, fileOf(4, 5));
     const lines = String(model.summary()).split("\n");
-    expect(lines.filter((line) => line.endsWith("  in JavaScript")).map((line) => line.split(" ")[0])).toEqual([
-      "Softsign-y",
-    ]);
+    const marked = lines.filter((line) => line.endsWith("  in JavaScript")).map((line) => line.split(" ")[0]);
+    expect(marked).toEqual(["Softsign-z", "NonZero-places"]);
+    expect(lines.slice(-2)).toEqual([`2 of ${model.summary().rows.length} layers in JavaScript`, ""]);
+  });
+
+  it("is told with its time by the profile, and noted in the runtime's report from 5 % on, until the model is gone", async () => {
+    expect(rt.report().notes).toEqual([]);
+    const slow = await loadOnnx(rt, fileOf(4, 20_000));
+    const profile = slow.profile(inputsOf(4, 20_000));
+    const timeOf = (name: string) => profile.rows.find(({ layer }) => layer === name)?.microseconds ?? 0;
+    expect(Math.min(timeOf("Softsign-z"), timeOf("NonZero-places"))).toBeGreaterThan(0);
+    const total = profile.rows.reduce((sum, { microseconds }) => sum + microseconds, 0);
+    expect(profile.totals.microseconds).toBeCloseTo(total, 3);
+    expect(profile.toTrace().traceEvents.at(-1)?.name).toBe("NonZero-places");
+    const share = `${((100 * (timeOf("Softsign-z") + timeOf("NonZero-places"))) / total).toFixed(1)} %`;
+    expect(String(profile)).toContain(`2 of ${profile.rows.length} layers in JavaScript, ${share} of the time\n`);
+    const quick = await loadOnnx(rt, fileOf(384, 2));
+    quick.profile(inputsOf(384, 2));
+    expect(rt.report().notes).toEqual([`${share} of a model's time is JavaScript: Softsign, NonZero`]);
+    slow.dispose();
+    expect(rt.report().notes).toEqual([]);
+    quick.dispose();
   });
 });
 

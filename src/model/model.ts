@@ -23,7 +23,7 @@ import { type LoweredGraph, lowerGraph, retimed, untimed } from "./lower-graph.j
 import { optimize, PASSES, type Pass } from "./optimize.js";
 import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, planModel } from "./planner.js";
 import { picker, type RunAsyncOptions, requireGoing, runOptions } from "./run-options.js";
-import { type Profile, profileOf, type Summary, summaryOf } from "./summary.js";
+import { noted, type Profile, profileFrom, type Summary, summaryOf } from "./summary.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
 /** Limits of a model, and how it is planned. */
@@ -257,7 +257,7 @@ export class Model {
 
   /**
    * The summary with microseconds (the median of `runs` runs, default 5, after one that is not timed) and GFLOP/s of every
-   * layer. Times are as fine as the clock.
+   * layer. Times are as fine as the clock. Where more than 5 % of them are JavaScript's, RuntimeReport.notes says so from then on.
    *
    * @throws what run() throws; RangeError for `runs` outside 1 to 10,000.
    */
@@ -274,16 +274,15 @@ export class Model {
         (times[step] as Float64Array)[i] = (performance.now() - start) * 1e3;
       });
     }
-    return profileOf(
-      this.#planned,
-      times.map((step) => step.sort()[runs >> 1] as number),
-    );
+    const medians = times.map((step) => step.sort()[runs >> 1] as number);
+    return noted(this.#runtime, this, profileFrom(this.summary(), medians));
   }
 
   /** Gives all memory back. Disposing twice is harmless. */
   dispose(): void {
     if (this.disposed) return;
     this.#disposed = true;
+    internalsOf(this.#runtime).notes.delete(this);
     this.#loaded.free();
   }
 

@@ -50,11 +50,11 @@ export interface ProfileRow extends LayerRow {
 
 /** A model, layer by layer. */
 export interface Summary {
-  /** In the order they run. */
+  /** In the order they run; `reason` is "JavaScript" where no kernel does it. */
   readonly rows: readonly LayerRow[];
   /** Bytes, multiply-accumulates and parameters of all; ungroupedMacs: those of convolutions without their groups. */
   readonly totals: ModelReport & { readonly ungroupedMacs: number };
-  /** The table as text. */
+  /** The table as text, and how many layers run in JavaScript. */
   toString(): string;
 }
 
@@ -64,7 +64,7 @@ export interface Profile {
   readonly rows: readonly ProfileRow[];
   /** The summary's; microseconds: the sum of the rows'; gflops: billions of operations a second in all. */
   readonly totals: Summary["totals"] & { readonly microseconds: number; readonly gflops: number };
-  /** The table as text. */
+  /** The table as text, and which share of the time layers in JavaScript take. */
   toString(): string;
   /** The layers one after the other, in the trace event format that chrome://tracing and Perfetto open as JSON. */
   toTrace(): Trace;
@@ -120,14 +120,22 @@ export function summarize(
 export function summaryOf(plan: ModelPlan): Summary {
   const counted = new Set<string>();
   const rows = plan.steps.map((step) => rowOf(plan, step, counted));
-  const totals = { ...plan.report, ungroupedMacs: rows.reduce((sum, row) => sum + row.ungroupedMacs, 0) };
+  return summaryFrom(rows, {
+    ...plan.report,
+    ungroupedMacs: rows.reduce((sum, row) => sum + row.ungroupedMacs, 0),
+  });
+}
+
+export function summaryFrom(rows: readonly LayerRow[], totals: Summary["totals"]): Summary {
   return { rows, totals, toString: () => table(rows, totals) };
 }
 
-/** microseconds: of every step, in order. */
-export function profileOf(plan: ModelPlan, microseconds: readonly number[]): Profile {
+/** A share of time in JavaScript from which on a network is worth a note. */
+const WORTH_A_NOTE = 0.05;
+
+/** microseconds: of every row, in order. */
+export function profileFrom(summary: Pick<Summary, "rows" | "totals">, microseconds: readonly number[]): Profile {
   const gflops = (macs: number, us: number) => (us > 0 ? (2 * macs) / us / 1e3 : 0);
-  const summary = summaryOf(plan);
   const rows = summary.rows.map((row, i): ProfileRow => {
     const us = microseconds[i] as number;
     return { ...row, microseconds: us, gflops: gflops(row.macs, us) };
@@ -135,6 +143,25 @@ export function profileOf(plan: ModelPlan, microseconds: readonly number[]): Pro
   const total = microseconds.reduce((a, b) => a + b, 0);
   const totals = { ...summary.totals, microseconds: total, gflops: gflops(summary.totals.macs, total) };
   return { rows, totals, toString: () => table(rows, totals), toTrace: () => traceOf(rows) };
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+
+/** Rows in JavaScript, and which share of the time they take, where there are times. */
+function inJavaScript(rows: readonly (LayerRow & Timed)[], total = 0) {
+  const slow = rows.filter(({ reason }) => reason === "JavaScript");
+  return { slow, share: slow.reduce((sum, { microseconds = 0 }) => sum + microseconds, 0) / total };
+}
+
+/** The same profile; what RuntimeReport.notes says of the model is as it finds. */
+export function noted(runtime: Runtime, model: object, profile: Profile): Profile {
+  const { notes } = internalsOf(runtime);
+  const { slow, share } = inJavaScript(profile.rows, profile.totals.microseconds);
+  const names = new Set(slow.map(({ algorithm }) => algorithm));
+  if (share > WORTH_A_NOTE)
+    notes.set(model, `${percent(share)} of a model's time is JavaScript: ${[...names].join(", ")}`);
+  else notes.delete(model);
+  return profile;
 }
 
 function traceOf(rows: readonly ProfileRow[]): Trace {
@@ -223,9 +250,12 @@ function table(rows: readonly (LayerRow | ProfileRow)[], totals: Summary["totals
     );
     const { saving, reason } = rows[i - 1] ?? {};
     const where = reason === "JavaScript" ? "  in JavaScript" : "";
-    const detail = saving === undefined ? where : `  ${(100 * saving).toFixed(1)} % of a full convolution's MACs`;
+    const detail = saving === undefined ? where : `  ${percent(saving)} of a full convolution's MACs`;
     return `${cells.join("  ")}${detail}`.trimEnd();
   });
-  const { arenaBytes, totalBytes } = totals;
-  return `${text.join("\n")}\narena ${integers.format(arenaBytes)} bytes, ${integers.format(totalBytes)} bytes in all\n`;
+  const { arenaBytes, totalBytes, microseconds } = totals;
+  const { slow, share } = inJavaScript(rows, microseconds);
+  const cost = isProfile ? `, ${percent(share)} of the time` : "";
+  const end = slow.length > 0 ? `${slow.length} of ${rows.length} layers in JavaScript${cost}\n` : "";
+  return `${text.join("\n")}\narena ${integers.format(arenaBytes)} bytes, ${integers.format(totalBytes)} bytes in all\n${end}`;
 }

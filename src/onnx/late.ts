@@ -2,6 +2,7 @@
 // owns get tensors here.
 import { ModelError, show } from "../base/errors.js";
 import type { ModelOptions } from "../model/model.js";
+import type { LayerRow } from "../model/summary.js";
 import type { Tensor } from "../plan/tensor.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Result } from "./compile.js";
@@ -27,16 +28,17 @@ export class Late {
     this.#options = options;
   }
 
-  /** Evaluates what depends on the run, and gives every output a tensor. */
+  /** Evaluates what depends on the run, and gives every output a tensor. done: told of each node when it is. */
   finish(
     ready: Ready,
     opsets: ReadonlyMap<string, number>,
     results: Readonly<Record<string, Tensor>>,
     values: Map<string, PlainTensor>,
+    done?: (node: number) => void,
   ): Readonly<Record<string, Tensor>> {
     for (const { name, type, output } of ready.taps)
       if (output !== "") values.set(name, plainOf(results[output] as Tensor, type));
-    for (const node of ready.late) {
+    for (const [at, node] of ready.late.entries()) {
       let answers: PlainTensor[];
       try {
         const given = readsOf(node).map((name) => (name === "" ? undefined : values.get(name)));
@@ -50,6 +52,7 @@ export class Late {
       node.outputs.forEach((name, i) => {
         if (name !== "" && answers[i]) values.set(name, answers[i]);
       });
+      done?.(at);
     }
     const tensorOf = (result: Result): Tensor => {
       const { name } = result;
@@ -82,6 +85,20 @@ export class Late {
   dispose(): void {
     for (const tensor of this.#tensors.values()) tensor.dispose();
   }
+}
+
+/** What is evaluated after a run, as rows of a summary: shapes are not known before. */
+export function lateRows({ late }: Ready): LayerRow[] {
+  const none = {
+    op: "custom",
+    reason: "JavaScript",
+    outputShape: [],
+    macs: 0,
+    ungroupedMacs: 0,
+    parameters: 0,
+    bytes: 0,
+  };
+  return late.map((node) => ({ ...none, layer: nodeName(node), algorithm: node.opType }));
 }
 
 /** Whether a run of the model alone makes every output. */

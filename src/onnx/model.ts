@@ -4,7 +4,7 @@ import { type DType, type Elements, holds, type MemoryFormat, type TensorData } 
 import type { Model, ModelOptions } from "../model/model.js";
 import type { ModelReport } from "../model/planner.js";
 import { picker, type RunAsyncOptions, runOptions } from "../model/run-options.js";
-import type { Profile, Summary } from "../model/summary.js";
+import { noted, type Profile, profileFrom, type Summary, summaryFrom } from "../model/summary.js";
 import { Tensor } from "../plan/tensor.js";
 import type { Runtime } from "../runtime/runtime.js";
 import { STORED } from "./draft.js";
@@ -12,7 +12,7 @@ import { type Checked, withInputs } from "./file/check.js";
 import { type ElementType, isHalf } from "./file/element-type.js";
 import { bfloatToNumber, halfToNumber } from "./file/halves.js";
 import type { InputShapes } from "./input-shapes.js";
-import { isAll, Late, tapped } from "./late.js";
+import { isAll, Late, lateRows, tapped } from "./late.js";
 import type { Operators } from "./operators.js";
 import { Plans, type Ready } from "./plans.js";
 
@@ -112,12 +112,13 @@ export class OnnxModel {
   }
 
   /**
-   * One row a layer; operators that run in JavaScript say so in `reason`. See Model.summary().
+   * One row a layer; operators that run in JavaScript say so in `reason`, those after the run too. See Model.summary().
    *
    * @throws ModelError where no shapes are known yet or nothing runs on kernels, DisposedError.
    */
   summary(): Summary {
-    return this.#model().summary();
+    const { rows, totals } = this.#model().summary();
+    return summaryFrom([...rows, ...lateRows(this.#plans.current as Ready)], totals);
   }
 
   /**
@@ -127,7 +128,23 @@ export class OnnxModel {
    */
   profile(inputs: Readonly<Record<string, OnnxInput>>, options: { readonly runs?: number } = {}): Profile {
     this.#choose(inputs);
-    return this.#withTensors(inputs, (tensors) => this.#model().profile(tensors, options));
+    const ready = this.#plans.current as Ready;
+    return this.#withTensors(inputs, (tensors) => {
+      const model = this.#model();
+      const profile = model.profile(tensors, options);
+      if (ready.late.length === 0) return profile;
+      const results = model.run(tensors);
+      const times = ready.late.map(() => Infinity); // the least: what is made new each time varies more than kernels
+      for (let i = 0; i < 3; i++) {
+        let last = performance.now();
+        this.#late.finish(ready, this.#checked.opsets, results, tapped(ready, tensors), (node) => {
+          times[node] = Math.min(times[node] as number, (performance.now() - last) * 1e3);
+          last = performance.now();
+        });
+      }
+      const microseconds = [...profile.rows.map((row) => row.microseconds), ...times];
+      return noted(this.#runtime, model, profileFrom(this.summary(), microseconds));
+    });
   }
 
   /**

@@ -9,7 +9,7 @@ import type { Engine, Target } from "../engine/engine.js";
 import { SLACK_BYTES } from "../kernels/gen/constants.js";
 import type { Memory, Precision, Timings } from "../kernels/select.js";
 import type { ConvAlgorithm, KernelName } from "../kernels/table.js";
-import { type DescLayout, type DescValues, descBytes, type Operand, type Ref } from "./operand.js";
+import { type DescLayout, type DescValues, descBytes, type Operand, PTR, type Ref } from "./operand.js";
 
 /** A step in JavaScript: reads the addresses of its operands from `desc`. */
 export type HostKernel = (engine: Engine, desc: number) => void;
@@ -182,7 +182,7 @@ export class Builder {
 
   /** A step in JavaScript: `compute` is given a view of the elements at every address. */
   hostStep(operands: readonly Operand[], compute: (views: readonly TensorData[]) => void): void {
-    const layout: DescLayout = Object.fromEntries(operands.map((_, i) => [i, "ptr"]));
+    const layout: DescLayout = Object.fromEntries(operands.map((_, i) => [i, PTR]));
     const values = Object.fromEntries(operands.map(({ ref }, i) => [i, ref]));
     const sizes = operands.map(({ spec }) => bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT);
     const kernel: HostKernel = ({ heap }, desc) => {

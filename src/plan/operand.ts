@@ -16,11 +16,15 @@ export function shift(ref: Ref, bytes: number): Ref {
   return { ...ref, offset: ref.offset + bytes };
 }
 
+/** Kinds of fields of a descriptor: i32 is the third. */
+export const F32 = 1;
+export const PTR = 2;
+
 /** The fields of a descriptor struct in the order of memory, four bytes each; from src/kernels/gen/desc.ts. */
-export type DescLayout = Readonly<Record<string, "ptr" | "i32" | "f32">>;
+export type DescLayout = Readonly<Record<string, 0 | typeof F32 | typeof PTR>>;
 
 export type DescValues<D extends DescLayout> = {
-  readonly [F in keyof D]: D[F] extends "ptr" ? Ref : number;
+  readonly [F in keyof D]: D[F] extends typeof PTR ? Ref : number;
 };
 
 export function descBytes(layout: DescLayout): number {

@@ -4,7 +4,7 @@ import type { Engine, Kernel } from "../engine/engine.js";
 import { SLACK_BYTES } from "../kernels/gen/constants.js";
 import type { KernelName } from "../kernels/table.js";
 import type { Builder, Call } from "./builder.js";
-import { descBytes, type Ref } from "./operand.js";
+import { descBytes, F32, type Ref } from "./operand.js";
 
 /** A parameter that is brought to `ptr` piece by piece while it is packed. */
 export interface Feed {
@@ -149,7 +149,7 @@ export class Program {
     let at = desc >>> 2;
     for (const field in call.layout) {
       const value = call.values[field];
-      if (typeof value === "number") (call.layout[field] === "f32" ? f32 : i32)[at] = value;
+      if (typeof value === "number") (call.layout[field] === F32 ? f32 : i32)[at] = value;
       else if (value === undefined) throw new Error(`internal: ${String(call.kernel)}: ${field} is missing`);
       else if (value.area === "input" || value.area === "output") {
         this.#patches.push({ at, area: value.area, index: value.index, offset: value.offset });
