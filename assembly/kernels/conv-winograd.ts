@@ -25,8 +25,8 @@
 //   └─── the points that are not in a short tile's rows ───┘
 //                                └─ ... not in its columns ─┘
 import {
-  WINOGRAD_CONSTANT_BYTES, WINOGRAD_PATCH_BYTES, WINOGRAD_POINTS, WINOGRAD_ROW_BYTES, WINOGRAD_TABLE_BYTES, WINOGRAD_TILE_BYTES,
-  WINOGRAD_WEIGHTS_VECTORS,
+  CACHE_LINE, WINOGRAD_CONSTANT_BYTES, WINOGRAD_PATCH_BYTES, WINOGRAD_POINTS, WINOGRAD_ROW_BYTES, WINOGRAD_TABLE_BYTES, WINOGRAD_TILE_BYTES,
+  WINOGRAD_WEIGHTS_SCRATCH_BYTES,
 } from "../abi/constants";
 import { WinogradDesc, WinogradWeightsDesc } from "../abi/conv";
 import { activateRows } from "../lib/activate";
@@ -38,7 +38,8 @@ import { inputsOf, inputTransforms, outputTransforms, SHORT, storeConstants, wei
 /** Bytes of a row of a patch: as many vectors as F(6,3) has points. */
 const PATCH_ROW: usize = WINOGRAD_POINTS * 16;
 
-// Scratch of winograd_weights_f32: a table of G along h and one along w | taps of four filters reduced along w | U of a few channels.
+// Scratch of winograd_weights_f32: a table of G along h and one along w | taps of four filters reduced along w | U of a block of
+// channels of a panel, [pos][c][8], a point longer by a line as above.
 const TABLE_BYTES: usize = WINOGRAD_TABLE_BYTES;
 const REDUCED_ROW: usize = WINOGRAD_POINTS * 32; // a point is two vectors of float64
 
@@ -123,66 +124,76 @@ function storeWeightTable(m: i32, at: usize): void {
   v128.store(to, b2, 48);
 }
 
+/** U of four filters of a panel, of `count` channels, in scratch: float32 from `out` on. `m`: the first of them, of `filters`. */
+function transformFilters(d: WinogradWeightsDesc, src: usize, m: i32, count: i32, out: usize, posBytes: usize, scratch: usize): void {
+  const mh = d.tileH, mw = d.tileW;
+  const tableW = scratch + TABLE_BYTES, reduced = tableW + TABLE_BYTES;
+  const rowBytes = <usize>(mw > 1 ? mw + 2 : 1) * posBytes;
+  const stepR = <usize>d.kernelHBytes, stepS = mw > 1 ? <usize>d.kernelWBytes : 0;
+  const filters = d.filters - m; // of those missing, another's taps are read and dropped
+  const filterBytes = <usize>d.filterBytes;
+  const second = filters > 1 ? filterBytes : 0, third = filters > 2 ? 2 * filterBytes : 0, fourth = filters > 3 ? 3 * filterBytes : 0;
+  const mask = i32x4.ge_s(i32x4(0, 1, 2, 3), i32x4.splat(filters));
+  if (filters > 0) src += <usize>m * filterBytes;
+  do {
+    let row = src, mid = reduced;
+    for (let r = mh > 1 ? 3 : 1; r > 0; r--) {
+      const g0 = tapOf(row, second, third, fourth, mask);
+      const g1 = tapOf(row + stepS, second, third, fourth, mask);
+      const g2 = tapOf(row + 2 * stepS, second, third, fourth, mask);
+      transformAlongW(mw, tableW, g0, g1, g2, mid);
+      row += stepR;
+      mid += REDUCED_ROW;
+    }
+    mid = reduced;
+    let to = out;
+    const end = out + rowBytes;
+    do {
+      transformAlongH(mh, scratch, mid, to, rowBytes);
+      mid += 32;
+      to += posBytes;
+    } while (to < end);
+    src += <usize>d.channelBytes;
+    out += 32;
+  } while (--count);
+}
+
+/** Channels of which both halves of a panel are made before the next: their lines stay in L1. */
+const NEAR: i32 = 16;
+
 /**
- * Plan time: U from weights [M, C/groups, R, S], in float64, four filters at once; of as many channels at a time as fill half of an
- * L1, since the points of one lie far apart, mostly in the same set of every cache. Work items: panels of 8 filters, numbered
- * group * panels + panel.
+ * Plan time: U from weights [M, C/groups, R, S], in float64, four filters at once. The points of a channel lie far apart, mostly in
+ * one set of every cache: they are made in scratch, of so many channels that each point is then one long copy. Work items:
+ * panels of 8 filters, numbered group * panels + panel.
  */
 export function winograd_weights_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<WinogradWeightsDesc>(desc);
   const mh = d.tileH, mw = d.tileW;
-  const nh = mh > 1 ? mh + 2 : 1;
-  const nw = mw > 1 ? mw + 2 : 1;
-  const points = nh * nw;
+  const points = (mh > 1 ? mh + 2 : 1) * (mw > 1 ? mw + 2 : 1);
   const panels = (d.filters + 7) >> 3;
   const perBlock = d.blockCols >> 3;
   const channels = d.channels;
-  const stepR = <usize>d.kernelHBytes, stepS = mw > 1 ? <usize>d.kernelWBytes : 0;
-  const tableH = scratch, tableW = scratch + TABLE_BYTES;
-  const reduced = tableW + TABLE_BYTES;
-  const own = reduced + 3 * REDUCED_ROW; // [pos][c][8]
-  const most = WINOGRAD_WEIGHTS_VECTORS / 2 / points;
-  const ownPos = <usize>most << 5;
-  storeWeightTable(mh, tableH);
-  storeWeightTable(mw, tableW);
+  const panelBytes = <usize>channels << 5;
+  const own = scratch + WINOGRAD_WEIGHTS_SCRATCH_BYTES;
+  const ownPos = (<usize>d.blockChannels << 5) + CACHE_LINE;
+  storeWeightTable(mh, scratch);
+  storeWeightTable(mw, scratch + TABLE_BYTES);
   for (let item = begin; item < end; item++) {
     const group = item / panels;
     const panel = item - group * panels;
     const block = panel / perBlock;
     const inBlock = panels - block * perBlock < perBlock ? panels - block * perBlock : perBlock; // panels of this block
-    const panelBytes = <usize>channels << 5;
     const posBytes = <usize>inBlock * panelBytes;
+    let src = d.srcPtr + <usize>(group * d.filters) * <usize>d.filterBytes;
     let dst = d.dstPtr + <usize>group * <usize>d.dstGroupBytes + <usize>(block * perBlock * points) * panelBytes + <usize>(panel - block * perBlock) * panelBytes;
-    for (let c = 0; c < channels; c += most) {
-      const count = channels - c < most ? channels - c : most;
-      for (let half = 0; half < 8; half += 4) {
-        const m = (panel << 3) + half;
-        const filters = d.filters - m;
-        const filterBytes = filters > 0 ? <usize>d.filterBytes : 0; // of missing ones, another's are read and dropped
-        const second = filters > 1 ? filterBytes : 0, third = filters > 2 ? 2 * filterBytes : 0, fourth = filters > 3 ? 3 * filterBytes : 0;
-        const mask = i32x4.ge_s(i32x4(0, 1, 2, 3), i32x4.splat(filters));
-        let src = d.srcPtr + <usize>(group * d.filters + (filters > 0 ? m : 0)) * <usize>d.filterBytes + <usize>c * <usize>d.channelBytes;
-        let out = own + (<usize>half << 2);
-        for (let i = 0; i < count; i++) {
-          let row = src, mid = reduced;
-          for (let r = mh > 1 ? 3 : 1; r > 0; r--) {
-            const g0 = tapOf(row, second, third, fourth, mask);
-            const g1 = tapOf(row + stepS, second, third, fourth, mask);
-            const g2 = tapOf(row + 2 * stepS, second, third, fourth, mask);
-            transformAlongW(mw, tableW, g0, g1, g2, mid);
-            row += stepR;
-            mid += REDUCED_ROW;
-          }
-          mid = reduced;
-          let to = out;
-          for (let j = 0; j < nw; j++) {
-            transformAlongH(mh, tableH, mid, to, <usize>nw * ownPos);
-            mid += 32;
-            to += ownPos;
-          }
-          src += <usize>d.channelBytes;
-          out += 32;
-        }
+    for (let rest = channels; rest > 0; rest -= d.blockChannels) {
+      const count = rest < d.blockChannels ? rest : d.blockChannels;
+      for (let c = 0; c < count; c += NEAR) {
+        const near = count - c < NEAR ? count - c : NEAR;
+        const out = own + (<usize>c << 5);
+        transformFilters(d, src, panel << 3, near, out, ownPos, scratch);
+        transformFilters(d, src, (panel << 3) + 4, near, out + 16, ownPos, scratch);
+        src += <usize>near * <usize>d.channelBytes;
       }
       let to = dst, from = own;
       for (let pos = 0; pos < points; pos++) {
