@@ -29,8 +29,11 @@ export const LINEAR_PANELS_BLOCK: i32 = 4 * PANEL;
 /** Longest 1-D transform of Winograd's: F(6,3). */
 export const WINOGRAD_POINTS: i32 = 8;
 
-/** Scratch of winograd_weights_f32: two tables of three float64 a point, three rows of four float64 a point. */
-export const WINOGRAD_WEIGHTS_SCRATCH_BYTES: i32 = 2 * WINOGRAD_POINTS * 24 + 3 * WINOGRAD_POINTS * 32;
+/** Of winograd_weights_f32: a float64, and three of each of three pairs of points, in whole vectors. */
+export const WINOGRAD_TABLE_BYTES: i32 = 80;
+
+/** Its scratch before the points of `blockChannels` channels: two such tables, three rows of four float64 a point. */
+export const WINOGRAD_WEIGHTS_SCRATCH_BYTES: i32 = 2 * WINOGRAD_TABLE_BYTES + 3 * WINOGRAD_POINTS * 32;
 
 /** Of conv2d_winograd_f32: ten vectors of constants; a tile between its transforms, and one of the image or the output. */
 export const WINOGRAD_CONSTANT_BYTES: i32 = 10 * 16;

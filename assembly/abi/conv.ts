@@ -122,6 +122,7 @@
   kernelHBytes: i32;
   kernelWBytes: i32;
   dstGroupBytes: i32;
+  blockChannels: i32; // channels whose points are made together
 }
 
 /** Weights [M, 1, R, S] to [M / 4][R][S][4], zeros after M. One work item is a block of 4 filters. */

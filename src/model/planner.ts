@@ -171,9 +171,13 @@ function placeSteps({ items, steps, inputs, outputs }: LoweredGraph) {
   return { placed, arena: planArena(blocks satisfies Lifetime[]), place };
 }
 
+/** Of a parameter that may be packed piece by piece, a piece: it is packed while an L2 of 1 MB still has it. */
+const PIECE_BYTES = 2 ** 18;
+
 /**
  * Places for the parameters of a step while they are packed: nothing runs yet, so all of the arena is free but the step's own
- * scratch and workspace from `run` on. Whole where they fit; else in pieces, or behind the arena's end. Answers that end too.
+ * scratch and workspace from `run` on. Whole or in pieces, where these fit; else
+ * behind the arena's end. Answers that end too.
  */
 function feedRoomsOf(builder: Builder, packed: readonly (number | undefined)[], run: number, end: number) {
   const gaps = [
@@ -183,11 +187,12 @@ function feedRoomsOf(builder: Builder, packed: readonly (number | undefined)[], 
   const feedRooms = packed.map((bytes, index): FeedRoom | undefined => {
     if (bytes === undefined) return undefined;
     const least = builder.feedBytes(index) || bytes;
+    const wanted = Math.min(bytes, Math.max(least, PIECE_BYTES));
     const fits = (size: number) => gaps.find(({ from, to }) => to - from >= Allocator.sizeOf(size));
-    const gap = fits(bytes) ?? fits(least) ?? gaps[1];
+    const gap = fits(wanted) ?? fits(least) ?? gaps[1];
     gap.to = Math.max(gap.to, gap.from + Allocator.sizeOf(least));
     const offset = gap.from;
-    const room = Math.min(bytes, gap.to - offset - Allocator.sizeOf(0));
+    const room = Math.min(wanted, gap.to - offset - Allocator.sizeOf(0));
     gap.from += Allocator.sizeOf(room);
     return { offset, room };
   });

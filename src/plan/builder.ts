@@ -93,6 +93,8 @@ export class Builder {
   readonly planning: Planning;
   readonly outputs: readonly Operand[];
   readonly copies: Copy[] = [];
+  /** What prepares write whole, in order. */
+  readonly written: { readonly at: number; readonly bytes: number }[] = [];
   readonly prepares: Call[] = [];
   readonly steps: Call[] = [];
   readonly tables: { readonly at: number; readonly data: Int32Array | Float32Array }[] = [];
@@ -138,6 +140,13 @@ export class Builder {
     const offset = this.constantBytes;
     this.constantBytes = alignUp(offset + bytes + SLACK_BYTES);
     return { area: "constant", index: 0, offset };
+  }
+
+  /** A constant of which prepare() calls write every byte: it is not zeroed before, which would touch its memory twice. */
+  packed(bytes: number): Ref {
+    const ref = this.constant(bytes);
+    this.written.push({ at: ref.offset, bytes });
+    return ref;
   }
 
   /** A constant filled from here. */

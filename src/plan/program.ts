@@ -76,9 +76,14 @@ export class Program {
   }
 
   /** Constants: tables, and parameters as they are. */
-  #fill({ constantBytes, tables, copies }: Builder, at: Addresses): void {
+  #fill({ constantBytes, written, tables, copies }: Builder, at: Addresses): void {
     const { u8 } = this.#engine.heap;
-    u8.fill(0, at.constants, at.constants + constantBytes);
+    let from = at.constants;
+    for (const own of written) {
+      u8.fill(0, from, at.constants + own.at);
+      from = at.constants + own.at + own.bytes;
+    }
+    u8.fill(0, from, at.constants + constantBytes);
     for (const { at: offset, data } of tables) {
       u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at.constants + offset);
     }

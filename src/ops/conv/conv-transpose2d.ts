@@ -131,7 +131,7 @@ function packTaps(b: Builder, { input, weight }: Operands, { C, groups }: Transp
   const channelBytes = byteStrides(weight.spec)[0];
   const panels = Math.ceil(cols / PANEL);
   const tapBytes = panels * K * PANEL * 4;
-  const packed = b.constant(groups * packs * tapBytes);
+  const packed = b.packed(groups * packs * tapBytes);
   for (let g = 0; g < groups; g++) {
     // Taps are the "groups" of packing: they lie `packBytes` apart in either format.
     const values = {

@@ -23,6 +23,9 @@ const CACHE_BYTES = 896 * 1024;
 /** Weights that no cache of a core's share holds: they come from memory for every block of tiles. */
 const MEMORY_BYTES = 12 * 1024 * 1024;
 
+/** Points of a panel that are made before they go to memory: some KB each, so that engines copy past the caches, in a quarter of an L2. */
+const POINTS_BYTES = 256 * 1024;
+
 interface Tiling {
   readonly tileH: number;
   readonly tileW: number;
@@ -64,7 +67,8 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
 
   const blocks = reductionBlocks(b, [0], perGroup, perGroup);
   const groupBytes = points * roundUp(filters, PANEL) * perGroup * 4;
-  const weights = { ref: b.constant(s.groups * groupBytes), groupBytes };
+  const weights = { ref: b.packed(s.groups * groupBytes), groupBytes };
+  const blockChannels = Math.min(perGroup, Math.floor(POINTS_BYTES / (points * PANEL * 4)));
   const [sM, sC, sR, sS] = byteStrides(conv.weight.spec);
   b.prepare(
     "winograd_weights_f32",
@@ -82,9 +86,10 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
       kernelHBytes: sR,
       kernelWBytes: sS,
       dstGroupBytes: groupBytes,
+      blockChannels,
     },
     s.groups * Math.ceil(filters / PANEL),
-    WINOGRAD_WEIGHTS_SCRATCH_BYTES,
+    WINOGRAD_WEIGHTS_SCRATCH_BYTES + points * (blockChannels * PANEL * 4 + CACHE_LINE),
     panelSource(sM, filters, s.groups),
   );
   // A point of V and of Z, longer by a line: see assembly/kernels/conv-winograd.ts, which draws the scratch.

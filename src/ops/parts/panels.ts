@@ -67,7 +67,7 @@ export function packWeights(b: Builder, weight: Operand, groups: number, blocks:
   const cols = M / groups;
   const panels = Math.ceil(cols / PANEL);
   const groupBytes = panels * blocks.k * PANEL * 4;
-  const ref = b.constant(groups * groupBytes);
+  const ref = b.packed(groups * groupBytes);
   const [sM, sC, sR, sS] = byteStrides(weight.spec);
   const values = {
     srcPtr: weight.ref,
