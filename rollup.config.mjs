@@ -16,19 +16,19 @@ const KB = 1024;
  * whole entries: `files`, where it is another. dist/sizes.json has what they are.
  */
 const SCENARIOS = [
-  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 58 * KB, files: 61 * KB },
+  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 58 * KB, files: 63 * KB },
   {
     name: "LeNet-5 by hand",
     uses: { index: ["createRuntime", "createModel", "sequential", "readSafetensors"] },
-    budget: 60 * KB,
-    files: 61 * KB,
+    budget: 61 * KB,
+    files: 63 * KB,
   },
   {
     name: "a float CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source"],
-    budget: 87 * KB,
-    files: 91 * KB,
+    budget: 90 * KB,
+    files: 94 * KB,
   },
   {
     name: "a quantised CNN from ONNX",

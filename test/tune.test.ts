@@ -52,11 +52,17 @@ function planned(rt: Runtime, options: Partial<Parameters<Runtime["plan"]["conv2
 function graph(): Graph {
   const g = new Graph();
   let x = g.input("x", INPUT);
-  for (const name of ["a", "b", "c"]) x = g.layer(name).conv2d(x, "w", null, { padding: 1, activation: "relu" });
-  g.output("y", g.layer("d").conv2d(x, "w"));
+  for (const name of ["a", "b", "c"])
+    x = g.layer(name).conv2d(x, `${name}.w`, null, { padding: 1, activation: "relu" });
+  g.output("y", g.layer("d").conv2d(x, "d.w"));
   return g;
 }
-const WEIGHTS = { w: { shape: WEIGHT, dtype: "float32", data: fill(WEIGHT, "w") } } as const;
+const WEIGHTS = Object.fromEntries(
+  ["w", "a.w", "b.w", "c.w", "d.w"].map((name) => [
+    name,
+    { shape: WEIGHT, dtype: "float32", data: fill(WEIGHT, name) } as const,
+  ]),
+);
 const algorithmsOf = (rows: readonly { readonly layer: string; readonly algorithm: string }[]) =>
   rows.filter(({ layer }) => layer !== "" && layer.length === 1).map(({ algorithm }) => algorithm);
 

@@ -17,12 +17,12 @@ import type { Tuner } from "../runtime/tune.js";
 import { checkGraph } from "./check-graph.js";
 import type { GraphData } from "./graph.js";
 import { inferGraph, liesAlike } from "./infer-graph.js";
-import type { GraphLayers } from "./layers.js";
 import { type Loaded, loadPlan } from "./load.js";
 import { type LoweredGraph, lowerGraph, retimed, untimed } from "./lower-graph.js";
-import { optimize, PASSES, type Pass } from "./optimize.js";
+import { optimize, PASSES, type Pass, type SourcedGraph } from "./optimize.js";
 import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, planModel } from "./planner.js";
 import { picker, type RunAsyncOptions, requireGoing, runOptions } from "./run-options.js";
+import { Shared } from "./shared.js";
 import { noted, type Profile, profileFrom, type Summary, summaryOf } from "./summary.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
@@ -72,7 +72,8 @@ export interface ModelTensor {
 export function createModel(runtime: Runtime, graph: GraphData, weights: Weights, options: ModelOptions = {}): Model {
   const checked = checkedModelOptions(runtime, options);
   checkGraph(graph);
-  return modelOf(runtime, graph, weights, checked, PASSES);
+  const { plan, source } = planOf(runtime, { graph, source: sourceOf(weights) }, checked, PASSES);
+  return new Model(runtime, plan, source);
 }
 
 /** Options as a model is made with them. */
@@ -93,39 +94,46 @@ export function checkedModelOptions(runtime: Runtime, options: ModelOptions): Ch
 }
 
 /** Compiled by these passes, which are told the specs of every value and parameter where they are known. */
-export function modelOf(
+export function planOf(
   runtime: Runtime,
-  graph: GraphLayers,
-  weights: Weights,
+  given: SourcedGraph,
   { maxBytes, maxMacs, planning, only }: CheckedModelOptions,
   passes: readonly Pass[],
   specs?: ReadonlyMap<string, TensorSpec>,
-): Model {
-  const compiled = optimize({ graph, source: sourceOf(weights) }, only, passes, specs);
-  const inferred = inferGraph(compiled.graph, compiled.source.specOf);
+): { readonly plan: ModelPlan; readonly source: Source } {
+  const { graph, source } = optimize(given, only, passes, specs);
+  const inferred = inferGraph(graph, source.specOf);
   const { macs } = inferred;
   if (macs > maxMacs) throw new ModelError(`"maxMacs" expected at least ${macs} for this model, got ${maxMacs}`);
   const lowered = lowerGraph(inferred, planning);
   const { maxBytes: most, bytesInUse } = runtime.report();
-  const plan = planTimed(lowered, planning, internalsOf(runtime).time, Math.min(maxBytes, most - bytesInUse));
+  const room = Math.min(maxBytes, most - bytesInUse);
+  const plan = planTimed(lowered, planning, internalsOf(runtime).time, room, source.identityOf);
   const { totalBytes } = plan.report;
   if (totalBytes > maxBytes)
     throw new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${maxBytes}`);
-  return new Model(runtime, plan, compiled.source);
+  return { plan, source };
 }
 
 /** A plan whose convolutions are those that were measured to be the fastest, or, where these need more bytes, the table's. */
-function planTimed(lowered: LoweredGraph, planning: Planning, time: Tuner, maxBytes: number): ModelPlan {
+function planTimed(
+  lowered: LoweredGraph,
+  planning: Planning,
+  time: Tuner,
+  maxBytes: number,
+  identityOf: Source["identityOf"],
+): ModelPlan {
   const requests = untimed(lowered);
-  if (requests.length === 0) return planModel(lowered);
-  const plan = planModel(retimed(lowered, { ...planning, timings: time(requests) }));
+  const by = (timings: Planning["timings"]) =>
+    planModel(retimed(lowered, { ...planning, ...(timings && { timings }) }), identityOf);
+  if (requests.length === 0) return planModel(lowered, identityOf);
+  const plan = by(time(requests));
   if (plan.report.totalBytes <= maxBytes) return plan;
-  return planModel(retimed(lowered, { ...planning, timings: () => "the fastest do not fit in memory together" }));
+  return by(() => "the fastest do not fit in memory together");
 }
 
 /** Where an input arrives, and the program that brings it there from the other memory format. */
 interface Slot extends PlannedInput {
-  readonly ptr: number;
   readonly program: Program | undefined;
 }
 
@@ -144,26 +152,27 @@ export class Model {
   readonly #inputTensors = new Map<string, Tensor>();
   readonly #results: Readonly<Record<string, Tensor>>;
   readonly #loaded: Loaded;
+  readonly #ownShared: Shared | undefined;
   #isRunning = false;
   #disposed = false;
 
-  /** @internal Use createModel(). */
-  constructor(runtime: Runtime, plan: ModelPlan, { tensorOf }: Source) {
+  /** @internal Use createModel(). shared: what it has in memory together with others, which somebody else disposes. */
+  constructor(runtime: Runtime, plan: ModelPlan, { tensorOf }: Source, shared?: Shared) {
     this.#runtime = runtime;
     this.#engine = internalsOf(runtime).engine;
     this.#planned = plan;
     this.plan = plan.report;
-    this.#loaded = loadPlan(this.#engine, plan, tensorOf);
+    if (shared === undefined) this.#ownShared = new Shared(this.#engine);
+    this.#loaded = loadPlan(this.#engine, plan, tensorOf, shared ?? (this.#ownShared as Shared));
     const loaded = this.#loaded;
     const owner = this.#owner();
     plan.inputs.forEach((input, i) => {
-      const ptr = loaded.addressOf(input.place);
-      this.#slots.set(input.name, { ...input, ptr, program: loaded.converts[i] });
-      this.#inputTensors.set(input.name, new Tensor(owner, input.spec, ptr));
+      this.#slots.set(input.name, { ...input, program: loaded.converts[i] });
+      this.#inputTensors.set(input.name, new Tensor(owner, input.spec, loaded.offsetOf(input.place)));
     });
     this.#results = Object.freeze(
       Object.fromEntries(
-        plan.outputs.map(({ name, spec, place }) => [name, new Tensor(owner, spec, loaded.addressOf(place))]),
+        plan.outputs.map(({ name, spec, place }) => [name, new Tensor(owner, spec, loaded.offsetOf(place))]),
       ),
     );
     const shown = ({ name, spec }: { name: string; spec: Tensor["spec"] }): ModelTensor => ({ name, ...spec });
@@ -174,6 +183,16 @@ export class Model {
   /** Whether the model or its runtime has been disposed. */
   get disposed(): boolean {
     return this.#disposed || this.#runtime.disposed;
+  }
+
+  /** @internal Of the arena, as it is allocated. */
+  get arenaBytes(): number {
+    return this.#planned.arena.bytes;
+  }
+
+  /** @internal Whether runAsync() runs. */
+  get isRunning(): boolean {
+    return this.#isRunning;
   }
 
   /**
@@ -208,6 +227,7 @@ export class Model {
     requireGoing(signal);
     this.#accept(tensors);
     this.#isRunning = true;
+    this.#loaded.isBusy = true;
     try {
       let rested = performance.now();
       for (const [i, program] of this.#loaded.programs.entries()) {
@@ -223,6 +243,7 @@ export class Model {
       return pick(this.#results);
     } finally {
       this.#isRunning = false;
+      this.#loaded.isBusy = false;
     }
   }
 
@@ -233,7 +254,9 @@ export class Model {
    * @throws ModelError for an unknown name or while runAsync() runs, DisposedError.
    */
   input(name: string): TensorData {
-    return this.#find(this.#inputTensors.get(name), "input", name, this.inputs).data;
+    const tensor = this.#find(this.#inputTensors.get(name), "input", name, this.inputs);
+    this.#loaded.bind();
+    return tensor.data;
   }
 
   /**
@@ -284,6 +307,7 @@ export class Model {
     this.#disposed = true;
     internalsOf(this.#runtime).notes.delete(this);
     this.#loaded.free();
+    this.#ownShared?.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -292,8 +316,13 @@ export class Model {
 
   #owner(): TensorOwner {
     const model = this;
+    const loaded = this.#loaded;
     return {
       engine: this.#engine,
+      shared: loaded.shared,
+      get base() {
+        return loaded.base;
+      },
       get disposed() {
         return model.disposed;
       },
@@ -319,7 +348,10 @@ export class Model {
   /** Checks every tensor, then brings every one into its slot. */
   #accept(tensors: Readonly<Record<string, Tensor>> | undefined): void {
     this.#alive();
-    if (tensors === undefined) return;
+    if (tensors === undefined) {
+      this.#loaded.bind();
+      return;
+    }
     if (typeof tensors !== "object" || tensors === null || tensors instanceof Tensor) {
       throw new TypeError(
         `"inputs" expected an object of tensors by name, got ${tensors instanceof Tensor ? "a tensor" : show(tensors)}`,
@@ -328,9 +360,11 @@ export class Model {
     for (const name of Object.keys(tensors)) this.#find(this.#slots.get(name), "input", name, this.inputs);
     for (const slot of this.#slots.values())
       this.#check(slot, Object.hasOwn(tensors, slot.name) ? tensors[slot.name] : undefined);
+    this.#loaded.bind();
     const { heap } = this.#engine;
-    for (const { name, spec, ptr, program } of this.#slots.values()) {
+    for (const { name, spec, place, program } of this.#slots.values()) {
       const tensor = tensors[name] as Tensor;
+      const ptr = this.#loaded.addressOf(place);
       if (program !== undefined && tensor.memoryFormat !== spec.memoryFormat) {
         program.bind([tensor.ptr, ptr], 1);
         program.run();
@@ -344,7 +378,7 @@ export class Model {
     if (tensor[OWNER].engine !== this.#engine)
       throw new TypeError(`"${name}" expected a tensor of this runtime, got another runtime's`);
     tensor.ptr; // throws when disposed
-    if (Object.values(this.#results).includes(tensor)) {
+    if (tensor[OWNER].shared === this.#loaded.shared) {
       throw new RangeError(
         `"${name}" expected a tensor that a run does not overwrite, got an output of this model (clone it)`,
       );

@@ -3,7 +3,7 @@ import { boolean } from "../base/check.js";
 import type { TensorSpec } from "../base/spec.js";
 import { inferGraph } from "./infer-graph.js";
 import type { GraphLayers } from "./layers.js";
-import { type Rule, rewrite } from "./rewrite.js";
+import { type DerivedParameter, type Rule, rewrite } from "./rewrite.js";
 import { RULES } from "./rules.js";
 import type { Source } from "./weights.js";
 
@@ -20,11 +20,21 @@ export type Pass = (given: SourcedGraph, specs: Map<string, TensorSpec>) => Sour
 export function byRules(rules: readonly Rule[]): Pass {
   return ({ graph, source }, specs) => {
     const { graph: rewritten, derived } = rewrite(graph, specs, rules);
-    const specOf = (name: string) => derived.get(name)?.spec ?? source.specOf(name);
-    const tensorOf = (name: string) => derived.get(name)?.compute(tensorOf) ?? source.tensorOf(name);
     for (const [name, { spec }] of derived) specs.set(name, spec);
-    return { graph: rewritten, source: { specOf, tensorOf } };
+    return { graph: rewritten, source: withDerived(source, derived) };
   };
+}
+
+/** A source that has these parameters too. */
+export function withDerived(source: Source, derived: ReadonlyMap<string, DerivedParameter>): Source {
+  const specOf = (name: string) => derived.get(name)?.spec ?? source.specOf(name);
+  const tensorOf = (name: string) => derived.get(name)?.compute(tensorOf) ?? source.tensorOf(name);
+  const identityOf = (name: string): string => {
+    const one = derived.get(name);
+    if (one === undefined) return source.identityOf(name);
+    return one.identity?.(identityOf) ?? source.identityOf(name, () => one.compute(tensorOf));
+  };
+  return { specOf, tensorOf, identityOf };
 }
 
 /** What every model is compiled by. */

@@ -4,7 +4,8 @@ import { sameShape } from "../base/check.js";
 import { countOf } from "../base/shape.js";
 import { bytesOf, type TensorSpec } from "../base/spec.js";
 import { Allocator, alignUp } from "../engine/allocator.js";
-import type { Builder } from "../plan/builder.js";
+import type { Builder, Pack } from "../plan/builder.js";
+import { packKeys } from "../plan/pack-key.js";
 import { type ArenaPlan, type Lifetime, planArena } from "./arena.js";
 import type { Item } from "./infer-graph.js";
 import type { LayerNode } from "./layers.js";
@@ -20,6 +21,8 @@ export interface PlannedStep {
   readonly inputs: readonly Place[];
   readonly outputs: readonly Place[];
   readonly params: readonly (string | undefined)[];
+  /** What each of the builder's packed forms is called: those of the same name are one. */
+  readonly packKeys: readonly string[];
   /** Where each parameter that is packed lies meanwhile; undefined for those that stay. */
   readonly feedRooms: readonly (FeedRoom | undefined)[];
   /** The arena block of its scratch and workspace. */
@@ -51,8 +54,8 @@ export interface ModelPlan {
   readonly outputs: readonly PlannedOutput[];
   readonly steps: readonly PlannedStep[];
   readonly arena: ArenaPlan;
-  /** Parameters that stay in memory as the weight map has them, since a step reads them in place. */
-  readonly resident: ReadonlySet<string>;
+  /** Parameters that stay in memory as the weight map has them, since a step reads them in place; by what they are called there. */
+  readonly resident: ReadonlyMap<string, string>;
   /** Every parameter that a layer uses. */
   readonly parameters: ReadonlyMap<string, TensorSpec>;
   readonly report: ModelReport;
@@ -72,15 +75,19 @@ export interface ModelReport {
   readonly parameters: number;
 }
 
-/** Places a lowered graph: lifetimes, the arena, and every byte counted. */
-export function planModel(whole: LoweredGraph): ModelPlan {
+/**
+ * Places a lowered graph: lifetimes, the arena, and every byte counted. identityOf: what a parameter holds, the same for the same
+ * bytes; its name says that within one graph.
+ */
+export function planModel(whole: LoweredGraph, identityOf: (name: string) => string = String): ModelPlan {
   const { parameters, inputs, outputs } = whole;
   const { placed, arena, place } = placeSteps(whole);
-  const resident = new Set<string>();
+  const resident = new Map<string, string>();
+  const stay = (name: string) => resident.set(name, `in place ${identityOf(name)}`);
   for (const { inputs, builder, params } of placed) {
-    for (const input of inputs) if ("param" in input) resident.add(input.param);
+    for (const input of inputs) if ("param" in input) stay(input.param);
     params.forEach((name, i) => {
-      if (name !== undefined && builder.readsParam(i)) resident.add(name);
+      if (name !== undefined && builder.readsParam(i)) stay(name);
     });
   }
   const specOf = (name: string) => parameters.get(name) as TensorSpec;
@@ -91,11 +98,18 @@ export function planModel(whole: LoweredGraph): ModelPlan {
     );
     const { feedRooms, end } = feedRoomsOf(step.builder, packed, arena.offsets[step.run] as number, arena.bytes);
     arenaEnd = Math.max(arenaEnd, end);
-    return { ...step, feedRooms };
+    const { builder, params } = step;
+    const named = builder.packs.length > 0 ? params.map((name) => name && identityOf(name)) : [];
+    return { ...step, feedRooms, packKeys: packKeys(builder, named) };
   });
   const builders = [...steps.map(({ builder }) => builder), ...inputs.flatMap(({ convert }) => convert ?? [])];
-  const kept = builders.reduce((sum, builder) => sum + keptBytes(builder), 0);
-  const weightBytes = [...resident].reduce((sum, name) => sum + Allocator.sizeOf(bytesOf(specOf(name))), kept);
+  const kept = builders.reduce((sum, builder) => sum + Allocator.sizeOf(builder.keptBytes), 0);
+  const shared = new Map([...resident].map(([name, key]) => [key, bytesOf(specOf(name))]));
+  for (const { builder, packKeys } of steps)
+    packKeys.forEach((key, i) => {
+      shared.set(key, (builder.packs[i] as Pack).bytes);
+    });
+  const weightBytes = [...shared.values()].reduce((sum, bytes) => sum + Allocator.sizeOf(bytes), kept);
   const arenaBytes = Allocator.sizeOf(arenaEnd);
   return {
     inputs: inputs.map(({ name, id, spec, convert }) => ({ name, spec, convert, place: place(id) })),
@@ -197,9 +211,4 @@ function feedRoomsOf(builder: Builder, packed: readonly (number | undefined)[], 
     return { offset, room };
   });
   return { feedRooms, end: gaps[1].to };
-}
-
-/** What a program of this builder takes from the allocator for as long as it lives. */
-export function keptBytes(builder: Builder): number {
-  return Allocator.sizeOf(builder.keptBytes);
 }

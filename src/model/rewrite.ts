@@ -13,6 +13,8 @@ import type { HostTensor } from "./weights.js";
 export interface DerivedParameter {
   readonly spec: TensorSpec;
   compute(weightOf: (name: string) => HostTensor): HostTensor;
+  /** What it holds, by what the others do: how it is computed, in words. Left out where computing it says that as fast. */
+  identity?(identityOf: (name: string) => string): string;
 }
 
 /** What a rule may ask. Specs are those of the graph as it was given: a rewrite changes no value's shape. */

@@ -131,6 +131,8 @@ export const foldNormalisation: Rule = (node, scope) => {
     spec,
     compute: (weightOf) =>
       tensor(spec.shape, foldBatchNorm(numbers(weightOf, weight) as Float32Array, null, parameters(weightOf)).weight),
+    identity: (identityOf) =>
+      `normalised ${[weight, ...node.params].map((name) => name && identityOf(name))} ${epsilon}`,
   });
   params[at[1]] = scope.derive(`${absorbed.name}.bias (${node.name})`, {
     spec: { ...spec, shape: [M] },

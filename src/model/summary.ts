@@ -5,13 +5,14 @@ import { ModelError, show } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
 import { bytesOf, makeSpec } from "../base/spec.js";
 import { Allocator } from "../engine/allocator.js";
+import type { Pack } from "../plan/builder.js";
 import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
 import { checkGraph } from "./check-graph.js";
 import type { GraphData } from "./graph.js";
 import { inferGraph } from "./infer-graph.js";
 import { lowerGraph, retimed, untimed } from "./lower-graph.js";
 import { optimize } from "./optimize.js";
-import { keptBytes, type ModelPlan, type ModelReport, type PlannedStep, planModel } from "./planner.js";
+import { type ModelPlan, type ModelReport, type PlannedStep, planModel } from "./planner.js";
 import { sourceOf, type Weights } from "./weights.js";
 
 /** One layer. A layer between others that only changes the memory format has no name. */
@@ -174,16 +175,23 @@ function traceOf(rows: readonly ProfileRow[]): Trace {
   return { traceEvents };
 }
 
-function rowOf(plan: ModelPlan, { node, builder }: PlannedStep, counted: Set<string>): LayerRow {
+function rowOf(plan: ModelPlan, { node, builder, packKeys }: PlannedStep, counted: Set<string>): LayerRow {
   const { algorithm, reason, error, output, macs } = builder.describe();
   let parameters = 0;
-  let bytes = keptBytes(builder);
+  let bytes = Allocator.sizeOf(builder.keptBytes);
+  const keep = (key: string | undefined, size: number) => {
+    if (key !== undefined && !counted.has(key)) bytes += Allocator.sizeOf(size);
+    counted.add(key as string);
+  };
+  packKeys.forEach((key, i) => {
+    keep(key, (builder.packs[i] as Pack).bytes);
+  });
   for (const name of [...(node?.params ?? []), ...(node?.inputs ?? [])]) {
     const spec = name === null ? undefined : plan.parameters.get(name);
     if (name === null || spec === undefined || counted.has(name)) continue;
     counted.add(name);
     parameters += countOf(spec.shape);
-    if (plan.resident.has(name)) bytes += Allocator.sizeOf(bytesOf(spec));
+    keep(plan.resident.get(name), bytesOf(spec));
   }
   const groups = (node?.options as { groups?: number } | undefined)?.groups ?? 1;
   const row = {

@@ -1,6 +1,7 @@
 // A model's weights as they lie on the host, by name.
 
 import { elements, tagOf } from "../base/check.js";
+import { digest } from "../base/digest.js";
 import { ModelError, show } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
 import { DTYPES, type DType, holds, makeSpec, type TensorData, type TensorSpec } from "../base/spec.js";
@@ -65,17 +66,36 @@ function weightOf(weights: Weights, name: string): HostTensor {
   return tensor;
 }
 
-/** Where parameters come from. Both throw ModelError for a name they do not know. */
+/** Where parameters come from. All throw ModelError for a name they do not know. */
 export interface Source {
   specOf(name: string): TensorSpec;
   tensorOf(name: string): HostTensor;
+  /** What a parameter holds: the same for the same bytes. `tensor` answers one that is made of others. */
+  identityOf(name: string, tensor?: () => HostTensor): string;
 }
 
-export function sourceOf(weights: Weights): Source {
+/** Names for what tensors hold. Those whose elements come from somewhere go by that, others by their elements. */
+export class Identities {
+  readonly #known = new WeakMap<object, string>();
+  #count = 0;
+
+  of(tensor: HostTensor): string {
+    const from = tensor instanceof DeferredTensor ? tensor.write : tensor.data;
+    const known = this.#known.get(from);
+    if (known !== undefined) return known;
+    const identity = tensor instanceof DeferredTensor ? `#${this.#count++}` : digest(tensor.data);
+    this.#known.set(from, identity);
+    return identity;
+  }
+}
+
+/** identities: for graphs that have other names for the same parameters, and the same for others; without them names say it. */
+export function sourceOf(weights: Weights, identities?: Identities): Source {
   const tensorOf = (name: string) => weightOf(weights, name);
+  const identityOf: Source["identityOf"] = (name, tensor = () => tensorOf(name)) => identities?.of(tensor()) ?? name;
   const specOf = (name: string) => {
     const { shape, dtype } = tensorOf(name);
     return makeSpec(shape, dtype, "contiguous", name);
   };
-  return { specOf, tensorOf };
+  return { specOf, tensorOf, identityOf };
 }

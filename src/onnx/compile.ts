@@ -20,6 +20,7 @@ import { Context } from "./host/context.js";
 import { make } from "./host/make.js";
 import { hostStep } from "./host-step.js";
 import type { Site } from "./lower/site.js";
+import { Memo } from "./memo.js";
 import { named, type Operators, type Parts } from "./operators.js";
 import { Pointwise } from "./rewrite/pointwise.js";
 
@@ -84,21 +85,23 @@ class LateBranch extends UnsupportedError {
 
 export type Known = PlainTensor | Dynamic | "late";
 
-/** Compiles for inputs of these shapes; optimised, or as the file stands. Throws NotLoaded; ModelError, ShapeError and UnsupportedError with the node's name in front. */
+/** Compiles for inputs of these shapes; optimised, or as the file stands. memo: of other shapes before. Throws NotLoaded; ModelError, ShapeError and UnsupportedError with the node's name in front. */
 export function compile(
   model: Checked,
   shapes: ReadonlyMap<string, readonly number[]>,
   operators: Operators,
   budget: Budget,
   isOptimised = true,
+  memo = new Memo(),
 ): Compiled {
-  return new Compiler(model, operators, budget, isOptimised).compile(shapes);
+  return new Compiler(model, operators, budget, isOptimised, memo).compile(shapes);
 }
 
 class Compiler {
   readonly #model: Checked;
   readonly #operators: Operators;
   readonly #budget: Budget;
+  readonly #memo: Memo;
   readonly #draft: Draft;
   readonly #pointwise: Pointwise | undefined;
   #values: Map<string, Known>;
@@ -106,12 +109,13 @@ class Compiler {
   readonly #late: NodeProto[] = [];
   readonly #floats = (operator: string) => this.#operators.lowering(operator, true);
 
-  constructor(model: Checked, operators: Operators, budget: Budget, isOptimised: boolean) {
+  constructor(model: Checked, operators: Operators, budget: Budget, isOptimised: boolean, memo: Memo) {
     this.#model = model;
     this.#operators = operators;
     this.#budget = budget;
+    this.#memo = memo;
     this.#draft = new Draft();
-    this.#pointwise = isOptimised ? new Pointwise(model, operators, budget) : undefined;
+    this.#pointwise = isOptimised ? new Pointwise(model, operators, budget, memo) : undefined;
     this.#values = new Map<string, Known>(model.initializers);
   }
 
@@ -173,7 +177,8 @@ class Compiler {
     for (const proto of graph.initializers) {
       if (values.has(proto.name))
         throw new ModelError(`"initializer" expected a new name, got ${show(proto.name)} again`);
-      values.set(proto.name, readTensorProto(proto as TensorProto, this.#budget));
+      const read = () => readTensorProto(proto as TensorProto, this.#budget);
+      values.set(proto.name, this.#memo.of(proto, "", [], read));
     }
     const nodes = sorted(graph, values);
     try {
@@ -198,7 +203,9 @@ class Compiler {
     const isGiven = (value: PlainTensor | Dynamic | undefined): value is PlainTensor | undefined =>
       value === undefined || "data" in value;
     const fold = (given: readonly (PlainTensor | undefined)[]) =>
-      this.#operators.evaluate(node, opset, given, this.#budget);
+      this.#memo.tensors(node, "", given, this.#budget, (budget) =>
+        this.#operators.evaluate(node, opset, given, budget),
+      );
     if (known.every(isGiven)) return fold(known);
     if (hasGraphs(node)) return "late";
     const parts = this.#operators.parts(node);
@@ -218,7 +225,15 @@ class Compiler {
     const isEmpty = known.some((value, i) => !shapeInputs.includes(i) && value?.shape.includes(0));
     const layers = isEmpty
       ? undefined
-      : this.#layersOf({ c, budget: this.#budget, draft, layer, inputs: known, lowering: this.#floats });
+      : this.#layersOf({
+          c,
+          budget: this.#budget,
+          memo: this.#memo,
+          draft,
+          layer,
+          inputs: known,
+          lowering: this.#floats,
+        });
     return layers ?? hostStep(c, this.#operators, draft, layer, known);
   }
 

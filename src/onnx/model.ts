@@ -64,7 +64,10 @@ export class OnnxModel {
     this.#runtime = runtime;
     this.#shapes = shapes;
     this.#types = new Map([...checked.inputs, ...checked.defaults].map(({ name, type }) => [name, type]));
-    this.#plans = new Plans(runtime, operators, options);
+    const isFixed = shapes.isFixed(checked);
+    // Of weights there is one copy: packed, where no other shapes can come, else also as the file has them.
+    const own = isFixed ? checked : ownChecked();
+    this.#plans = new Plans(runtime, operators, options, !isFixed);
     this.#late = new Late(runtime, operators, options);
     this.#inputs = checked.inputs.map((input) => ({
       name: input.name,
@@ -72,9 +75,8 @@ export class OnnxModel {
       dtype: STORED[input.type],
     }));
     const first = shapes.known(checked.inputs);
-    const ready = first && this.#plans.choose(checked, first);
-    // Of weights there is one copy: packed, where no other shapes can come, else also as the file has them.
-    this.#checked = shapes.isFixed(checked) ? { ...checked, nodes: [], initializers: new Map() } : ownChecked();
+    const ready = first && this.#plans.choose(own, first);
+    this.#checked = isFixed ? { ...checked, nodes: [], initializers: new Map() } : own;
     this.outputs = checked.declared.map((declared) => {
       const { name } = declared;
       const found = ready?.model?.outputs.find((output) => output.name === name);
@@ -282,7 +284,7 @@ export class OnnxModel {
         own.push(tensor);
         return tensor;
       };
-      return use(Object.fromEntries(current.graph.inputs.map((input) => [input.name, tensorOf(input)])));
+      return use(Object.fromEntries(current.inputs.map((input) => [input.name, tensorOf(input)])));
     } finally {
       for (const tensor of own) tensor.dispose();
     }

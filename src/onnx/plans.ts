@@ -1,18 +1,29 @@
-// A file's models, one for each set of shapes that it has run on. Where memory ends, they make room for each other.
+// A file's models, one for each set of shapes that it has run on. They share weights and arena (src/model/shared.ts), and make room
+// for each other.
 import { OutOfMemoryError } from "../base/errors.js";
-import { checkedModelOptions, type Model, type ModelOptions, modelOf } from "../model/model.js";
+import type { GraphInput } from "../model/graph.js";
+import { checkedModelOptions, Model, type ModelOptions, planOf } from "../model/model.js";
 import { byRules, PASSES } from "../model/optimize.js";
-import type { Runtime } from "../runtime/runtime.js";
+import type { ModelPlan } from "../model/planner.js";
+import { Shared } from "../model/shared.js";
+import { Identities, sourceOf } from "../model/weights.js";
+import { internalsOf, type Runtime } from "../runtime/runtime.js";
 import { type Compiled, compile } from "./compile.js";
 import { budgetOf, DEFAULT_BYTES } from "./file/budget.js";
 import type { Checked } from "./file/check.js";
+import { Memo } from "./memo.js";
 import type { Operators } from "./operators.js";
 import { routeChannels } from "./rewrite/channels.js";
 import { exporterRules } from "./rewrite/rules.js";
 import { moveOnce } from "./rewrite/views.js";
 
+/** Plans hold at most so many times what the largest takes by itself, or so many bytes more. */
+const MOST_HELD = 1.5;
+const MOST_MORE = 2 ** 20;
+
 /** The model for one set of shapes, with what a run of it leaves to do. */
-export interface Ready extends Omit<Compiled, "weights" | "specs"> {
+export interface Ready extends Omit<Compiled, "weights" | "specs" | "graph"> {
+  readonly inputs: readonly GraphInput[];
   /** undefined where every output is known before a run. */
   readonly model: Model | undefined;
 }
@@ -21,59 +32,116 @@ export class Plans {
   readonly #runtime: Runtime;
   readonly #operators: Operators;
   readonly #options: ModelOptions;
+  /** Undefined where only one set of shapes can come. */
+  readonly #identities: Identities | undefined;
+  readonly #memo = new Memo();
+  readonly #shared: Shared;
+  /** The one that was used last comes last. */
   readonly #ready = new Map<string, Ready>();
   /** The one that was chosen last. */
   current: Ready | undefined;
 
-  constructor(runtime: Runtime, operators: Operators, options: ModelOptions) {
+  constructor(runtime: Runtime, operators: Operators, options: ModelOptions, isOpen: boolean) {
     this.#runtime = runtime;
     this.#operators = operators;
     this.#options = options;
+    this.#identities = isOpen ? new Identities() : undefined;
+    this.#shared = new Shared(internalsOf(runtime).engine, options.maxBytes ?? DEFAULT_BYTES);
+  }
+
+  /** Bytes of linear memory that all plans hold together. */
+  get bytes(): number {
+    return this.#shared.bytes;
   }
 
   /** The model for inputs of these shapes, from the cache where it has run before. */
   choose(checked: Checked, shapes: readonly (readonly number[])[]): Ready {
     const names = checked.inputs.map(({ name }) => name); // runs may bring defaults, too
     const key = JSON.stringify([names, shapes]);
-    this.current = this.#ready.get(key) ?? this.#prepare(checked, shapes);
-    this.#ready.set(key, this.current);
-    return this.current;
+    const ready = this.#ready.get(key) ?? this.#prepare(checked, shapes);
+    this.#ready.delete(key);
+    this.#ready.set(key, ready);
+    this.current = ready;
+    return ready;
   }
 
   #prepare(checked: Checked, shapes: readonly (readonly number[])[]): Ready {
     const byName = new Map(checked.inputs.map(({ name }, i) => [name, shapes[i] as readonly number[]]));
     const budget = budgetOf(this.#options);
-    const { optimize } = this.#options;
-    const { weights, specs, ...compiled } = compile(checked, byName, this.#operators, budget, optimize);
+    const { optimize, maxBytes = DEFAULT_BYTES } = this.#options;
+    const { weights, specs, graph, ...compiled } = compile(
+      checked,
+      byName,
+      this.#operators,
+      budget,
+      optimize,
+      this.#memo,
+    );
+    const { inputs } = graph;
+    if (graph.outputs.length === 0) return { ...compiled, inputs, model: undefined };
     const passes = [byRules(exporterRules(weights)), ...PASSES, routeChannels, moveOnce];
-    const plan = () => {
-      // The models for all shapes share what there may be.
-      let maxBytes = this.#options.maxBytes ?? DEFAULT_BYTES;
-      for (const { model } of this.#ready.values()) maxBytes -= model?.plan.totalBytes ?? 0;
-      const options = checkedModelOptions(this.#runtime, { ...this.#options, maxBytes });
-      return modelOf(this.#runtime, compiled.graph, weights, options, passes, specs);
-    };
-    const model = compiled.graph.outputs.length > 0 ? this.roomFor(plan) : undefined;
-    return { ...compiled, model };
+    const options = checkedModelOptions(this.#runtime, { ...this.#options, maxBytes });
+    const isShared = this.#identities !== undefined;
+    const { plan, source } = planOf(
+      this.#runtime,
+      { graph, source: sourceOf(weights, this.#identities) },
+      { ...options, planning: { ...options.planning, isShared } },
+      passes,
+      specs,
+    );
+    this.#requireRoom(plan);
+    const model = this.roomFor(() => new Model(this.#runtime, plan, source, this.#shared));
+    this.#limit(plan.report);
+    return { ...compiled, inputs, model };
   }
 
-  /** What `make` makes; where memory ends, the models for all shapes but `kept` make room for it. */
-  roomFor<T>(make: () => T, kept?: Ready): T {
-    try {
-      return make();
-    } catch (error) {
-      const others = [...this.#ready].filter(([, ready]) => ready !== kept);
-      if (!(error instanceof OutOfMemoryError) || others.length === 0) throw error;
-      for (const [key, { model }] of others) {
-        model?.dispose();
-        this.#ready.delete(key);
-      }
-      this.current = kept;
-      return make();
+  /** Nobody makes room in vain. */
+  #requireRoom({ report: { totalBytes } }: ModelPlan): void {
+    const { maxBytes, bytesInUse } = this.#runtime.report();
+    const room = maxBytes - bytesInUse + this.bytes;
+    if (totalBytes > room)
+      throw new OutOfMemoryError(`"maxBytes" expected room for ${totalBytes} bytes for this model, got ${room}`);
+  }
+
+  /** Plans that were not used for longest go where all hold too much: what a plan takes by itself is no reason. */
+  #limit(newest: { readonly totalBytes: number }): void {
+    const mostOf = () =>
+      [...this.#ready.values()].reduce(
+        (most, { model }) => Math.max(most, model?.plan.totalBytes ?? 0),
+        newest.totalBytes,
+      );
+    for (;;) {
+      const most = mostOf();
+      if (this.bytes <= Math.max(MOST_HELD * most, most + MOST_MORE) || !this.#giveUp()) return;
     }
+  }
+
+  /** What `make` makes; where memory ends, models for other shapes than `kept` make room for it, that used last at last. */
+  roomFor<T>(make: () => T, kept?: Ready): T {
+    for (;;) {
+      try {
+        return make();
+      } catch (error) {
+        if (!(error instanceof OutOfMemoryError) || !this.#giveUp(kept)) throw error;
+      }
+    }
+  }
+
+  /** Whether there was a model that is not kept and not running. */
+  #giveUp(kept?: Ready): boolean {
+    for (const [key, ready] of this.#ready) {
+      if (ready === kept || ready.model?.isRunning) continue;
+      ready.model?.dispose();
+      this.#ready.delete(key);
+      if (this.current === ready) this.current = undefined;
+      this.#shared.trim(Math.max(0, ...[...this.#ready.values()].map(({ model }) => model?.arenaBytes ?? 0)));
+      return true;
+    }
+    return false;
   }
 
   dispose(): void {
     for (const { model } of this.#ready.values()) model?.dispose();
+    this.#shared.dispose();
   }
 }

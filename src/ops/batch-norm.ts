@@ -97,7 +97,7 @@ export const batchNorm = defineOperator({
     };
   },
   lower(b, { input, mean, variance, gamma, beta }, { view, epsilon, epilogue: end }) {
-    const table = b.constant(tableBytes(view.size));
+    const table = b.packed(tableBytes(view.size));
     const values = tableCall(table, view.size, mean.ref, variance.ref, gamma, beta, epsilon);
     b.prepare("batch_norm_table_f32", BatchNormTableDesc, values, Math.ceil(view.size / 4));
     normalise(b, view, input, b.output, table, end);

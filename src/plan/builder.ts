@@ -14,6 +14,21 @@ import { type DescLayout, type DescValues, descBytes, type Operand, PTR, type Re
 /** A step in JavaScript: reads the addresses of its operands from `desc`. */
 export type HostKernel = (engine: Engine, desc: number) => void;
 
+/** Bytes that last as long as a plan, filled from here. */
+export interface Table {
+  readonly at: number;
+  readonly data: Int32Array | Float32Array;
+  /** What packing depends on of it; undefined: all of it. */
+  readonly packing: readonly number[] | undefined;
+}
+
+/** A packed form of parameters. */
+export interface Pack {
+  readonly bytes: number;
+  /** Whether prepare() calls write all of it. */
+  readonly isWhole: boolean;
+}
+
 export interface Call {
   readonly kernel: KernelName | HostKernel;
   readonly layout: DescLayout;
@@ -23,6 +38,8 @@ export interface Call {
   readonly items: number;
   /** Bytes of its one parameter that a work item reads, item after item; 0 where it needs the whole. */
   readonly itemBytes: number;
+  /** The packed form that it writes, of calls at plan time; else -1. */
+  readonly pack: number;
 }
 
 export interface Copy {
@@ -50,6 +67,8 @@ export interface Planning extends Target {
   readonly precision?: Precision;
   readonly memory?: Memory;
   readonly tune?: boolean;
+  /** Packed weights must not depend on the shapes of values, since plans for others share them. */
+  readonly isShared?: boolean;
   /** Times of convolutions that are chosen by time. Without it the table chooses, and a builder notes what to time. */
   readonly timings?: (problem: ConvProblem) => Timings;
   /**
@@ -93,11 +112,11 @@ export class Builder {
   readonly planning: Planning;
   readonly outputs: readonly Operand[];
   readonly copies: Copy[] = [];
-  /** What prepares write whole, in order. */
-  readonly written: { readonly at: number; readonly bytes: number }[] = [];
   readonly prepares: Call[] = [];
   readonly steps: Call[] = [];
-  readonly tables: { readonly at: number; readonly data: Int32Array | Float32Array }[] = [];
+  readonly tables: Table[] = [];
+  /** Packed forms of parameters. */
+  readonly packs: Pack[] = [];
   workspaceBytes = 0;
   constantBytes = 0;
   scratchBytes = 0;
@@ -109,6 +128,8 @@ export class Builder {
   inPlace: readonly number[] = [];
   /** Convolutions that the table chose though they are to be chosen by time. */
   readonly untimed: TimingRequest[] = [];
+
+  #descBytes: number | undefined;
 
   constructor(
     readonly op: string,
@@ -142,18 +163,20 @@ export class Builder {
     return { area: "constant", index: 0, offset };
   }
 
-  /** A constant of which prepare() calls write every byte: it is not zeroed before, which would touch its memory twice. */
-  packed(bytes: number): Ref {
-    const ref = this.constant(bytes);
-    this.written.push({ at: ref.offset, bytes });
+  /** A constant filled from here. packing: what prepare() calls that read it depend on, where that is not all of it. */
+  table(data: Int32Array | Float32Array, packing?: readonly number[]): Ref {
+    const ref = this.constant(data.byteLength);
+    this.tables.push({ at: ref.offset, data, packing });
     return ref;
   }
 
-  /** A constant filled from here. */
-  table(data: Int32Array | Float32Array): Ref {
-    const ref = this.constant(data.byteLength);
-    this.tables.push({ at: ref.offset, data });
-    return ref;
+  /**
+   * Bytes that hold parameters as kernels want them, written by copy() and prepare() alone: the plans of a model share those
+   * that are made alike of the same parameters. They are zeroed before, which touches their memory twice, unless isWhole:
+   * prepare() calls write every byte.
+   */
+  packed(bytes: number, isWhole = false): Ref {
+    return { area: "packed", index: this.packs.push({ bytes, isWhole }) - 1, offset: 0 };
   }
 
   /** Copies bytes at plan time. */
@@ -162,8 +185,8 @@ export class Builder {
   }
 
   /**
-   * A kernel call at plan time, after the copies: packing weights, mostly. itemBytes: where items read one parameter, and each
-   * its own bytes of it, one after the other, how many.
+   * A kernel call at plan time, after the copies, that writes one packed form: weights, mostly. itemBytes: where items read one
+   * parameter, and each its own bytes of it, one after the other, how many.
    */
   prepare<D extends DescLayout>(
     kernel: KernelName,
@@ -174,7 +197,8 @@ export class Builder {
     itemBytes = 0,
   ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
-    this.prepares.push({ kernel, layout, values, params: paramsOf(values), items, itemBytes });
+    const [pack = -1] = indicesOf(values, "packed");
+    this.prepares.push({ kernel, layout, values, params: indicesOf(values, "param"), items, itemBytes, pack });
   }
 
   /** A kernel call of every run. scratchBytes: what one caller of the kernel needs for itself. */
@@ -186,7 +210,7 @@ export class Builder {
     scratchBytes = 0,
   ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
-    this.steps.push({ kernel, layout, values, params: paramsOf(values), items, itemBytes: 0 });
+    this.steps.push({ kernel, layout, values, params: indicesOf(values, "param"), items, itemBytes: 0, pack: -1 });
   }
 
   /** A step in JavaScript: `compute` is given a view of the elements at every address. */
@@ -199,7 +223,7 @@ export class Builder {
         operands.map(({ spec }, i) => heap.view(spec.dtype, heap.i32[(desc >>> 2) + i] as number, sizes[i] as number)),
       );
     };
-    this.steps.push({ kernel, layout, values, params: paramsOf(values), items: 1, itemBytes: 0 });
+    this.steps.push({ kernel, layout, values, params: indicesOf(values, "param"), items: 1, itemBytes: 0, pack: -1 });
   }
 
   /** Bytes to reserve for a run: scratch, then workspace. */
@@ -207,18 +231,38 @@ export class Builder {
     return alignUp(this.scratchBytes + SLACK_BYTES) + this.workspaceBytes;
   }
 
-  /** Bytes that the plan keeps: descriptors, then constants. */
+  /** Bytes that the plan keeps for itself: descriptors, then constants. */
   get keptBytes(): number {
     return this.descBytes + this.constantBytes;
   }
 
+  /** Bytes of packed forms, one behind the other. */
+  get packedBytes(): number {
+    return this.packs.reduce((sum, { bytes }) => sum + alignUp(bytes + SLACK_BYTES), 0);
+  }
+
+  /** Lets go of all that only binding it to memory takes: what it says of itself stays. */
+  forget(): void {
+    this.#descBytes = this.descBytes;
+    for (const list of [this.copies, this.prepares, this.steps, this.tables]) list.length = 0;
+  }
+
   get descBytes(): number {
-    return this.steps.reduce((sum, step) => sum + alignUp(descBytes(step.layout), 16), 0);
+    return this.#descBytes ?? this.steps.reduce((sum, step) => sum + alignUp(descBytes(step.layout), 16), 0);
   }
 
   /** True when a run reads parameter `index` itself, not a packed copy of it. */
   readsParam(index: number): boolean {
     return this.steps.some(({ params }) => params.includes(index));
+  }
+
+  /** Whether parameter `index` is wanted for a packed form that is new. */
+  isWanted(index: number, packs: readonly { readonly isNew: boolean }[]): boolean {
+    const isParam = ({ area, index: i }: Ref) => area === "param" && i === index;
+    return (
+      this.prepares.some(({ params, pack }) => params.includes(index) && packs[pack]?.isNew) ||
+      this.copies.some(({ to, from }) => isParam(from) && packs[to.index]?.isNew)
+    );
   }
 
   /** Bytes that are the least room for a Feed of parameter `index`, or 0 where it is needed as a whole. */
@@ -238,7 +282,7 @@ export class Builder {
       ...(this.error !== undefined && { error: this.error }),
       macs: this.macs,
       workspaceBytes: this.runBytes,
-      constantBytes: this.constantBytes,
+      constantBytes: this.constantBytes + this.packedBytes,
       output: first.shape,
       outputs,
       memoryFormat: first.memoryFormat,
@@ -246,11 +290,11 @@ export class Builder {
   }
 }
 
-function paramsOf(values: Call["values"]): readonly number[] {
-  const params: number[] = [];
+function indicesOf(values: Call["values"], area: Ref["area"]): readonly number[] {
+  const indices: number[] = [];
   for (const field in values) {
     const value = values[field] as Ref | number;
-    if (typeof value === "object" && value.area === "param") params.push(value.index);
+    if (typeof value === "object" && value.area === area) indices.push(value.index);
   }
-  return params;
+  return indices;
 }

@@ -4,7 +4,7 @@ import type { TensorSpec } from "../base/spec.js";
 
 /** An address not known yet: a byte offset into one of the plan's areas. Area "none" is the address 0. */
 export interface Ref {
-  readonly area: "none" | "input" | "output" | "param" | "constant" | "workspace";
+  readonly area: "none" | "input" | "output" | "param" | "constant" | "packed" | "workspace";
   readonly index: number;
   readonly offset: number;
 }

@@ -3,7 +3,7 @@ import { alignUp } from "../engine/allocator.js";
 import type { Engine, Kernel } from "../engine/engine.js";
 import { SLACK_BYTES } from "../kernels/gen/constants.js";
 import type { KernelName } from "../kernels/table.js";
-import type { Builder, Call } from "./builder.js";
+import type { Builder, Call, Pack } from "./builder.js";
 import { descBytes, F32, type Ref } from "./operand.js";
 
 /** A parameter that is brought to `ptr` piece by piece while it is packed. */
@@ -17,10 +17,23 @@ export interface Feed {
   write(to: Uint8Array, from: number): void;
 }
 
+/** Where a packed form lies, and whether it is to be packed there. */
+export interface Packed {
+  readonly ptr: number;
+  readonly isNew: boolean;
+}
+
+/** Memory that somebody else owns: builder.keptBytes, its packed forms, and builder.runBytes, which may move. */
+export interface Places {
+  readonly kept: number;
+  readonly packs: readonly Packed[];
+  readonly run: number;
+}
+
 /** Where a run finds the operands whose addresses may change from run to run. */
 interface Patch {
   readonly at: number; // index into the i32 view
-  readonly area: "input" | "output";
+  readonly area: "input" | "output" | "workspace";
   readonly index: number;
   readonly offset: number;
 }
@@ -29,14 +42,14 @@ interface Patch {
 interface Addresses {
   readonly params: (number | undefined)[];
   readonly constants: number;
-  readonly workspace: number;
+  readonly packs: readonly Packed[];
 }
 
 /** The address that a reference stands for, 0 for none. */
-function resolve(ref: Ref, { params, constants, workspace }: Addresses): number {
+function resolve(ref: Ref, { params, constants, packs }: Addresses): number {
   if (ref.area === "none") return 0;
   if (ref.area === "constant") return constants + ref.offset;
-  if (ref.area === "workspace") return workspace + ref.offset;
+  if (ref.area === "packed") return (packs[ref.index] as Packed).ptr + ref.offset;
   const param = params[ref.index];
   if (ref.area !== "param" || param === undefined) throw new Error(`internal: ${ref.area} is not known at plan time`);
   return param + ref.offset;
@@ -45,49 +58,69 @@ function resolve(ref: Ref, { params, constants, workspace }: Addresses): number 
 /** Kernel calls bound to memory: made once from a Builder, run many times. Knows addresses, not tensors. */
 export class Program {
   readonly #engine: Engine;
+  readonly #own: number[] = [];
   readonly #kept: number;
-  readonly #ownRun: number | undefined;
-  readonly #scratch: number;
+  readonly #workspace: number; // from #scratch on
+  #scratch = 0;
   readonly #kernels: Kernel[] = [];
   readonly #descs: number[] = [];
   readonly #items: number[] = [];
   readonly #patches: Patch[] = [];
+  readonly #moved: Patch[] = [];
 
-  /** Allocates, fills descriptors and packs parameters. runPtr: memory of builder.runBytes that somebody else owns. */
-  constructor(engine: Engine, builder: Builder, params: readonly (number | Feed | undefined)[], runPtr?: number) {
+  /** Fills descriptors and packs parameters, in memory of its own or in `places`. */
+  constructor(engine: Engine, builder: Builder, params: readonly (number | Feed | undefined)[], places?: Places) {
     this.#engine = engine;
-    const { allocator } = engine.heap;
-    this.#kept = allocator.allocate(builder.keptBytes);
+    this.#workspace = alignUp(builder.scratchBytes + SLACK_BYTES);
     try {
-      this.#ownRun = runPtr === undefined ? allocator.allocate(builder.runBytes) : undefined;
-      this.#scratch = runPtr ?? (this.#ownRun as number);
+      const { kept, packs, run } = places ?? this.#allocate(builder);
+      this.#kept = kept;
+      this.#scratch = run;
       const at: Addresses = {
         params: params.map((param) => (typeof param === "object" ? param.ptr : param)),
-        constants: this.#kept + builder.descBytes,
-        workspace: this.#scratch + alignUp(builder.scratchBytes + SLACK_BYTES),
+        constants: kept + builder.descBytes,
+        packs,
       };
       this.#fill(builder, at);
-      if (builder.prepares.length > 0) this.#prepare(builder, params, at);
+      if (packs.some(({ isNew }) => isNew)) this.#prepare(builder, params, at);
       this.#addSteps(builder, at);
+      this.move(run);
     } catch (error) {
       this.dispose();
       throw error;
     }
   }
 
-  /** Constants: tables, and parameters as they are. */
-  #fill({ constantBytes, written, tables, copies }: Builder, at: Addresses): void {
+  /** Places of its own. */
+  #allocate({ keptBytes, packs, packedBytes, runBytes }: Builder): Places {
+    const take = (bytes: number) => {
+      const ptr = this.#engine.heap.allocator.allocate(bytes);
+      this.#own.push(ptr);
+      return ptr;
+    };
+    const kept = take(keptBytes + packedBytes);
+    let next = kept + keptBytes;
+    const placed = packs.map(({ bytes }) => {
+      const ptr = next;
+      next += alignUp(bytes + SLACK_BYTES);
+      return { ptr, isNew: true };
+    });
+    return { kept, packs: placed, run: take(runBytes) };
+  }
+
+  /** Constants and tables; packed forms empty, and parameters as they are. */
+  #fill({ constantBytes, tables, packs, copies }: Builder, at: Addresses): void {
     const { u8 } = this.#engine.heap;
-    let from = at.constants;
-    for (const own of written) {
-      u8.fill(0, from, at.constants + own.at);
-      from = at.constants + own.at + own.bytes;
-    }
-    u8.fill(0, from, at.constants + constantBytes);
+    u8.fill(0, at.constants, at.constants + constantBytes);
     for (const { at: offset, data } of tables) {
       u8.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at.constants + offset);
     }
+    at.packs.forEach(({ ptr, isNew }, i) => {
+      const { bytes, isWhole } = packs[i] as Pack;
+      if (isNew && !isWhole) u8.fill(0, ptr, ptr + bytes);
+    });
     for (const { to, from, bytes } of copies) {
+      if (!at.packs[to.index]?.isNew) continue;
       const source = resolve(from, at);
       u8.copyWithin(resolve(to, at), source, source + bytes);
     }
@@ -100,11 +133,12 @@ export class Program {
     at: Addresses,
   ): void {
     const { allocator } = this.#engine.heap;
-    const needed = Math.max(...prepares.map((call) => descBytes(call.layout)));
+    const needed = Math.max(0, ...prepares.map((call) => descBytes(call.layout)));
     const temporary = needed <= room ? undefined : allocator.allocate(needed);
     const desc = temporary ?? this.#kept;
     try {
       for (const call of prepares) {
+        if (!at.packs[call.pack]?.isNew) continue;
         const fed = params.findIndex((param, i) => typeof param === "object" && call.params.includes(i));
         if (fed >= 0) {
           this.#prepareFed(call, desc, fed, params[fed] as Feed, at);
@@ -156,8 +190,9 @@ export class Program {
       const value = call.values[field];
       if (typeof value === "number") (call.layout[field] === F32 ? f32 : i32)[at] = value;
       else if (value === undefined) throw new Error(`internal: ${String(call.kernel)}: ${field} is missing`);
-      else if (value.area === "input" || value.area === "output") {
-        this.#patches.push({ at, area: value.area, index: value.index, offset: value.offset });
+      else if (value.area === "input" || value.area === "output" || value.area === "workspace") {
+        const { area, index, offset } = value;
+        (area === "workspace" ? this.#moved : this.#patches).push({ at, area, index, offset });
       } else i32[at] = resolve(value, addresses);
       at++;
     }
@@ -169,6 +204,13 @@ export class Program {
     for (const { at, area, index, offset } of this.#patches) {
       i32[at] = (operands[area === "input" ? index : inputs + index] as number) + offset;
     }
+  }
+
+  /** Takes scratch and workspace, builder.runBytes, from another address on. */
+  move(run: number): void {
+    const { i32 } = this.#engine.heap;
+    this.#scratch = run;
+    for (const { at, offset } of this.#moved) i32[at] = run + this.#workspace + offset;
   }
 
   /** Calls every kernel once over all of its work items. Allocates nothing. */
@@ -199,9 +241,8 @@ export class Program {
     return end;
   }
 
+  /** Gives back what is its own. */
   dispose(): void {
-    const { allocator } = this.#engine.heap;
-    allocator.free(this.#kept);
-    if (this.#ownRun !== undefined) allocator.free(this.#ownRun);
+    for (const ptr of this.#own.splice(0)) this.#engine.heap.allocator.free(ptr);
   }
 }

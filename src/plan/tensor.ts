@@ -20,6 +20,10 @@ export const OWNER = Symbol("owner");
 export interface TensorOwner {
   readonly engine: Engine;
   readonly disposed: boolean;
+  /** What tensors' addresses count from: of a model's own, where the arena lies that it ran in. */
+  readonly base: number;
+  /** What the model's tensors share an arena by. */
+  readonly shared?: object;
   /** Called when the tensor is disposed; answers whether that ends it (a model's own tensors live on). */
   release(tensor: Tensor): boolean;
   clone(tensor: Tensor): Tensor;
@@ -35,7 +39,7 @@ export class Tensor {
   #view: TensorData | undefined;
   #disposed = false;
 
-  /** @internal Use runtime.tensor(). */
+  /** @internal Use runtime.tensor(). ptr: from owner.base on. */
   constructor(owner: TensorOwner, spec: TensorSpec, ptr: number) {
     this[OWNER] = owner;
     this.spec = spec;
@@ -80,7 +84,7 @@ export class Tensor {
   /** Address in linear memory, in bytes. @throws DisposedError */
   get ptr(): number {
     if (this.disposed) throw new DisposedError(`"tensor" expected a live tensor, got a disposed one`);
-    return this.#ptr;
+    return this[OWNER].base + this.#ptr;
   }
 
   /**
@@ -92,7 +96,7 @@ export class Tensor {
   get data(): TensorData {
     const ptr = this.ptr;
     const { heap } = this[OWNER].engine;
-    if (this.#view === undefined || this.#view.buffer !== heap.memory.buffer) {
+    if (this.#view?.buffer !== heap.memory.buffer || this.#view.byteOffset !== ptr) {
       this.#view = heap.view(this.dtype, ptr, this.size);
     }
     return this.#view;

@@ -159,6 +159,7 @@ export class Runtime {
       get disposed() {
         return isDisposed();
       },
+      base: 0,
       release: (tensor) => {
         engine.heap.allocator.free(tensor.ptr);
         return this.#tensors.delete(tensor);

@@ -23,11 +23,11 @@ export interface PlainTensor {
 }
 
 /**
- * A constant whose elements are in the file, or all the same: see DeferredTensor. Those asked for here are kept, and taken
- * from the budget that it was made within.
+ * A constant whose elements are in the file, or all the same: see DeferredTensor. Those asked for here are kept while somebody
+ * holds them, and taken from the budget that it was made within.
  */
 export class Deferred extends DeferredTensor implements PlainTensor, Budgeted {
-  #own: HostData | undefined;
+  #own: WeakRef<HostData> | undefined;
 
   constructor(
     readonly budget: Budget,
@@ -39,11 +39,13 @@ export class Deferred extends DeferredTensor implements PlainTensor, Budgeted {
   }
 
   override get data(): HostData {
-    if (this.#own === undefined) {
-      this.budget.take(this.type, this.shape);
-      this.#own = super.data;
+    let data = this.#own?.deref();
+    if (data === undefined) {
+      if (this.#own === undefined) this.budget.take(this.type, this.shape);
+      data = super.data;
+      this.#own = new WeakRef(data);
     }
-    return this.#own;
+    return data;
   }
 }
 

@@ -4,7 +4,7 @@ import type { Dynamic } from "../draft.js";
 import { numbers, type PlainTensor, reshaped } from "../file/plain-tensor.js";
 import { broadcast, transpose } from "../host/indexing.js";
 import { make } from "../host/make.js";
-import { dynamicAt, type NodeLowering, operandAt, param, type Site, tensorAt, varies } from "./site.js";
+import { dynamicAt, madeOf, type NodeLowering, operandAt, param, type Site, tensorAt, varies } from "./site.js";
 
 const gemm: NodeLowering = (site) => {
   const [x, w] = [dynamicAt(site, 0), tensorAt(site, 1)];
@@ -13,7 +13,7 @@ const gemm: NodeLowering = (site) => {
   const input =
     c.int("transA", 0) === 1 ? (draft.add(layer, "transpose", [x], [], { permutation: [1, 0] })[0] as Dynamic) : x;
   const [alpha, beta] = [c.float("alpha", 1), c.float("beta", 1)];
-  const weight = scaled(site, c.int("transB", 0) === 1 ? w : transpose(site, w, [1, 0]), alpha);
+  const weight = scaled(site, c.int("transB", 0) === 1 ? w : turned(site, w), alpha);
   const filters = weight.shape[0] as number;
   const given = tensorAt(site, 2);
   const bias = given && scaled(site, given, beta);
@@ -29,24 +29,31 @@ const gemm: NodeLowering = (site) => {
     : draft.add(layer, "add", [y as Dynamic, draft.constant(bias as PlainTensor, `${layer}.bias`)]);
 };
 
+/** Weights [K, M] as [M, K]. */
+function turned(site: Site, w: PlainTensor): PlainTensor {
+  return madeOf(site, "turned", w, (within) => transpose(within, w, [1, 0]));
+}
+
 function broadcastRow(site: Site, bias: PlainTensor, filters: number): PlainTensor {
   return broadcast(site, reshaped(bias, [countOf(bias.shape)]), [filters]);
 }
 
 function scaled(site: Site, t: PlainTensor, factor: number): PlainTensor {
   if (factor === 1) return t;
-  const out = make(site, t.type, t.shape);
-  numbers(t).forEach((value, i) => {
-    numbers(out)[i] = value * factor;
+  return madeOf(site, `times ${factor}`, t, (within) => {
+    const out = make(within, t.type, t.shape);
+    numbers(t).forEach((value, i) => {
+      numbers(out)[i] = value * factor;
+    });
+    return out;
   });
-  return out;
 }
 
 const matmul: NodeLowering = (site) => {
   const { draft, layer } = site;
   const [x, w] = [dynamicAt(site, 0), tensorAt(site, 1)];
   if (x && w?.shape.length === 2 && x.shape.length >= 2) {
-    return draft.add(layer, "linear", [x], [param(site, transpose(site, w, [1, 0]), "weight"), null]);
+    return draft.add(layer, "linear", [x], [param(site, turned(site, w), "weight"), null]);
   }
   return draft.add(layer, "matmul", [operandAt(site, 0), operandAt(site, 1)]);
 };

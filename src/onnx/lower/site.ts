@@ -6,11 +6,13 @@ import type { Budgeted } from "../file/budget.js";
 import { type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import type { Context } from "../host/context.js";
 import { scalar } from "../host/make.js";
+import type { Memo } from "../memo.js";
 
 /** A node with its operands: a constant has a tensor, everything else a value of the draft. */
 export interface Site extends Budgeted {
   readonly c: Context;
   readonly draft: Draft;
+  readonly memo: Memo;
   readonly layer: string;
   /** How another operator of float32 becomes layers. Throws NotLoaded. */
   readonly lowering: (operator: string) => NodeLowering | undefined;
@@ -59,6 +61,12 @@ export function operandAt(site: Site, i: number): Dynamic | string {
   const given = site.inputs[i];
   if (given === undefined) throw new UnsupportedError(`"inputs" expected an input ${i}, got none`);
   return isConstant(given) ? (param(site, given, `operand${i}`) as string) : given;
+}
+
+/** A constant that the node makes of another: made once a model. */
+export function madeOf(site: Site, what: string, t: PlainTensor, make: (site: Site) => PlainTensor): PlainTensor {
+  const made = site.memo.tensors(site.c.node, what, [t], site.budget, (budget) => [make({ ...site, budget })]);
+  return made[0] as PlainTensor;
 }
 
 export const list = (site: Site, i: number, name: string): readonly number[] | undefined =>

@@ -7,11 +7,12 @@
 
 import { stridesOf, type TensorSpec } from "../../base/spec.js";
 import type { LayerNode } from "../../model/layers.js";
-import type { SourcedGraph } from "../../model/optimize.js";
+import { type SourcedGraph, withDerived } from "../../model/optimize.js";
 import type { DerivedParameter } from "../../model/rewrite.js";
 import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import { copyStrided, elementRef } from "../../ops/parts/strided.js";
 import type { Operand } from "../../plan/operand.js";
+import { columnText } from "./affine.js";
 import { cutsOf, type Span, type View, viewThrough } from "./views.js";
 
 interface Channel {
@@ -110,10 +111,8 @@ export function routeChannels(network: SourcedGraph, specs: Specs): SourcedGraph
     const [rows, columns] = [orders.get(output), orders.get(node.inputs[0] as string)];
     return isDense(node) && (rows ?? columns) ? [reordered(node, specs, derived, rows, columns)] : [node];
   });
-  const specOf = (name: string) => derived.get(name)?.spec ?? source.specOf(name);
-  const tensorOf = (name: string) => derived.get(name)?.compute(tensorOf) ?? source.tensorOf(name);
   const parameters = [...graph.parameters, ...[...derived.keys()].map((name) => ({ name }))];
-  return { graph: { ...graph, nodes, parameters }, source: { specOf, tensorOf } };
+  return { graph: { ...graph, nodes, parameters }, source: withDerived(source, derived) };
 }
 
 /** From the outputs backwards: what is put together, what it is made of, who reads what else, and the nodes that are needed. */
@@ -189,6 +188,7 @@ function reordered(
         move(old, data, shape);
         return { shape, dtype: "float32", data };
       },
+      identity: (identityOf) => `ordered ${identityOf(from)} ${shape} ${columnText(rows ?? [], columns ?? [])}`,
     });
     return name;
   };

@@ -15,6 +15,7 @@ import type { PlainTensor } from "../file/plain-tensor.js";
 import type { NodeProto } from "../file/proto.js";
 import { ELEMENTWISE, erf, sigmoid } from "../host/elementwise.js";
 import { cast } from "../host/make.js";
+import type { Memo } from "../memo.js";
 import type { Operators } from "../operators.js";
 
 /** Of both signs, exact in float32: dense where activations bend, and far out, where clamps may be. Some have names. */
@@ -27,6 +28,12 @@ const SAMPLES: readonly number[] = [
   ...Array.from({ length: 8 }, (_, i) => 1.40625 * 16 ** (i - 2)),
 ].flatMap((x) => [x, -x]);
 const SAMPLE_DATA = Float64Array.from(SAMPLES);
+/** What a chain starts from, by rank: along the axis behind the channels, where there is one, so that constants of every channel broadcast. */
+const STARTS: readonly PlainTensor[] = Array.from({ length: 9 }, (_, rank) => ({
+  type: "float64",
+  shape: Array.from({ length: rank }, (_, i) => (i === (rank > 2 ? 2 : 0) ? SAMPLES.length : 1)),
+  data: SAMPLE_DATA,
+}));
 const [ZERO, ONE, SMALL, MOST] = [0, 2, 4, 6] as const;
 const [MINUS_ONE, MINUS_SMALL, LEAST] = [ONE + 1, SMALL + 1, MOST + 1] as const;
 /** Largest difference, of the larger of a value and a scale: constants of float32 stand for thirds and roots. */
@@ -69,10 +76,17 @@ export class Pointwise {
 
   readonly #operators: Operators;
   readonly #budget: Budget;
+  readonly #memo: Memo;
 
-  constructor({ nodes, outputs }: Pick<Checked, "nodes" | "outputs">, operators: Operators, budget: Budget) {
+  constructor(
+    { nodes, outputs }: Pick<Checked, "nodes" | "outputs">,
+    operators: Operators,
+    budget: Budget,
+    memo: Memo,
+  ) {
     this.#operators = operators;
     this.#budget = budget;
+    this.#memo = memo;
     for (const name of [...nodes.flatMap(({ inputs }) => inputs), ...outputs])
       this.#reads.set(name, (this.#reads.get(name) ?? 0) + 1);
   }
@@ -94,9 +108,10 @@ export class Pointwise {
       const samples = sample();
       if (samples === null) continue;
       const curve = { base, samples };
-      if (isIdentity(curve)) return base;
+      const isImage = base.shape.length > 2 ? "image" : "";
+      if (this.#memo.of(samples, `identity ${isImage}`, [], () => isIdentity(curve))) return base;
       if (nodes.size === 1 || !this.#isClosed(nodes, node)) continue;
-      const found = match(curve);
+      const found = this.#memo.of(samples, isImage, [], () => match(curve));
       if (found === undefined) continue;
       const { op, options = {}, slope } = found;
       const tensor: PlainTensor | undefined = slope && { type: "float32", shape: [slope.length], data: slope };
@@ -113,7 +128,7 @@ export class Pointwise {
       operand === undefined || "data" in operand ? operand : this.#from(operand, node.inputs[i] as string),
     );
     const [first = [], ...others] = known.filter((operand) => Array.isArray(operand));
-    return first.flatMap(({ base, nodes: { size } }) => {
+    return first.flatMap(({ base, nodes: { size } }, i) => {
       if (jump && size > 0) return [];
       const partner = (curves: readonly Curve[]) => curves.find((curve) => curve.base.name === base.name);
       if (others.some((curves) => partner(curves) === undefined)) return [];
@@ -126,7 +141,7 @@ export class Pointwise {
       });
       let samples: PlainTensor | null | undefined;
       const sample = (): PlainTensor | null => {
-        if (samples === undefined) samples = this.#sampled(node, opset, inputs);
+        if (samples === undefined) samples = this.#sampled(node, opset, inputs, `samples ${i}`);
         return samples;
       };
       return nodes.size > LONGEST ? [] : [{ base, nodes, samples: sample }];
@@ -138,13 +153,7 @@ export class Pointwise {
     const { type, shape } = operand;
     const before = (this.#curves.get(name) ?? []).filter(({ base }) => sameShape(base.shape, shape));
     if (STORED[type] !== "float32" || shape.length === 0) return before;
-    // Along the axis behind the channels, where there is one: constants of every channel then broadcast.
-    const axis = shape.length > 2 ? 2 : 0;
-    const samples: PlainTensor = {
-      type: "float64",
-      shape: shape.map((_, i) => (i === axis ? SAMPLES.length : 1)),
-      data: SAMPLE_DATA,
-    };
+    const samples = STARTS[shape.length] as PlainTensor;
     return [...before, { base: operand, nodes: new Set(), samples: () => samples }];
   }
 
@@ -153,6 +162,7 @@ export class Pointwise {
     node: NodeProto,
     opset: number,
     inputs: readonly (() => PlainTensor | undefined | null)[],
+    what: string,
   ): PlainTensor | null {
     const given: (PlainTensor | undefined)[] = [];
     for (const input of inputs) {
@@ -161,8 +171,12 @@ export class Pointwise {
       given.push(samples);
     }
     try {
-      const samples =
-        combined(node, given) ?? (this.#operators.evaluate(node, opset, given, this.#budget)[0] as PlainTensor);
+      const samples = this.#memo.of(
+        node,
+        what,
+        given,
+        () => combined(node, given) ?? (this.#operators.evaluate(node, opset, given, this.#budget)[0] as PlainTensor),
+      );
       return countOf(samples.shape) > MOST_SAMPLES ? null : samples;
     } catch {
       return null; // types that do not go together: the lowering says so
@@ -175,7 +189,8 @@ export class Pointwise {
     const ahead = shape.length - tensor.shape.length;
     const fits = tensor.shape.every((size, i) => size === 1 || (ahead + i === 1 && size === shape[1]));
     if (ahead < 0 || !fits) return null;
-    return isFloat(tensor.type) ? cast({ budget: this.#budget }, tensor, "float64") : tensor;
+    if (!isFloat(tensor.type)) return tensor;
+    return this.#memo.of(tensor, "float64", [], () => cast({ budget: this.#budget }, tensor, "float64"));
   }
 
   /** Whether nobody but the chain reads what it computes on the way. */

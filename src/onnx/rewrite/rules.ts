@@ -4,9 +4,9 @@
 import { countOf } from "../../base/shape.js";
 import type { TensorSpec } from "../../base/spec.js";
 import { type LayerNode, operatorOf } from "../../model/layers.js";
-import type { Rule } from "../../model/rewrite.js";
+import type { DerivedParameter, Rule } from "../../model/rewrite.js";
 import type { HostTensor, WeightMap } from "../../model/weights.js";
-import { Affines, at } from "./affine.js";
+import { Affines, at, columnText } from "./affine.js";
 
 /** The filters of a node that is sums over the filters of its first parameter, with its bias as the second. */
 function filtersOf(node: LayerNode) {
@@ -56,7 +56,13 @@ function foldIntoFilters(affines: Affines): Rule {
           isScaled
             ? scope.derive(
                 `${weight} (${node.name})`,
-                scaled(weight, spec, inner, (row) => at(scale, filterOf(row))),
+                scaled(
+                  weight,
+                  spec,
+                  inner,
+                  (row) => at(scale, filterOf(row)),
+                  `filters ${filters.layout} ${groups} ${columnText(scale)}`,
+                ),
               )
             : weight,
           scope.derive(`${before.name}.bias (${node.name})`, {
@@ -66,6 +72,7 @@ function foldIntoFilters(affines: Affines): Rule {
               const data = Float32Array.from({ length: M }, (_, m) => (old?.[m] ?? 0) * at(scale, m) + at(shift, m));
               return { shape: [M], dtype: "float32", data };
             },
+            identity: (identityOf) => `bias ${bias ? identityOf(bias) : ""} ${columnText(scale, shift)}`,
           }),
         ],
         outputs: node.outputs,
@@ -151,6 +158,8 @@ function foldIntoWeights(affines: Affines): Rule {
           }
           return { shape: [M], dtype: "float32", data };
         },
+        identity: (identityOf) =>
+          `shifted ${identityOf(weight)} ${spec.shape} ${bias ? identityOf(bias) : ""} ${groups} ${columnText(shift)}`,
       });
     return {
       ...node,
@@ -158,7 +167,7 @@ function foldIntoWeights(affines: Affines): Rule {
       params: [
         scope.derive(
           `${weight} (${before?.name})`,
-          scaled(weight, spec, inner, (row) => at(scale, channelOf(row))),
+          scaled(weight, spec, inner, (row) => at(scale, channelOf(row)), `channels ${groups} ${columnText(scale)}`),
         ),
         isShifted ? shifted() : (bias ?? null),
       ],
@@ -166,10 +175,17 @@ function foldIntoWeights(affines: Affines): Rule {
   };
 }
 
-/** A weight whose rows of `inner` numbers are multiplied by a factor each. */
-function scaled(weight: string, spec: TensorSpec, inner: number, factorOf: (row: number) => number) {
+/** A weight whose rows of `inner` numbers are multiplied by a factor each, which `factors` says. */
+function scaled(
+  weight: string,
+  spec: TensorSpec,
+  inner: number,
+  factorOf: (row: number) => number,
+  factors: string,
+): DerivedParameter {
   return {
     spec,
+    identity: (identityOf) => `scaled ${identityOf(weight)} ${spec.shape} ${factors}`,
     compute(weightOf: (name: string) => HostTensor): HostTensor {
       const data = (weightOf(weight).data as Float32Array).slice();
       for (let i = 0, row = 0; i < data.length; row++) {

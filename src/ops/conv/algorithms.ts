@@ -111,7 +111,7 @@ function depthwiseTiling(s: ConvShape) {
 export function depthwiseCall(b: Builder, conv: Conv) {
   const { shape: s } = conv;
   const image = channelsLastImage(b, conv.input, 1, [0, 0, 0, 0]);
-  const weights = { ref: b.packed(s.R * s.S * roundUp(s.M, 4) * 4), groupBytes: 0 };
+  const weights = { ref: b.packed(s.R * s.S * roundUp(s.M, 4) * 4, true), groupBytes: 0 };
   const [sM, , sR, sS] = byteStrides(conv.weight.spec);
   b.prepare(
     "depthwise_weights_f32",

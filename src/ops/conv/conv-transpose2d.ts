@@ -131,7 +131,7 @@ function packTaps(b: Builder, { input, weight }: Operands, { C, groups }: Transp
   const channelBytes = byteStrides(weight.spec)[0];
   const panels = Math.ceil(cols / PANEL);
   const tapBytes = panels * K * PANEL * 4;
-  const packed = b.packed(groups * packs * tapBytes);
+  const packed = b.packed(groups * packs * tapBytes, true);
   for (let g = 0; g < groups; g++) {
     // Taps are the "groups" of packing: they lie `packBytes` apart in either format.
     const values = {
@@ -179,7 +179,7 @@ function lowerScatter(b: Builder, operands: Operands, found: Transposed, y: Ref)
   });
   const isWhole = groups === 1 && M % PANEL === 0 && packed.isOneBlock;
   const repeats = isRow || isWhole ? S : 1;
-  const biases = b.constant(roundUp(M * repeats, PANEL) * 4);
+  const biases = b.packed(roundUp(M * repeats, PANEL) * 4);
   const { bias } = operands;
   for (let i = 0; bias !== undefined && i < repeats; i++) b.copy(shift(biases, i * M * 4), bias.ref, M * 4);
   for (let g = 0; g < groups; g++) {

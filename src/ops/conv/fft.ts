@@ -68,7 +68,7 @@ export function lowerFft(b: Builder, conv: Conv): void {
     logH,
     logW,
   };
-  const weights = { ref: b.constant(weightBytes), groupBytes: weightBytes / groups };
+  const weights = { ref: b.packed(weightBytes), groupBytes: weightBytes / groups };
   const layout = isDepthwise
     ? {
         dstPairBytes: 2 * size * FFT_POINT_BYTES,

@@ -37,8 +37,11 @@ interface Tiling {
   readonly blockCols: number;
 }
 
-/** m outputs a tile along each direction that has three taps. */
-function winogradTiling(s: ConvShape, m: number): Tiling {
+/**
+ * m outputs a tile along each direction that has three taps. isShared: columns as for whole blocks of tiles, also where there are
+ * fewer, so that weights of all widths lie alike.
+ */
+function winogradTiling(s: ConvShape, m: number, isShared = false): Tiling {
   const tileH = s.R === 3 ? m : 1;
   const tileW = s.S === 3 ? m : 1;
   const points = (tileH > 1 ? m + 2 : 1) * (tileW > 1 ? m + 2 : 1);
@@ -53,21 +56,21 @@ function winogradTiling(s: ConvShape, m: number): Tiling {
   const wanted = weightBytes > MEMORY_BYTES ? 96 : Math.max(12, Math.min(48, fit));
   const blockTiles = Math.ceil(tiles / Math.ceil(tiles / wanted));
   // As many output channels as keep V and Z in the cache, so that the weights are one long stream.
-  const columns = Math.floor((CACHE_BYTES / (points * 4 * blockTiles) - C) / PANEL) * PANEL;
+  const columns = Math.floor((CACHE_BYTES / (points * 4 * (isShared ? wanted : blockTiles)) - C) / PANEL) * PANEL;
   const blockCols = Math.min(M, Math.max(64, columns));
   return { tileH, tileW, points, tiles, blockTiles, blockCols };
 }
 
 export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
   const { shape: s } = conv;
-  const { tileH, tileW, points, tiles, blockTiles, blockCols } = winogradTiling(s, m);
+  const { tileH, tileW, points, tiles, blockTiles, blockCols } = winogradTiling(s, m, b.planning.isShared);
   const perGroup = s.C / s.groups;
   const filters = s.M / s.groups;
   const image = channelsLastImage(b, conv.input, s.groups, [0, 0, 0, 0]);
 
   const blocks = reductionBlocks(b, [0], perGroup, perGroup);
   const groupBytes = points * roundUp(filters, PANEL) * perGroup * 4;
-  const weights = { ref: b.packed(s.groups * groupBytes), groupBytes };
+  const weights = { ref: b.packed(s.groups * groupBytes, true), groupBytes };
   const blockChannels = Math.min(perGroup, Math.floor(POINTS_BYTES / (points * PANEL * 4)));
   const [sM, sC, sR, sS] = byteStrides(conv.weight.spec);
   b.prepare(

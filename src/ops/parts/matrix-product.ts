@@ -26,7 +26,7 @@ export function packMatrix(
   const blocks = reductionBlocks(b, [0], K, blockK);
   const panels = Math.ceil(cols / PANEL);
   const bytes = panels * K * PANEL * 4;
-  const ref = when === "prepare" ? b.packed(count * bytes) : b.workspace(count * bytes);
+  const ref = when === "prepare" ? b.packed(count * bytes, true) : b.workspace(count * bytes);
   const values = {
     srcPtr: src,
     dstPtr: ref,

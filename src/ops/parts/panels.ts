@@ -53,7 +53,9 @@ export function reductionBlocks(
     table.set(block.offsets, list);
     list += block.offsets.length;
   });
-  return { ref: b.table(table), count: blocks.length, k: segments.length * length };
+  // Packing goes by the lengths alone: where the runs lie depends on an image's width.
+  const lengths = blocks.map(({ offsets, floats }) => offsets.length * floats);
+  return { ref: b.table(table, lengths), count: blocks.length, k: segments.length * length };
 }
 
 export interface PackedWeights {
@@ -63,11 +65,11 @@ export interface PackedWeights {
 
 /** Weights [M, C/groups, R, S] in panels of 8 filters, block by block. */
 export function packWeights(b: Builder, weight: Operand, groups: number, blocks: ReductionBlocks): PackedWeights {
-  const [M, perGroup, , S] = weight.spec.shape as [number, number, number, number];
+  const [M, perGroup, R, S] = weight.spec.shape as [number, number, number, number];
   const cols = M / groups;
   const panels = Math.ceil(cols / PANEL);
   const groupBytes = panels * blocks.k * PANEL * 4;
-  const ref = b.packed(groups * groupBytes);
+  const ref = b.packed(groups * groupBytes, true);
   const [sM, sC, sR, sS] = byteStrides(weight.spec);
   const values = {
     srcPtr: weight.ref,
@@ -79,8 +81,9 @@ export function packWeights(b: Builder, weight: Operand, groups: number, blocks:
     kernelW: S,
     colBytes: sM,
     channelBytes: sC,
-    kernelHBytes: sR,
-    kernelWBytes: sS,
+    // Of one tap as a matrix has them: those are the same panels.
+    kernelHBytes: R > 1 ? sR : 0,
+    kernelWBytes: S > 1 ? sS : 0,
     srcGroupBytes: cols * sM,
     dstGroupBytes: groupBytes,
   };
@@ -102,7 +105,7 @@ export interface PackedBias {
 export function packBias(b: Builder, bias: Operand | undefined, M: number, groups: number): PackedBias {
   const perGroup = M / groups;
   const groupBytes = roundUp(perGroup, PANEL) * 4;
-  const ref = b.constant(groups * groupBytes);
+  const ref = b.packed(groups * groupBytes);
   for (let g = 0; bias !== undefined && g < groups; g++) {
     b.copy(shift(ref, g * groupBytes), shift(bias.ref, g * perGroup * 4), perGroup * 4);
   }
