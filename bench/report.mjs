@@ -1,11 +1,12 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
-// bench --set crossover, bench:start, bench:memory, bench:models and the conformance runs, and the sizes of the last build.
-// --check fails on drift; of sizes, on more than 1 %.
+// bench --set crossover, bench:start, bench:memory, bench:models, bench:operators and the conformance runs, and the sizes of the
+// last build. --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { barChart } from "./chart.mjs";
 import { memoryTable } from "./memory-table.mjs";
 import { modelMeans, modelsSection } from "./model-tables.mjs";
+import { operatorsSection } from "./operator-tables.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
 import { startRatios, startSection } from "./start/section.mjs";
 import { markdown, ms, percent } from "./table.mjs";
@@ -224,6 +225,7 @@ const bench = needed("bench-foundation");
 const crossings = newest("bench-crossover");
 const start = newest("start");
 const memory = newest("memory");
+const operators = newest("operators");
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -246,6 +248,9 @@ const PAGES = {
   "docs/benchmarks.md": {
     layers: () => layers(peers, bench),
     ...(models.every(Boolean) && { networks: () => `${modelsSection(...models)}\n\n${sourceOf(...models)}` }),
+    ...(operators && {
+      operators: () => [operatorsSection(operators), "", sourceOf(operators)].join("\n"),
+    }),
     ...(start && { start: () => [...startSection(start), "", sourceOf(start)].join("\n") }),
     ...(crossings && { crossover: () => [...crossover(crossings), sourceOf(crossings)].join("\n") }),
   },

@@ -128,6 +128,13 @@ function modelsSmoke() {
   return counted(sh("npm run bench:models -- --quick --models 'mnist-8|slim'"));
 }
 
+/** Every operator beside onnxruntime-web's answer, where that is at hand. */
+function operatorsSmoke() {
+  if (existsSync("bench/peers/node_modules/onnxruntime-web")) return counted(sh("npm run bench:operators -- --quick"));
+  console.log("SKIP bench:operators: no bench/peers/node_modules/onnxruntime-web");
+  return { passed: 0, failed: 0 };
+}
+
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
 const STEPS = [
   ["npm ci", () => one(sh("npm ci").ok)],
@@ -141,6 +148,7 @@ const STEPS = [
   ["demo", demo],
   ...("bench" in scripts ? [["bench smoke", () => counted(sh("npm run bench -- --smoke"))]] : []),
   ["bench:models smoke", modelsSmoke],
+  ["bench:operators smoke", operatorsSmoke],
 ];
 
 const total = { passed: 0, failed: 0 };

@@ -209,7 +209,7 @@ class Compiler {
     if (known.every(isGiven)) return fold(known);
     if (hasGraphs(node)) return "late";
     const parts = this.#operators.parts(node);
-    if (parts) return this.#composed(parts, new Context(node, opset, this.#budget), known);
+    if (parts) return this.#composed(parts(new Context(node, opset, this.#budget), known), known);
     if (isStandard(node) && (node.opType === "Shape" || node.opType === "Size")) {
       return fold([shell(known[0] as Dynamic)]);
     }
@@ -234,13 +234,17 @@ class Compiler {
           inputs: known,
           lowering: this.#floats,
         });
-    return layers ?? hostStep(c, this.#operators, draft, layer, known);
+    if (layers) return layers;
+    const made = isEmpty ? undefined : this.#operators.form(node)?.(c, known);
+    return made ? this.#composed(made, known) : hostStep(c, this.#operators, draft, layer, known);
   }
 
   /** The outputs of an operator that is made of others, whose values have names of their own. */
-  #composed(parts: Parts, c: Context, known: readonly (PlainTensor | Dynamic | undefined)[]): readonly Known[] {
+  #composed(
+    { constants, nodes, outputs }: ReturnType<Parts>,
+    known: readonly (PlainTensor | Dynamic | undefined)[],
+  ): readonly Known[] {
     const outer = this.#values;
-    const { constants, nodes, outputs } = parts(c, known);
     const values = named<Known>(constants, known);
     this.#values = values;
     try {

@@ -34,12 +34,16 @@ export type Parts = (
   readonly outputs: readonly string[];
 };
 
+/** The same for a form of an operator that no layer does as it stands; undefined where JavaScript is to do it. */
+export type Form = (...given: Parameters<Parts>) => ReturnType<Parts> | undefined;
+
 /** What a module of families/ exports. */
 export interface Family {
   readonly HOST?: Readonly<Record<string, HostOp>>;
   readonly FLOATS?: Readonly<Record<string, NodeLowering>>;
   readonly OTHERS?: Readonly<Record<string, NodeLowering>>;
   readonly PARTS?: Readonly<Record<string, Parts>>;
+  readonly FORMS?: Readonly<Record<string, Form>>;
   /** The file with nodes that stand for functions of its own as the nodes of these. */
   readonly INLINED?: (model: ModelProto) => ModelProto;
 }
@@ -53,6 +57,7 @@ export class Operators {
   readonly #floats = new Map<string, NodeLowering>();
   readonly #others = new Map<string, NodeLowering>();
   readonly #parts = new Map<string, Parts>();
+  readonly #forms = new Map<string, Form>();
   readonly #loaded = new Set<FamilyName>();
   /** Nothing more is loaded. */
   #isComplete = false;
@@ -91,7 +96,8 @@ export class Operators {
       if (operator === "If" || this.#floats.has(operator) || this.#others.has(operator)) continue;
       const [floats, others] = [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)];
       families.add(floats).add(others);
-      if (!floats && !others) families.add(FAMILY_OF.HOST.get(operator)).add(FAMILY_OF.PARTS.get(operator));
+      if (floats || others) continue;
+      families.add(FAMILY_OF.FORMS.get(operator) ?? FAMILY_OF.HOST.get(operator)).add(FAMILY_OF.PARTS.get(operator));
     }
     await this.load(known(families));
   }
@@ -103,12 +109,14 @@ export class Operators {
    */
   async loadAll(nodes: readonly NodeProto[], isFloat: boolean): Promise<void> {
     await this.loadFor(nodes);
-    const inner = new Set([...usesOf(nodes)].flatMap(usedBy));
+    const own = [...usesOf(nodes)];
+    const inner = new Set(own.flatMap(usedBy));
     const layers = [...inner].flatMap((operator) => [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)]);
+    layers.push(...[...own, ...inner].map((operator) => FAMILY_OF.FORMS.get(operator)));
     await this.load(known(new Set(layers)));
     const hasOthers = [...this.#loaded].some((family) => "OTHERS" in FAMILIES[family]);
     const families = new Set<FamilyName | undefined>();
-    for (const operator of [...usesOf(nodes), ...inner]) {
+    for (const operator of [...own, ...inner]) {
       families.add(FAMILY_OF.HOST.get(operator));
       if (!isFloat || hasOthers) families.add(FAMILY_OF.OTHERS.get(operator));
     }
@@ -127,6 +135,11 @@ export class Operators {
   /** What an operator is made of, where it is made of others. Throws NotLoaded. */
   parts(node: NodeProto): Parts | undefined {
     return this.#find("PARTS", this.#parts, operatorName(node));
+  }
+
+  /** What a form of an operator that no layer does is made of. Throws NotLoaded. */
+  form(node: NodeProto): Form | undefined {
+    return this.#find("FORMS", this.#forms, operatorName(node));
   }
 
   /** The operator in JavaScript. Throws NotLoaded, and ModelError where there is none. */
@@ -189,7 +202,8 @@ export class Operators {
     return found;
   }
 
-  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {} }: Family): void {
+  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {}, FORMS = {} }: Family): void {
+    for (const [name, form] of Object.entries(FORMS)) this.#forms.set(name, form);
     for (const [name, parts] of Object.entries(PARTS)) this.#parts.set(name, parts);
     for (const [name, op] of Object.entries(HOST)) this.#host.set(name, op);
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);
@@ -199,7 +213,8 @@ export class Operators {
 
 /** What an operator is made of, one of each family. */
 function usedBy(operator: string): readonly string[] {
-  const row: FamilyRow | undefined = FAMILIES[FAMILY_OF.PARTS.get(operator) as FamilyName];
+  const family = FAMILY_OF.PARTS.get(operator) ?? FAMILY_OF.FORMS.get(operator);
+  const row: FamilyRow | undefined = FAMILIES[family as FamilyName];
   return row?.uses?.split(" ") ?? [];
 }
 

@@ -1,6 +1,8 @@
 // lanewise/onnx where everything is bundled ahead: workerd. The same with every operator in it.
 
 import * as fileFunctions from "./families/file-functions.js";
+import * as formsNetwork from "./families/forms-network.js";
+import * as formsOther from "./families/forms-other.js";
 import * as hostControl from "./families/host-control.js";
 import * as hostImage from "./families/host-image.js";
 import * as hostMovement from "./families/host-movement.js";
@@ -11,6 +13,7 @@ import * as hostRare from "./families/host-rare.js";
 import * as hostRecurrent from "./families/host-recurrent.js";
 import * as hostReduction from "./families/host-reduction.js";
 import * as hostSignal from "./families/host-signal.js";
+import * as layersComputed from "./families/layers-computed.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
@@ -31,6 +34,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-reduction": async () => layersReduction,
     "layers-functions": async () => layersFunctions,
     "layers-resize": async () => layersResize,
+    "layers-computed": async () => layersComputed,
     "layers-quantised": async () => layersQuantised,
     "layers-dynamic": async () => layersDynamic,
     "host-network": async () => hostNetwork,
@@ -41,6 +45,8 @@ export const loadOnnx = makeLoadOnnx(
     "file-functions": async () => fileFunctions,
     "parts-fused": async () => partsFused,
     "parts-attention": async () => partsAttention,
+    "forms-network": async () => formsNetwork,
+    "forms-other": async () => formsOther,
     "host-recurrent": async () => hostRecurrent,
     "host-signal": async () => hostSignal,
     "host-rare": async () => hostRare,

@@ -3,12 +3,15 @@
 
 import type { PackName } from "../../kernels/table.js";
 
-/** What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types, as other operators. */
-export type Role = "HOST" | "FLOATS" | "OTHERS" | "PARTS";
+/**
+ * What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types, as other operators; forms
+ * of them that no layer does, as other operators.
+ */
+export type Role = "HOST" | "FLOATS" | "OTHERS" | "PARTS" | "FORMS";
 
 /**
  * The operators that a family has in each role, the kernels of its layers beyond those of every runtime, and the operators that its
- * PARTS are made of, one of each family.
+ * PARTS and FORMS are made of, one of each family.
  */
 export type FamilyRow = Readonly<Partial<Record<Role, string>>> & { readonly pack?: PackName; readonly uses?: string };
 
@@ -32,9 +35,11 @@ export const FAMILIES = {
     OTHERS:
       "QuantizeLinear DequantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
   },
+  // Steps that forms are made of: convolutions with weights that a run computes.
+  "layers-computed": { FLOATS: "ConvOfTwo ConvTransposeOfTwo" },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
-    HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN",
+    HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo",
   },
   "host-movement": { HOST: "Split Pad Tile DepthToSpace SpaceToDepth EyeLike Trilu CenterCropPad" },
   "host-picking": {
@@ -54,6 +59,15 @@ export const FAMILIES = {
     PARTS:
       "Attention RotaryEmbedding com.microsoft.RotaryEmbedding com.microsoft.Attention com.microsoft.MultiHeadAttention",
     uses: "MatMul Split",
+  },
+  "forms-network": {
+    FORMS: "Gemm Conv ConvTranspose MaxPool AveragePool GlobalMaxPool GlobalAveragePool",
+    uses: "ConvOfTwo Pad",
+  },
+  "forms-other": {
+    FORMS:
+      "Einsum Selu Celu Softsign Mean SpaceToDepth CenterCropPad ReduceLogSumExp LpNormalization MeanVarianceNormalization",
+    uses: "MatMul ReduceMax Abs Pad",
   },
   "host-recurrent": { HOST: "LSTM GRU RNN" },
   "host-signal": { HOST: "DFT STFT MelWeightMatrix HannWindow HammingWindow BlackmanWindow" },
@@ -81,6 +95,7 @@ export const FAMILY_OF: Readonly<Record<Role, ReadonlyMap<string, FamilyName>>> 
   FLOATS: byOperator("FLOATS"),
   OTHERS: byOperator("OTHERS"),
   PARTS: byOperator("PARTS"),
+  FORMS: byOperator("FORMS"),
 };
 
 /** Thrown where an operator's family is not there yet: whoever loads the model loads it, and starts again. */

@@ -183,4 +183,7 @@ export const CONVOLUTION: Readonly<Record<string, HostOp>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   DeformConv: deformConv,
+  // What forms are made of, for shapes that no kernel does.
+  ConvOfTwo: conv,
+  ConvTransposeOfTwo: convTranspose,
 };

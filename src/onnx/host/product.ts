@@ -7,6 +7,7 @@ import type { Budgeted } from "../file/budget.js";
 import type { ElementType } from "../file/element-type.js";
 import { roundToType } from "../file/halves.js";
 import { numbers, type PlainTensor, reshaped } from "../file/plain-tensor.js";
+import { contraction } from "../semantics/einsum.js";
 import { broadcastShape } from "../semantics/shapes.js";
 import { type HostOp, need } from "./context.js";
 import { broadcast, transpose } from "./indexing.js";
@@ -59,77 +60,47 @@ const gemm: HostOp = (c, first, second, third) => {
   return roundToType(product);
 };
 
-/** Sums of products over subscripts, the letters of the equation; "..." stands for the axes that broadcast. */
+/** Sums of products, an element of the output at a time. */
 const einsum: HostOp = (c, ...inputs) => {
-  const equation = c.string("equation", "").replaceAll(" ", "");
-  const [left = "", right] = equation.split("->");
-  const terms = left.split(",");
-  if (terms.length !== inputs.length)
-    throw new ModelError(`"equation" expected ${inputs.length} terms, got ${show(equation)}`);
   const given = inputs.map((t) => need(t, "Inputs"));
-  const dots = Math.max(
-    0,
-    ...terms.map((term, i) => (term.includes("...") ? (given[i] as PlainTensor).shape.length - (term.length - 3) : 0)),
+  const { terms, output, sizes } = contraction(
+    c,
+    given.map(({ shape }) => shape),
   );
-  const letters = (term: string, rank?: number): string[] => {
-    const [before = "", after] = term.split("...");
-    if (after === undefined) return [...before];
-    const own = rank === undefined ? dots : rank - before.length - after.length;
-    return [...before, ...Array.from({ length: own }, (_, i) => String(dots - own + i)), ...after];
-  };
-  const names = terms.map((term, i) => letters(term, (given[i] as PlainTensor).shape.length));
-  const counts = new Map<string, number>();
-  for (const letter of names.flat()) counts.set(letter, (counts.get(letter) ?? 0) + 1);
-  const implied = [...counts.keys()].filter((letter) => /\d/.test(letter) || counts.get(letter) === 1).sort();
-  const output = right === undefined ? implied : letters(right);
-  const sizes = new Map<string, number>();
-  names.forEach((own, i) => {
-    const { shape } = given[i] as PlainTensor;
-    if (own.length !== shape.length)
-      throw new ModelError(`"equation" expected ${own.length} axes, got ${show([...shape])}`);
-    own.forEach((letter, axis) => {
-      const size = shape[axis] as number;
-      const known = sizes.get(letter) ?? 1;
-      if (known !== 1 && size !== 1 && known !== size)
-        throw new ModelError(`"equation" expected one size of ${letter}, got ${known} and ${size}`);
-      sizes.set(letter, Math.max(known, size));
-    });
-  });
-  for (const letter of output)
-    if (!sizes.has(letter)) throw new ModelError(`"equation" expected letters of its inputs, got ${letter}`);
   const summed = [...sizes.keys()].filter((letter) => !output.includes(letter));
   const order = [...output, ...summed];
   const extents = order.map((letter) => sizes.get(letter) as number);
   const strides = given.map((t, i) =>
     order.map((letter) =>
-      (names[i] as string[]).reduce(
+      (terms[i] as readonly string[]).reduce(
         (stride, own, axis) =>
           own === letter && t.shape[axis] !== 1 ? stride + countOf(t.shape.slice(axis + 1)) : stride,
         0,
       ),
     ),
   );
-  const out = make(
-    c,
-    (given[0] as PlainTensor).type,
-    output.map((letter) => sizes.get(letter) as number),
-  );
+  const shape = output.map((letter) => sizes.get(letter) as number);
+  const out = make(c, (given[0] as PlainTensor).type, shape);
   const inner = countOf(extents.slice(output.length));
   const total = countOf(extents);
   c.budget.spend(total * given.length);
   const sums = numbers(make(c, "float64", out.shape)) as unknown as Float64Array;
+  const places = given.map(() => 0);
+  const index = extents.map(() => 0);
   for (let i = 0; i < total; i++) {
     let product = 1;
-    given.forEach((t, operand) => {
-      let [rest, at] = [i, 0];
-      for (let d = order.length - 1; d >= 0; d--) {
-        at += (rest % (extents[d] as number)) * ((strides[operand] as number[])[d] as number);
-        rest = Math.floor(rest / (extents[d] as number));
-      }
-      product *= Number(t.data[at]);
-    });
+    for (let operand = 0; operand < places.length; operand++)
+      product *= Number((given[operand] as PlainTensor).data[places[operand] as number]);
     const to = Math.floor(i / inner);
     sums[to] = (sums[to] as number) + product;
+    for (let d = order.length - 1; d >= 0; d--) {
+      const isDone = ++(index[d] as number) === extents[d];
+      const steps = isDone ? 1 - (extents[d] as number) : 1;
+      for (let operand = 0; operand < places.length; operand++)
+        (places[operand] as number) += steps * ((strides[operand] as number[])[d] as number);
+      if (!isDone) break;
+      index[d] = 0;
+    }
   }
   return cast(c, { type: "float64", shape: out.shape, data: sums }, out.type);
 };

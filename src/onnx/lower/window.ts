@@ -3,10 +3,10 @@ import type { Dynamic } from "../draft.js";
 import { transposedAxes, type WindowAxis, windowAxes } from "../semantics/windows.js";
 import { dynamicAt, type NodeLowering, param, type Site, tensorAt, varies } from "./site.js";
 
-const pairOf = (axes: readonly WindowAxis[], f: (axis: WindowAxis) => number): readonly number[] => axes.map(f);
+export const pairOf = (axes: readonly WindowAxis[], f: (axis: WindowAxis) => number): readonly number[] => axes.map(f);
 
 /** Options that all windows share; [top, left, bottom, right] padding. */
-function windowOptions(axes: readonly WindowAxis[]) {
+export function windowOptions(axes: readonly WindowAxis[]) {
   const [h, w] = axes as [WindowAxis, WindowAxis];
   return {
     stride: pairOf(axes, (axis) => axis.stride),
@@ -36,20 +36,16 @@ const convTranspose: NodeLowering = (site) => {
   if (!x || !w || varies(site, 2) || w.shape.length !== 4) return undefined;
   const axes = transposedAxes(site.c, x.shape.slice(2), w.shape.slice(2));
   if (axes.some((axis) => axis.before < 0 || axis.after < 0)) return undefined;
-  const options = {
-    ...windowOptions(axes),
-    dilation: pairOf(axes, (axis) => axis.dilation),
-    outputPadding: axes.map((axis) => axis.extra),
-    groups: site.c.int("group", 1),
-  };
-  return site.draft.add(
-    site.layer,
-    "convTranspose2d",
-    [x],
-    [param(site, w, "weight"), param(site, b, "bias")],
-    options,
-  );
+  const params = [param(site, w, "weight"), param(site, b, "bias")];
+  return site.draft.add(site.layer, "convTranspose2d", [x], params, transposedOptions(site, axes));
 };
+
+export const transposedOptions = (site: Site, axes: readonly (WindowAxis & { readonly extra: number })[]) => ({
+  ...windowOptions(axes),
+  dilation: pairOf(axes, (axis) => axis.dilation),
+  outputPadding: axes.map((axis) => axis.extra),
+  groups: site.c.int("group", 1),
+});
 
 function pool(op: "maxPool2d" | "avgPool2d"): NodeLowering {
   return (site) => {

@@ -1,11 +1,11 @@
 // How operators that are made of others are described.
 import { ModelError } from "../../base/errors.js";
-import type { ElementType } from "../file/element-type.js";
+import { type ElementType, isFloat } from "../file/element-type.js";
 import { nodeName } from "../file/node.js";
 import type { PlainTensor } from "../file/plain-tensor.js";
 import { type AttributeProto, attribute, type NodeProto } from "../file/proto.js";
 import type { Context } from "../host/context.js";
-import type { Part, Parts } from "../operators.js";
+import type { Form, Part, Parts } from "../operators.js";
 
 /** Describes an operator to an assembly; answers the names of its outputs, "" for one that is left out. */
 export type Description = (a: Assembly, inputs: readonly (Part | undefined)[]) => readonly string[];
@@ -49,6 +49,22 @@ export class Assembly {
     });
   }
 
+  reshape(x: string, ...shape: number[]): string {
+    return this.add("Reshape", [x, this.integers(...shape)]);
+  }
+
+  /** Elements from start up to end of some axes. */
+  slice(
+    x: string,
+    axes: readonly number[],
+    starts: readonly number[],
+    ends: readonly number[],
+    steps: readonly number[] = [],
+  ): string {
+    const lists = [starts, ends, axes, ...(steps.length > 0 ? [steps] : [])];
+    return this.add("Slice", [x, ...lists.map((list) => this.integers(...list))]);
+  }
+
   integers(...values: number[]): string {
     return this.constant({ type: "int64", shape: [values.length], data: BigInt64Array.from(values, BigInt) });
   }
@@ -74,13 +90,24 @@ export function needed(inputs: readonly (Part | undefined)[], i: number, name: s
 
 /** Descriptions as what a family exports. */
 export const described = (all: Readonly<Record<string, Description>>): Readonly<Record<string, Parts>> =>
+  formed(all) as Readonly<Record<string, Parts>>;
+
+/** Describes a form of an operator, or answers undefined for one that is left to JavaScript. */
+export type FormDescription = (a: Assembly, inputs: readonly (Part | undefined)[]) => readonly string[] | undefined;
+
+/** Descriptions of forms as what a family exports. */
+export const formed = (all: Readonly<Record<string, FormDescription>>): Readonly<Record<string, Form>> =>
   Object.fromEntries(
-    Object.entries(all).map(([name, describe]): [string, Parts] => [
+    Object.entries(all).map(([name, describe]): [string, Form] => [
       name,
       (c, inputs) => {
         const assembly = new Assembly(c);
         const outputs = describe(assembly, inputs);
-        return { nodes: assembly.nodes, constants: assembly.constants, outputs };
+        return outputs && { nodes: assembly.nodes, constants: assembly.constants, outputs };
       },
     ]),
   );
+
+/** Whether a value is held as float32 on kernels. */
+export const isSingle = (part: Part | undefined): boolean =>
+  part !== undefined && isFloat(part.type) && part.type !== "float64";

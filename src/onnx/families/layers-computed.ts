@@ -1,0 +1,1 @@
+export { COMPUTED_LAYERS as FLOATS } from "../lower/computed.js";
