@@ -5,6 +5,8 @@ const backwardToMost = ({ inputs }) =>
   inputs[2]?.data.some((end) => end === 2n ** 31n - 1n) && inputs[4]?.data.some((step) => step < 0);
 const hasSameAxisOf1 = ({ inputs }) => inputs[1].data.slice(2).includes(1n);
 
+const hasSpecials = ({ inputs }) => inputs[0].data.some((value) => !Number.isFinite(Number(value)));
+
 /** A Resize by scales that are not 1 where sizes stay: of all axes, or, with antialias, of one. */
 function movesWhatItKeeps({ inputs: [x, ...others], attributes }) {
   const scales = others.length < 3 ? others.at(-1)?.data : undefined;
@@ -112,6 +114,24 @@ const KNOWN = [
     when: ({ inputs }) => inputs[0].data.some(Number.isNaN),
     right: "either",
     reason: "which is the largest element of a row with NaN nobody says",
+  },
+  {
+    name: /^Cast/,
+    when: hasSpecials,
+    right: "either",
+    reason: "whole numbers of NaN and infinity are undefined (the text's table): 0 or the ends of the type here",
+  },
+  {
+    name: /^(LSTM|GRU|RNN)$/,
+    when: hasSpecials,
+    right: "lanewise",
+    reason: "onnxruntime cuts activations' operands to a range, by which NaN becomes a number",
+  },
+  {
+    name: "Unique",
+    when: hasSpecials,
+    right: "lanewise",
+    reason: "NaN is an element of its own, as NumPy has it (the reference); onnxruntime's order of a set breaks on it",
   },
 ];
 
