@@ -148,6 +148,17 @@ describe.each(BINARIES)("tensors and plans on the $name binary", ({ create }) =>
     });
   });
 
+  it("toArray is what a message may take along: its own elements, in a buffer that may be transferred", () => {
+    using large = rt.zeros([100_000]);
+    using x = rt.tensor([1, 2, 3], [3]);
+    const copy = x.toArray();
+    expect(structuredClone(copy).buffer.byteLength).toBe(12);
+    const sent = structuredClone(copy, { transfer: [copy.buffer as ArrayBuffer] });
+    expect([sent, copy.length, x.toArray()]).toEqual([Float32Array.of(1, 2, 3), 0, Float32Array.of(1, 2, 3)]);
+    expect(x.data.buffer.byteLength).toBeGreaterThan(large.bytes); // the view is of all memory
+    expect(JSON.stringify(x)).toBe('{"spec":{"shape":[3],"dtype":"float32","memoryFormat":"contiguous"}}');
+  });
+
   it("data lies in memory order; toArray is logical", () => {
     using x = rt.tensor([1, 10, 2, 20, 3, 30, 4, 40], [1, 2, 2, 2], { memoryFormat: "channelsLast" });
     expect(Array.from(x.data as Float32Array)).toEqual([1, 10, 2, 20, 3, 30, 4, 40]);

@@ -323,6 +323,7 @@ describe("an initialiser that is an input", () => {
     using model = await loadOnnx(rt, given);
     given.fill(0);
     expect(model.inputs.map(({ name }) => name)).toEqual(["x"]);
+    expect(model.defaults).toEqual([{ name: "c", shape: [2], dtype: "float32" }]);
     const c = { data: [10, 20], shape: [2] };
     expect(answer(model, { x: one })).toEqual([10, 11]);
     expect(answer(model, { x: one, c })).toEqual([11, 22]);
@@ -336,6 +337,7 @@ describe("an initialiser that is an input", () => {
 
   it("may have another shape where the file leaves that open", async () => {
     using model = await loadOnnx(rt, file(floats(9, 9), "n"));
+    expect(model.defaults).toEqual([{ name: "c", shape: ["n"], dtype: "float32" }]);
     expect(answer(model, { x: one, c: { data: [4], shape: [1] } })).toEqual([5, 6]);
     expect(answer(model, { x: one })).toEqual([10, 11]);
   });
@@ -343,6 +345,7 @@ describe("an initialiser that is an input", () => {
   it("is an input like the others where shapes have it", async () => {
     using model = await loadOnnx(rt, file(), { shapes: { c: [2] } });
     expect(model.inputs.map(({ name }) => name)).toEqual(["x", "c"]);
+    expect(model.defaults).toEqual([]);
     expect(answer(model, { x: one, c: { data: [3, 4], shape: [2] } })).toEqual([4, 6]);
     expect(() => answer(model, { x: one })).toThrow('"c" expected a tensor for this input, got none');
   });
@@ -357,6 +360,7 @@ describe("an initialiser that is an input", () => {
     });
     const given = { x: { data: [1], shape: [1] }, c: { data: new Float32Array(n).fill(1), shape: [n] } };
     using model = await loadOnnx(rt, large);
+    expect(model.defaults).toEqual([]);
     expect(model.run({ x: given.x })["y"]?.data[n - 1]).toBe(8);
     expect(() => model.run(given)).toThrow('got "c" (a constant, unless "shapes" has it when the file is loaded)');
     using other = await loadOnnx(rt, large, { shapes: { c: [n] } });

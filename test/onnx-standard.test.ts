@@ -196,10 +196,29 @@ describe.each(BINARIES)("the standard's text on $name", ({ create }) => {
     expect(sums.map(({ data }) => data[0])).toEqual([wanted]);
   });
 
+  it.each([
+    ["float32", 1],
+    ["float64", 11],
+    ["float16", 10],
+  ])("Cast of %s to bool: zeros of either sign are false, all else is true, NaN too", async (_, type) => {
+    const nodes = [{ op: "Cast", inputs: ["x"], outputs: ["y"], attributes: { to: 9 } }];
+    using model = await loadOnnx(rt, onnxFile({ nodes, inputs: { x: [6] }, types: { x: type }, outputs: ["y"] }));
+    const data = [Number.NaN, 0, -0, 0.5, -3, Infinity];
+    expect(model.run({ x: { data, shape: [6] } })["y"]?.toArray()).toEqual(Uint8Array.of(1, 0, 0, 1, 1, 1));
+  });
+
   it("a backward Slice from below the start has the first element", async () => {
     const nodes = [{ op: "Slice", inputs: ["x", "from", "to", "axes", "steps"], outputs: ["y"] }];
     const constants = { from: integers(-9), to: integers(-9), axes: integers(0), steps: integers(-1) };
     const { values } = await run({ nodes, inputs: { x: [2] }, outputs: ["y"], constants, opset: 13 }, { x: [3, 4] });
     expect(values["y"]).toEqual([3]);
+  });
+
+  // onnxruntime takes that end for one before the first element.
+  it("a backward Slice to INT_MAX ends at the last element, and has none", async () => {
+    const nodes = [{ op: "Slice", inputs: ["x", "from", "to", "axes", "steps"], outputs: ["y"] }];
+    const constants = { from: integers(1), to: integers(2 ** 31 - 1), axes: integers(0), steps: integers(-1) };
+    using model = await loadOnnx(rt, onnxFile({ nodes, inputs: { x: [2] }, outputs: ["y"], constants, opset: 13 }));
+    expect(model.run({ x: { data: [3, 4], shape: [2] } })["y"]?.shape).toEqual([0]);
   });
 });

@@ -351,6 +351,22 @@ describe("readSafetensors", () => {
     expect(() => readSafetensors(bytes)).toThrow(new ModelError(message));
   });
 
+  // As fetch() and disks have them in a model's place: a page for a wrong address, weights of other formats, packed files.
+  it.each([
+    ["<!doctype html><html>", "a web page (HTML) or XML: look at the address"],
+    ["\n<html><body>Not found", "a web page"],
+    ["version https://git-lfs.github.com/spec/v1\noid sha256:0", 'a git-lfs pointer: "git lfs pull" fetches'],
+    ["\x1f\x8b\x08\0\0\0\0\0\0\x03", "a gzip file: unpack it first"],
+    ["PK\x03\x04\0\0\x08\x08\0\0", "a zip archive, as PyTorch's .pt are: save weights with safetensors.torch"],
+    ["\x80\x02}q\0X\x03\0\0", "a pickled Python object"],
+    ["\x08\x07\x12\x07pytorch\x1a\x031.3", "an ONNX file: loadOnnx() reads these"],
+    ['{"weight": [1, 2, 3]}', "JSON"],
+  ])("says what %j looks like", (begin, looks) => {
+    const bytes = Uint8Array.from(begin, (letter) => letter.charCodeAt(0));
+    expect(() => readSafetensors(bytes)).toThrow(ModelError);
+    expect(() => readSafetensors(bytes)).toThrow(`"bytes" expected a safetensors file, got ${looks}`);
+  });
+
   it.each(["F8_E4M3", "C64", "f32", "constructor"])("does not support %s", (dtype) => {
     expect(() => readSafetensors(file({ w: entry(dtype, [1], 0, 8) }, new Uint8Array(8)))).toThrow(
       new UnsupportedError(

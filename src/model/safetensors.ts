@@ -112,12 +112,30 @@ function malformed(name: string, expected: string, got: string): ModelError {
   return new ModelError(`${show(name)} expected ${expected}, got ${got}`);
 }
 
+/** How files begin that people give in its place, one character a byte; as lengths of a header these are absurd. */
+// biome-ignore-start lint/suspicious/noControlCharactersInRegex: files begin with them.
+const OTHERS: readonly (readonly [RegExp, string])[] = [
+  [/^\s*</, "a web page (HTML) or XML: look at the address, since servers answer so for files that they do not have"],
+  [/^version https:\/\/git-lfs/, 'a git-lfs pointer: "git lfs pull" fetches the file that it stands for'],
+  [/^\x1f\x8b/, "a gzip file: unpack it first"],
+  [/^PK[\x03\x05]/, "a zip archive, as PyTorch's .pt are: save weights with safetensors.torch.save_file()"],
+  [/^\x80[\x02-\x05]/, "a pickled Python object: save weights with safetensors.torch.save_file()"],
+  [/^\x08[\x01-\x1f][\x12\x1a\x22:B]/, "an ONNX file: loadOnnx() reads these"],
+  [/^\s*[{[]/, "JSON"],
+];
+// biome-ignore-end lint/suspicious/noControlCharactersInRegex: see above.
+
 /** Header and data of a file. */
 function split(file: Uint8Array): readonly [Uint8Array, Uint8Array] {
   if (file.length < 8) throw malformed("bytes", "at least 8 bytes", `${file.length}`);
   const length = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true);
   const most = Math.min(MAX_HEADER_BYTES, file.length - 8);
-  if (length > most) throw malformed("bytes", `a header of at most ${most} bytes`, `${length}`);
+  if (length > most) {
+    const head = String.fromCharCode(...file.subarray(0, 32));
+    const other = OTHERS.find(([begin]) => begin.test(head));
+    if (other) throw malformed("bytes", "a safetensors file", other[1]);
+    throw malformed("bytes", `a header of at most ${most} bytes`, `${length}`);
+  }
   const end = 8 + Number(length);
   return [file.subarray(8, end), file.subarray(end)];
 }

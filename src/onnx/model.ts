@@ -42,6 +42,8 @@ export type OnnxInput = Tensor | { readonly data: Elements; readonly shape: read
 export class OnnxModel {
   /** What a run answers. */
   readonly outputs: readonly OnnxTensor[];
+  /** Initialisers of the file that are inputs, too: what they hold is a default, in whose place a run may bring a tensor. */
+  readonly defaults: readonly OnnxTensor[];
   readonly #inputs: readonly OnnxTensor[];
   readonly #runtime: Runtime;
   readonly #shapes: InputShapes;
@@ -69,11 +71,9 @@ export class OnnxModel {
     const own = isFixed ? checked : ownChecked();
     this.#plans = new Plans(runtime, operators, options, !isFixed);
     this.#late = new Late(runtime, operators, options);
-    this.#inputs = checked.inputs.map((input) => ({
-      name: input.name,
-      shape: shapes.of(input),
-      dtype: STORED[input.type],
-    }));
+    [this.#inputs, this.defaults] = [checked.inputs, checked.defaults].map((list) =>
+      list.map((declared) => ({ name: declared.name, shape: shapes.of(declared), dtype: STORED[declared.type] })),
+    ) as [OnnxTensor[], OnnxTensor[]];
     const first = shapes.known(checked.inputs);
     const ready = first && this.#plans.choose(own, first);
     this.#checked = isFixed ? { ...checked, nodes: [], initializers: new Map() } : own;
