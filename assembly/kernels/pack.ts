@@ -9,6 +9,35 @@ import { copyFloats, transposeBlock } from "../lib/layout";
 //
 // k runs over (r, s, c), c fastest, as the taps of a channels-last patch lie in memory. Missing columns are zero.
 
+/** Rows of `count` columns, 8 for a whole panel, from taps whose channels lie channelBytes apart. */
+function packRun(out: usize, from: usize, channels: i32, colBytes: usize, channelBytes: usize, count: i32): void {
+  if (count == 8 && channelBytes == 4) {
+    transposeBlock(out, 32, from, colBytes, 8, channels);
+    return;
+  }
+  do {
+    let col = from;
+    if (count == 8) {
+      let low = v128.load32_zero(col), high = v128.load32_zero(col + (colBytes << 2));
+      col += colBytes;
+      low = v128.load_lane<f32>(col, low, 1), high = v128.load_lane<f32>(col + (colBytes << 2), high, 1);
+      col += colBytes;
+      low = v128.load_lane<f32>(col, low, 2), high = v128.load_lane<f32>(col + (colBytes << 2), high, 2);
+      col += colBytes;
+      low = v128.load_lane<f32>(col, low, 3), high = v128.load_lane<f32>(col + (colBytes << 2), high, 3);
+      v128.store(out, low);
+      v128.store(out, high, 16);
+    } else {
+      for (let n = 0; n < 8; n++) {
+        f32.store(out + (<usize>n << 2), n < count ? f32.load(col) : 0);
+        col += colBytes;
+      }
+    }
+    from += channelBytes;
+    out += 32;
+  } while (--channels);
+}
+
 /** Work items: panels, numbered group * panels + panel. */
 export function pack_weights_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<PackDesc>(desc);
@@ -20,23 +49,22 @@ export function pack_weights_f32(desc: usize, begin: i32, end: i32, scratch: usi
     const count = d.cols - col < 8 ? d.cols - col : 8;
     const src = d.srcPtr + <usize>group * <usize>d.srcGroupBytes + <usize>col * <usize>d.colBytes;
     let dst = d.dstPtr + <usize>group * <usize>d.dstGroupBytes;
-    let r: usize = 0, s = 0, c = 0;
+    let r = 0, s = 0, c = 0;
     for (let i = 0; i < d.blockCount; i++) {
       const panelBytes = <usize>load<u32>(d.blocksPtr + (<usize>i << 4), 12);
       let out = dst + <usize>panel * panelBytes;
-      for (let k: usize = 0; k < panelBytes; k += 32) {
-        let from = src + r * <usize>d.kernelHBytes + <usize>s * <usize>d.kernelWBytes + <usize>c * <usize>d.channelBytes;
-        for (let n = 0; n < 8; n++) {
-          f32.store(out, n < count ? f32.load(from) : 0);
-          from += <usize>d.colBytes;
-          out += 4;
-        }
-        if (++c == d.channels) {
-          c = 0;
-          if (++s == d.kernelW) {
-            s = 0;
-            r++;
-          }
+      for (let rest = <i32>(panelBytes >> 5); rest > 0;) {
+        const run = d.channels - c < rest ? d.channels - c : rest; // of one tap
+        const from = src + <usize>(r * d.kernelHBytes + s * d.kernelWBytes) + <usize>c * <usize>d.channelBytes;
+        packRun(out, from, run, <usize>d.colBytes, <usize>d.channelBytes, count);
+        out += <usize>run << 5;
+        rest -= run;
+        c += run;
+        if (c < d.channels) break;
+        c = 0;
+        if (++s == d.kernelW) {
+          s = 0;
+          r++;
         }
       }
       dst += <usize>panels * panelBytes;

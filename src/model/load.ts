@@ -7,7 +7,7 @@ import type { Pack } from "../plan/builder.js";
 import { type Feed, Program } from "../plan/program.js";
 import type { ModelPlan, Place, PlannedStep } from "./planner.js";
 import type { Arena, Block, Shared } from "./shared.js";
-import { DeferredTensor, type HostTensor } from "./weights.js";
+import { type HostTensor, writerOf } from "./weights.js";
 
 /** What a model holds in linear memory. Nothing here leads back to the weights it was loaded from. */
 export class Loaded {
@@ -106,12 +106,8 @@ export function loadPlan(
 
   /** A parameter's bytes, to be brought to `ptr`. */
   const feed = (name: string, ptr: number, room?: number): Feed => {
-    const tensor = tensorOf(name);
     const bytes = bytesOf(plan.parameters.get(name) as TensorSpec);
-    if (tensor instanceof DeferredTensor) return { ptr, room: room ?? bytes, bytes, write: tensor.write };
-    const { buffer, byteOffset } = tensor.data;
-    const write: Feed["write"] = (to, from) => to.set(new Uint8Array(buffer, byteOffset + from, to.length));
-    return { ptr, room: room ?? bytes, bytes, write };
+    return { ptr, room: room ?? bytes, bytes, write: writerOf(tensorOf(name)) };
   };
   const bring = ({ ptr, bytes, write }: Feed): number => {
     write(heap.u8.subarray(ptr, ptr + bytes), 0);

@@ -32,6 +32,13 @@ export class DeferredTensor implements HostTensor {
   }
 }
 
+/** Writes bytes of a tensor from `from` on: see DeferredTensor. */
+export function writerOf(tensor: HostTensor): DeferredTensor["write"] {
+  if (tensor instanceof DeferredTensor) return tensor.write;
+  const { buffer, byteOffset } = tensor.data;
+  return (to, from) => to.set(new Uint8Array(buffer, byteOffset + from, to.length));
+}
+
 /** Tensors by parameter name. */
 export type WeightMap = ReadonlyMap<string, HostTensor>;
 /** What createModel takes: a map as readSafetensors answers it, or a plain object. */

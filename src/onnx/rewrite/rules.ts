@@ -5,7 +5,7 @@ import { countOf } from "../../base/shape.js";
 import type { TensorSpec } from "../../base/spec.js";
 import { type LayerNode, operatorOf } from "../../model/layers.js";
 import type { DerivedParameter, Rule } from "../../model/rewrite.js";
-import type { HostTensor, WeightMap } from "../../model/weights.js";
+import { DeferredTensor, type HostTensor, type WeightMap, writerOf } from "../../model/weights.js";
 import { Affines, at, columnText } from "./affine.js";
 
 /** The filters of a node that is sums over the filters of its first parameter, with its bias as the second. */
@@ -60,7 +60,7 @@ function foldIntoFilters(affines: Affines): Rule {
                   weight,
                   spec,
                   inner,
-                  (row) => at(scale, filterOf(row)),
+                  factors(countOf(spec.shape) / inner, (row) => at(scale, filterOf(row))),
                   `filters ${filters.layout} ${groups} ${columnText(scale)}`,
                 ),
               )
@@ -141,20 +141,21 @@ function foldIntoWeights(affines: Affines): Rule {
     const { groups = 1 } = node.options as { groups?: number };
     const inner = countOf(spec.shape.slice(2));
     const channelOf = (row: number) => Math.floor(row / perGroup / (M / groups)) * perGroup + (row % perGroup);
+    // Without groups the channels are those of the first filter, again and again.
+    const byRow = (column: ArrayLike<number>) =>
+      factors(groups === 1 ? perGroup : M * perGroup, (row) => at(column, channelOf(row)));
     const shifted = () =>
       scope.derive(`${node.name}.bias (${before?.name})`, {
         spec: { ...spec, shape: [M] },
         compute(weightOf) {
-          const w = weightOf(weight).data as Float32Array;
+          const write = writerOf(weightOf(weight));
           const data = new Float32Array(M);
           const old = bias ? (weightOf(bias).data as Float32Array) : undefined;
+          const by = byRow(shift);
+          const filter = new Float32Array(perGroup * inner);
           for (let m = 0; m < M; m++) {
-            let sum = old?.[m] ?? 0;
-            for (let row = m * perGroup; row < (m + 1) * perGroup; row++) {
-              const by = at(shift, channelOf(row));
-              for (let i = row * inner; i < (row + 1) * inner; i++) sum += (w[i] as number) * by;
-            }
-            data[m] = sum;
+            write(new Uint8Array(filter.buffer), m * filter.byteLength);
+            data[m] = summed(filter, by, groups === 1 ? 0 : m * perGroup, inner, old?.[m] ?? 0);
           }
           return { shape: [M], dtype: "float32", data };
         },
@@ -167,7 +168,7 @@ function foldIntoWeights(affines: Affines): Rule {
       params: [
         scope.derive(
           `${weight} (${before?.name})`,
-          scaled(weight, spec, inner, (row) => at(scale, channelOf(row)), `channels ${groups} ${columnText(scale)}`),
+          scaled(weight, spec, inner, byRow(scale), `channels ${groups} ${columnText(scale)}`),
         ),
         isShifted ? shifted() : (bias ?? null),
       ],
@@ -175,26 +176,46 @@ function foldIntoWeights(affines: Affines): Rule {
   };
 }
 
-/** A weight whose rows of `inner` numbers are multiplied by a factor each, which `factors` says. */
-function scaled(
-  weight: string,
-  spec: TensorSpec,
-  inner: number,
-  factorOf: (row: number) => number,
-  factors: string,
-): DerivedParameter {
+const factors = (rows: number, factorOf: (row: number) => number): Float64Array =>
+  Float64Array.from({ length: rows }, (_, row) => factorOf(row));
+
+/**
+ * A weight whose rows of `inner` numbers are multiplied by a factor each, of which the first follows the last: piece by piece.
+ * text: the factors, told shortly.
+ */
+function scaled(weight: string, spec: TensorSpec, inner: number, by: Float64Array, text: string): DerivedParameter {
   return {
     spec,
-    identity: (identityOf) => `scaled ${identityOf(weight)} ${spec.shape} ${factors}`,
+    identity: (identityOf) => `scaled ${identityOf(weight)} ${spec.shape} ${text}`,
     compute(weightOf: (name: string) => HostTensor): HostTensor {
-      const data = (weightOf(weight).data as Float32Array).slice();
-      for (let i = 0, row = 0; i < data.length; row++) {
-        const factor = factorOf(row);
-        for (const end = i + inner; i < end; i++) data[i] = (data[i] as number) * factor;
-      }
-      return { shape: spec.shape, dtype: "float32", data };
+      const write = writerOf(weightOf(weight));
+      return new DeferredTensor(spec.shape, "float32", (to, from) => {
+        write(to, from);
+        const data = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
+        multiply(data, from / 4, inner, by);
+      });
     },
   };
+}
+
+/** Multiplies numbers `first`, `first` + 1, … of a weight by their rows' factors. */
+function multiply(data: Float32Array, first: number, inner: number, by: Float64Array): void {
+  let row = Math.floor(first / inner) % by.length;
+  let end = inner - (first % inner);
+  for (let i = 0; i < data.length; end += inner) {
+    const factor = by[row] as number;
+    for (const stop = Math.min(end, data.length); i < stop; i++) data[i] = (data[i] as number) * factor;
+    if (++row === by.length) row = 0;
+  }
+}
+
+/** sum + the products of a filter's numbers with the factors of their rows. */
+function summed(filter: Float32Array, by: Float64Array, firstRow: number, inner: number, sum: number): number {
+  for (let i = 0, row = firstRow; i < filter.length; row++) {
+    const factor = by[row] as number;
+    for (const end = i + inner; i < end; i++) sum += (filter[i] as number) * factor;
+  }
+  return sum;
 }
 
 /** What a window adds around its input, begins before ends, as the importer writes it. */
