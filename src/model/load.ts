@@ -159,7 +159,6 @@ export function loadPlan(
     return loaded;
   } catch (error) {
     loaded.free();
-    shared.trim(0);
     throw error;
   }
 }

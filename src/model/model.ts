@@ -5,11 +5,10 @@
 // Everything is allocated when the model is made; a run allocates nothing.
 import { integer, knownOptions, sameShape } from "../base/check.js";
 import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../base/errors.js";
-import { countOf } from "../base/shape.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData, type TensorSpec } from "../base/spec.js";
 import type { Engine } from "../engine/engine.js";
 import type { Memory, Precision } from "../kernels/select.js";
-import type { Builder, Planning } from "../plan/builder.js";
+import type { Planning } from "../plan/builder.js";
 import type { Program } from "../plan/program.js";
 import { OWNER, Tensor, type TensorOwner } from "../plan/tensor.js";
 import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
@@ -24,6 +23,7 @@ import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, 
 import { picker, type RunAsyncOptions, requireGoing, runOptions } from "./run-options.js";
 import { Shared } from "./shared.js";
 import { noted, type Profile, profileFrom, type Summary, summaryOf } from "./summary.js";
+import { partsOf, turn } from "./turns.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
 /** Limits of a model, and how it is planned. */
@@ -163,7 +163,12 @@ export class Model {
     this.#planned = plan;
     this.plan = plan.report;
     if (shared === undefined) this.#ownShared = new Shared(this.#engine);
-    this.#loaded = loadPlan(this.#engine, plan, tensorOf, shared ?? (this.#ownShared as Shared));
+    try {
+      this.#loaded = loadPlan(this.#engine, plan, tensorOf, shared ?? (this.#ownShared as Shared));
+    } catch (error) {
+      this.#ownShared?.dispose();
+      throw error;
+    }
     const loaded = this.#loaded;
     const owner = this.#owner();
     plan.inputs.forEach((input, i) => {
@@ -188,6 +193,11 @@ export class Model {
   /** @internal Of the arena, as it is allocated. */
   get arenaBytes(): number {
     return this.#planned.arena.bytes;
+  }
+
+  /** @internal Makes sure of the arena before a run. */
+  bind(): void {
+    if (!this.#isRunning) this.#loaded.bind();
   }
 
   /** @internal Whether runAsync() runs. */
@@ -388,19 +398,4 @@ export class Model {
     if (!isSame || !isReadable)
       throw new ShapeError(`"${name}" expected ${showSpec(spec)}, got ${showSpec(tensor.spec)}`);
   }
-}
-
-/** Multiply-accumulates of a millisecond where kernels are slow; an element that is stored takes as long as five. */
-const MACS_PER_MS = 5e6;
-
-/** In how many parts a layer runs so that each takes less than so many milliseconds. */
-function partsOf({ macs, outputs }: Builder, ms: number): number {
-  const stored = outputs.reduce((sum, { spec }) => sum + countOf(spec.shape), 0);
-  return ms > 0 ? Math.max(1, Math.ceil((macs + 5 * stored) / (MACS_PER_MS * ms))) : 1;
-}
-
-/** Resolves when what else waits in this thread has had its turn. */
-function turn(): Promise<void> {
-  const { scheduler } = globalThis as { scheduler?: { yield?: () => Promise<void> } };
-  return scheduler?.yield?.() ?? new Promise((resolve) => setTimeout(resolve));
 }

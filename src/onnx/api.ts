@@ -7,7 +7,7 @@ import { parseTensor } from "./file/proto.js";
 import { readTensorProto } from "./file/tensor.js";
 
 export type { OnnxOptions } from "./load.js";
-export { type OnnxInput, OnnxModel, type OnnxTensor } from "./model.js";
+export { type OnnxInput, OnnxModel, type OnnxReport, type OnnxTensor } from "./model.js";
 export type { OnnxSource } from "./outside/source.js";
 
 /**

@@ -31,6 +31,15 @@ export interface OnnxTensor {
   readonly memoryFormat?: MemoryFormat;
 }
 
+/** Bytes, multiply-accumulates and parameters for one set of input shapes, as if there were no others. */
+export interface OnnxReport extends ModelReport {
+  /**
+   * Bytes that the model holds now, for all sets of shapes that it is planned for: weights and arena once, descriptors and tables
+   * for each. What the runtime's bytesInUse falls by when it is disposed, but for outputs that kernels do not compute.
+   */
+  readonly heldBytes: number;
+}
+
 /**
  * What a run takes for an input: a tensor, or { data, shape }, plain data in logical order, which may be empty. Data becomes the
  * input's dtype where that holds it (see Runtime.tensor()); for a float16 or bfloat16 input a Uint16Array is the bits of such
@@ -105,12 +114,12 @@ export class OnnxModel {
   }
 
   /**
-   * Bytes, multiply-accumulates and parameters for the shapes at hand.
+   * Bytes, multiply-accumulates and parameters for the shapes at hand, and the bytes held for all.
    *
    * @throws ModelError where no shapes are known yet or nothing runs on kernels, DisposedError.
    */
-  get plan(): ModelReport {
-    return this.#model().plan;
+  get plan(): OnnxReport {
+    return { ...this.#model().plan, heldBytes: this.#plans.bytes };
   }
 
   /**
@@ -170,7 +179,7 @@ export class OnnxModel {
   /**
    * Runs on one tensor an input, by name, and on what the file has for initialisers that are inputs, unless they are among them.
    * Answers the model's own output tensors by name, or only those named in `outputs`: they hold this run's values until the next
-   * run. Synchronous; allocates nothing unless shapes change or an output's shape depends on the data.
+   * run, of whatever shapes. Synchronous; allocates nothing unless shapes change or an output's shape depends on the data.
    *
    * @throws ModelError for missing or unknown names, ShapeError for a shape that the file does not allow or another dtype,
    *   TypeError for what is no input, RangeError for data that an input does not hold, DisposedError; where new shapes are
@@ -186,7 +195,8 @@ export class OnnxModel {
   }
 
   /**
-   * As run(), in turns with everything else that waits in this thread; see Model.runAsync().
+   * As run(), in turns with everything else that waits in this thread; see Model.runAsync(). Runs of other shapes may begin
+   * meanwhile, each in an arena of its own: where memory does not suffice for that, they are refused, and this run goes on.
    *
    * @throws (rejects with) what run() throws, the signal's reason when it is aborted.
    */
@@ -225,6 +235,7 @@ export class OnnxModel {
     if (inputs !== undefined) this.#choose(inputs);
     if (this.#plans.current === undefined)
       throw new ModelError(`"inputs" expected tensors for a model with open shapes, got none`);
+    if (inputs === undefined) this.#plans.enter(this.#plans.current);
     return this.#plans.current;
   }
 

@@ -58,11 +58,19 @@ export class Plans {
   choose(checked: Checked, shapes: readonly (readonly number[])[]): Ready {
     const names = checked.inputs.map(({ name }) => name); // runs may bring defaults, too
     const key = JSON.stringify([names, shapes]);
-    const ready = this.#ready.get(key) ?? this.#prepare(checked, shapes);
+    const known = this.#ready.get(key);
+    const ready = known ?? this.#prepare(checked, shapes);
     this.#ready.delete(key);
     this.#ready.set(key, ready);
     this.current = ready;
+    if (known === undefined) this.#limit(ready);
+    this.enter(ready);
     return ready;
+  }
+
+  /** Before a run: the arena of other shapes may be too small for it, or another run's. Throws OutOfMemoryError. */
+  enter(ready: Ready): void {
+    this.roomFor(() => ready.model?.bind(), ready);
   }
 
   #prepare(checked: Checked, shapes: readonly (readonly number[])[]): Ready {
@@ -91,7 +99,6 @@ export class Plans {
     );
     this.#requireRoom(plan);
     const model = this.roomFor(() => new Model(this.#runtime, plan, source, this.#shared));
-    this.#limit(plan.report);
     return { ...compiled, inputs, model };
   }
 
@@ -103,17 +110,17 @@ export class Plans {
       throw new OutOfMemoryError(`"maxBytes" expected room for ${totalBytes} bytes for this model, got ${room}`);
   }
 
-  /** Plans that were not used for longest go where all hold too much: what a plan takes by itself is no reason. */
-  #limit(newest: { readonly totalBytes: number }): void {
-    const mostOf = () =>
-      [...this.#ready.values()].reduce(
-        (most, { model }) => Math.max(most, model?.plan.totalBytes ?? 0),
-        newest.totalBytes,
-      );
+  /** Plans that were not used for longest go where all hold too much: what one takes by itself is never that. */
+  #limit(newest: Ready): void {
     for (;;) {
-      const most = mostOf();
-      if (this.bytes <= Math.max(MOST_HELD * most, most + MOST_MORE) || !this.#giveUp()) return;
+      const most = this.#most((model) => model.plan.totalBytes);
+      if (this.bytes <= Math.max(MOST_HELD * most, most + MOST_MORE) || !this.#giveUp(newest)) return;
+      this.#trim();
     }
+  }
+
+  #most(bytesOf: (model: Model) => number): number {
+    return Math.max(0, ...[...this.#ready.values()].map(({ model }) => (model ? bytesOf(model) : 0)));
   }
 
   /** What `make` makes; where memory ends, models for other shapes than `kept` make room for it, that used last at last. */
@@ -122,7 +129,9 @@ export class Plans {
       try {
         return make();
       } catch (error) {
-        if (!(error instanceof OutOfMemoryError) || !this.#giveUp(kept)) throw error;
+        const isTried = error instanceof OutOfMemoryError && this.#giveUp(kept);
+        this.#trim();
+        if (!isTried) throw error;
       }
     }
   }
@@ -134,10 +143,14 @@ export class Plans {
       ready.model?.dispose();
       this.#ready.delete(key);
       if (this.current === ready) this.current = undefined;
-      this.#shared.trim(Math.max(0, ...[...this.#ready.values()].map(({ model }) => model?.arenaBytes ?? 0)));
       return true;
     }
     return false;
+  }
+
+  /** Arenas no larger than the models want that are left. */
+  #trim(): void {
+    this.#shared.trim(this.#most(({ arenaBytes }) => arenaBytes));
   }
 
   dispose(): void {

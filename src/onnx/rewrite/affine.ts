@@ -28,6 +28,8 @@ export class Affines {
   readonly #weights: WeightMap;
   /** Constants of joined nodes, which are small and wanted at once. */
   readonly #joined = new Map<string, HostTensor>();
+  /** Several rules ask, and until none fits. */
+  readonly #found = new WeakMap<LayerNode, (Affine | undefined)[]>();
 
   constructor(weights: WeightMap) {
     this.#weights = weights;
@@ -35,6 +37,13 @@ export class Affines {
 
   /** A node that scales and shifts by constants along an axis. */
   of(node: LayerNode, scope: Scope, axis: number): Affine | undefined {
+    const found = this.#found.get(node) ?? [];
+    this.#found.set(node, found);
+    if (!(axis in found)) found[axis] = this.#read(node, scope, axis);
+    return found[axis];
+  }
+
+  #read(node: LayerNode, scope: Scope, axis: number): Affine | undefined {
     const { op, inputs, params, options } = node;
     const [a, b] = inputs as [string, string];
     if ("activation" in options || scope.specOf(a).dtype !== "float32") return undefined;
