@@ -4,7 +4,7 @@ import { bytesOf, type TensorSpec } from "../base/spec.js";
 import type { Engine } from "../engine/engine.js";
 import { type Feed, Program } from "../plan/program.js";
 import type { ModelPlan, Place, PlannedStep } from "./planner.js";
-import { type HostTensor, writerOf } from "./weights.js";
+import { DeferredTensor, type HostTensor, writerOf } from "./weights.js";
 
 /** What a model holds in linear memory. Nothing here leads back to the weights it was loaded from. */
 export class Loaded {
@@ -53,7 +53,9 @@ export function loadPlan(engine: Engine, plan: ModelPlan, tensorOf: (name: strin
   /** A parameter's bytes, to be brought to `ptr`. */
   const feed = (name: string, ptr: number, room?: number): Feed => {
     const bytes = bytesOf(plan.parameters.get(name) as TensorSpec);
-    return { ptr, room: room ?? bytes, bytes, write: writerOf(tensorOf(name)) };
+    const tensor = tensorOf(name);
+    const turned = tensor instanceof DeferredTensor ? tensor.turned : undefined;
+    return { ptr, room: room ?? bytes, bytes, write: writerOf(tensor), turned };
   };
   const bring = ({ ptr, bytes, write }: Feed): number => {
     write(heap.u8.subarray(ptr, ptr + bytes), 0);
@@ -67,7 +69,7 @@ export function loadPlan(engine: Engine, plan: ModelPlan, tensorOf: (name: strin
       const feedRoom = feedRooms[i];
       if (feedRoom === undefined) return resident.get(name);
       const fed = feed(name, arena + feedRoom.offset, feedRoom.room);
-      return fed.room < fed.bytes ? fed : bring(fed);
+      return fed.turned || fed.room < fed.bytes ? fed : bring(fed);
     });
     const program = new Program(engine, builder, given, loaded.addressOf({ block: run }));
     program.bind(

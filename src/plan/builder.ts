@@ -23,6 +23,8 @@ export interface Call {
   readonly items: number;
   /** Bytes of its one parameter that a work item reads, item after item; 0 where it needs the whole. */
   readonly itemBytes: number;
+  /** Of a call at plan time: what does the same with the transposed parameter. */
+  readonly turned?: Call | undefined;
 }
 
 export interface Copy {
@@ -163,7 +165,7 @@ export class Builder {
 
   /**
    * A kernel call at plan time, after the copies: packing weights, mostly. itemBytes: where items read one parameter, and each
-   * its own bytes of it, one after the other, how many.
+   * its own bytes of it, one after the other, how many. turned: a call that was never added, for the transposed parameter.
    */
   prepare<D extends DescLayout>(
     kernel: KernelName,
@@ -172,9 +174,11 @@ export class Builder {
     items: number,
     scratchBytes = 0,
     itemBytes = 0,
+    turned?: Omit<Call, "params">,
   ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
-    this.prepares.push({ kernel, layout, values, params: paramsOf(values), items, itemBytes });
+    const params = paramsOf(values);
+    this.prepares.push({ kernel, layout, values, params, items, itemBytes, turned: turned && { ...turned, params } });
   }
 
   /** A kernel call of every run. scratchBytes: what one caller of the kernel needs for itself. */
