@@ -1,10 +1,11 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
-// bench --set crossover, bench:start, bench:memory, bench:models and the conformance runs, and the sizes of the last build.
+// bench --set crossover, bench:start, bench:memory, bench:models (--loads too) and the conformance runs, and the sizes of the last build.
 // --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { barChart } from "./chart.mjs";
 import { memoryTable } from "./memory-table.mjs";
+import { loadTable } from "./load-table.mjs";
 import { modelMeans, modelsSection } from "./model-tables.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
 import { startRatios, startSection } from "./start/section.mjs";
@@ -224,6 +225,7 @@ const bench = needed("bench-foundation");
 const crossings = newest("bench-crossover");
 const start = newest("start");
 const memory = newest("memory");
+const loads = newest("loads-relaxed");
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -250,7 +252,10 @@ const PAGES = {
     ...(crossings && { crossover: () => [...crossover(crossings), sourceOf(crossings)].join("\n") }),
   },
   ...(memory && {
-    "docs/memory.md": { memory: () => [memoryTable(memory.networks), "", sourceOf(memory)].join("\n") },
+    "docs/memory.md": {
+      memory: () => [memoryTable(memory.networks), "", sourceOf(memory)].join("\n"),
+      ...(loads && { loads: () => [loadTable(loads), "", sourceOf(loads)].join("\n") }),
+    },
   }),
   "docs/onnx.md": { conformance },
 };
