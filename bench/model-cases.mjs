@@ -7,13 +7,24 @@ import * as cases from "../scripts/model-cases.mjs";
 
 export { ramp, readTensor } from "../scripts/model-cases.mjs";
 
-/** [{ name, file, isFloat, inputs: [{ name, shape, file }], outputs: files }]; an input without a file is a ramp(). */
-export async function findModels(dir, { light = false, only = /(?:)/ } = {}) {
+/**
+ * [{ name, file, isFloat, inputs: [{ name, shape, file }], outputs: files }] of a data folder and of folders of .onnx files; an
+ * input without a file is a ramp(). `error` in place of inputs and outputs: why it does not load.
+ */
+export async function findModels(dir, { light = false, only = /(?:)/, folders = [] } = {}) {
+  const found = [
+    ...cases.findModels(dir, { light, only }),
+    ...folders.flatMap((folder) => cases.filesIn(folder, only)),
+  ];
   const models = [];
-  for (const { name, file, isFloat, cases: known } of cases.findModels(dir, { light, only })) {
+  for (const { name, file, isFloat, cases: known } of found) {
     const { inputs, outputs } = known[0] ?? { inputs: [], outputs: [] };
-    const named = (await inputsOf(file)).map((input, i) => ({ ...input, file: inputs[i] }));
-    models.push({ name, file, isFloat, inputs: named, outputs });
+    try {
+      const named = (await inputsOf(file)).map((input, i) => ({ ...input, file: inputs[i] }));
+      models.push({ name, file, isFloat, inputs: named, outputs });
+    } catch (error) {
+      models.push({ name, error });
+    }
   }
   return models;
 }

@@ -6,7 +6,7 @@ import { loadOnnx } from "lanewise/onnx";
 import { ortNative, ortWeb } from "./peers/sides.mjs";
 
 export const SIDES = {
-  async lanewise(variant) {
+  async lanewise(variant, memory = "default") {
     const wasm = new WebAssembly.Module(readFileSync(new URL(`../dist/wasm/${variant}.wasm`, import.meta.url)));
     const open = () => createRuntime({ variant, wasm });
     return {
@@ -14,7 +14,7 @@ export const SIDES = {
       async load(rt, bytes, inputs) {
         // Sizes that the file leaves open are given, so that the network is planned when it is loaded.
         const shapes = Object.fromEntries(inputs.map(({ name, shape }) => [name, shape]));
-        const model = await loadOnnx(rt, bytes, { shapes });
+        const model = await loadOnnx(rt, bytes, { shapes, memory });
         const feeds = Object.fromEntries(inputs.map(({ name, shape, data }) => [name, { shape, data }]));
         let results;
         return {

@@ -1,6 +1,6 @@
 // One network under the Node that runs this: node bench/models-child.mjs '<job as JSON>'; the last line of stdout is the
-// result. job.side: that side alone in this fresh process, for its loads and its memory; beside others it would wait for the
-// threads on which their engines go on compiling. Else runs of all sides in turns.
+// result. job.side: that side alone in this fresh process, for its loads and its memory (job.memory: our option); beside others it
+// would wait for the threads on which their engines go on compiling. Else runs of all sides, or those of job.names, in turns.
 import { readFileSync } from "node:fs";
 import { timeInTurns } from "./harness.mjs";
 import { makeLimit } from "./limit.mjs";
@@ -17,21 +17,21 @@ WebAssembly.Memory = class extends Memory {
 };
 const { SIDES } = await import("./model-sides.mjs"); // only now: engines are to get that Memory
 
-const { model, variant, side, timing, loadTiming, tolerance } = JSON.parse(process.argv[2]);
+const { model, variant, side, memory, names, timing, loadTiming, tolerance } = JSON.parse(process.argv[2]);
 const bytes = new Uint8Array(readFileSync(model.file));
 const inputs = model.inputs.map(({ name, shape, file }) => ({ name, ...(file ? readTensor(file) : ramp(shape)) }));
 console.log(JSON.stringify(side === undefined ? await inTurns() : await alone(side)));
 process.exit(0); // an engine may keep the process waiting
 
 async function alone(name) {
-  const { open, load } = await SIDES[name](variant);
+  const { open, load } = await SIDES[name](variant, memory);
   const before = process.memoryUsage.rss();
   const start = performance.now();
   const engine = await open();
   const session = await load(engine, bytes, inputs);
   const firstLoadMs = performance.now() - start;
   await session.run();
-  const memory = {
+  const held = {
     wasmBytes: memories.reduce((sum, { buffer }) => sum + buffer.byteLength, 0),
     residentBytes: process.resourceUsage().maxRSS * 1024 - before,
     ...(session.plannedBytes && { plannedBytes: session.plannedBytes, peakBytes: session.peakBytes }),
@@ -46,7 +46,7 @@ async function alone(name) {
     },
     afterEach: () => last.release(),
   };
-  return { firstLoadMs, load: (await timeInTurns([again], loadTiming)).get(name), ...memory };
+  return { firstLoadMs, load: (await timeInTurns([again], loadTiming)).get(name), ...held };
 }
 
 async function inTurns() {
@@ -54,6 +54,7 @@ async function inTurns() {
   const limits = [measureLimit()];
   const opened = [];
   for (const [name, open] of Object.entries(SIDES)) {
+    if (names && !names.includes(name)) continue;
     const { open: openEngine, load } = await open(variant);
     const engine = await openEngine();
     opened.push({ name, session: await load(engine, bytes, inputs) });

@@ -1,9 +1,10 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
-// bench --set crossover, bench:start, bench:memory, bench:models, bench:operators and the conformance runs, and the sizes of the
+// bench --set crossover, bench:start, bench:memory, bench:models (--loads too), bench:operators and the conformance runs, and the sizes of the
 // last build. --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { barChart } from "./chart.mjs";
+import { loadTable } from "./load-table.mjs";
 import { memoryTable } from "./memory-table.mjs";
 import { modelMeans, modelsSection } from "./model-tables.mjs";
 import { operatorsSection } from "./operator-tables.mjs";
@@ -226,6 +227,7 @@ const crossings = newest("bench-crossover");
 const start = newest("start");
 const memory = newest("memory");
 const operators = newest("operators");
+const loads = newest("loads-relaxed");
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -255,7 +257,10 @@ const PAGES = {
     ...(crossings && { crossover: () => [...crossover(crossings), sourceOf(crossings)].join("\n") }),
   },
   ...(memory && {
-    "docs/memory.md": { memory: () => [memoryTable(memory.networks), "", sourceOf(memory)].join("\n") },
+    "docs/memory.md": {
+      memory: () => [memoryTable(memory.networks), "", sourceOf(memory)].join("\n"),
+      ...(loads && { loads: () => [loadTable(loads), "", sourceOf(loads)].join("\n") }),
+    },
   }),
   "docs/onnx.md": { conformance },
 };

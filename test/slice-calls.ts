@@ -192,6 +192,7 @@ const PRODUCTS: Readonly<Record<string, Call>> = {
     using plan = rt.plan.linear({ input: [2, 37], weight: w, activation: "silu" });
     return plan.run(row, rt.empty([2, 77]));
   },
+  "MatMul by weights of a file": one("MatMul", {}, { w: { dims: [13, 21], data: fill([13, 21], "w") } }),
   "linear of many rows": (rt) => {
     using w = param(rt, [19, 700]);
     using b = param(rt, [19], "bias");

@@ -17,7 +17,10 @@ function packRun(out: usize, from: usize, channels: i32, colBytes: usize, channe
   }
   do {
     let col = from;
-    if (count == 8) {
+    if (count == 8 && colBytes == 4) {
+      v128.store(out, v128.load(col));
+      v128.store(out, v128.load(col, 16), 16);
+    } else if (count == 8) {
       let low = v128.load32_zero(col), high = v128.load32_zero(col + (colBytes << 2));
       col += colBytes;
       low = v128.load_lane<f32>(col, low, 1), high = v128.load_lane<f32>(col + (colBytes << 2), high, 1);
@@ -69,6 +72,31 @@ export function pack_weights_f32(desc: usize, begin: i32, end: i32, scratch: usi
       }
       dst += <usize>panels * panelBytes;
     }
+  }
+}
+
+/** The same of one matrix that lies as B does: column by column colBytes = 4, k by k channelBytes. Work items: its rows, k. */
+export function pack_rows_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<PackDesc>(desc);
+  const panels = (d.cols + 7) >> 3;
+  let dst = d.dstPtr;
+  let first = 0; // row of the block
+  for (let i = 0; i < d.blockCount; i++) {
+    const panelBytes = <usize>load<u32>(d.blocksPtr + (<usize>i << 4), 12);
+    const length = <i32>(panelBytes >> 5);
+    const from = begin > first ? begin - first : 0;
+    const to = end - first < length ? end - first : length;
+    if (from < to) {
+      let src = d.srcPtr + <usize>(first + from) * <usize>d.channelBytes;
+      let out = dst + (<usize>from << 5);
+      for (let col = 0; col < d.cols; col += 8) {
+        packRun(out, src, to - from, 4, <usize>d.channelBytes, d.cols - col < 8 ? d.cols - col : 8);
+        src += 32;
+        out += panelBytes;
+      }
+    }
+    dst += <usize>panels * panelBytes;
+    first += length;
   }
 }
 

@@ -4,7 +4,7 @@ export { ABI } from "../gen/abi-float";
 export { RELAXED } from "../lib/simd";
 
 export { gemm_f32 } from "../kernels/gemm"; // batched matrix product, B in packed panels
-export { pack_weights_f32, pad_image_f32, transpose_f32 } from "../kernels/pack"; // weights to panels; changes of layout
+export { pack_rows_f32, pack_weights_f32, pad_image_f32, transpose_f32 } from "../kernels/pack"; // weights to panels; changes of layout
 export { conv2d_direct_f32 } from "../kernels/conv-direct"; // seven nested loops, 4 pixels x 8 filters in registers
 export { im2col_f32 } from "../kernels/conv-im2col"; // the patch matrix in memory
 export { conv2d_implicit_gemm_f32 } from "../kernels/conv-implicit-gemm"; // GEMM over row pointers into the image

@@ -7,7 +7,7 @@ import type { Pack } from "../plan/builder.js";
 import { type Feed, Program } from "../plan/program.js";
 import type { ModelPlan, Place, PlannedStep } from "./planner.js";
 import type { Arena, Block, Shared } from "./shared.js";
-import { type HostTensor, writerOf } from "./weights.js";
+import { DeferredTensor, type HostTensor, writerOf } from "./weights.js";
 
 /** What a model holds in linear memory. Nothing here leads back to the weights it was loaded from. */
 export class Loaded {
@@ -107,7 +107,9 @@ export function loadPlan(
   /** A parameter's bytes, to be brought to `ptr`. */
   const feed = (name: string, ptr: number, room?: number): Feed => {
     const bytes = bytesOf(plan.parameters.get(name) as TensorSpec);
-    return { ptr, room: room ?? bytes, bytes, write: writerOf(tensorOf(name)) };
+    const tensor = tensorOf(name);
+    const turned = tensor instanceof DeferredTensor ? tensor.turned : undefined;
+    return { ptr, room: room ?? bytes, bytes, write: writerOf(tensor), turned };
   };
   const bring = ({ ptr, bytes, write }: Feed): number => {
     write(heap.u8.subarray(ptr, ptr + bytes), 0);
@@ -123,7 +125,7 @@ export function loadPlan(
       if (feedRoom === undefined) return loaded.addressOf({ param: name });
       if (!builder.isWanted(i, packs)) return undefined;
       const fed = feed(name, loaded.base + feedRoom.offset, feedRoom.room);
-      return fed.room < fed.bytes ? fed : bring(fed);
+      return fed.turned || fed.room < fed.bytes ? fed : bring(fed);
     });
     const program = new Program(engine, builder, given, { kept, packs, run: loaded.addressOf({ block: run }) });
     for (const block of packs) block.isNew = false;

@@ -23,6 +23,8 @@ export class DeferredTensor implements HostTensor {
     readonly dtype: DType,
     /** Writes the bytes from `from` on, as many as there is room for; `to` starts on a whole element. */
     readonly write: (to: Uint8Array, from: number) => void,
+    /** The same of the transposed matrix, where that is what there is. */
+    readonly turned?: DeferredTensor["write"],
   ) {}
 
   get data(): TensorData {

@@ -69,7 +69,9 @@ export class Draft {
     const dtype = STORED[type];
     this.weights.set(
       name,
-      tensor instanceof Deferred ? new DeferredTensor(shape, dtype, tensor.write) : { shape, dtype, data: tensor.data },
+      tensor instanceof Deferred
+        ? new DeferredTensor(shape, dtype, tensor.write, tensor.turned)
+        : { shape, dtype, data: tensor.data },
     );
     return name;
   }

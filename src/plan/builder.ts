@@ -40,6 +40,8 @@ export interface Call {
   readonly itemBytes: number;
   /** The packed form that it writes, of calls at plan time; else -1. */
   readonly pack: number;
+  /** Of a call at plan time: what does the same with the transposed parameter. */
+  readonly turned?: Call | undefined;
 }
 
 export interface Copy {
@@ -186,7 +188,8 @@ export class Builder {
 
   /**
    * A kernel call at plan time, after the copies, that writes one packed form: weights, mostly. itemBytes: where items read one
-   * parameter, and each its own bytes of it, one after the other, how many.
+   * parameter, and each its own bytes of it, one after the other, how many. turned: a call that was never added, for the
+   * transposed parameter.
    */
   prepare<D extends DescLayout>(
     kernel: KernelName,
@@ -195,10 +198,13 @@ export class Builder {
     items: number,
     scratchBytes = 0,
     itemBytes = 0,
+    turned?: Omit<Call, "params" | "pack">,
   ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
     const [pack = -1] = indicesOf(values, "packed");
-    this.prepares.push({ kernel, layout, values, params: indicesOf(values, "param"), items, itemBytes, pack });
+    const params = indicesOf(values, "param");
+    const call = { kernel, layout, values, params, items, itemBytes, pack };
+    this.prepares.push({ ...call, turned: turned && { ...turned, params, pack } });
   }
 
   /** A kernel call of every run. scratchBytes: what one caller of the kernel needs for itself. */

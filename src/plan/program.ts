@@ -15,6 +15,8 @@ export interface Feed {
   readonly bytes: number;
   /** Writes the bytes from `from` on. */
   write(to: Uint8Array, from: number): void;
+  /** The same of the transposed matrix, where that is what there is. */
+  readonly turned?: Feed["write"] | undefined;
 }
 
 /** Where a packed form lies, and whether it is to be packed there. */
@@ -141,7 +143,11 @@ export class Program {
         if (!at.packs[call.pack]?.isNew) continue;
         const fed = params.findIndex((param, i) => typeof param === "object" && call.params.includes(i));
         if (fed >= 0) {
-          this.#prepareFed(call, desc, fed, params[fed] as Feed, at);
+          const feed = params[fed] as Feed;
+          const { turned } = call;
+          if (feed.turned && turned && turned.itemBytes <= feed.room)
+            this.#prepareFed(turned, desc, fed, { ...feed, write: feed.turned }, at);
+          else this.#prepareFed(call, desc, fed, feed, at);
           continue;
         }
         this.#write(call, desc, at);

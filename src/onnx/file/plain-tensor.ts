@@ -33,9 +33,10 @@ export class Deferred extends DeferredTensor implements PlainTensor, Budgeted {
     readonly budget: Budget,
     readonly type: ElementType,
     shape: readonly number[],
-    write: (to: Uint8Array, from: number) => void,
+    write: DeferredTensor["write"],
+    turned?: DeferredTensor["write"],
   ) {
-    super(shape, isHalf(type) ? "float32" : type, write);
+    super(shape, isHalf(type) ? "float32" : type, write, turned);
   }
 
   override get data(): HostData {

@@ -1,7 +1,8 @@
 // Matrix products as layers.
 import { countOf } from "../../base/shape.js";
+import { writerOf } from "../../model/weights.js";
 import type { Dynamic } from "../draft.js";
-import { numbers, type PlainTensor, reshaped } from "../file/plain-tensor.js";
+import { Deferred, numbers, type PlainTensor, reshaped } from "../file/plain-tensor.js";
 import { broadcast, transpose } from "../host/indexing.js";
 import { make } from "../host/make.js";
 import { dynamicAt, madeOf, type NodeLowering, operandAt, param, type Site, tensorAt, varies } from "./site.js";
@@ -29,9 +30,19 @@ const gemm: NodeLowering = (site) => {
     : draft.add(layer, "add", [y as Dynamic, draft.constant(bias as PlainTensor, `${layer}.bias`)]);
 };
 
-/** Weights [K, M] as [M, K]. */
+/** The transpose of a matrix; one that lies in the file is packed as it lies. */
 function turned(site: Site, w: PlainTensor): PlainTensor {
-  return madeOf(site, "turned", w, (within) => transpose(within, w, [1, 0]));
+  return madeOf(site, "turned", w, (within) => transposed(within, w));
+}
+
+function transposed(site: Site, t: PlainTensor): PlainTensor {
+  if (!(t instanceof Deferred) || t.dtype !== "float32") return transpose(site, t, [1, 0]);
+  let whole: PlainTensor | undefined;
+  const write: Deferred["write"] = (to, from) => {
+    whole ??= transpose(site, t, [1, 0]);
+    writerOf({ ...whole, dtype: "float32" })(to, from);
+  };
+  return new Deferred(t.budget, t.type, [...t.shape].reverse(), write, t.write);
 }
 
 function broadcastRow(site: Site, bias: PlainTensor, filters: number): PlainTensor {

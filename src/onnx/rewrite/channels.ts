@@ -194,15 +194,16 @@ function reordered(
   };
   const ordered = add("weight", weight, (old, data, [M = 0, C = 0, R = 1, S = 1]) => {
     const taps = R * S;
+    const places = columns && Int32Array.from(columns, (column) => column * taps);
     for (let m = 0, to = 0; m < M; m++) {
       const row = (rows === undefined ? m : (rows[m] as number)) * C * taps;
-      if (columns === undefined) {
+      if (places === undefined) {
         data.set(old.subarray(row, row + C * taps), to);
         to += C * taps;
         continue;
       }
       for (let c = 0; c < C; c++) {
-        const from = row + (columns[c] as number) * taps;
+        const from = row + (places[c] as number);
         for (let i = from; i < from + taps; i++) data[to++] = old[i] as number;
       }
     }

@@ -8,6 +8,9 @@ import type { DerivedParameter, Rule } from "../../model/rewrite.js";
 import { DeferredTensor, type HostTensor, type WeightMap, writerOf } from "../../model/weights.js";
 import { Affines, at, columnText } from "./affine.js";
 
+/** Numbers of a weight that are looked at together. */
+const PIECE = 2 ** 16;
+
 /** The filters of a node that is sums over the filters of its first parameter, with its bias as the second. */
 function filtersOf(node: LayerNode) {
   const { filters, params } = operatorOf(node);
@@ -148,16 +151,19 @@ function foldIntoWeights(affines: Affines): Rule {
       scope.derive(`${node.name}.bias (${before?.name})`, {
         spec: { ...spec, shape: [M] },
         compute(weightOf) {
-          const write = writerOf(weightOf(weight));
-          const data = new Float32Array(M);
-          const old = bias ? (weightOf(bias).data as Float32Array) : undefined;
+          const old = weightOf(weight);
+          const turned = old instanceof DeferredTensor ? old.turned : undefined;
           const by = byRow(shift);
-          const filter = new Float32Array(perGroup * inner);
-          for (let m = 0; m < M; m++) {
-            write(new Uint8Array(filter.buffer), m * filter.byteLength);
-            data[m] = summed(filter, by, groups === 1 ? 0 : m * perGroup, inner, old?.[m] ?? 0);
-          }
-          return { shape: [M], dtype: "float32", data };
+          // Sums of every filter, in the order of its numbers whichever way they lie.
+          const sums = new Float64Array(M);
+          if (bias) sums.set(weightOf(bias).data as Float32Array);
+          const length = turned ? M : perGroup * inner;
+          byPieces(turned ?? writerOf(old), countOf(spec.shape) / length, length, (row, numbers) => {
+            if (turned)
+              for (let m = 0; m < M; m++) sums[m] = (sums[m] as number) + (numbers[m] as number) * (by[row] as number);
+            else sums[row] = summed(numbers, by, groups === 1 ? 0 : row * perGroup, inner, sums[row] as number);
+          });
+          return { shape: [M], dtype: "float32", data: Float32Array.from(sums) };
         },
         identity: (identityOf) =>
           `shifted ${identityOf(weight)} ${spec.shape} ${bias ? identityOf(bias) : ""} ${groups} ${columnText(shift)}`,
@@ -188,12 +194,22 @@ function scaled(weight: string, spec: TensorSpec, inner: number, by: Float64Arra
     spec,
     identity: (identityOf) => `scaled ${identityOf(weight)} ${spec.shape} ${text}`,
     compute(weightOf: (name: string) => HostTensor): HostTensor {
-      const write = writerOf(weightOf(weight));
-      return new DeferredTensor(spec.shape, "float32", (to, from) => {
-        write(to, from);
-        const data = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
-        multiply(data, from / 4, inner, by);
-      });
+      const old = weightOf(weight);
+      const times =
+        (write: DeferredTensor["write"], length: number): DeferredTensor["write"] =>
+        (to, from) => {
+          write(to, from);
+          multiply(new Float32Array(to.buffer, to.byteOffset, to.length / 4), from / 4, length, by);
+        };
+      // Of a matrix the factors of columns are those of the transposed one's rows.
+      const turned = old instanceof DeferredTensor && old.turned;
+      const length = inner === 1 && by.length === spec.shape[1] ? (spec.shape[0] as number) : 1;
+      return new DeferredTensor(
+        spec.shape,
+        "float32",
+        times(writerOf(old), inner),
+        turned ? times(turned, length) : undefined,
+      );
     },
   };
 }
@@ -201,11 +217,33 @@ function scaled(weight: string, spec: TensorSpec, inner: number, by: Float64Arra
 /** Multiplies numbers `first`, `first` + 1, … of a weight by their rows' factors. */
 function multiply(data: Float32Array, first: number, inner: number, by: Float64Array): void {
   let row = Math.floor(first / inner) % by.length;
+  if (inner === 1) {
+    for (let i = 0; i < data.length; i++) {
+      data[i] = (data[i] as number) * (by[row] as number);
+      if (++row === by.length) row = 0;
+    }
+    return;
+  }
   let end = inner - (first % inner);
   for (let i = 0; i < data.length; end += inner) {
     const factor = by[row] as number;
     for (const stop = Math.min(end, data.length); i < stop; i++) data[i] = (data[i] as number) * factor;
     if (++row === by.length) row = 0;
+  }
+}
+
+/** Visits rows of `length` numbers. */
+function byPieces(
+  write: DeferredTensor["write"],
+  rows: number,
+  length: number,
+  visit: (row: number, numbers: Float32Array) => void,
+): void {
+  const most = Math.ceil(PIECE / length);
+  for (let first = 0; first < rows; first += most) {
+    const piece = new Float32Array(length * Math.min(most, rows - first));
+    write(new Uint8Array(piece.buffer), first * length * 4);
+    for (let i = 0; i * length < piece.length; i++) visit(first + i, piece.subarray(i * length, (i + 1) * length));
   }
 }
 

@@ -43,7 +43,10 @@ export function packMatrix(
     dstGroupBytes: bytes,
   };
   const itemBytes = count === 1 && strides.k === 4 ? PANEL * strides.col : 0;
-  b[when]("pack_weights_f32", PackDesc, values, count * panels, 0, itemBytes);
+  const rowBytes = cols * 4;
+  const rows = { ...values, colBytes: 4, channelBytes: rowBytes };
+  const turned = { kernel: "pack_rows_f32", layout: PackDesc, values: rows, items: K, itemBytes: rowBytes } as const;
+  b[when]("pack_weights_f32", PackDesc, values, count * panels, 0, itemBytes, itemBytes > 0 ? turned : undefined);
   return { ref, bytes, blocks };
 }
 
