@@ -1,5 +1,5 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
-// bench --set crossover, bench:start, bench:memory, bench:models and the conformance runs, and the sizes of the last build.
+// bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models and the conformance runs, and the sizes of the last build.
 // --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -7,6 +7,7 @@ import { barChart } from "./chart.mjs";
 import { memoryTable } from "./memory-table.mjs";
 import { modelMeans, modelsSection } from "./model-tables.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
+import { shapesTable } from "./shapes-table.mjs";
 import { startRatios, startSection } from "./start/section.mjs";
 import { markdown, ms, percent } from "./table.mjs";
 
@@ -224,6 +225,7 @@ const bench = needed("bench-foundation");
 const crossings = newest("bench-crossover");
 const start = newest("start");
 const memory = newest("memory");
+const shapes = newest("shapes");
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -250,7 +252,10 @@ const PAGES = {
     ...(crossings && { crossover: () => [...crossover(crossings), sourceOf(crossings)].join("\n") }),
   },
   ...(memory && {
-    "docs/memory.md": { memory: () => [memoryTable(memory.networks), "", sourceOf(memory)].join("\n") },
+    "docs/memory.md": {
+      memory: () => [memoryTable(memory.networks), "", sourceOf(memory)].join("\n"),
+      ...(shapes && { shapes: () => [shapesTable(shapes.networks), "", sourceOf(shapes)].join("\n") }),
+    },
   }),
   "docs/onnx.md": { conformance },
 };
