@@ -81,12 +81,12 @@ const feed = (size: number, height = size) => {
   const shape = [1, 3, height, size];
   return { x: { data: fill(shape, `x${size}`), shape } };
 };
-const answer = (model: OnnxModel, size: number) => (model.run(feed(size))["y"] as Tensor).toArray();
+const answer = (model: OnnxModel, size: number) => (model.run(feed(size))["y"] as Tensor).toArray() as Float32Array;
 const held = () => rt.report().bytesInUse - before;
 const load = (options: OnnxOptions = {}) => loadOnnx(rt, onnxFile(FILE), options);
 
 /** What a model of its own answers, for this size alone. */
-async function alone(size: number): Promise<{ readonly values: ArrayLike<number>; readonly bytes: number }> {
+async function alone(size: number): Promise<{ readonly values: Float32Array; readonly bytes: number }> {
   const { x } = feed(size);
   using model = await load({ shapes: { x: x.shape } });
   return { values: answer(model, size), bytes: model.plan.totalBytes };
