@@ -1,5 +1,5 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
-// bench --set crossover, bench:start, bench:memory, bench:models (--loads too), bench:operators and the conformance runs, and the sizes of the
+// bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models (--loads too), bench:operators and the conformance runs, and the sizes of the
 // last build. --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -9,6 +9,7 @@ import { memoryTable } from "./memory-table.mjs";
 import { modelMeans, modelsSection } from "./model-tables.mjs";
 import { operatorsSection } from "./operator-tables.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
+import { shapesTable } from "./shapes-table.mjs";
 import { startRatios, startSection } from "./start/section.mjs";
 import { markdown, ms, percent } from "./table.mjs";
 
@@ -228,6 +229,7 @@ const start = newest("start");
 const memory = newest("memory");
 const operators = newest("operators");
 const loads = newest("loads-relaxed");
+const shapes = newest("shapes");
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -260,6 +262,7 @@ const PAGES = {
     "docs/memory.md": {
       memory: () => [memoryTable(memory.networks), "", sourceOf(memory)].join("\n"),
       ...(loads && { loads: () => [loadTable(loads), "", sourceOf(loads)].join("\n") }),
+      ...(shapes && { shapes: () => [shapesTable(shapes.networks), "", sourceOf(shapes)].join("\n") }),
     },
   }),
   "docs/onnx.md": { conformance },

@@ -90,6 +90,7 @@ export class Loaded {
   free(): void {
     for (const key of this.#blocks.keys()) this.shared.drop(key);
     for (const [ptr, bytes] of this.#kept) this.shared.free(ptr, bytes);
+    if (this.shared.maxBytes === undefined) this.shared.dispose();
   }
 }
 
@@ -130,13 +131,15 @@ export function loadPlan(
     const program = new Program(engine, builder, given, { kept, packs, run: loaded.addressOf({ block: run }) });
     for (const block of packs) block.isNew = false;
     loaded.bindStep(program, step);
-    builder.forget();
     return program;
   };
 
   try {
-    for (const [name, key] of plan.resident)
-      loaded.stay(name, loaded.block(key, bytesOf(plan.parameters.get(name) as TensorSpec)));
+    const resident = [...plan.resident].map(([name, key]) => {
+      const block = loaded.block(key, bytesOf(plan.parameters.get(name) as TensorSpec));
+      loaded.stay(name, block);
+      return { name, block };
+    });
     const places = plan.steps.map(({ builder, packKeys }) => ({
       kept: loaded.keep(builder.keptBytes),
       packs: packKeys.map((key, i) => loaded.block(key, (builder.packs[i] as Pack).bytes)),
@@ -144,10 +147,9 @@ export function loadPlan(
     const converts = plan.inputs.map(({ convert }) => convert && loaded.keep(convert.keptBytes));
     // Behind everything else, so that it grows in place as a rule.
     loaded.enter();
-    for (const [name, key] of plan.resident) {
-      const { ptr, isNew } = loaded.block(key, 0);
-      if (isNew) bring(feed(name, ptr));
-      loaded.block(key, 0).isNew = false;
+    for (const { name, block } of resident) {
+      if (block.isNew) bring(feed(name, block.ptr));
+      block.isNew = false;
     }
     plan.steps.forEach((step, i) => {
       const { kept, packs } = places[i] as (typeof places)[number];
@@ -158,6 +160,7 @@ export function loadPlan(
       const places = kept !== undefined && { kept, packs: [], run: loaded.base }; // a copy needs no scratch
       loaded.converts.push(places ? new Program(engine, convert as never, [], places) : undefined);
     });
+    for (const { builder } of plan.steps) builder.forget(); // only now: who failed may try again
     return loaded;
   } catch (error) {
     loaded.free();

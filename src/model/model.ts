@@ -152,7 +152,6 @@ export class Model {
   readonly #inputTensors = new Map<string, Tensor>();
   readonly #results: Readonly<Record<string, Tensor>>;
   readonly #loaded: Loaded;
-  readonly #ownShared: Shared | undefined;
   #isRunning = false;
   #disposed = false;
 
@@ -162,13 +161,7 @@ export class Model {
     this.#engine = internalsOf(runtime).engine;
     this.#planned = plan;
     this.plan = plan.report;
-    if (shared === undefined) this.#ownShared = new Shared(this.#engine);
-    try {
-      this.#loaded = loadPlan(this.#engine, plan, tensorOf, shared ?? (this.#ownShared as Shared));
-    } catch (error) {
-      this.#ownShared?.dispose();
-      throw error;
-    }
+    this.#loaded = loadPlan(this.#engine, plan, tensorOf, shared ?? new Shared(this.#engine));
     const loaded = this.#loaded;
     const owner = this.#owner();
     plan.inputs.forEach((input, i) => {
@@ -317,7 +310,6 @@ export class Model {
     this.#disposed = true;
     internalsOf(this.#runtime).notes.delete(this);
     this.#loaded.free();
-    this.#ownShared?.dispose();
   }
 
   [Symbol.dispose](): void {

@@ -27,22 +27,25 @@ export class Shared {
   /** Of the allocator, for all plans. */
   bytes = 0;
   readonly #engine: Engine;
-  readonly #maxBytes: number;
   readonly #blocks = new Map<string, Block>();
   /** One, and one more for each run that began while others were under way. */
   #arenas: Arena[] = [];
 
-  constructor(engine: Engine, maxBytes = Infinity) {
+  /** maxBytes: what plans may hold together; undefined: there is one plan, and all goes with it. */
+  constructor(
+    engine: Engine,
+    readonly maxBytes?: number,
+  ) {
     this.#engine = engine;
-    this.#maxBytes = maxBytes;
   }
 
   /** Throws OutOfMemoryError, and nothing is changed then. */
   allocate(bytes: number): number {
     const size = Allocator.sizeOf(bytes);
-    if (this.bytes + size > this.#maxBytes)
+    const room = (this.maxBytes ?? Infinity) - this.bytes;
+    if (size > room)
       throw new OutOfMemoryError(
-        `"maxBytes" expected room for ${size} bytes more beside what the model holds, got ${this.#maxBytes - this.bytes}`,
+        `"maxBytes" expected room for ${size} bytes more beside what the model holds, got ${room}`,
       );
     const ptr = this.#engine.heap.allocator.allocate(bytes);
     this.bytes += size;
@@ -70,13 +73,9 @@ export class Shared {
     this.free(block.ptr, block.bytes);
   }
 
-  /** How many bytes less are missing for a plan of these blocks. */
-  has(key: string): boolean {
-    return this.#blocks.has(key);
-  }
-
   /** An arena of so many bytes or more that no run is in: the one at hand, if it is. Others are given up. Throws as allocate(). */
   arenaFor(bytes: number, own: Arena = NOWHERE): Arena {
+    if (this.#arenas.length === 1 && this.#arenas[0] === own && !own.isBusy && own.bytes >= bytes) return own;
     const idle = this.#arenas.filter(({ isBusy }) => !isBusy);
     const arena = idle.includes(own) ? own : (idle[0] ?? { ...NOWHERE });
     for (const other of idle) if (other !== arena) this.#resize(other, 0);
@@ -84,7 +83,7 @@ export class Shared {
     return arena;
   }
 
-  /** Gives up what no plan needs that takes at most so many bytes of arena. */
+  /** Gives up arenas that are larger than any plan wants. */
   trim(bytes: number): void {
     for (const arena of this.#arenas) if (!arena.isBusy && arena.bytes > bytes) this.#resize(arena, 0);
   }

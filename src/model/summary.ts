@@ -115,7 +115,7 @@ export function summarize(
   const lowered = lowerGraph(inferGraph(compiled.graph, compiled.source.specOf), planning);
   const requests = untimed(lowered);
   const chosen = requests.length > 0 ? retimed(lowered, { ...planning, timings: time(requests) }) : lowered;
-  return summaryOf(planModel(chosen));
+  return summaryOf(planModel(chosen, compiled.source.identityOf));
 }
 
 export function summaryOf(plan: ModelPlan): Summary {

@@ -2,7 +2,7 @@
 // holds the same (see Identities). Large elements are let go between plans, and computed again should they be wanted.
 import { sameShape } from "../base/check.js";
 import type { Budget } from "./file/budget.js";
-import { Deferred, type PlainTensor } from "./file/plain-tensor.js";
+import { Deferred, held, type PlainTensor } from "./file/plain-tensor.js";
 
 /** Up to so many elements are compared: shapes, axes, bounds, which are made anew for each set of shapes. */
 const MOST_COMPARED = 64;
@@ -29,11 +29,11 @@ export class Memo {
     return value;
   }
 
-  /** The same of tensors. */
+  /** The same of tensors, some of which may be missing. */
   tensors(maker: object, what: string, given: Given, budget: Budget, make: (budget: Budget) => readonly PlainTensor[]) {
     const again = budget.copy();
     return this.of(maker, what, given, () =>
-      make(budget).map((tensor, i) => light(tensor, again, () => make(again.copy())[i] as PlainTensor)),
+      make(budget).map((tensor, i) => tensor && light(tensor, again, () => make(again.copy())[i] as PlainTensor)),
     );
   }
 }
@@ -49,12 +49,12 @@ function isSame(a: Given[number], b: Given[number]): boolean {
 /** The same tensor, whose elements may be collected. */
 function light(tensor: PlainTensor, budget: Budget, again: () => PlainTensor): PlainTensor {
   if (tensor instanceof Deferred || tensor.repeats || tensor.data.byteLength < LARGE_BYTES) return tensor;
-  let held = new WeakRef(tensor.data);
+  let elements = held(tensor.data);
   return new Deferred(budget, tensor.type, tensor.shape, (to, from) => {
-    let data = held.deref();
+    let data = elements.deref();
     if (data === undefined) {
       data = again().data;
-      held = new WeakRef(data);
+      elements = held(data);
     }
     to.set(new Uint8Array(data.buffer, data.byteOffset + from, to.length));
   });

@@ -19,7 +19,9 @@ import { moveOnce } from "./rewrite/views.js";
 
 /** Plans hold at most so many times what the largest takes by itself, or so many bytes more. */
 const MOST_HELD = 1.5;
-const MOST_MORE = 2 ** 20;
+const MOST_MORE = 2 ** 22;
+/** And there are at most so many: one is 5 KB a layer in JavaScript. */
+const MOST_PLANS = 64;
 
 /** The model for one set of shapes, with what a run of it leaves to do. */
 export interface Ready extends Omit<Compiled, "weights" | "specs" | "graph"> {
@@ -114,7 +116,8 @@ export class Plans {
   #limit(newest: Ready): void {
     for (;;) {
       const most = this.#most((model) => model.plan.totalBytes);
-      if (this.bytes <= Math.max(MOST_HELD * most, most + MOST_MORE) || !this.#giveUp(newest)) return;
+      const isFew = this.#ready.size <= MOST_PLANS && this.bytes <= Math.max(MOST_HELD * most, most + MOST_MORE);
+      if (isFew || !this.#giveUp(newest)) return;
       this.#trim();
     }
   }

@@ -22,12 +22,20 @@ export interface PlainTensor {
   readonly repeats?: PlainTensor;
 }
 
+/** Elements that are there while somebody holds them. */
+type Held = Pick<WeakRef<HostData>, "deref">;
+
+/** Engines may lack a WeakRef, as workerd did for long: they are there for good then. */
+export function held(data: HostData): Held {
+  return typeof WeakRef === "undefined" ? { deref: () => data } : new WeakRef(data);
+}
+
 /**
  * A constant whose elements are in the file, or all the same: see DeferredTensor. Those asked for here are kept while somebody
  * holds them, and taken from the budget that it was made within.
  */
 export class Deferred extends DeferredTensor implements PlainTensor, Budgeted {
-  #own: WeakRef<HostData> | undefined;
+  #own: Held | undefined;
 
   constructor(
     readonly budget: Budget,
@@ -44,7 +52,7 @@ export class Deferred extends DeferredTensor implements PlainTensor, Budgeted {
     if (data === undefined) {
       if (this.#own === undefined) this.budget.take(this.type, this.shape);
       data = super.data;
-      this.#own = new WeakRef(data);
+      this.#own = held(data);
     }
     return data;
   }
