@@ -11,6 +11,8 @@ import { NETWORK } from "./network.mjs";
 import { OTHERS } from "./others.mjs";
 import { randomOf } from "./random.mjs";
 
+// Node 24 has an array for halves, which onnxruntime's JavaScript takes and its native side does not.
+globalThis.Float16Array = undefined;
 const ort = createRequire(import.meta.url)("onnxruntime-node");
 const SINCE = JSON.parse(readFileSync(new URL("../../../scripts/onnx-since.json", import.meta.url)));
 /** Operator sets that onnxruntime 1.30 has kernels of. */
@@ -39,13 +41,14 @@ export function draw(seed, index, only) {
     inputs[0].data.forEach((_, i, data) => {
       if (r.chance(0.1)) data[i] = r.pick(SPECIAL);
     });
-  const areConstant = r.pick(["none", "most", "random"]);
+  const areConstant = r.pick(["none", "none", "most", "most", "random", "random", "all"]); // all: folded, so in JavaScript here
   const named = inputs.map(
     (input, i) =>
       input && {
         ...input,
         name: `x${i}`,
-        constant: i > 0 && (areConstant === "most" || (areConstant === "random" && r.chance(0.5))),
+        constant:
+          areConstant === "all" || (i > 0 && (areConstant === "most" || (areConstant === "random" && r.chance(0.5)))),
       },
   );
   while (named.length > 0 && named.at(-1) === null) named.pop();
@@ -81,7 +84,7 @@ async function ofPeer(file, { inputs, outputs }) {
     session = await ort.InferenceSession.create(file, { logSeverityLevel: 4, intraOpNumThreads: 1 });
     const given = inputs.filter((x) => x && !x.constant);
     const feeds = Object.fromEntries(
-      given.map(({ name, type, shape, data }) => [name, new ort.Tensor(type, typed(type, data), shape)]),
+      given.map(({ name, type, shape, data }) => [name, new ort.Tensor(type, data, shape)]),
     );
     const answers = await session.run(feeds);
     return outputs.map((name) => {
@@ -97,11 +100,6 @@ async function ofPeer(file, { inputs, outputs }) {
   } finally {
     await session?.release?.();
   }
-}
-
-/** Node 24 has an array for halves, and onnxruntime wants it then. */
-function typed(type, data) {
-  return type === "float16" && globalThis.Float16Array ? new globalThis.Float16Array(data.buffer) : data;
 }
 
 async function ofOurs(rt, file, { inputs, outputs }) {
