@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createRuntime } from "../../../dist/index.js";
 import { loadOnnx } from "../../../dist/onnx.js";
+import { chainOf } from "./chain.mjs";
 import { ELEMENTS } from "./elements.mjs";
 import { fileOf } from "./file.mjs";
 import { IMAGES } from "./images.mjs";
@@ -154,8 +155,7 @@ function difference(ours, theirs, { K, quanta }) {
 export const runtime = await createRuntime();
 
 /** { outcome: "agreed" | "refused" | "different", message }. refused: by both. */
-export async function outcomeOf(one) {
-  const file = fileOf(one);
+async function compared(one, file) {
   const theirs = await ofPeer(file, one);
   const ours = await ofOurs(runtime, file, one);
   if (typeof ours === "string" && typeof theirs === "string")
@@ -163,5 +163,25 @@ export async function outcomeOf(one) {
   if (typeof ours === "string") return { outcome: "different", message: `lanewise refuses: ${ours}` };
   if (typeof theirs === "string") return { outcome: "different", message: `onnxruntime refuses: ${theirs}` };
   const message = difference(ours, theirs, one);
-  return message ? { outcome: "different", message } : { outcome: "agreed" };
+  return message ? { outcome: "different", message } : { outcome: "agreed", first: theirs[0] };
+}
+
+/** Of a case alone, and where it agrees and has floats, with `length` nodes behind it. */
+export async function outcomeOf(one, length = 0) {
+  const { first, ...alone } = await compared(one, fileOf(one));
+  const isUsual = first?.type === "float32" && first.data.length > 0 && first.data.every(Number.isFinite);
+  if (length === 0 || alone.outcome !== "agreed" || !isUsual || one.opset < 14) return alone;
+  const chain = chainOf(
+    randomOf(one.opset + 7 * first.data.length + 1000 * Math.abs(first.data[0])),
+    first.shape,
+    one.opset,
+    length,
+  );
+  if (chain.nodes.length < length) return alone;
+  // Layers in a row amplify what they are given.
+  const both = await compared({ ...one, outputs: ["z"], K: 2 ** 12 * one.K }, fileOf(one, chain));
+  const told = chain.nodes
+    .map(({ op, inputs, attributes }) => `${op}(${inputs}) ${JSON.stringify(attributes)}`)
+    .join(", ");
+  return { outcome: both.outcome, isChain: true, message: both.message && `${both.message}; then ${told}` };
 }
