@@ -1,9 +1,10 @@
 // Everything that dist/ needs, from source: generated code, the wasm binaries, JavaScript, types. `--binaries`: the wasm
 // only. `--quiet`: no table of sizes, but a progress bar.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
+import { ordered } from "./order.mjs";
 import { BINARIES, binaryName, PACKS } from "./packs.mjs";
 import { progressBar } from "./progress.mjs";
 
@@ -26,6 +27,10 @@ for (const [i, job] of jobs.entries()) {
     console.error(stderr.toString());
     process.exit(1);
   }
+}
+for (const { file } of BINARIES) {
+  const path = `build/wasm/${file}.wasm`;
+  writeFileSync(path, ordered(readFileSync(path)));
 }
 if (!process.argv.includes("--binaries")) {
   rmSync("dist", { recursive: true, force: true });

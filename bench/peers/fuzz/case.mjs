@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createRuntime } from "../../../dist/index.js";
 import { loadOnnx } from "../../../dist/onnx.js";
+import { chainOf } from "./chain.mjs";
 import { ELEMENTS } from "./elements.mjs";
 import { fileOf } from "./file.mjs";
 import { IMAGES } from "./images.mjs";
@@ -11,6 +12,8 @@ import { NETWORK } from "./network.mjs";
 import { OTHERS } from "./others.mjs";
 import { randomOf } from "./random.mjs";
 
+// Node 24 has an array for halves, which onnxruntime's JavaScript takes and its native side does not.
+globalThis.Float16Array = undefined;
 const ort = createRequire(import.meta.url)("onnxruntime-node");
 const SINCE = JSON.parse(readFileSync(new URL("../../../scripts/onnx-since.json", import.meta.url)));
 /** Operator sets that onnxruntime 1.30 has kernels of. */
@@ -39,13 +42,14 @@ export function draw(seed, index, only) {
     inputs[0].data.forEach((_, i, data) => {
       if (r.chance(0.1)) data[i] = r.pick(SPECIAL);
     });
-  const areConstant = r.pick(["none", "most", "random"]);
+  const areConstant = r.pick(["none", "none", "most", "most", "random", "random", "all"]); // all: folded, so in JavaScript here
   const named = inputs.map(
     (input, i) =>
       input && {
         ...input,
         name: `x${i}`,
-        constant: i > 0 && (areConstant === "most" || (areConstant === "random" && r.chance(0.5))),
+        constant:
+          areConstant === "all" || (i > 0 && (areConstant === "most" || (areConstant === "random" && r.chance(0.5)))),
       },
   );
   while (named.length > 0 && named.at(-1) === null) named.pop();
@@ -81,7 +85,7 @@ async function ofPeer(file, { inputs, outputs }) {
     session = await ort.InferenceSession.create(file, { logSeverityLevel: 4, intraOpNumThreads: 1 });
     const given = inputs.filter((x) => x && !x.constant);
     const feeds = Object.fromEntries(
-      given.map(({ name, type, shape, data }) => [name, new ort.Tensor(type, typed(type, data), shape)]),
+      given.map(({ name, type, shape, data }) => [name, new ort.Tensor(type, data, shape)]),
     );
     const answers = await session.run(feeds);
     return outputs.map((name) => {
@@ -97,11 +101,6 @@ async function ofPeer(file, { inputs, outputs }) {
   } finally {
     await session?.release?.();
   }
-}
-
-/** Node 24 has an array for halves, and onnxruntime wants it then. */
-function typed(type, data) {
-  return type === "float16" && globalThis.Float16Array ? new globalThis.Float16Array(data.buffer) : data;
 }
 
 async function ofOurs(rt, file, { inputs, outputs }) {
@@ -156,8 +155,7 @@ function difference(ours, theirs, { K, quanta }) {
 export const runtime = await createRuntime();
 
 /** { outcome: "agreed" | "refused" | "different", message }. refused: by both. */
-export async function outcomeOf(one) {
-  const file = fileOf(one);
+async function compared(one, file) {
   const theirs = await ofPeer(file, one);
   const ours = await ofOurs(runtime, file, one);
   if (typeof ours === "string" && typeof theirs === "string")
@@ -165,5 +163,25 @@ export async function outcomeOf(one) {
   if (typeof ours === "string") return { outcome: "different", message: `lanewise refuses: ${ours}` };
   if (typeof theirs === "string") return { outcome: "different", message: `onnxruntime refuses: ${theirs}` };
   const message = difference(ours, theirs, one);
-  return message ? { outcome: "different", message } : { outcome: "agreed" };
+  return message ? { outcome: "different", message } : { outcome: "agreed", first: theirs[0] };
+}
+
+/** Of a case alone, and where it agrees and has floats, with `length` nodes behind it. */
+export async function outcomeOf(one, length = 0) {
+  const { first, ...alone } = await compared(one, fileOf(one));
+  const isUsual = first?.type === "float32" && first.data.length > 0 && first.data.every(Number.isFinite);
+  if (length === 0 || alone.outcome !== "agreed" || !isUsual || one.opset < 14) return alone;
+  const chain = chainOf(
+    randomOf(one.opset + 7 * first.data.length + 1000 * Math.abs(first.data[0])),
+    first.shape,
+    one.opset,
+    length,
+  );
+  if (chain.nodes.length < length) return alone;
+  // Layers in a row amplify what they are given.
+  const both = await compared({ ...one, outputs: ["z"], K: 2 ** 12 * one.K }, fileOf(one, chain));
+  const told = chain.nodes
+    .map(({ op, inputs, attributes }) => `${op}(${inputs}) ${JSON.stringify(attributes)}`)
+    .join(", ");
+  return { outcome: both.outcome, isChain: true, message: both.message && `${both.message}; then ${told}` };
 }

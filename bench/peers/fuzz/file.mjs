@@ -75,30 +75,32 @@ function writeValue({ name, type, shape }, w) {
   );
 }
 
-/** The file of a case: operands that are constant are initialisers, the others inputs. */
-export function fileOf({ op, domain, opset, attributes, inputs, outputs }) {
+function writeNode({ op, domain, attributes, inputs, outputs }, w) {
+  for (const name of inputs) w.writeStringField(1, name);
+  for (const name of outputs) w.writeStringField(2, name);
+  w.writeStringField(3, `${op} ${outputs[0]}`);
+  w.writeStringField(4, op);
+  if (domain) w.writeStringField(7, domain);
+  for (const entry of Object.entries(attributes)) w.writeMessage(5, writeAttribute, entry);
+}
+
+/** The file of a case: operands that are constant are initialisers, the others inputs. chain: nodes and constants behind it. */
+export function fileOf({ op, domain, opset, attributes, inputs, outputs }, chain = { nodes: [], constants: [] }) {
   const w = new PbfWriter();
   w.writeVarintField(1, 10);
   w.writeMessage(
     7,
     (_, graph) => {
-      graph.writeMessage(
-        1,
-        (_, node) => {
-          for (const input of inputs) node.writeStringField(1, input?.name ?? "");
-          for (const name of outputs) node.writeStringField(2, name);
-          node.writeStringField(3, "node");
-          node.writeStringField(4, op);
-          if (domain) node.writeStringField(7, domain);
-          for (const entry of Object.entries(attributes)) node.writeMessage(5, writeAttribute, entry);
-        },
-        null,
-      );
+      const names = inputs.map((input) => input?.name ?? "");
+      graph.writeMessage(1, writeNode, { op, domain, attributes, inputs: names, outputs });
+      for (const { output, ...node } of chain.nodes) graph.writeMessage(1, writeNode, { ...node, outputs: [output] });
+      for (const tensor of chain.constants) graph.writeMessage(5, writeTensor, tensor);
       graph.writeStringField(2, "graph");
       const given = inputs.filter(Boolean);
       for (const tensor of given) if (tensor.constant) graph.writeMessage(5, writeTensor, tensor);
       for (const tensor of given) if (!tensor.constant) graph.writeMessage(11, writeValue, tensor);
-      for (const name of outputs) if (name) graph.writeMessage(12, writeValue, { name });
+      const answers = chain.nodes.length > 0 ? [chain.nodes.at(-1).output] : outputs;
+      for (const name of answers) graph.writeMessage(12, writeValue, { name });
     },
     null,
   );

@@ -3,6 +3,7 @@
 // the standard's text, are in known.mjs.
 //
 //   --count N, --seed N     cases, default 2,000, and what they are drawn from
+//   --chain N               N more nodes behind each, of the kinds that are fused and moved here
 //   --only NAME             one operator, as Conv or com.microsoft.QGemm
 //   --at N                  one case again (with --only as it was drawn), with its operands
 //   --all                   prints known differences and what both refuse, too
@@ -22,12 +23,13 @@ const { values: flags } = parseArgs({
     count: { type: "string", default: "2000" },
     seed: { type: "string", default: "1" },
     only: { type: "string" },
+    chain: { type: "string", default: "0" },
     at: { type: "string" },
     all: { type: "boolean", default: false },
     out: { type: "string" },
   },
 });
-const [count, seed] = [flags.count, flags.seed].map(Number);
+const [count, seed, chain] = [flags.count, flags.seed, flags.chain].map(Number);
 
 if (process.send) await work();
 else {
@@ -40,7 +42,7 @@ async function work() {
   const { draw, outcomeOf, told } = await import("./case.mjs");
   process.on("message", async (index) => {
     const one = draw(seed, index, flags.only);
-    process.send({ index, name: one.name, told: told(one), ...(await outcomeOf(one)) });
+    process.send({ index, name: one.name, told: told(one), ...(await outcomeOf(one, chain)) });
   });
   process.send({ ready: true });
 }
@@ -51,7 +53,7 @@ async function again(index) {
   console.log(told(one));
   for (const x of one.inputs) if (x) console.log(`${x.name} ${x.type}[${x.shape}]: ${x.data.slice(0, 64).join(" ")}`);
   if (flags.out) writeFileSync(flags.out, (await import("./file.mjs")).fileOf(one));
-  console.log(await outcomeOf(one));
+  console.log(await outcomeOf(one, chain));
   process.exit(0);
 }
 
@@ -88,10 +90,11 @@ async function outcomes() {
 async function main() {
   const { draw, told } = await import("./case.mjs");
   const totals = { agreed: 0, known: 0, new: 0 };
-  let refused = 0;
+  let [refused, chains] = [0, 0];
   const groups = new Map();
   for (const result of await outcomes()) {
     if (result.outcome === "refused") refused++;
+    if (result.isChain) chains++;
     if (result.outcome === "agreed" || (result.outcome === "refused" && !flags.all)) {
       totals.agreed++;
       continue;
@@ -110,6 +113,7 @@ async function main() {
   }
   for (const [key, rows] of [...groups].sort())
     console.log([`${key} (${rows.length})`, ...rows.filter(Boolean)].join("\n"));
+  if (chain > 0) console.log(`${chains} with ${chain} nodes behind`);
   console.log(`refused by both: ${refused}, among those agreed`);
   console.log(`${totals.agreed} agreed, ${totals.known} known, ${totals.new} new`);
   process.exit(totals.new > 0 ? 1 : 0);
