@@ -8,7 +8,7 @@
 // y may be x: every element is read for the last time before it is written. Source: Milakov and Gimelshein (2018), 2.
 import { NEIGHBOURS } from "../abi/constants";
 import { SoftmaxDesc } from "../abi/elements";
-import { exp, log } from "../lib/math";
+import { expNegative, log } from "../lib/math";
 import { hsum, maxOf, splat, storeLanes } from "../lib/simd";
 
 @inline function hmax(v: v128): f32 {
@@ -23,7 +23,7 @@ function softmaxAcross(y: usize, x: usize, size: i32, step: usize, count: i32, l
   for (let i = step; i < bytes; i += step) max = maxOf(v128.load(x + i), max);
   let sum = splat(0);
   for (let i: usize = 0; i < bytes; i += step) {
-    const e = exp(f32x4.sub(v128.load(x + i), max));
+    const e = expNegative(f32x4.sub(v128.load(x + i), max));
     sum = f32x4.add(sum, e);
     if (!logarithm) storeLanes(y + i, e, count);
   }
@@ -35,30 +35,46 @@ function softmaxAcross(y: usize, x: usize, size: i32, step: usize, count: i32, l
   }
 }
 
-/** Four elements at byte i; lanes from byte `bytes` on are -infinity. */
-@inline function lineLanes(x: usize, i: usize, bytes: usize): v128 {
-  const at = i32x4.add(i32x4.splat(<i32>i), i32x4(0, 4, 8, 12));
-  return v128.bitselect(v128.load(x + i), splat(-Infinity), i32x4.lt_s(at, i32x4.splat(<i32>bytes)));
+/** The last vector of a line: lanes from its element `count` on are -infinity. */
+@inline function lastLanes(x: usize, count: i32): v128 {
+  return v128.bitselect(v128.load(x), splat(-Infinity), i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count)));
 }
 
-/** One contiguous line. */
+/** One contiguous line: whole vectors, then one of 1 to 4 elements. */
 function softmaxAlong(y: usize, x: usize, size: i32, logarithm: i32): void {
-  const bytes = <usize>size << 2;
-  let lanes = lineLanes(x, 0, bytes);
-  for (let i: usize = 16; i < bytes; i += 16) lanes = maxOf(lineLanes(x, i, bytes), lanes);
+  const whole = <usize>((size - 1) & ~3) << 2;
+  const count = size - <i32>(whole >> 2);
+  const last = lastLanes(x + whole, count);
+  let lanes = last;
+  for (let i: usize = 0; i < whole; i += 16) lanes = maxOf(v128.load(x + i), lanes);
   const max = splat(hmax(lanes));
   let sum = splat(0);
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const e = exp(f32x4.sub(lineLanes(x, i, bytes), max));
+  if (logarithm) {
+    for (let i: usize = 0; i < whole; i += 16) sum = f32x4.add(sum, expNegative(f32x4.sub(v128.load(x + i), max)));
+    sum = log(splat(hsum(f32x4.add(sum, expNegative(f32x4.sub(last, max))))));
+    for (let i: usize = 0; i < whole; i += 16) v128.store(y + i, f32x4.sub(f32x4.sub(v128.load(x + i), max), sum));
+    storeLanes(y + whole, f32x4.sub(f32x4.sub(last, max), sum), count);
+    return;
+  }
+  let i: usize = 0;
+  for (const pairs = whole & ~31; i < pairs; i += 32) {
+    const first = v128.load(x + i);
+    const second = v128.load(x + i, 16);
+    const e = expNegative(f32x4.sub(first, max));
+    const f = expNegative(f32x4.sub(second, max));
+    sum = f32x4.add(f32x4.add(sum, e), f);
+    v128.store(y + i, e);
+    v128.store(y + i, f, 16);
+  }
+  if (i < whole) {
+    const e = expNegative(f32x4.sub(v128.load(x + i), max));
     sum = f32x4.add(sum, e);
-    if (!logarithm) storeLanes(y + i, e, <i32>((bytes - i) >> 2));
+    v128.store(y + i, e);
   }
-  sum = splat(hsum(sum));
-  if (logarithm) sum = log(sum);
-  for (let i: usize = 0; i < bytes; i += 16) {
-    const v = logarithm ? f32x4.sub(f32x4.sub(v128.load(x + i), max), sum) : f32x4.div(v128.load(y + i), sum);
-    storeLanes(y + i, v, <i32>((bytes - i) >> 2));
-  }
+  const e = expNegative(f32x4.sub(last, max));
+  sum = splat(hsum(f32x4.add(sum, e)));
+  for (let i: usize = 0; i < whole; i += 16) v128.store(y + i, f32x4.div(v128.load(y + i), sum));
+  storeLanes(y + whole, f32x4.div(e, sum), count);
 }
 
 /**
