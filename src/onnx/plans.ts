@@ -45,7 +45,12 @@ export class Plans {
     const budget = budgetOf(this.#options);
     const { optimize } = this.#options;
     const { weights, specs, ...compiled } = compile(checked, byName, this.#operators, budget, optimize);
-    const passes = [byRules(exporterRules(weights)), ...PASSES, routeChannels, moveOnce];
+    const passes = [
+      byRules([...this.#operators.rules(weights), ...exporterRules(weights)]),
+      ...PASSES,
+      routeChannels,
+      moveOnce,
+    ];
     const plan = () => {
       // The models for all shapes share what there may be.
       let maxBytes = this.#options.maxBytes ?? DEFAULT_BYTES;
