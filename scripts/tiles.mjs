@@ -1,14 +1,11 @@
 // The text of assembly/gen/tiles.ts: fully unrolled GEMM micro-tiles, from the one-line descriptions in TILES, and depthwise runs.
 
 /**
- * rows x (4 * vectors) outputs a tile; `unroll` steps of k a loop turn. Measured, share of the machine's limit (Zen 4):
- * simd, Node 20: 4x8u2 75 %, 4x8u1 71 %, 5x8u4 54 % (that V8 spills from 5 rows on); simd, Node 24: 5x8u4 89 %, 4x8u2 77 %;
+ * rows x (4 * vectors) outputs a tile, as many tiles as fit under a panel; `unroll` steps of k a loop turn. Measured, share of the machine's limit (Zen 4):
+ * simd, Node 20: 4x8u4 75 %, 5x8u4 40 % (that V8 spills from 5 rows on); simd, Node 24: 5x8u4 89 %, 4x8u2 77 %;
  * relaxed, Node 24: 6x8u4 97 %, 5x8u4 95 %, 3x12u4 90 %.
  */
-const TILES = [
-  ...[1, 2, 3, 4].map((rows) => ({ rows, vectors: 2, unroll: 2 })),
-  ...[1, 2, 3, 4, 5, 6].map((rows) => ({ rows, vectors: 2, unroll: 4 })),
-];
+const TILES = [...[1, 2, 3, 4, 5, 6].map((rows) => ({ rows, vectors: 2, unroll: 4 }))];
 
 const range = (n) => [...Array(n).keys()];
 
@@ -18,58 +15,65 @@ function tile({ rows, vectors, unroll }) {
   const lines = (items) => items.join("\n");
   const step = (u) =>
     lines([
-      ...V.map((v) => `        b${v} = v128.load(b, ${16 * (vectors * u + v)});`),
+      ...V.map((v) => `          b${v} = v128.load(w, ${16 * (vectors * u + v)});`),
       ...R.flatMap((r) => [
-        `        s = v128.load32_splat(p${r}, ${4 * u});`,
-        ...V.map((v) => `        acc${r}${v} = madd(s, b${v}, acc${r}${v});`),
+        `          s = v128.load32_splat(p${r}, ${4 * u});`,
+        ...V.map((v) => `          acc${r}${v} = madd(s, b${v}, acc${r}${v});`),
       ]),
     ]);
-  const advance = (u) => lines([`        b += ${16 * vectors * u};`, ...R.map((r) => `        p${r} += ${4 * u};`)]);
-  const loop = (u, end) => `      do {
-${range(u).map(step).join("\n        if (!b) break; // never taken: keeps Binaryen from nesting the unrolled updates\n")}
+  const advance = (u) =>
+    lines([`          w += ${16 * vectors * u};`, ...R.map((r) => `          p${r} += ${4 * u};`)]);
+  // Never taken: keeps Binaryen from nesting the unrolled updates, and V8 from loading everything first. Up to 4 rows each has
+  // a condition of its own, as Node 20's V8 joins equal ones and spills then; 5 rows of simd lose a tenth by that on Node 24.
+  const steps = (u) =>
+    range(u).reduce(
+      (text, i) => `${text}${i ? `\n          if (${rows < 5 ? `w == ${i}` : "!w"}) break;\n` : ""}${step(i)}`,
+      "",
+    );
+  const loop = (u, end) => `        do {
+${steps(u)}
 ${advance(u)}
-      } while (p0 < ${end});`;
-  const body =
-    unroll === 1
-      ? loop(1, "end")
-      : `      const main = p0 + (segBytes & ~${4 * unroll - 1});
+        } while (p0 < ${end});`;
+  return `/** ${rows} rows x ${4 * vectors} columns, k unrolled ${unroll}: ${rows * vectors} accumulators. Arguments as in lib/gemm.ts, "panel". */
+export function panel${rows}x${4 * vectors}u${unroll}(
+  tiles: i32, rowTable: usize, a: usize, seg: usize, segEnd: usize, segBytes: usize, b: usize, init: usize, initStride: usize,
+  c: usize, cStride: usize, residual: usize, lo: f32, hi: f32, cols: i32,
+): void {
+  let s: v128;
+${lines(V.map((v) => `  let b${v}: v128;`))}
+  do {
+${lines(R.flatMap((r) => [...V.map((v) => `    let acc${r}${v} = v128.load(init, ${16 * v});`), "    init += initStride;"]))}
+${lines(R.map((r) => `    const a${r} = a + <usize>load<u32>(rowTable, ${4 * r});`))}
+    rowTable += ${4 * rows};
+    let w = b;
+    let list = seg;
+    do {
+      const off = <usize>load<u32>(list);
+${lines(R.map((r) => `      let p${r} = a${r} + off;`))}
+      const end = p0 + segBytes;
+      const main = p0 + (segBytes & ~${4 * unroll - 1});
       if (p0 < main) {
 ${loop(unroll, "main")}
       }
       if (p0 < end) {
 ${loop(1, "end")}
-      }`;
-  return `/** ${rows} rows x ${4 * vectors} columns, k unrolled ${unroll}: ${rows * vectors} accumulators. Arguments as in lib/gemm.ts, "tile". */
-export function tile${rows}x${4 * vectors}u${unroll}(
-  rowTable: usize, a: usize, seg: usize, segEnd: usize, segBytes: usize, b: usize, init: usize, initStride: usize,
-  c: usize, cStride: usize, residual: usize, residualStride: usize, lo: f32, hi: f32, cols: i32,
-): void {
-${lines(R.map((r) => `  const a${r} = a + <usize>load<u32>(rowTable, ${4 * r});`))}
-${lines(R.flatMap((r) => [...V.map((v) => `  let acc${r}${v} = v128.load(init, ${16 * v});`), ...(r < rows - 1 ? ["  init += initStride;"] : [])]))}
-  let s: v128;
-${lines(V.map((v) => `  let b${v}: v128;`))}
-  do {
-    const off = <usize>load<u32>(seg);
-${lines(R.map((r) => `    let p${r} = a${r} + off;`))}
-    const end = p0 + segBytes;
-    {
-${body}
+      }
+      list += 4;
+    } while (list < segEnd);
+    if (residual) {
+${lines(R.flatMap((r) => [...V.map((v) => `      acc${r}${v} = f32x4.add(acc${r}${v}, v128.load(residual, ${16 * v}));`), "      residual += cStride;"]))}
     }
-    seg += 4;
-  } while (seg < segEnd);
-  if (residual) {
-${lines(R.flatMap((r) => [...V.map((v) => `    acc${r}${v} = f32x4.add(acc${r}${v}, v128.load(residual, ${16 * v}));`), ...(r < rows - 1 ? ["    residual += residualStride;"] : [])]))}
-  }
-  if (lo != -Infinity || hi != Infinity) {
-    const low = f32x4.splat(lo);
-    const high = f32x4.splat(hi);
-${lines(R.flatMap((r) => V.map((v) => `    acc${r}${v} = minOf(maxOf(acc${r}${v}, low), high);`)))}
-  }
-  if (cols >= ${4 * vectors}) {
-${lines(R.flatMap((r) => [...V.map((v) => `    v128.store(c, acc${r}${v}, ${16 * v});`), ...(r < rows - 1 ? ["    c += cStride;"] : [])]))}
-  } else {
-${lines(R.flatMap((r) => [`    storeTail(c, acc${r}0, acc${r}1, cols);`, ...(r < rows - 1 ? ["    c += cStride;"] : [])]))}
-  }
+    if (lo != -Infinity || hi != Infinity) {
+      const low = f32x4.splat(lo);
+      const high = f32x4.splat(hi);
+${lines(R.flatMap((r) => V.map((v) => `      acc${r}${v} = minOf(maxOf(acc${r}${v}, low), high);`)))}
+    }
+    if (cols >= ${4 * vectors}) {
+${lines(R.flatMap((r) => [...V.map((v) => `      v128.store(c, acc${r}${v}, ${16 * v});`), "      c += cStride;"]))}
+    } else {
+${lines(R.flatMap((r) => [`      storeTail(c, acc${r}0, acc${r}1, cols);`, "      c += cStride;"]))}
+    }
+  } while (--tiles);
 }
 `;
 }

@@ -61,6 +61,9 @@ interface Scratch {
   readonly kernel: string;
 }
 
+/** Addresses below are never given out. */
+const CONSTANT_BYTES = 1024;
+
 /** One kernel call, cut. */
 interface Work {
   readonly name: string;
@@ -86,8 +89,8 @@ class Races {
   current = "";
   readonly #rt: Runtime;
   readonly #scratchPtr: number;
-  /** Live blocks by address: bytes asked for. */
-  readonly #blocks = new Map<number, number>();
+  /** Live blocks by address: bytes asked for. The first is what lies below all of the allocator's: constants of kernels. */
+  readonly #blocks = new Map([[0, CONSTANT_BYTES]]);
   /** What kernels were given as scratch, by its address. */
   readonly #scratches = new Map<number, Scratch>();
   /** A bit for each of at most 8 slices, for every byte of memory. */
@@ -192,7 +195,8 @@ class Races {
         [ptr, end] = [from, from + bytes];
       }
       if (loads !== 0 && at >= end + SLACK) this.#find(`${name}: loads outside of every block`, `byte ${at}`);
-      if (stores !== 0 && at >= end) this.#find(`${name}: stores outside of every block`, `byte ${at}`);
+      if (stores !== 0 && (at >= end || at < CONSTANT_BYTES))
+        this.#find(`${name}: stores outside of every block`, `byte ${at}`);
       if (ptr === this.#scratchPtr) {
         if (loads !== 0) own.loaded = Math.max(own.loaded, at + 1 - ptr);
         if (stores !== 0) own.stored = Math.max(own.stored, at + 1 - ptr);

@@ -111,3 +111,16 @@
   beta: f32;
   bias: f32;
 }
+
+/** Lines of mean 0 and variance 1, scaled and shifted: see kernels/normalise.ts. One work item is a line. */
+@unmanaged export class NormaliseDesc {
+  xPtr: usize;
+  yPtr: usize; // may be xPtr
+  gammaPtr: usize; // length / inner factors a line, `period` lines; or 0
+  betaPtr: usize; // laid out alike, or 0
+  length: i32;
+  inner: i32;
+  period: i32;
+  centered: i32; // 0: the mean counts as 0
+  epsilon: f32;
+}

@@ -5,7 +5,7 @@
 // A is never packed: a micro-tile reads each of its rows through a pointer, so a row may be a pixel's patch inside an
 // image as well as a row of a matrix. B is packed once per plan into panels of 8 columns (kernels/pack.ts).
 //
-// Micro-tile (gen/tiles.ts): up to tileRows x 8. 6 x 8 holds 12 accumulators + 2 vectors of B + 1 splat of A = 15 of the 16
+// Micro-tile (gen/tiles.ts, a function for all tiles of one size under a panel): up to tileRows x 8. 6 x 8 holds 12 accumulators + 2 vectors of B + 1 splat of A = 15 of the 16
 // vector registers; one more and every turn of the loop spills. Without FMA a product needs a register too: 5 rows there,
 // and 4 on engines whose register allocator does worse. The plan says which (src/engine/engine.ts); a sum is made in
 // the same order in every tile, so the bits do not depend on it.
@@ -20,33 +20,32 @@
 //
 // Loop order: block of rows (outside), reduction block, panel, micro-tile. The rows' part of A stays in L2, the panel in L1.
 import { ROW_BLOCK } from "../abi/constants";
-import {
-  tile1x8u2, tile1x8u4, tile2x8u2, tile2x8u4, tile3x8u2, tile3x8u4, tile4x8u2, tile4x8u4, tile5x8u4, tile6x8u4,
-} from "../gen/tiles";
+import { panel1x8u4, panel2x8u4, panel3x8u4, panel4x8u4, panel5x8u4, panel6x8u4 } from "../gen/tiles";
 import { activateRows } from "./activate";
 import { RELAXED } from "./simd";
 
 /**
- * One micro-tile. rowTable: i32 byte offsets of the rows from `a`. seg..segEnd: segment offsets. init: 8 floats a row
- * that the accumulators start from, initStride bytes apart (0: the bias for all rows; C's own stride: go on summing).
+ * `tiles` micro-tiles of `rows` rows each under one panel: one call, since 17 arguments are a tenth of a small tile's time.
+ * rowTable: i32 byte offsets of the rows from `a`. seg..segEnd: segment offsets. init: 8 floats a row that the accumulators
+ * start from, initStride bytes apart (0: the bias for all rows; C's own stride: go on summing).
  */
-@inline function tile(
-  rows: i32, rowTable: usize, a: usize, seg: usize, segEnd: usize, segBytes: usize, b: usize, init: usize,
+@inline function panel(
+  rows: i32, tiles: i32, rowTable: usize, a: usize, seg: usize, segEnd: usize, segBytes: usize, b: usize, init: usize,
   initStride: usize, c: usize, cStride: usize, residual: usize, lo: f32, hi: f32, cols: i32,
 ): void {
   if (RELAXED) {
-    if (rows == 6) tile6x8u4(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else if (rows == 5) tile5x8u4(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else if (rows == 4) tile4x8u4(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else if (rows == 3) tile3x8u4(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else if (rows == 2) tile2x8u4(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else tile1x8u4(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
+    if (rows == 6) panel6x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
+    else if (rows == 5) panel5x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
+    else if (rows == 4) panel4x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
+    else if (rows == 3) panel3x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
+    else if (rows == 2) panel2x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
+    else panel1x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
   } else {
-    if (rows == 5) tile5x8u4(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else if (rows == 4) tile4x8u2(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else if (rows == 3) tile3x8u2(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else if (rows == 2) tile2x8u2(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
-    else tile1x8u2(rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, cStride, lo, hi, cols);
+    if (rows == 5) panel5x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
+    else if (rows == 4) panel4x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
+    else if (rows == 3) panel3x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
+    else if (rows == 2) panel2x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
+    else panel1x8u4(tiles, rowTable, a, seg, segEnd, segBytes, b, init, initStride, c, cStride, residual, lo, hi, cols);
   }
 }
 
@@ -74,20 +73,21 @@ export function gemmRows(
     const last = i == blockCount - 1;
     const low = last ? lo : -Infinity;
     const high = last ? hi : Infinity;
+    const initStride = first ? <usize>0 : cStride;
     for (let col = 0; col < cols; col += 8) {
       const colBytes = <usize>col << 2;
       const left = cols - col;
       let table = rowTable;
       let out = c + colBytes;
       let res = first && residual ? residual + colBytes : 0;
-      const initStride = first ? <usize>0 : cStride;
-      for (let t = 0; t < tiles; t++) {
-        const count = t < large ? small + 1 : small;
-        tile(count, table, a, seg, segEnd, segBytes, b, first ? bias + colBytes : out, initStride, out, cStride, res, low, high, left);
-        table += <usize>count << 2;
-        out += <usize>count * cStride;
-        if (res) res += <usize>count * cStride;
+      if (large) {
+        panel(small + 1, large, table, a, seg, segEnd, segBytes, b, first ? bias + colBytes : out, initStride, out, cStride, res, low, high, left);
+        const done = <usize>(large * (small + 1));
+        table += done << 2;
+        out += done * cStride;
+        if (res) res += done * cStride;
       }
+      if (large < tiles) panel(small, tiles - large, table, a, seg, segEnd, segBytes, b, first ? bias + colBytes : out, initStride, out, cStride, res, low, high, left);
       // 8 columns of all rows, 24 KB at most: still in L1.
       if (last && activation) activateRows(c + colBytes, rows, left < 8 ? left : 8, cStride, activation, alpha, beta);
       b += panelBytes;

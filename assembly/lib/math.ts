@@ -35,11 +35,18 @@ const TABLE = memory.data<f32>([
   return v128.load32_splat(TABLE + (<usize>i << 2));
 }
 
-/** The polynomial with `count` coefficients from the table's constant i on, highest first. */
-@inline function polynomial(x: v128, i: i32, count: i32): v128 {
-  let p = madd(constant(i), x, constant(i + 1));
-  for (let j = 2; j < count; j++) p = madd(p, x, constant(i + j));
-  return p;
+/** One more coefficient of a polynomial: p x + constant i. */
+@inline function next(p: v128, x: v128, i: i32): v128 {
+  return madd(p, x, constant(i));
+}
+
+/** The polynomial with 5 coefficients from the table's constant i on, highest first. */
+@inline function polynomial5(x: v128, i: i32): v128 {
+  return next(next(next(next(constant(i), x, i + 1), x, i + 2), x, i + 3), x, i + 4);
+}
+
+@inline function polynomial6(x: v128, i: i32): v128 {
+  return next(polynomial5(x, i), x, i + 5);
 }
 
 @inline function clampExponent(x: v128): v128 {
@@ -58,7 +65,7 @@ const TABLE = memory.data<f32>([
 
 /** e^r - 1 for |r| <= ln(2)/2: r + r^2 P(r), Moshier's coefficients of degree 5 (Cephes, expf). */
 @inline function expm1Near0(r: v128): v128 {
-  return madd(polynomial(r, EXPM1, 6), f32x4.mul(r, r), r);
+  return madd(polynomial6(r, EXPM1), f32x4.mul(r, r), r);
 }
 
 /** 2^n for a whole n from -126 to 127. */
@@ -149,7 +156,7 @@ const TABLE = memory.data<f32>([
 @inline export function tanh(x: v128): v128 {
   const a = f32x4.abs(x);
   const z = f32x4.mul(x, x);
-  const p = polynomial(z, TANH, 5);
+  const p = polynomial5(z, TANH);
   const small = madd(f32x4.mul(p, z), x, x);
   const large = f32x4.sub(splat(1), f32x4.div(splat(2), f32x4.add(exp(f32x4.add(a, a)), splat(1))));
   const signed = v128.bitselect(x, large, i32x4.splat(0x80000000));
@@ -188,7 +195,7 @@ const TABLE = memory.data<f32>([
   const above = maxOf(x, constant(GELU_ENDS)); // 0 is to come of -infinity
   const t = minOf(above, constant(GELU_ENDS + 1));
   const z = f32x4.mul(t, t);
-  const r = f32x4.div(f32x4.mul(t, polynomial(z, GELU_P, 7)), polynomial(z, GELU_Q, 5));
+  const r = f32x4.div(f32x4.mul(t, next(polynomial6(z, GELU_P), z, GELU_P + 6)), polynomial5(z, GELU_Q));
   const half = constant(GELU_ENDS + 3);
   return f32x4.mul(above, f32x4.add(minOf(maxOf(r, constant(GELU_ENDS + 2)), half), half));
 }

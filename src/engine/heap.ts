@@ -4,7 +4,7 @@ import type { DType, TensorData } from "../base/spec.js";
 import { DTYPES } from "../base/spec.js";
 import { Allocator, PAGE_BYTES } from "./allocator.js";
 
-/** Addresses below this are never given out, so that 0 can mean "none". */
+/** Addresses below this are never given out, so that 0 can mean "none"; constants of kernels lie there. */
 const BASE = 1024;
 /** One page is 64 KiB; a wasm memory can address 65,536 of them. */
 export const MAX_MEMORY_BYTES = 65536 * PAGE_BYTES;

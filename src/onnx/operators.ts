@@ -1,6 +1,8 @@
 // The operators that there are for one file: what is always there, and the families that were loaded.
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
+import type { Rule } from "../model/rewrite.js";
+import type { WeightMap } from "../model/weights.js";
 import * as base from "./families/base.js";
 import { FAMILIES, FAMILY_OF, type FamilyName, type FamilyRow, NotLoaded, type Role } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
@@ -44,6 +46,8 @@ export interface Family {
   readonly OTHERS?: Readonly<Record<string, NodeLowering>>;
   readonly PARTS?: Readonly<Record<string, Parts>>;
   readonly FORMS?: Readonly<Record<string, Form>>;
+  /** Rewrites of what its layers are spelled out with, for a graph with these constants. */
+  readonly RULES?: (weights: WeightMap) => readonly Rule[];
   /** The file with nodes that stand for functions of its own as the nodes of these. */
   readonly INLINED?: (model: ModelProto) => ModelProto;
 }
@@ -58,6 +62,7 @@ export class Operators {
   readonly #others = new Map<string, NodeLowering>();
   readonly #parts = new Map<string, Parts>();
   readonly #forms = new Map<string, Form>();
+  readonly #rules: NonNullable<Family["RULES"]>[] = [];
   readonly #loaded = new Set<FamilyName>();
   /** Nothing more is loaded. */
   #isComplete = false;
@@ -195,6 +200,11 @@ export class Operators {
     }
   }
 
+  /** The rewrites that came with families. */
+  rules(weights: WeightMap): readonly Rule[] {
+    return this.#rules.flatMap((rules) => rules(weights));
+  }
+
   #find<T>(role: Role, loaded: ReadonlyMap<string, T>, operator: string): T | undefined {
     const found = loaded.get(operator);
     const family = found === undefined && !this.#isComplete ? FAMILY_OF[role].get(operator) : undefined;
@@ -202,8 +212,9 @@ export class Operators {
     return found;
   }
 
-  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {}, FORMS = {} }: Family): void {
+  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {}, FORMS = {}, RULES }: Family): void {
     for (const [name, form] of Object.entries(FORMS)) this.#forms.set(name, form);
+    if (RULES) this.#rules.push(RULES);
     for (const [name, parts] of Object.entries(PARTS)) this.#parts.set(name, parts);
     for (const [name, op] of Object.entries(HOST)) this.#host.set(name, op);
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);

@@ -89,7 +89,8 @@ export class Plans {
     );
     const { inputs } = graph;
     if (graph.outputs.length === 0) return { ...compiled, inputs, model: undefined };
-    const passes = [byRules(exporterRules(weights)), ...PASSES, routeChannels, moveOnce];
+    const rules = [...this.#operators.rules(weights), ...exporterRules(weights)];
+    const passes = [byRules(rules), ...PASSES, routeChannels, moveOnce];
     const options = checkedModelOptions(this.#runtime, { ...this.#options, maxBytes });
     const isShared = this.#identities !== undefined;
     const { plan, source } = planOf(

@@ -21,12 +21,13 @@ export type FamilyRow = Readonly<Partial<Record<Role, string>>> & { readonly pac
  */
 export const FAMILIES = {
   "layers-reduction": {
-    FLOATS: "ReduceSum ReduceMean ReduceMax ReduceMin ReduceSumSquare LayerNormalization InstanceNormalization",
+    FLOATS: "ReduceSum ReduceMean ReduceMax ReduceMin ReduceSumSquare",
   },
   // Half is no operator of ONNX: Cast asks for it.
   "layers-functions": {
     pack: "numeric",
-    FLOATS: "Exp Log Sin Cos Erf Sqrt Abs Floor Ceil Round Reciprocal Half Sign Pow ReduceL1 ReduceL2 ReduceLogSum",
+    FLOATS:
+      "Exp Log Sin Cos Erf Sqrt Abs Floor Ceil Round Reciprocal Half Sign Pow ReduceL1 ReduceL2 ReduceLogSum LayerNormalization RMSNormalization InstanceNormalization GroupNormalization",
   },
   "layers-resize": { pack: "numeric", FLOATS: "Resize Upsample" },
   "layers-quantised": {
