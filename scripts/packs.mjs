@@ -8,6 +8,7 @@
 export const PACKS = [
   { name: "float", entry: "assembly/packs/float.ts", variants: ["simd", "relaxed"], budget: 58 * 1024 },
   { name: "numeric", entry: "assembly/packs/numeric.ts", variants: ["simd", "relaxed"], budget: 5 * 1024 },
+  { name: "rare", entry: "assembly/packs/rare.ts", variants: ["simd", "relaxed"], budget: 16 * 1024 },
 ];
 
 /** The file of a binary without its extension: the first pack's are called by their variant alone. */
