@@ -37,7 +37,7 @@ const SCENARIOS = [
     packs: ["numeric"],
     budget: 105 * KB,
   },
-  { name: "everything", uses: { index: "all", onnx: "all", datasets: "all" }, families: "all", packs: ["numeric"] },
+  { name: "everything", uses: { index: "all", onnx: "all", datasets: "all" }, families: "all", packs: ["numeric", "rare"] },
 ];
 
 const INLINE = new URL("build/js/engine/inline.js", import.meta.url);

@@ -24,23 +24,39 @@ async function operatorTables() {
   const microsoft = (role) => of(role).flatMap(([, name]) => (name === undefined ? [] : [name]));
   const any = Object.keys(base.OTHERS);
   const parts = standard("PARTS");
+  const rare = FAMILIES["layers-rare"].OTHERS.split(" ");
+  const others = Object.entries(FAMILIES).filter(([name]) => name !== "layers-rare");
   return {
     parts,
-    floats: [...standard("FLOATS"), ...parts],
+    floats: [...standard("FLOATS"), ...standard("FORMS"), ...parts],
     any,
-    quantised: standard("OTHERS").filter((name) => !any.includes(name)),
+    rare,
+    quantised: others
+      .flatMap(([, { OTHERS = "" }]) => OTHERS.split(" "))
+      .filter((name) => name !== "" && !name.includes(".") && !any.includes(name)),
     host: standard("HOST"),
     microsoft: { floats: microsoft("PARTS"), quantised: microsoft("OTHERS"), host: microsoft("HOST") },
   };
 }
 
+/** The types that the rare kernels compute an operator in, beside float32 where others do. */
+const RARE_TYPES = {
+  float32: ["ArgMax", "ArgMin", "CumSum"],
+  "float32, int32, int64": ["Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual"],
+  "int32, int64": ["Add", "Sub", "Mul", "Div", "Max", "Min", "Mod"],
+  bool: ["Equal", "And", "Or", "Xor", "Not"],
+  "of 1, 4 or 8 bytes": ["Where"],
+};
+
 /** Operator, what it runs on, in which types, and since when the standard has it. */
 async function operators() {
-  const { parts, floats, any, quantised, host, microsoft } = await operatorTables();
+  const { parts, floats, any, rare, quantised, host, microsoft } = await operatorTables();
   const since = JSON.parse(read("scripts/onnx-since.json"));
-  const names = [...new Set([...floats, ...any, ...quantised, ...host])].sort().filter((name) => {
+  const layers = [...floats, ...any, ...rare, ...quantised];
+  const names = [...new Set([...layers, ...host])].sort().filter((name) => {
     if (Object.hasOwn(since, name)) return true;
-    if (host.includes(name)) throw new Error(`scripts/onnx-since.json expected the operator set of ${name}, got none`);
+    if (host.includes(name) && !layers.includes(name))
+      throw new Error(`scripts/onnx-since.json expected the operator set of ${name}, got none`);
     return false; // a step that lowerings are made of
   });
   const rowOf = (name, types, version) => [
@@ -51,7 +67,8 @@ async function operators() {
   ];
   const standard = names.map((name) => {
     const first = any.includes(name) ? ["any"] : floats.includes(name) ? ["float32"] : [];
-    return rowOf(name, quantised.includes(name) ? [...first, "quantised"] : first, since[name]);
+    const more = Object.keys(RARE_TYPES).filter((types) => RARE_TYPES[types].includes(name));
+    return rowOf(name, [...first, ...more, ...(quantised.includes(name) ? ["quantised"] : [])], since[name]);
   });
   // onnxruntime has some of its own in the standard's domain.
   const own = parts.filter((name) => !Object.hasOwn(since, name));

@@ -16,6 +16,10 @@ const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
     simd: () => import("../build/wasm/numeric-simd.wasm"),
     relaxed: () => import("../build/wasm/numeric-relaxed.wasm"),
   },
+  rare: {
+    simd: () => import("../build/wasm/rare-simd.wasm"),
+    relaxed: () => import("../build/wasm/rare-relaxed.wasm"),
+  },
 };
 
 /**

@@ -347,6 +347,44 @@ const MOVES: Readonly<Record<string, Call>> = {
   ),
 };
 
+const odd = (type: "int32" | "int64", ...dims: number[]): Constant =>
+  typed(
+    type,
+    dims,
+    fill(dims, type).map((v) => Math.round(9 * v) || 1),
+  );
+
+/** Of the rare pack. */
+const RARE: Readonly<Record<string, Call>> = {
+  "less than a channel's": one("Less", {}, { b: typed("float32", [37, 1, 1], fill([37, 1, 1], "b")) }),
+  "a power of one number": one("Pow", {}, { b: scalar(1.7) }),
+  "a choice, whole numbers": onnx(
+    [
+      { op: "Cast", inputs: ["x"], outputs: ["whole"], attributes: { to: 7 } },
+      { op: "Mod", inputs: ["whole", "b"], outputs: ["rest"] },
+      { op: "Greater", inputs: ["x", "zero"], outputs: ["test"] },
+      { op: "Not", inputs: ["test"], outputs: ["other"] },
+      { op: "And", inputs: ["test", "other"], outputs: ["both"] },
+      { op: "Where", inputs: ["both", "whole", "rest"], outputs: ["y"] },
+      { op: "Where", inputs: ["test", "x", "zero"], outputs: ["z"] },
+    ],
+    { constants: { b: odd("int64", 13), zero: scalar(0) }, outputs: ["y", "z"] },
+  ),
+  "places of the largest along channels": one("ArgMax", { axis: 1 }),
+  "places of the smallest along rows": one("ArgMin", { axis: 3 }),
+  "products of columns": one("ReduceProd", {}, { axes: integers(2) }),
+  "running sums of rows": one("CumSum", {}, { axis: scalar(3, "int64") }),
+  "running sums of channels": one("CumSum", { reverse: 1 }, { axis: scalar(1, "int64") }),
+  "maxima with places": onnx(
+    [{ op: "MaxPool", inputs: ["x"], outputs: ["y", "z"], attributes: { kernel_shape: [3, 2], pads: [1, 0, 1, 1] } }],
+    { outputs: ["y", "z"] },
+  ),
+  softplus: one("Softplus"),
+  mish: one("Mish"),
+  shrink: one("Shrink"),
+  threshold: one("ThresholdedRelu"),
+};
+
 export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...CONVOLUTIONS,
   ...PRODUCTS,
@@ -354,4 +392,5 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...ELEMENTS,
   ...ROWS,
   ...MOVES,
+  ...RARE,
 });

@@ -8,6 +8,7 @@ import { BinaryCode } from "../abi/codes";
 import { BINARY_SPARE_BYTES } from "../abi/constants";
 import { BinaryDesc } from "../abi/elements";
 import { activateRows } from "../lib/activate";
+import { dense } from "../lib/runs";
 import { maxOf, minOf, splat, storePart } from "../lib/simd";
 
 @inline function combine(op: i32, a: v128, b: v128): v128 {
@@ -18,23 +19,6 @@ import { maxOf, minOf, splat, storePart } from "../lib/simd";
   if (op == BinaryCode.maximum) return f32x4.max(a, b);
   if (op == BinaryCode.minimum) return f32x4.min(a, b);
   return v128.bitselect(f32x4.mul(a, b), a, f32x4.lt(a, splat(0)));
-}
-
-/** Elements that lie apart, brought together in `room`. */
-function collect(ptr: usize, step: usize, cols: i32, room: usize): void {
-  const end = room + (<usize>cols << 2);
-  for (; room < end; room += 4) {
-    store<u32>(room, load<u32>(ptr));
-    ptr += step;
-  }
-}
-
-/** An operand of a run as vectors: where it lies, or in `room`. */
-@inline function dense(ptr: usize, step: usize, cols: i32, room: usize): usize {
-  if (step == 4) return ptr;
-  if (step) collect(ptr, step, cols, room);
-  else v128.store(room, v128.load32_splat(ptr));
-  return room;
 }
 
 @inline function run(

@@ -99,6 +99,16 @@ export function heldAs(dtype: DType, data: Elements): TensorData {
   const own = dtypeOf(data);
   const isFloat = /^float/.test(dtype);
   if (ArrayBuffer.isView(data) && (isFloat ? !isBig(own) : own === dtype)) return data as TensorData;
+  if (dtype === "bool" && own === "uint8") {
+    const { buffer, byteOffset, length } = data as Uint8Array;
+    const words = new Uint32Array(buffer, byteOffset & 3 ? 0 : byteOffset, byteOffset & 3 ? 0 : length >>> 2);
+    let bits = 0;
+    // Four at a time, of which those behind the end are no number, so 0.
+    for (let i = 0; i < words.length; i += 4)
+      bits |= (words[i] as number) | (words[i + 1] as number) | (words[i + 2] as number) | (words[i + 3] as number);
+    for (let i = 4 * words.length; i < length; i++) bits |= data[i] as number;
+    if ((bits & ~0x01010101) === 0) return data as TensorData;
+  }
   const cell = new DTYPES[dtype](1) as Float32Array;
   const wide = isBig(dtype) ? (new DTYPES[dtype](data.length) as unknown as Float32Array) : undefined;
   for (let i = 0; i < data.length; i++) {

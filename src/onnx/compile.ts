@@ -304,9 +304,13 @@ class Compiler {
   }
 }
 
+/** What reads pixels, by the names of operators. */
+const PIXELS = /Conv|Pool|Norm|LRN|Resize|Upsample|Depth|Grid|Roi/;
+
 /** An image whose first layer wants it channels-last lies so, unless the first layer is the change to it. */
 function formatOf(model: Checked, name: string, shape: readonly number[]): MemoryFormat | undefined {
   if (shape.length !== 4) return undefined;
+  if (!model.nodes.some((node) => PIXELS.test(node.opType))) return "contiguous";
   const readers = model.nodes.filter((node) => node.inputs.includes(name));
   const turns = readers.some(
     (node) => node.opType === "Transpose" || node.opType === "Reshape" || node.opType === "Flatten",

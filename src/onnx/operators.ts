@@ -100,7 +100,8 @@ export class Operators {
       // Which branch it is, is known before a run, as a rule.
       if (operator === "If" || this.#floats.has(operator) || this.#others.has(operator)) continue;
       const [floats, others] = [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)];
-      families.add(floats).add(others);
+      // Shapes are computed with comparisons and choices, which are constants, as a rule.
+      families.add(floats).add(this.#host.has(operator) ? undefined : others);
       if (floats || others) continue;
       families.add(FAMILY_OF.FORMS.get(operator) ?? FAMILY_OF.HOST.get(operator)).add(FAMILY_OF.PARTS.get(operator));
     }
@@ -123,7 +124,8 @@ export class Operators {
     const families = new Set<FamilyName | undefined>();
     for (const operator of [...own, ...inner]) {
       families.add(FAMILY_OF.HOST.get(operator));
-      if (!isFloat || hasOthers) families.add(FAMILY_OF.OTHERS.get(operator));
+      const isElsewhere = this.#floats.has(operator) || FAMILY_OF.FLOATS.has(operator);
+      if (!isFloat || hasOthers || !isElsewhere) families.add(FAMILY_OF.OTHERS.get(operator));
     }
     await this.load(known(families));
     this.#isComplete = true;
@@ -238,11 +240,12 @@ export function named<V>(constants: ReadonlyMap<string, PlainTensor>, inputs: re
   return values;
 }
 
-/** The operators of nodes; a Cast to float16 asks for another. */
+/** The operators of nodes; a Cast to float16 asks for another, and so do places of maxima. */
 function* usesOf(nodes: Iterable<NodeProto>): Generator<string> {
   for (const node of nodes) {
     yield operatorName(node);
     if (node.opType === "Cast" && node.attributes.some(({ name, i }) => name === "to" && i === FLOAT16)) yield "Half";
+    if (node.opType === "MaxPool" && node.outputs[1]) yield "MaxPoolOfPlaces";
   }
 }
 

@@ -17,6 +17,7 @@ import * as layersComputed from "./families/layers-computed.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
+import * as layersRare from "./families/layers-rare.js";
 import * as layersReduction from "./families/layers-reduction.js";
 import * as layersResize from "./families/layers-resize.js";
 import * as partsAttention from "./families/parts-attention.js";
@@ -35,6 +36,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-functions": async () => layersFunctions,
     "layers-resize": async () => layersResize,
     "layers-computed": async () => layersComputed,
+    "layers-rare": async () => layersRare,
     "layers-quantised": async () => layersQuantised,
     "layers-dynamic": async () => layersDynamic,
     "host-network": async () => hostNetwork,

@@ -36,11 +36,17 @@ export const FAMILIES = {
     OTHERS:
       "QuantizeLinear DequantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
   },
-  // Steps that forms are made of: convolutions with weights that a run computes.
   "layers-computed": { FLOATS: "ConvOfTwo ConvTransposeOfTwo" },
+  // Names that end in OfTwo or OfPlaces, and Convert, are what forms of operators are made of.
+  "layers-rare": {
+    pack: "rare",
+    FLOATS: "ReduceProd Softplus Mish Shrink ThresholdedRelu PowOfTwo MaxPoolOfPlaces",
+    OTHERS:
+      "Equal Less LessOrEqual Greater GreaterOrEqual And Or Xor Not Where Add Sub Mul Div Max Min Mod ArgMax ArgMin CumSum Convert",
+  },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
-    HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo",
+    HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo MaxPoolOfPlaces",
   },
   "host-movement": { HOST: "Split Pad Tile DepthToSpace SpaceToDepth EyeLike Trilu CenterCropPad" },
   "host-picking": {
@@ -62,13 +68,13 @@ export const FAMILIES = {
     uses: "MatMul Split",
   },
   "forms-network": {
-    FORMS: "Gemm Conv ConvTranspose MaxPool AveragePool GlobalMaxPool GlobalAveragePool",
+    FORMS: "Cast Gemm Conv ConvTranspose MaxPool AveragePool GlobalMaxPool GlobalAveragePool",
     uses: "ConvOfTwo Pad",
   },
   "forms-other": {
     FORMS:
-      "Einsum Selu Celu Softsign Mean SpaceToDepth CenterCropPad ReduceLogSumExp LpNormalization MeanVarianceNormalization",
-    uses: "MatMul ReduceMax Abs Pad",
+      "Pow Trilu Einsum Selu Celu Softsign Mean SpaceToDepth CenterCropPad ReduceLogSumExp LpNormalization MeanVarianceNormalization",
+    uses: "MatMul ReduceMax Abs Pad PowOfTwo",
   },
   "host-recurrent": { HOST: "LSTM GRU RNN" },
   "host-signal": { HOST: "DFT STFT MelWeightMatrix HannWindow HammingWindow BlackmanWindow" },

@@ -3,6 +3,64 @@ import { ModelError, show } from "../../base/errors.js";
 import { int64s, numbers } from "../file/plain-tensor.js";
 import { type HostOp, need } from "./context.js";
 
+/** Whether two boxes share more of what they cover together than a part. */
+function isOverlap(corners: Float64Array, a: number, b: number, part: number): boolean {
+  const of = (at: number) => corners[at] as number;
+  const height = Math.min(of(a + 2), of(b + 2)) - Math.max(of(a), of(b));
+  const width = Math.min(of(a + 3), of(b + 3)) - Math.max(of(a + 1), of(b + 1));
+  const shared = Math.max(0, height) * Math.max(0, width);
+  const area = (at: number) => (of(at + 2) - of(at)) * (of(at + 3) - of(at + 1));
+  const all = area(a) + area(b) - shared;
+  return !(shared <= part * all);
+}
+
+/** Places of scores beyond a threshold, the best first, of equal ones the lower: a heap, since few are taken of many. */
+class Best {
+  readonly #scores: Float32Array;
+  readonly #heap: Int32Array;
+  size = 0;
+
+  constructor(scores: Float32Array, threshold: number) {
+    this.#scores = scores;
+    this.#heap = new Int32Array(scores.length);
+    for (let i = 0; i < scores.length; i++) if ((scores[i] as number) > threshold) this.#heap[this.size++] = i;
+    for (let i = (this.size >> 1) - 1; i >= 0; i--) this.#sink(i);
+  }
+
+  take(): number {
+    const heap = this.#heap;
+    const best = heap[0] as number;
+    heap[0] = heap[--this.size] as number;
+    this.#sink(0);
+    return best;
+  }
+
+  #sink(start: number): void {
+    const [scores, heap, size] = [this.#scores, this.#heap, this.size];
+    let at = start;
+    const place = heap[at] as number;
+    const score = scores[place] as number;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= size) break;
+      let other = heap[child] as number;
+      if (child + 1 < size) {
+        const right = heap[child + 1] as number;
+        const [a, b] = [scores[other] as number, scores[right] as number];
+        if (b > a || (b === a && right < other)) {
+          child++;
+          other = right;
+        }
+      }
+      const best = scores[other] as number;
+      if (score > best || (score === best && place < other)) break;
+      heap[at] = other;
+      at = child;
+    }
+    heap[at] = place;
+  }
+}
+
 /** Indices [batch, class, box] of boxes that no better one of their class overlaps. */
 const nonMaxSuppression: HostOp = (c, boxesInput, scoresInput, mostInput, overlapInput, thresholdInput) => {
   const boxes = need(boxesInput, "boxes");
@@ -22,38 +80,37 @@ const nonMaxSuppression: HostOp = (c, boxesInput, scoresInput, mostInput, overla
   const overlap = overlapInput === undefined ? 0 : Number(overlapInput.data[0]);
   const threshold = thresholdInput === undefined ? -Infinity : Number(thresholdInput.data[0]);
   const isCentre = c.int("center_point_box", 0) === 1;
-  const box = (b: number, i: number): readonly [number, number, number, number] => {
-    const [p, q, r, s] = [0, 1, 2, 3].map((d) => numbers(boxes)[(b * count + i) * 4 + d] as number) as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    if (isCentre) return [q - s / 2, p - r / 2, q + s / 2, p + r / 2];
-    return [Math.min(p, r), Math.min(q, s), Math.max(p, r), Math.max(q, s)];
-  };
-  const areaOf = (a: readonly [number, number, number, number]) => (a[2] - a[0]) * (a[3] - a[1]);
+  // Corners: top, left, bottom, right.
+  const corners = new Float64Array(4 * count);
   const found: number[] = [];
+  const given = numbers(boxes);
   for (let b = 0; b < batches; b++) {
+    for (let i = 0; i < 4 * count; i += 4) {
+      const at = b * count * 4 + i;
+      const [p, q, r, s] = [given[at], given[at + 1], given[at + 2], given[at + 3]] as [number, number, number, number];
+      if (isCentre) {
+        corners[i] = q - s / 2;
+        corners[i + 1] = p - r / 2;
+        corners[i + 2] = q + s / 2;
+        corners[i + 3] = p + r / 2;
+      } else {
+        corners[i] = Math.min(p, r);
+        corners[i + 1] = Math.min(q, s);
+        corners[i + 2] = Math.max(p, r);
+        corners[i + 3] = Math.max(q, s);
+      }
+    }
     for (let k = 0; k < classes; k++) {
-      const score = (i: number) => numbers(scores)[(b * classes + k) * count + i] as number;
-      const order = Array.from({ length: count }, (_, i) => i)
-        .filter((i) => score(i) > threshold)
-        .sort((i, j) => score(j) - score(i) || i - j);
-      c.budget.spend(order.length * Math.min(order.length, most));
-      const kept: (readonly [number, number, number, number])[] = [];
-      for (const i of order) {
-        if (kept.length >= most) break;
-        const own = box(b, i);
-        const isFree = kept.every((other) => {
-          const h = Math.min(own[2], other[2]) - Math.max(own[0], other[0]);
-          const w = Math.min(own[3], other[3]) - Math.max(own[1], other[1]);
-          const shared = Math.max(0, h) * Math.max(0, w);
-          return shared <= overlap * (areaOf(own) + areaOf(other) - shared);
-        });
-        if (!isFree) continue;
-        kept.push(own);
-        found.push(b, k, i);
+      const start = (b * classes + k) * count;
+      const own = numbers(scores).subarray(start, start + count);
+      const heap = new Best(own, threshold);
+      c.budget.spend(heap.size * Math.min(heap.size, most));
+      const kept: number[] = [];
+      while (heap.size > 0 && kept.length < most) {
+        const next = heap.take();
+        if (kept.some((other) => isOverlap(corners, 4 * next, 4 * other, overlap))) continue;
+        kept.push(next);
+        found.push(b, k, next);
       }
     }
   }

@@ -261,6 +261,7 @@ export const ELEMENTWISE: Readonly<Record<string, HostOp>> = {
   Div: divide,
   Mod: mod,
   Pow: (c, a, b) => power(c, need(a, "X"), aligned(c, need(a, "X"), need(b, "Y"))),
+  PowOfTwo: (c, a, b) => power(c, need(a, "X"), need(b, "Y")), // what a form of Pow is made of
   PRelu: prelu,
   And: compare((x, y) => Boolean(x) && Boolean(y)),
   Or: compare((x, y) => Boolean(x) || Boolean(y)),
@@ -281,6 +282,7 @@ export const ELEMENTWISE: Readonly<Record<string, HostOp>> = {
   Where: where,
   Clip: clip,
   Cast: castTo,
+  Convert: castTo, // what a form of Cast is made of
   CastLike: castLike,
   Dropout: dropout,
   Identity: (_, x) => need(x, "input"),

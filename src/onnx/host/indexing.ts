@@ -99,15 +99,60 @@ export function wrapIndex(index: number, size: number): number {
   return index < 0 ? index + size : index;
 }
 
+/** Whole numbers to index with: of 64 bits their lower halves, where the upper ones say no more. */
+export function toIndices(t: PlainTensor): ArrayLike<number> {
+  if (!isBig(t.type)) return t.data as ArrayLike<number>;
+  const { buffer, byteOffset, length } = t.data;
+  const halves = new Int32Array(buffer, byteOffset, 2 * length);
+  const indices = new Int32Array(length);
+  for (let i = 0; i < length; i++) {
+    const low = halves[2 * i] as number;
+    if (halves[2 * i + 1] !== low >> 31) return toNumbers(t);
+    indices[i] = low;
+  }
+  return indices;
+}
+
+/** An int64 tensor of 32-bit numbers, none negative: `data` is every other half of its elements, the rest is 0. */
+export function halvesOf(t: PlainTensor): Int32Array {
+  return new Int32Array(t.data.buffer, t.data.byteOffset, 2 * t.data.length);
+}
+
+/** Calls f with where every row along the last axis of a shape begins: in the shape, and by the strides of another. */
+export function eachRow(
+  shape: readonly number[],
+  strides: readonly number[],
+  f: (i: number, at: number) => void,
+): void {
+  const size = shape.at(-1) ?? 1;
+  const rows = size === 0 ? 0 : countOf(shape) / size;
+  const index = shape.map(() => 0);
+  let at = 0;
+  for (let row = 0; row < rows; row++) {
+    f(row * size, at);
+    for (let axis = shape.length - 2; axis >= 0; axis--) {
+      at += strides[axis] as number;
+      if (++(index[axis] as number) < (shape[axis] as number)) break;
+      at -= (strides[axis] as number) * (shape[axis] as number);
+      index[axis] = 0;
+    }
+  }
+}
+
 export function pick(b: Budgeted, x: PlainTensor, at: PlainTensor, axis: number): PlainTensor {
   const { outer, size, inner } = along(x.shape, axis);
   const out = make(b, x.type, [...x.shape.slice(0, axis), ...at.shape, ...x.shape.slice(axis + 1)]);
-  const picks = toNumbers(at).map((index) => wrapIndex(index, size));
+  const picks = Int32Array.from(toIndices(at), (index) => wrapIndex(index, size));
   const [from, to] = [numbers(x), numbers(out)];
   let p = 0;
   for (let o = 0; o < outer; o++) {
-    for (const index of picks) {
-      const start = (o * size + index) * inner;
+    if (inner === 1) {
+      for (let i = 0; i < picks.length; i++) to[p + i] = from[o * size + (picks[i] as number)] as number;
+      p += picks.length;
+      continue;
+    }
+    for (let k = 0; k < picks.length; k++) {
+      const start = (o * size + (picks[k] as number)) * inner;
       if (inner < 16) for (let i = 0; i < inner; i++) to[p + i] = from[start + i] as number;
       else to.set(from.subarray(start, start + inner), p);
       p += inner;

@@ -3,18 +3,36 @@ import { ModelError } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
 import { type Element, int64s, numbers, type PlainTensor, reshaped, toNumbers } from "../file/plain-tensor.js";
 import { type Context, type HostOp, need } from "./context.js";
-import { along, copied, eachIndex, offsetOf, pick, wrapIndex } from "./indexing.js";
+import { along, copied, eachRow, elementStrides, halvesOf, pick, toIndices, wrapIndex } from "./indexing.js";
 import { make } from "./make.js";
+
+/**
+ * Calls f for every row of indices along the last axis: where it begins among them, and in the tensor that they are places in along
+ * another axis, with the distance of that axis' elements.
+ */
+function eachPlace(
+  x: PlainTensor,
+  at: PlainTensor,
+  axis: number,
+  f: (i: number, base: number, stride: number) => void,
+): void {
+  const strides = elementStrides(x.shape);
+  const stride = strides[axis] as number;
+  strides[axis] = 0;
+  eachRow(at.shape, strides, (i, base) => f(i, base, stride));
+}
 
 const gatherElements: HostOp = (c, data, indices) => {
   const x = need(data, "data");
   const at = need(indices, "indices");
   const axis = c.axis("axis", c.int("axis", 0), x.shape.length);
   const out = make(c, x.type, at.shape);
-  eachIndex(at.shape, (index, i) => {
-    const own = [...index];
-    own[axis] = wrapIndex(Number(at.data[i]), x.shape[axis] as number);
-    numbers(out)[i] = numbers(x)[offsetOf(own, x.shape)] as number;
+  const [from, to, places] = [numbers(x), numbers(out), toIndices(at)];
+  const [size, length] = [x.shape[axis] as number, at.shape.at(-1) ?? 1];
+  const next = axis === at.shape.length - 1 ? 0 : 1;
+  eachPlace(x, at, axis, (i, base, stride) => {
+    for (let k = 0; k < length; k++)
+      to[i + k] = from[base + wrapIndex(places[i + k] as number, size) * stride + k * next] as number;
   });
   return out;
 };
@@ -24,24 +42,24 @@ function sliceStarts(
   shape: readonly number[],
   indices: PlainTensor,
   batch: number,
-): { starts: number[]; size: number } {
+): { starts: Float64Array; size: number } {
   const depth = indices.shape.at(-1) ?? 0;
   if (batch + depth > shape.length || depth < 1) {
     throw new ModelError(`"indices" expected rows of 1 to ${shape.length - batch} indices, got ${depth}`);
   }
   const size = countOf(shape.slice(batch + depth));
-  const flat = toNumbers(indices);
+  const flat = toIndices(indices);
   const rows = depth === 0 ? 0 : flat.length / depth;
   const perBatch = rows / Math.max(1, countOf(shape.slice(0, batch)));
-  const starts = Array.from({ length: rows }, (_, row) => {
-    let at = Math.floor(row / perBatch);
-    if (batch === 0) at = 0;
+  const starts = new Float64Array(rows);
+  for (let row = 0; row < rows; row++) {
+    let at = batch === 0 ? 0 : Math.floor(row / perBatch);
     for (let d = 0; d < depth; d++) {
       const extent = shape[batch + d] as number;
       at = at * extent + wrapIndex(flat[row * depth + d] as number, extent);
     }
-    return at * size;
-  });
+    starts[row] = at * size;
+  }
   return { starts, size };
 }
 
@@ -52,9 +70,12 @@ const gatherNd: HostOp = (c, data, indices) => {
   const depth = at.shape.at(-1) ?? 0;
   const { starts, size } = sliceStarts(x.shape, at, batch);
   const out = make(c, x.type, [...at.shape.slice(0, -1), ...x.shape.slice(batch + depth)]);
-  starts.forEach((start, row) => {
-    numbers(out).set(numbers(x).subarray(start, start + size), row * size);
-  });
+  const [from, to] = [numbers(x), numbers(out)];
+  for (let row = 0; row < starts.length; row++) {
+    const start = starts[row] as number;
+    if (size === 1) to[row] = from[start] as number;
+    else to.set(from.subarray(start, start + size), row * size);
+  }
   return out;
 };
 
@@ -74,17 +95,22 @@ function reductionOf(c: Context): (a: Element, b: Element) => Element {
 }
 
 const scatterElements: HostOp = (c, data, indices, updates) => {
-  const out = copied(need(data, "data"));
+  const x = need(data, "data");
+  const out = copied(x);
   const at = need(indices, "indices");
   const from = need(updates, "updates").data as ArrayLike<Element>;
   const axis = c.axis("axis", c.int("axis", 0), out.shape.length);
-  const reduce = reductionOf(c);
+  const reduce = c.string("reduction", "none") === "none" ? undefined : reductionOf(c);
   const to = out.data as unknown as Element[];
-  eachIndex(at.shape, (index, i) => {
-    const own = [...index];
-    own[axis] = wrapIndex(Number(at.data[i]), out.shape[axis] as number);
-    const p = offsetOf(own, out.shape);
-    to[p] = reduce(to[p] as Element, from[i] as Element);
+  const places = toIndices(at);
+  const [size, length] = [x.shape[axis] as number, at.shape.at(-1) ?? 1];
+  const next = axis === at.shape.length - 1 ? 0 : 1;
+  eachPlace(x, at, axis, (i, base, stride) => {
+    for (let k = 0; k < length; k++) {
+      const p = base + wrapIndex(places[i + k] as number, size) * stride + k * next;
+      const value = from[i + k] as Element;
+      to[p] = reduce ? reduce(to[p] as Element, value) : value;
+    }
   });
   return out;
 };
@@ -96,11 +122,20 @@ const scatterNd: HostOp = (c, data, indices, updates) => {
   if (from.length !== starts.length * size) {
     throw new ModelError(`"updates" expected ${starts.length * size} elements, got ${from.length}`);
   }
-  const reduce = reductionOf(c);
+  const reduce = c.string("reduction", "none") === "none" ? undefined : reductionOf(c);
   const to = out.data as unknown as Element[];
-  starts.forEach((start, row) => {
-    for (let i = 0; i < size; i++) to[start + i] = reduce(to[start + i] as Element, from[row * size + i] as Element);
-  });
+  for (let row = 0; row < starts.length; row++) {
+    const start = starts[row] as number;
+    if (!reduce && size >= 16) {
+      const own = (from as Float32Array).subarray(row * size, (row + 1) * size);
+      numbers(out).set(own, start);
+      continue;
+    }
+    for (let i = 0; i < size; i++) {
+      const value = from[row * size + i] as Element;
+      to[start + i] = reduce ? reduce(to[start + i] as Element, value) : value;
+    }
+  }
   return out;
 };
 
@@ -121,17 +156,28 @@ const oneHot: HostOp = (c, indices, depth, values) => {
   return out;
 };
 
-const nonZero: HostOp = (_, x) => {
+/** Indices of what is not 0, a row an axis. */
+const nonZero: HostOp = (c, x) => {
   const t = need(x, "X");
-  const found: number[][] = [];
-  eachIndex(t.shape, (index, i) => {
-    if (Number(t.data[i]) !== 0) found.push([...index]);
-  });
-  const rank = Math.max(1, t.shape.length);
-  return int64s(Array.from({ length: rank }, (_, axis) => found.map((index) => index[axis] ?? 0)).flat(), [
-    rank,
-    found.length,
-  ]);
+  const data = t.data as ArrayLike<Element>;
+  const shape = t.shape.length === 0 ? [1] : t.shape;
+  let count = 0;
+  for (let i = 0; i < data.length; i++) if (Number(data[i]) !== 0) count++;
+  const out = make(c, "int64", [shape.length, count]);
+  const halves = halvesOf(out);
+  const length = shape.at(-1) as number;
+  const last = shape.length - 1;
+  const index = shape.map(() => 0);
+  let found = 0;
+  for (let start = 0; start < data.length; start += length) {
+    for (let i = 0; i < length; i++) {
+      if (Number(data[start + i]) === 0) continue;
+      for (let axis = 0; axis < last; axis++) halves[2 * (axis * count + found)] = index[axis] as number;
+      halves[2 * (last * count + found++)] = i;
+    }
+    for (let axis = last - 1; axis >= 0 && ++(index[axis] as number) === shape[axis]; axis--) index[axis] = 0;
+  }
+  return out;
 };
 
 const compress: HostOp = (c, input, condition) => {

@@ -153,6 +153,7 @@ const maxUnpool: HostOp = (c, input, indices, shapeInput) => {
 
 export const POOLING: Readonly<Record<string, HostOp>> = {
   MaxPool: maxPool,
+  MaxPoolOfPlaces: maxPool, // what a form of it is made of
   AveragePool: averagePool,
   LpPool: lpPool,
   GlobalMaxPool: globalPool((plane) => plane.reduce((a, b) => Math.max(a, b), -Infinity)),

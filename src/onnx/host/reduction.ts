@@ -5,7 +5,7 @@ import { isBig } from "../../base/spec.js";
 import { roundToType } from "../file/halves.js";
 import { int64s, numbers, type PlainTensor } from "../file/plain-tensor.js";
 import { type HostOp, need } from "./context.js";
-import { along } from "./indexing.js";
+import { along, halvesOf } from "./indexing.js";
 import { make } from "./make.js";
 import { logSumExp, maximum, minimum, type Row, rowsOf, sum } from "./rows.js";
 
@@ -56,27 +56,57 @@ function argument(isBetter: (a: number, b: number) => boolean): HostOp {
   };
 }
 
+/** Places of a row's first k elements in order, into `to`; of equal ones the lower place comes first. */
+function firstOf(row: ArrayLike<number>, k: number, isLargest: boolean, to: Int32Array): void {
+  const isBefore = isLargest ? (a: number, b: number) => a > b : (a: number, b: number) => a < b;
+  let count = 0;
+  for (let i = 0; i < row.length; i++) {
+    const value = row[i] as number;
+    if (count === k && !isBefore(value, row[to[k - 1] as number] as number)) continue;
+    // Behind all that it is not before: their places are lower.
+    let [low, high] = [0, count];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isBefore(value, row[to[middle] as number] as number)) high = middle;
+      else low = middle + 1;
+    }
+    if (count < k) count++;
+    to.copyWithin(low + 1, low, count - 1);
+    to[low] = i;
+  }
+}
+
+/** From so many on, all are sorted. */
+const MANY = 1024;
+
 const topK: HostOp = (c, input, kInput) => {
   const x = need(input, "X");
   const axis = c.axis("axis", c.int("axis", -1), x.shape.length);
   const k = kInput === undefined ? c.int("k", 0) : Number(kInput.data[0]);
   const { outer, size, inner } = along(x.shape, axis);
   if (!Number.isInteger(k) || k < 0 || k > size) throw new ModelError(`"k" expected from 0 to ${size}, got ${k}`);
-  const sign = c.int("largest", 1) === 1 ? -1 : 1;
+  const isLargest = c.int("largest", 1) === 1;
+  const sign = isLargest ? -1 : 1;
   const shape = x.shape.map((s, i) => (i === axis ? k : s));
   const values = make(c, x.type, shape);
   const indices = make(c, "int64", shape);
-  const data = x.data as ArrayLike<number | bigint>;
-  const order = new Array<number>(size);
+  if (k === 0) return [values, indices];
+  const [data, to, halves] = [numbers(x), numbers(values), halvesOf(indices)];
+  const row = isBig(x.type) ? new BigInt64Array(size) : new (data.constructor as Float32ArrayConstructor)(size);
+  const places = new Int32Array(k >= MANY ? size : k);
   for (let o = 0; o < outer; o++) {
     for (let n = 0; n < inner; n++) {
-      const at = (i: number) => data[(o * size + i) * inner + n] as number;
-      for (let i = 0; i < size; i++) order[i] = i;
-      order.sort((a, b) => (at(a) === at(b) ? a - b : at(a) > at(b) ? sign : -sign));
-      for (let i = 0; i < k; i++) {
-        const to = (o * k + i) * inner + n;
-        numbers(values)[to] = at(order[i] as number);
-        (indices.data as BigInt64Array)[to] = BigInt(order[i] as number);
+      const own = row as Float32Array;
+      for (let i = 0, at = o * size * inner + n; i < size; i++, at += inner) own[i] = data[at] as number;
+      if (k < MANY) firstOf(own, k, isLargest, places);
+      else {
+        for (let i = 0; i < size; i++) places[i] = i;
+        const at = (i: number) => own[i] as number;
+        places.sort((a, b) => (at(a) === at(b) ? a - b : at(a) > at(b) ? sign : -sign));
+      }
+      for (let i = 0, p = o * k * inner + n; i < k; i++, p += inner) {
+        to[p] = own[places[i] as number] as number;
+        halves[2 * p] = places[i] as number;
       }
     }
   }
@@ -91,13 +121,14 @@ const cumSum: HostOp = (c, input, axisInput) => {
   const { outer, size, inner } = along(x.shape, axis);
   const out = make(c, x.type, x.shape);
   const zero = (isBig(x.type) ? 0n : 0) as number;
+  const [from, to] = [numbers(x), numbers(out)];
   for (let o = 0; o < outer; o++) {
     for (let n = 0; n < inner; n++) {
       let total = zero;
       for (let step = 0; step < size; step++) {
         const at = (o * size + (isReverse ? size - 1 - step : step)) * inner + n;
-        const value = numbers(x)[at] as number;
-        numbers(out)[at] = isExclusive ? total : total + value;
+        const value = from[at] as number;
+        to[at] = isExclusive ? total : total + value;
         total += value;
       }
     }

@@ -1,4 +1,6 @@
 // Operators by element, reductions and rearrangements that are a few of those which kernels do.
+import { type PlainTensor, toNumbers } from "../file/plain-tensor.js";
+import { fill, make } from "../host/make.js";
 import { type Assembly, type FormDescription, formed, isSingle, needed } from "./assembly.js";
 
 const real = (float: number) => ({ float });
@@ -87,7 +89,7 @@ const centerCropPad: FormDescription = (a, inputs) => {
   const wanted = inputs[1];
   if (!wanted || !("data" in wanted)) return undefined;
   const { shape } = needed(inputs, 0, "input_data");
-  const sizes = Array.from((wanted as { data: ArrayLike<number | bigint> }).data, Number);
+  const sizes = toNumbers(wanted as PlainTensor);
   const axes = a.c.axes("axes", a.c.ints("axes") ?? shape.map((_, i) => i), shape.length);
   if (sizes.length !== axes.length || sizes.some((size) => !(size >= 1))) return undefined;
   const starts = shape.map(() => 0);
@@ -108,7 +110,32 @@ const centerCropPad: FormDescription = (a, inputs) => {
   return [pads.some((count) => count > 0) ? a.add("Pad", [cut, a.integers(...pads)]) : cut];
 };
 
+/** What is on or above a diagonal, or below it, and zeros. */
+const trilu: FormDescription = (a, inputs) => {
+  const { shape, type } = needed(inputs, 0, "input");
+  const k = inputs[1];
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  if (shape.length < 2 || type === "float64" || (k && !("data" in k))) return undefined;
+  const from = k ? Number((k as PlainTensor).data[0]) : 0;
+  const isUpper = a.c.int("upper", 1) === 1;
+  const mask = new Uint8Array(rows * columns);
+  for (let i = 0; i < rows; i++)
+    for (let j = 0; j < columns; j++) mask[i * columns + j] = Number(isUpper ? j - i >= from : j - i <= from);
+  a.c.budget.take("bool", [rows, columns]);
+  const chosen = a.constant({ type: "bool", shape: [rows, columns], data: mask });
+  const zero = a.constant(fill(make(a.c, type, []), 0));
+  return [a.add("Where", [chosen, "0", zero])];
+};
+
+/** Powers that layers know are theirs; every other exponent, and one that a run computes. */
+const pow: FormDescription = (a, inputs) => {
+  const [x, y] = [needed(inputs, 0, "X"), needed(inputs, 1, "Y")];
+  return isSingle(x) && x.type === y.type && a.c.opset >= 7 ? [a.add("PowOfTwo", ["0", "1"])] : undefined;
+};
+
 export const ELEMENT_FORMS = formed({
+  Pow: pow,
+  Trilu: trilu,
   Selu: single(selu),
   Celu: single(celu),
   Softsign: single(softsign),

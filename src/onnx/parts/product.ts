@@ -1,4 +1,5 @@
-// Products of two matrices that a run computes.
+// Products of two matrices that a run computes, and casts.
+import { ELEMENT_TYPES } from "../file/element-type.js";
 import { type FormDescription, formed, isSingle, needed } from "./assembly.js";
 
 /** alpha A B + beta C of two matrices that a run computes. */
@@ -12,4 +13,12 @@ const gemm: FormDescription = (a, inputs) => {
   return [inputs[2] ? a.add("Add", [product, times("2", a.c.float("beta", 1))]) : product];
 };
 
-export const GEMM_FORMS = formed({ Gemm: gemm });
+/** To types that layers of float32 do not hold, and between others. */
+const cast: FormDescription = (a, inputs) => {
+  const { type } = needed(inputs, 0, "input");
+  const to = ELEMENT_TYPES[a.c.int("to", 0)];
+  const isKnown = (name: string | undefined) => /^(float32|int32|int64|uint8|int8|bool)$/.test(name ?? "");
+  return a.c.opset >= 6 && isKnown(type) && isKnown(to) ? a.node("Convert", ["0"], a.c.node.attributes) : undefined;
+};
+
+export const GEMM_FORMS = formed({ Gemm: gemm, Cast: cast });

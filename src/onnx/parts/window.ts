@@ -33,7 +33,9 @@ const pool: FormDescription = (a, inputs) => {
   const x = needed(inputs, 0, "X");
   const [n = 0, channels = 0, ...spatial] = x.shape;
   const kernel = a.c.ints("kernel_shape");
-  if (!isSingle(x) || a.c.outputs > 1 || kernel?.length !== spatial.length) return undefined;
+  if (!isSingle(x)) return undefined;
+  if (a.c.outputs > 1) return a.node("MaxPoolOfPlaces", ["0"], a.c.node.attributes, 2);
+  if (kernel?.length !== spatial.length) return undefined;
   const axes = windowAxes(a.c, spatial, kernel);
   const { opType } = a.c.node;
   const over = (image: string, sides: readonly WindowAxis[]): string => {

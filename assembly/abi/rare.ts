@@ -1,0 +1,112 @@
+// Descriptors of kernels that few networks have. What a descriptor is: conv.ts.
+
+/** Element types of typed kernels; their sizes are in src/onnx/layers/typed.ts. */
+export const enum ElementCode {
+  float32,
+  int32,
+  int64,
+  uint8, // and bool
+  int8,
+}
+
+/** What kernels/typed.ts computes of two operands. Comparisons answer a byte, 0 or 1. */
+export const enum TypedCode {
+  Equal,
+  Less,
+  LessOrEqual,
+  And,
+  Or,
+  Xor,
+  Add,
+  Sub,
+  Mul,
+  Div, // of whole numbers towards zero, 0 where the divisor is
+  Mod, // with the sign of the divisor
+  Fmod, // with the sign of the dividend
+  Max,
+  Min,
+  Pow,
+  Where, // of three: a where the condition is not 0, else b
+}
+
+/** y = a op b, broadcast: see kernels/typed.ts. One work item is a chunk of a run, or a few short runs. */
+@unmanaged export class TypedDesc {
+  aPtr: usize;
+  bPtr: usize;
+  cPtr: usize; // the condition of Where; else any address
+  yPtr: usize; // dense, in the order of the loops
+  loopsPtr: usize; // all loops but those of rows and runs, fastest first: | size | a stride | b stride | c stride |, in bytes
+  operation: i32; // a TypedCode
+  type: i32; // an ElementCode, of a and b
+  cols: i32; // length of an innermost run
+  aStepBytes: i32; // inside of a run
+  bStepBytes: i32;
+  cStepBytes: i32;
+  rows: i32; // runs of a work item, one after the other in y
+  aRowBytes: i32; // from run to run
+  bRowBytes: i32;
+  cRowBytes: i32;
+  chunks: i32; // a run
+  chunkCols: i32;
+}
+
+/** Elements of one type as another: see kernels/convert.ts. One work item is CHUNK elements. */
+@unmanaged export class ConvertDesc {
+  xPtr: usize;
+  yPtr: usize;
+  count: i32;
+  from: i32; // an ElementCode
+  to: i32;
+  isBool: i32; // 1: to is whether it is not 0
+}
+
+/** What kernels/along.ts computes along the middle axis of [outer, size, inner]. */
+export const enum AlongCode {
+  product, // y [outer, inner]
+  sums, // running sums: y as x
+  argument, // the place of the largest or smallest: y [outer, inner] of int64
+}
+
+/** See kernels/along.ts. One work item is a row (inner = 1), or 4 columns. */
+@unmanaged export class AlongDesc {
+  xPtr: usize;
+  yPtr: usize;
+  operation: i32; // an AlongCode
+  size: i32;
+  inner: i32;
+  isReverse: i32; // of sums: from the end; of places: the smallest
+  isOther: i32; // of sums: without the element itself; of places: the last of several
+}
+
+/** Maxima over windows with their places: see kernels/pool-places.ts. One work item is a plane. */
+@unmanaged export class PoolPlacesDesc {
+  xPtr: usize;
+  yPtr: usize;
+  placesPtr: usize; // int64: in x
+  depth: i32;
+  height: i32;
+  width: i32;
+  outD: i32;
+  outH: i32;
+  outW: i32;
+  kernelD: i32;
+  kernelH: i32;
+  kernelW: i32;
+  strideD: i32;
+  strideH: i32;
+  strideW: i32;
+  dilationD: i32;
+  dilationH: i32;
+  dilationW: i32;
+  padFront: i32;
+  padTop: i32;
+  padLeft: i32;
+}
+
+/** What kernels/function.ts computes of one, by the names of ONNX. */
+export const enum FunctionCode {
+  Softplus,
+  Mish,
+  Shrink, // alpha: bias, beta: lambd
+  ThresholdedRelu, // alpha
+}
