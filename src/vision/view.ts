@@ -66,8 +66,13 @@ export class View {
     return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
   }
 
-  /** The map of toImage() as a canvas takes it: x' = a x + c y + e, y' = b x + d y + f. */
+  /** The map of toImage(), [a, b, c, d, e, f] as a canvas takes it: x' = a x + c y + e, y' = b x + d y + f. */
   get matrix(): Affine {
     return this.#toImage;
+  }
+
+  /** The map of toModel(). */
+  get inverse(): Affine {
+    return this.#toModel;
   }
 }
