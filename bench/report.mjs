@@ -1,5 +1,5 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
-// bench --set crossover, bench:start, bench:memory, bench:models and the conformance runs, and the sizes of the last build.
+// bench --set crossover, bench:start, bench:memory, bench:models, bench:vision and the conformance runs, and the sizes of the last build.
 // --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -9,6 +9,7 @@ import { modelMeans, modelsSection } from "./model-tables.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
 import { startRatios, startSection } from "./start/section.mjs";
 import { markdown, ms, percent } from "./table.mjs";
+import { visionTable } from "./vision-table.mjs";
 
 const ROOT = new URL("../", import.meta.url);
 const RESULTS = new URL("results/", import.meta.url);
@@ -224,6 +225,7 @@ const bench = needed("bench-foundation");
 const crossings = newest("bench-crossover");
 const start = newest("start");
 const memory = newest("memory");
+const vision = newest("vision");
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -252,6 +254,7 @@ const PAGES = {
   ...(memory && {
     "docs/memory.md": { memory: () => [memoryTable(memory.networks), "", sourceOf(memory)].join("\n") },
   }),
+  ...(vision && { "docs/vision.md": { vision: () => [visionTable(vision), "", sourceOf(vision)].join("\n") } }),
   "docs/onnx.md": { conformance },
 };
 

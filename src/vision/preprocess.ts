@@ -121,7 +121,8 @@ export class Preprocessor {
     const channels = channelsIn(image);
     const { width, height } = infoOf(image);
     const plan = this.#planFor(width, height, channels, options);
-    plan.resampler.run(plan.rows.use(image.data), this.#address());
+    const address = this.#address();
+    plan.resampler.run(plan.rows.use(image.data), address);
     plan.rows.done();
     return plan.geometry.view;
   }
