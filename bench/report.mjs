@@ -1,5 +1,5 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
-// bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models (--loads too), bench:operators and the conformance runs, and the sizes of the
+// bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models (--loads too), bench:operators, bench:vision and the conformance runs, and the sizes of the
 // last build. --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -12,6 +12,7 @@ import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from 
 import { shapesTable } from "./shapes-table.mjs";
 import { startRatios, startSection } from "./start/section.mjs";
 import { markdown, ms, percent } from "./table.mjs";
+import { visionTable } from "./vision-table.mjs";
 
 const ROOT = new URL("../", import.meta.url);
 const RESULTS = new URL("results/", import.meta.url);
@@ -230,6 +231,7 @@ const memory = newest("memory");
 const operators = newest("operators");
 const loads = newest("loads-relaxed");
 const shapes = newest("shapes");
+const vision = newest("vision");
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -265,6 +267,7 @@ const PAGES = {
       ...(shapes && { shapes: () => [shapesTable(shapes.networks), "", sourceOf(shapes)].join("\n") }),
     },
   }),
+  ...(vision && { "docs/vision.md": { vision: () => [visionTable(vision), "", sourceOf(vision)].join("\n") } }),
   "docs/onnx.md": { conformance },
 };
 

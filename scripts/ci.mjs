@@ -66,6 +66,7 @@ function packaging() {
     `import { type Tensor, createModel, createRuntime, lenet5, readSafetensors } from "lanewise";
 import { readIdx } from "lanewise/datasets";
 import { loadOnnx, type OnnxModel } from "lanewise/onnx";
+import { createPreprocessor, type View } from "lanewise/vision";
 import numeric from "lanewise/wasm/numeric-simd.wasm";
 import simd from "lanewise/wasm/simd.wasm";
 const rt = await createRuntime({ wasm: simd, packs: { numeric }, maxBytes: 2 ** 24 });
@@ -79,6 +80,8 @@ const model = createModel(rt, lenet5({ batch: 1 }), readSafetensors(new Uint8Arr
 export const logits: Tensor | undefined = model.run({ image: y })["logits"];
 export const images = await readIdx(new Uint8Array());
 export const network: OnnxModel = await loadOnnx(rt, new Uint8Array(), { shapes: { batch: 1 } });
+export const view: View = createPreprocessor(rt, { model: network, scale: 1 }).run({ data: new Uint8Array(4), width: 1, height: 1 });
+createPreprocessor(rt, { model, scale: 1, input: "image" });
 export { macs };
 `,
   );

@@ -34,5 +34,5 @@ export function channelsOf(rgba: Uint8Array, channels: number): Uint8Array {
   return out;
 }
 
-export const visionBinary = (name: "vision" | "vision-debug"): Buffer =>
-  readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));
+export const visionBinary = (name: "vision" | "vision-debug"): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url)));

@@ -83,6 +83,8 @@ def conversions():
         exif = image.getexif()
         exif[0x0112] = orientation
         turned.append(digest(ImageOps.exif_transpose(image).resize((20, 15), Image.BICUBIC).tobytes()))
+    one = Image.new("RGB", (8, 8), (200, 100, 120)).convert("YCbCr").resize((24, 16), Image.BICUBIC)
+    merged = Image.merge("YCbCr", [Image.new("L", one.size, 128), one.getchannel(1), one.getchannel(2)])
     return {
         "L": digest(rgb.convert("L").tobytes()),
         "YCbCr": digest(ycc.tobytes()),
@@ -90,6 +92,7 @@ def conversions():
         "pasted": digest(paper.tobytes()),
         "nearest": nearest,
         "orientations": turned,
+        "merged": list(merged.convert("RGB").getpixel((0, 0))) + [255],
     }
 
 

@@ -142,9 +142,9 @@ function layOut({ columns, rows, width, channels }: Sampling, bandRows: number, 
     columnWeights: take(columns.weights.byteLength),
     rows: take(rows.starts.byteLength),
     rowWeights: take(rows.weights.byteLength),
-    source: take(bandRows * width * channels + SLACK_BYTES), // loads reach beyond the last pixel
+    source: take((bandRows + 1) * width * channels + SLACK_BYTES), // a row before; loads reach beyond the last pixel
     own: take(ownBytes),
-    scratch: take(scratchRows * alignUp(columns.count * 4, 16)),
+    scratch: take(scratchRows * alignUp(columns.count * 4, 16) + SLACK_BYTES),
     bytes: top,
   };
 }
@@ -181,7 +181,7 @@ export class Resampler {
     const ptr = heap.allocator.allocate(at.bytes);
     this.#ptr = ptr;
     this.#blendPtr = ptr + at.blend;
-    this.#sourcePtr = ptr + at.source;
+    this.#sourcePtr = ptr + at.source + this.#sourceRowBytes;
     this.#scratchPtr = ptr + at.scratch;
     this.#ownPtr = ptr + at.own;
     const { i32, f32 } = heap;
@@ -249,7 +249,7 @@ export class Resampler {
     for (const field in layout) i32[at++] = values[field];
   }
 
-  /** Where a row of the picture has to lie while its band runs. */
+  /** Where a row of the picture has to lie while its band runs; there is room for the row before it. */
   addressOf(band: Band, row: number): number {
     return this.#sourcePtr + (row - band.first) * this.#sourceRowBytes;
   }
