@@ -1,7 +1,7 @@
 // Descriptors of the pack `vision`: pictures of bytes. What a descriptor is: conv.ts.
 
 /** What a store leaves of a resampled pixel. */
-export const enum ElementCode {
+export const enum StoreCode {
   float32,
   uint8,
   int8,
@@ -31,7 +31,7 @@ export const enum ElementCode {
   dstChannelBytes: i32;
   dstPixelBytes: i32;
   channels: i32; // stored: 1 (grey), 3 or 4
-  element: i32; // an ElementCode
+  element: i32; // a StoreCode
   plain: i32; // 1: bytes red, green, blue and alpha as they are
   premultiplied: i32; // 1: alpha is taken out of the colours again
   finishPtr: usize; // | factor of each channel, f32 | addend of each, f32 | what fills each, f32 | which byte each is: see finish |

@@ -13,7 +13,7 @@
 //   taps       pairs of taps: | high 0, high 1 | low 0, low 1 |, i16 each; columns take four taps of a load of 16 bytes
 //   tile       columns: two rows of one output column; rows: 16 bytes, 4 pixels
 //   source     Pillow, src/libImaging/Resample.c
-import { ElementCode, ResampleDesc } from "../abi/vision";
+import { StoreCode, ResampleDesc } from "../abi/vision";
 import { storePart } from "../lib/simd";
 
 // A pair of taps, four channels: byte b of the first and the second as neighbouring i16.
@@ -203,8 +203,8 @@ function storePlane(d: ResampleDesc, src: usize, dst: usize, channel: i32): void
   const factor = v128.load32_splat(finish), addend = v128.load32_splat(finish, 16);
   const shift = (load<i32>(finish, 48) & 3) << 3;
   const isGrey = d.channels == 1;
-  if (d.element != ElementCode.float32)
-    storeBytes(isGrey, d.element == ElementCode.int8, src, dst, d.columns, shift, factor, addend);
+  if (d.element != StoreCode.float32)
+    storeBytes(isGrey, d.element == StoreCode.int8, src, dst, d.columns, shift, factor, addend);
   else if (isGrey) storeFloats(true, src, dst, d.columns, 0, factor, addend);
   else storeFloats(false, src, dst, d.columns, shift, factor, addend);
 }
@@ -212,7 +212,7 @@ function storePlane(d: ResampleDesc, src: usize, dst: usize, channel: i32): void
 /** A row of 3 or 4 channels, those of a pixel side by side: the vector of three reaches into the next pixel, which comes after. */
 function storePixels(d: ResampleDesc, src: usize, dst: usize): void {
   const factor = v128.load(d.finishPtr), addend = v128.load(d.finishPtr, 16), order = v128.load(d.finishPtr, 48);
-  const isFloat = d.element == ElementCode.float32, isSigned = d.element == ElementCode.int8;
+  const isFloat = d.element == StoreCode.float32, isSigned = d.element == StoreCode.int8;
   const isFour = d.channels == 4;
   for (let q = d.columns; q > 0; q--) {
     const whole = i8x16.swizzle(v128.load32_zero(src), order);
@@ -249,7 +249,7 @@ function repeat(dst: usize, known: usize, bytes: usize): void {
 /** The margin of a row: `count` pixels from number `at` on. */
 function fill(d: ResampleDesc, row: usize, at: i32, count: i32): void {
   if (count <= 0) return;
-  const size: usize = d.element == ElementCode.float32 ? 4 : 1;
+  const size: usize = d.element == StoreCode.float32 ? 4 : 1;
   const isPlanar = <usize>d.dstPixelBytes == size;
   const first = row + <usize>at * <usize>d.dstPixelBytes;
   for (let c = 0; c < d.channels; c++) {
@@ -294,7 +294,7 @@ export function resample_u8(desc: usize, begin: i32, end: i32, scratch: usize): 
     if (d.premultiplied) divideByAlpha(rest, d.columns);
     const dst = row + <usize>d.left * <usize>d.dstPixelBytes;
     if (d.plain) memory.copy(dst, rest, bytes);
-    else if (d.dstPixelBytes == (d.element == ElementCode.float32 ? 4 : 1)) {
+    else if (d.dstPixelBytes == (d.element == StoreCode.float32 ? 4 : 1)) {
       for (let c = 0; c < d.channels; c++) storePlane(d, rest, dst + <usize>c * <usize>d.dstChannelBytes, c);
     } else storePixels(d, rest, dst);
     fill(d, row, 0, d.left);

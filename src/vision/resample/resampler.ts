@@ -7,7 +7,7 @@
 import { alignUp } from "../../engine/allocator.js";
 import { SLACK_BYTES } from "../../kernels/gen/constants.js";
 import { BlendDesc } from "../../kernels/gen/vision/blend-desc.js";
-import { ElementCode } from "../../kernels/gen/vision/element-code.js";
+import { StoreCode } from "../../kernels/gen/vision/store-code.js";
 import { ResampleDesc } from "../../kernels/gen/vision/resample-desc.js";
 import type { Kernels } from "./binary.js";
 import type { Table } from "./taps.js";
@@ -31,7 +31,7 @@ export interface Sampling {
 
 /** What becomes of a resampled pixel, and how the tensor lies. */
 export interface Store {
-  readonly element: keyof typeof ElementCode;
+  readonly element: keyof typeof StoreCode;
   /** 1, 3 or 4. */
   readonly channels: number;
   readonly isPlanar: boolean;
@@ -228,7 +228,7 @@ export class Resampler {
       dstChannelBytes: strides.channel,
       dstPixelBytes: strides.pixel,
       channels: store.channels,
-      element: ElementCode[store.element],
+      element: StoreCode[store.element],
       plain: Number(isPlain(store)),
       premultiplied: Number(this.#blends && isPremultiplied),
       finishPtr: this.#ptr + at.finish,
