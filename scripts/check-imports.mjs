@@ -24,6 +24,7 @@ const LAYERS = [
   { name: "model" },
   { name: "datasets", without: ["kernels", "engine", "plan", "ops", "runtime", "model"] },
   { name: "onnx", without: ["datasets"] },
+  { name: "vision", without: ["datasets", "onnx"] },
   { name: "entries" },
 ];
 

@@ -42,6 +42,11 @@ export type OnnxInput = Tensor | { readonly data: Elements; readonly shape: read
 export class OnnxModel {
   /** What a run answers. */
   readonly outputs: readonly OnnxTensor[];
+  /**
+   * What the exporter says beside the network, texts by name: of Ultralytics names (labelsOf() of lanewise/vision reads them), task,
+   * imgsz, stride. {} where it says nothing.
+   */
+  readonly metadata: Readonly<Record<string, string>>;
   readonly #inputs: readonly OnnxTensor[];
   readonly #runtime: Runtime;
   readonly #shapes: InputShapes;
@@ -62,6 +67,7 @@ export class OnnxModel {
     options: ModelOptions,
   ) {
     this.#runtime = runtime;
+    this.metadata = checked.metadata;
     this.#shapes = shapes;
     this.#types = new Map([...checked.inputs, ...checked.defaults].map(({ name, type }) => [name, type]));
     this.#plans = new Plans(runtime, operators, options);
