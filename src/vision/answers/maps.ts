@@ -68,17 +68,16 @@ export function labelMap(scores: Shaped, options: LabelMapOptions = {}): LabelMa
   requireLabels(labels, channels);
   const classes = channels > 256 ? new Uint16Array(count) : new Uint8Array(count);
   const best = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+  const look = (c: number, i: number) => {
+    const value = data[c * channelStep + i * cellStep] as number;
+    if (value <= (best[i] as number)) return;
+    requireNumber("scores", value, i);
+    best[i] = value;
+    classes[i] = c;
+  };
   // Plane by plane, or pixel by pixel: as memory lies.
-  const [outer, inner] = cellStep === 1 ? [channels, count] : [count, channels];
-  for (let a = 0; a < outer; a++)
-    for (let b = 0; b < inner; b++) {
-      const [c, i] = cellStep === 1 ? [a, b] : [b, a];
-      const value = data[c * channelStep + i * cellStep] as number;
-      if (value <= (best[i] as number)) continue;
-      requireNumber("scores", value, i);
-      best[i] = value;
-      classes[i] = c;
-    }
+  if (cellStep === 1) for (let c = 0; c < channels; c++) for (let i = 0; i < count; i++) look(c, i);
+  else for (let i = 0; i < count; i++) for (let c = 0; c < channels; c++) look(c, i);
   return { data: classes, width, height };
 }
 

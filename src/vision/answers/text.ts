@@ -101,26 +101,34 @@ function* components(data: ArrayLike<number>, width: number, height: number, thr
     isOpen[i] = Number((data[i] as number) > threshold);
   }
   const stack: number[] = [];
+  const least = new Int32Array(height).fill(width);
+  const most = new Int32Array(height).fill(-1);
   for (let start = 0; start < isOpen.length; start++) {
     if (!isOpen[start]) continue;
-    const rows = new Map<number, [least: number, most: number]>();
+    const top = Math.floor(start / width);
+    let bottom = top;
     isOpen[start] = 0;
     stack.push(start);
-    for (let cell = stack.pop(); cell !== undefined; cell = stack.pop()) {
-      const [x, y] = [cell % width, Math.floor(cell / width)];
-      const row = rows.get(y);
-      if (row === undefined) rows.set(y, [x, x]);
-      else if (x < row[0]) row[0] = x;
-      else if (x > row[1]) row[1] = x;
-      for (let v = Math.max(y - 1, 0); v <= y + 1 && v < height; v++)
-        for (let u = Math.max(x - 1, 0); u <= x + 1 && u < width; u++) {
-          const next = v * width + u;
+    while (stack.length > 0) {
+      const cell = stack.pop() as number;
+      const y = Math.floor(cell / width);
+      const x = cell - y * width;
+      if (x < (least[y] as number)) least[y] = x;
+      if (x > (most[y] as number)) most[y] = x;
+      if (y > bottom) bottom = y;
+      for (let v = y > 0 ? y - 1 : 0; v <= y + 1 && v < height; v++)
+        for (let next = v * width + (x > 0 ? x - 1 : 0), end = v * width + Math.min(x + 2, width); next < end; next++) {
           if (!isOpen[next]) continue;
           isOpen[next] = 0;
           stack.push(next);
         }
     }
-    yield [...rows].flatMap(([y, ends]) => ends.map((x): Point => [x + 0.5, y + 0.5]));
+    const points: Point[] = [];
+    for (let y = top; y <= bottom; y++)
+      points.push([(least[y] as number) + 0.5, y + 0.5], [(most[y] as number) + 0.5, y + 0.5]);
+    least.fill(width, top, bottom + 1);
+    most.fill(-1, top, bottom + 1);
+    yield points;
   }
 }
 
@@ -139,7 +147,8 @@ function meanInside(
   let [sum, count] = [0, 0];
   for (let v = Math.max(Math.floor(y - reachY), 0); v < Math.min(y + reachY + 1, rows); v++)
     for (let u = Math.max(Math.floor(x - reachX), 0); u < Math.min(x + reachX + 1, columns); u++) {
-      const [dx, dy] = [u + 0.5 - x, v + 0.5 - y];
+      const dx = u + 0.5 - x;
+      const dy = v + 0.5 - y;
       // What an edge goes through is inside, rounding aside.
       if (Math.abs(dx * cos + dy * sin) > width / 2 + 1e-6 || Math.abs(dy * cos - dx * sin) > height / 2 + 1e-6)
         continue;
