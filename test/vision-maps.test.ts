@@ -316,8 +316,8 @@ describe("drawDetections()", () => {
       { thickness: 1 },
     );
     expect([at(two, 1, 1), at(two, 9, 5)]).toEqual([
-      [128, 0, 0, 255],
-      [0, 128, 0, 255],
+      [255, 0, 0, 255],
+      [0, 255, 0, 255],
     ]);
   });
 

@@ -21,16 +21,16 @@ export interface Drawable {
 
 /** Of drawDetections(). */
 export interface DrawOptions {
-  /** Of lines, in pixels. Default: a 300th of the longer side, at least 1. */
+  /** Of lines, in pixels. Default: a 200th of the longer side, at least 1. */
   readonly thickness?: number;
-  /** Colours by index, over and over. Default: those of PASCAL VOC, from class 1. */
+  /** Colours by index, over and over. Default: those of PASCAL VOC, from class 1, twice as bright. */
   readonly palette?: readonly Colour[];
   /** Of masks where they are whole, 0 to 1. Default 0.5. */
   readonly opacity?: number;
 }
 
 /** A picture as decoders of files give it: 1 (grey), 3 or 4 bytes a pixel. */
-export interface Picture {
+export interface DrawSource {
   /** Its bytes, row by row. */
   readonly data: Uint8Array | Uint8ClampedArray;
   /** Columns. */
@@ -46,13 +46,13 @@ export interface Picture {
  *
  * @throws ShapeError for data and masks of another length, RangeError for coordinates that are not finite, TypeError.
  */
-export function drawDetections(image: Picture, detections: readonly Drawable[], options: DrawOptions = {}): Rgba {
+export function drawDetections(image: DrawSource, detections: readonly Drawable[], options: DrawOptions = {}): Rgba {
   knownOptions("drawDetections options", options, ["thickness", "palette", "opacity"]);
   const picture = copyOf(image);
   const { width, height } = picture;
   const thickness = integer(
     "thickness",
-    options.thickness ?? Math.max(1, Math.round(Math.max(width, height) / 300)),
+    options.thickness ?? Math.max(1, Math.round(Math.max(width, height) / 200)),
     1,
   );
   const opacity = finite("opacity", options.opacity ?? 0.5);
@@ -60,7 +60,8 @@ export function drawDetections(image: Picture, detections: readonly Drawable[], 
   if (!Array.isArray(detections)) throw new TypeError(`"detections" expected a list, got ${show(detections)}`);
   const colours = detections.map(({ index }: Drawable, i) => {
     const at = integer("index", index ?? i, 0);
-    return palette?.length ? (palette[at % palette.length] as Colour) : vocColour((at % 255) + 1);
+    if (palette?.length) return palette[at % palette.length] as Colour;
+    return vocColour((at % 255) + 1).map((value = 0) => Math.min(2 * value, 255)) as unknown as Colour;
   });
   const all = detections.map((one, i) => [one, colours[i] as Colour] as const) as (readonly [Drawable, Colour])[];
   for (const [{ mask }, colour] of all) if (mask) blend(picture, mask, colour, opacity);
@@ -84,7 +85,7 @@ export function drawDetections(image: Picture, detections: readonly Drawable[], 
   return picture;
 }
 
-function copyOf({ data, width, height, channels = data?.length / width / height }: Picture): Rgba {
+function copyOf({ data, width, height, channels = data?.length / width / height }: DrawSource): Rgba {
   integer("width", width, 1);
   integer("height", height, 1);
   if (![1, 3, 4].includes(channels) || data.length !== width * height * channels)

@@ -10,7 +10,7 @@ export {
 } from "./boxes.js";
 export type { AnswerView, DetectionOptions } from "./detections.js";
 export { type DistanceHead, type DistanceOptions, decodeDistances } from "./distances.js";
-export { type Drawable, type DrawOptions, drawDetections, type Picture } from "./draw.js";
+export { type Drawable, type DrawOptions, type DrawSource, drawDetections } from "./draw.js";
 export { decodeGrid, type GridOptions, type PeakHeads } from "./grid.js";
 export { decodePoints, heatmapKeypoints, type Keypoint, type KeypointOptions, type PointOptions } from "./keypoints.js";
 export { labelsOf, type WithMetadata } from "./labels.js";
