@@ -37,7 +37,20 @@ const SCENARIOS = [
     packs: ["numeric"],
     budget: 100 * KB,
   },
-  { name: "everything", uses: { index: "all", onnx: "all", datasets: "all" }, families: "all", packs: ["numeric"] },
+  // What it adds to a page that computes already: one binary, whole, is in the entry.
+  {
+    name: "vision",
+    uses: { vision: ["createPreprocessor", "preprocess", "presets"] },
+    beside: { index: ["createRuntime"] },
+    budget: 12 * KB,
+    files: 17 * KB,
+  },
+  {
+    name: "everything",
+    uses: { index: "all", onnx: "all", datasets: "all", vision: "all" },
+    families: "all",
+    packs: ["numeric"],
+  },
 ];
 
 const INLINE = new URL("build/js/engine/inline.js", import.meta.url);
@@ -130,11 +143,18 @@ const sizes = {
     };
     const all = chunks.find(({ fileName }) => fileName === "onnx.js").dynamicImports;
     const scenarios = [];
-    for (const { name, uses, families = [], packs = [], budget, files = budget } of SCENARIOS) {
+    for (const { name, uses, beside, families = [], packs = [], budget, files = budget } of SCENARIOS) {
       const entries = Object.keys(uses).map((entry) => `${entry}.js`);
       const wanted = families === "all" ? all : families.map((family) => `${family}.js`);
       for (const file of wanted)
         if (!all.includes(file)) this.error(`"${name}" expected a family of onnx.js, got ${file}`);
+      if (beside) {
+        const there = Object.keys(beside).map((entry) => `${entry}.js`);
+        const whole = sumOf(chunks, [...there, ...entries]) - sumOf(chunks, there);
+        const bytes = (await bundled({ ...beside, ...uses })) - (await bundled(beside));
+        scenarios.push({ name, bytes, files: whole, budget, filesBudget: files });
+        continue;
+      }
       const whole = sumOf(chunks, entries);
       const onDemand = sumOf(chunks, [...entries, ...wanted]) - whole;
       const more = onDemand + ["float", ...packs].reduce((sum, pack) => sum + binaryOf(pack), 0);
@@ -156,6 +176,9 @@ const sizes = {
 
 const inlined = wasm({ targetEnv: "browser", maxFileSize: 2 ** 31 });
 
+/** Compiled where it is called: a few KB, which engines do at once. */
+const SYNCHRONOUS = /wasm\/vision\.wasm$/;
+
 /** Writes what @rollup/plugin-wasm inlines as base64 in the denser text of src/engine/inline.ts. */
 const dense = {
   name: "dense",
@@ -164,8 +187,9 @@ const dense = {
     if (!base64) return null;
     const { inlineText } = await import(INLINE);
     const text = JSON.stringify(inlineText(Buffer.from(base64, "base64")));
+    const compile = SYNCHRONOUS.test(id) ? "new WebAssembly.Module" : "WebAssembly.compile";
     const source = `import { inlinedBytes } from ${JSON.stringify(INLINE.pathname)};
-export default () => WebAssembly.compile(inlinedBytes(${text}));`;
+export default () => ${compile}(inlinedBytes(${text}));`;
     return { code: source, map: null };
   },
 };
@@ -198,8 +222,14 @@ function reachOf(id, getModuleInfo, seen = new Set()) {
  */
 function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
-  if (BINARY.test(id) || /^(index|static|edge-light|datasets\/.*|onnx\/(index|static))\.js$/.test(file))
+  if (
+    BINARY.test(id) ||
+    /^(index|static|edge-light|datasets\/.*|(onnx|vision)\/(index|static|edge-light))\.js$/.test(file)
+  )
     return undefined;
+  if (/^vision\/answers\//.test(file)) return "answers";
+  if (/^vision\/picture\/frame\.js$/.test(file)) return "frames";
+  if (/^(vision|kernels\/gen\/vision)\//.test(file)) return "pictures";
   if (file && !/^(onnx|kernels\/gen\/\w+)\//.test(file)) {
     if (/^base\/(errors|check)\.js$/.test(file)) return "errors";
     return "core";
@@ -219,6 +249,9 @@ export default {
     datasets: "build/js/datasets/index.js",
     onnx: "build/js/onnx/index.js",
     "onnx-static": "build/js/onnx/static.js",
+    vision: "build/js/vision/index.js",
+    "vision-static": "build/js/vision/static.js",
+    "vision-edge-light": "build/js/vision/edge-light.js",
   },
   plugins: [
     binaries,

@@ -42,7 +42,7 @@ if (!process.argv.includes("--binaries")) {
   writeFileSync("dist/wasm-module.d.ts", "declare const module: WebAssembly.Module;\nexport default module;\n");
   // dist/<entry>.d.ts for every entry that is a file or a folder of src
   const types = readdirSync("dist/types", { withFileTypes: true });
-  for (const entry of ["index", "static", "edge-light", "datasets", "onnx"]) {
+  for (const entry of ["index", "static", "edge-light", "datasets", "onnx", "vision"]) {
     const folder = types.some((type) => type.isDirectory() && type.name === entry);
     writeFileSync(`dist/${entry}.d.ts`, `export * from "./types/${entry}${folder ? "/index" : ""}.js";\n`);
   }

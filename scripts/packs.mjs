@@ -3,15 +3,21 @@
 
 /**
  * The first is what every runtime has; the others are loaded by whoever needs them. `variants`: the binaries that are shipped,
- * beside the debug one of the tests; `budget`: most bytes of one.
+ * beside the debug one of the tests; a pack of one, fixed-width variant goes with both of a runtime, and exports no RELAXED.
+ * `budget`: most bytes of one. `layer`: the folder of src that alone knows the pack and loads it, so that runtimes carry nothing of it.
  */
 export const PACKS = [
   { name: "float", entry: "assembly/packs/float.ts", variants: ["simd", "relaxed"], budget: 58 * 1024 },
   { name: "numeric", entry: "assembly/packs/numeric.ts", variants: ["simd", "relaxed"], budget: 5 * 1024 },
+  { name: "vision", entry: "assembly/packs/vision.ts", variants: ["simd"], budget: 6 * 1024, layer: "vision" },
 ];
 
-/** The file of a binary without its extension: the first pack's are called by their variant alone. */
-export const binaryName = (pack, variant) => (pack === PACKS[0].name ? variant : `${pack}-${variant}`);
+/** The file of a binary without its extension: the first pack's are called by their variant alone, a single one by its pack. */
+export function binaryName(pack, variant) {
+  if (pack === PACKS[0].name) return variant;
+  const { variants } = PACKS.find(({ name }) => name === pack);
+  return variants.length === 1 && variant === variants[0] ? pack : `${pack}-${variant}`;
+}
 
 /** All binaries that are shipped: { pack, file, budget }. */
 export const BINARIES = PACKS.flatMap(({ name, variants, budget }) =>

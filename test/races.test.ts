@@ -14,8 +14,8 @@ import { instantiateWatched } from "./watched-memory.js";
 
 /** The modules whose kernels a runtime calls, all over its one memory. */
 const FILES = {
-  simd: ["simd.wasm", "numeric-simd.wasm"],
-  relaxed: ["relaxed.wasm", "numeric-relaxed.wasm"],
+  simd: ["simd.wasm", "numeric-simd.wasm", "vision.wasm"],
+  relaxed: ["relaxed.wasm", "numeric-relaxed.wasm", "vision.wasm"],
 } as const;
 /** Asserts of the debug binary would be watched, too. */
 const RELEASES = BINARIES.filter(({ name }) => name !== "debug");

@@ -5,6 +5,7 @@ import type { Conv2dOptions, Runtime, Tensor } from "../src/index.js";
 import type { KernelName } from "../src/kernels/table.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { internalsOf } from "../src/runtime/runtime.js";
+import { type PreprocessOptions, preprocess } from "../src/vision/index.js";
 import {
   type Constant,
   type ElementName,
@@ -17,6 +18,7 @@ import {
 } from "./onnx-file.js";
 import { fill } from "./random.js";
 import { tensorOf } from "./tensors.js";
+import { noise } from "./vision-pictures.js";
 
 /** Odd sizes: a last vector of one channel, tiles and rows that end early, two images. */
 export const SHAPE = [2, 37, 11, 13];
@@ -346,6 +348,22 @@ const MOVES: Readonly<Record<string, Call>> = {
   ),
 };
 
+/** A photo of so many channels. */
+const photo =
+  (channels: number, options: Partial<PreprocessOptions> & Pick<PreprocessOptions, "size">): Call =>
+  (rt, { memoryFormat }) =>
+    preprocess(rt, noise(43, 37, channels, 0), { scale: 1 / 255, memoryFormat, ...options });
+
+const PHOTOS: Readonly<Record<string, Call>> = {
+  "photo letterboxed": photo(3, { size: [21, 30], fit: "letterbox", fill: 114, mean: [1, 2, 3] }),
+  "photo cropped to bytes": photo(4, { size: [18, 19], fit: "crop", filter: "lanczos", dtype: "uint8", scale: 1 }),
+  "photo of few rows, grey": photo(1, { size: [7, 9], antialias: false, channels: "gray", dtype: "int8" }),
+  "photo of few rows, mirrored": photo(3, { size: [7, 9], antialias: false, orientation: 3, dtype: "int8" }),
+  "photo with alpha": photo(4, { size: [50, 60], channels: "rgba", filter: "bicubic" }),
+  "photo on a background": photo(4, { size: 17, background: [9, 8, 7], channels: "bgr" }),
+  "photo as RGBA bytes": photo(4, { size: [15, 14], channels: "rgba", dtype: "uint8", scale: 1 }),
+};
+
 export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...CONVOLUTIONS,
   ...PRODUCTS,
@@ -353,4 +371,5 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...ELEMENTS,
   ...ROWS,
   ...MOVES,
+  ...PHOTOS,
 });

@@ -12,6 +12,12 @@ export type Variant = "simd" | "relaxed";
 export type Kernel = (desc: number, begin: number, end: number, scratch: number) => void;
 export type Kernels = { [name in KernelName]?: Kernel };
 
+/** What makes a module a version of a pack. */
+export interface Facts {
+  readonly abi: number;
+  readonly kernels: readonly KernelName[];
+}
+
 /** What planning needs to know of the binary and the engine that runs it. */
 export interface Target {
   readonly variant: Variant;
@@ -34,7 +40,7 @@ export class Engine {
   /** Of all loaded packs, by name. */
   readonly kernels: Kernels = {};
   readonly target: Target;
-  readonly #packs = new Set<PackName>();
+  readonly #packs = new Set<string>();
 
   /** With the kernels that every runtime has. */
   constructor(
@@ -42,7 +48,7 @@ export class Engine {
     maxBytes: number,
   ) {
     this.heap = new Heap(maxBytes);
-    const variant = this.#instantiate("float", module, "wasm");
+    const variant = this.#instantiate("float", PACKS.float, module, "wasm");
     this.target = { variant, tileRows: tileRows(variant, detectFeatures()) };
   }
 
@@ -50,13 +56,21 @@ export class Engine {
     return this.target.variant;
   }
 
-  has(pack: PackName): boolean {
+  has(pack: string): boolean {
     return this.#packs.has(pack);
   }
 
-  /** Adds a pack. Throws for a module that is not this version's and variant's, and changes nothing then. */
-  load(pack: PackName, module: WebAssembly.Module): void {
-    this.#instantiate(pack, module, `packs.${pack}`, this.variant);
+  /**
+   * Adds a pack. Throws for a module that is not this version's and variant's, and changes nothing then. Of a pack that runtimes
+   * do not know, facts and what the module is called in errors.
+   */
+  load(
+    pack: string,
+    module: WebAssembly.Module,
+    facts = PACKS[pack as PackName] as Facts,
+    given = `packs.${pack}`,
+  ): void {
+    this.#instantiate(pack, facts, module, given, this.variant);
   }
 
   /** A kernel to call. Throws UnsupportedError where its pack is not loaded. */
@@ -70,8 +84,13 @@ export class Engine {
   }
 
   /** `given`: what the module is called in errors; `wanted`: the variant that it has to be. Answers the one that it is. */
-  #instantiate(pack: PackName, module: WebAssembly.Module, given: string, wanted?: Variant): Variant {
-    const { abi, kernels } = PACKS[pack];
+  #instantiate(
+    pack: string,
+    { abi, kernels }: Facts,
+    module: WebAssembly.Module,
+    given: string,
+    wanted?: Variant,
+  ): Variant {
     const imports = WebAssembly.Module.imports(module).map((entry) => `${entry.module}.${entry.name}`);
     if (imports.some((name) => name !== "env.memory")) {
       throw new UnsupportedError(`"${given}" expected a binary that imports env.memory alone, got ${show(imports)}`);
@@ -92,7 +111,8 @@ export class Engine {
       }
     }
     const variant = constant("RELAXED") === 1 ? "relaxed" : "simd";
-    if (wanted !== undefined && variant !== wanted) {
+    // A pack of one binary for both says nothing.
+    if (wanted !== undefined && variant !== wanted && "RELAXED" in exports) {
       throw new UnsupportedError(`"${given}" expected the ${wanted} binary, got ${variant}`);
     }
     for (const name of kernels) this.kernels[name] = exports[name] as Kernel;

@@ -1,0 +1,133 @@
+// What a page has pixels of, as rows of RGBA: VideoFrame.copyTo, or a canvas where that is missing. Nothing of it is touched before
+// a call: it may not be there.
+import { show } from "../../base/errors.js";
+
+/** What a page has pixels of. */
+export type FrameSource =
+  | VideoFrame
+  | HTMLVideoElement
+  | HTMLCanvasElement
+  | OffscreenCanvas
+  | ImageBitmap
+  | HTMLImageElement;
+
+/** One frame of a source. */
+export interface Frame {
+  readonly width: number;
+  readonly height: number;
+  /** Writes rows [from, to) to an address of a memory that may grow meanwhile. Before it there is room for a row. */
+  bring(memory: () => Uint8Array, at: number, from: number, to: number): Promise<void>;
+  close(): void;
+}
+
+/** Writes rows [from, to) to the start of `into`. */
+type Read = (into: Uint8Array, from: number, to: number) => Promise<void>;
+
+/** isPaired: read() takes even first rows only, since colours of two rows are one. */
+function frameOf(width: number, height: number, isPaired: boolean, read: Read, close: () => void): Frame {
+  return {
+    ...{ width, height, close },
+    async bring(memory, at, from, to) {
+      const first = isPaired ? from & ~1 : from;
+      const start = at - (from - first) * width * 4;
+      for (;;) {
+        const whole = memory();
+        try {
+          await read(whole.subarray(start, at + (to - from) * width * 4), first, to);
+        } catch (error) {
+          if (whole.length > 0) throw error;
+        }
+        if (whole.length > 0) return; // a memory that grows takes its old buffer away
+      }
+    },
+  };
+}
+
+/** A source's size, whatever it calls it; 0 where it has none yet or no longer. */
+function sizeOf(source: FrameSource): readonly [width: number, height: number] {
+  const { visibleRect } = source as VideoFrame;
+  if (visibleRect) return [visibleRect.width, visibleRect.height];
+  const { videoWidth, videoHeight } = source as HTMLVideoElement;
+  if (videoWidth !== undefined) return [videoWidth, videoHeight];
+  const { naturalWidth, naturalHeight } = source as HTMLImageElement;
+  if (naturalWidth !== undefined) return [naturalWidth, naturalHeight];
+  if ("codedWidth" in source) return [0, 0]; // a closed VideoFrame
+  return [source.width as number, source.height as number];
+}
+
+/** Throws the sentence for a source whose pixels may not be read, or what it was. */
+function refuse(cause: unknown): never {
+  if ((cause as Error)?.name === "SecurityError")
+    throw new TypeError(`"source" expected pixels that may be read, got some of another origin`, { cause });
+  throw new TypeError(`"source" expected pixels, got ${(cause as Error)?.message ?? show(cause)}`, { cause });
+}
+
+type Canvas = OffscreenCanvas | HTMLCanvasElement;
+
+/** A snapshot on a canvas. */
+function openCanvas(source: FrameSource, width: number, height: number, close = () => {}): Frame {
+  const canvas: Canvas =
+    typeof OffscreenCanvas === "function"
+      ? new OffscreenCanvas(width, height)
+      : Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D | null;
+  if (context === null) throw new TypeError(`"source" expected a canvas to be read through, got none`);
+  try {
+    context.drawImage(source as CanvasImageSource, 0, 0, width, height);
+  } catch (cause) {
+    refuse(cause);
+  }
+  const read: Read = async (into, from, to) => {
+    try {
+      into.set(context.getImageData(0, from, width, to - from).data);
+    } catch (cause) {
+      refuse(cause);
+    }
+  };
+  return frameOf(width, height, false, read, close);
+}
+
+/** A frame of the source as it is now. Throws TypeError for a source without pixels, or with such as may not be read. */
+export function openFrame(source: FrameSource): Frame {
+  if (typeof source !== "object" || source === null)
+    throw new TypeError(`"source" expected a video, canvas, ImageBitmap, VideoFrame or <img>, got ${show(source)}`);
+  const [width, height] = sizeOf(source);
+  if (!(width > 0 && height > 0))
+    throw new TypeError(
+      `"source" expected a video, canvas, ImageBitmap, VideoFrame or <img> with pixels, got ${width} x ${height}`,
+    );
+  if (typeof VideoFrame !== "function") return openCanvas(source, width, height);
+  const isFrame = source instanceof VideoFrame;
+  let frame: VideoFrame;
+  try {
+    frame = isFrame ? source : new VideoFrame(source, { timestamp: 0 });
+  } catch (cause) {
+    refuse(cause);
+  }
+  const close = () => {
+    if (!isFrame) frame.close();
+  };
+  const rect = frame.visibleRect as DOMRectReadOnly;
+  const options = { format: "RGBA" } as VideoFrameCopyToOptions;
+  // A browser that does not know the option would copy what the frame has.
+  if (rect.width !== width || rect.height !== height || sizeAs(frame, options) !== width * height * 4) {
+    return openCanvas(frame, width, height, close);
+  }
+  const read: Read = async (into, from, to) => {
+    const rows = { x: rect.x, y: rect.y + from, width, height: to - from };
+    try {
+      await frame.copyTo(into, { ...options, rect: rows });
+    } catch (cause) {
+      refuse(cause);
+    }
+  };
+  return frameOf(width, height, frame.format !== null && !/^(RGB|BGR)/.test(frame.format), read, close);
+}
+
+function sizeAs(frame: VideoFrame, options: VideoFrameCopyToOptions): number {
+  try {
+    return frame.allocationSize(options);
+  } catch {
+    return 0;
+  }
+}

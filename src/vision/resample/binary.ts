@@ -1,0 +1,43 @@
+// The pack `vision` over a runtime's memory: one binary for both variants.
+
+import { isBytes, tagOf } from "../../base/check.js";
+import { show, UnsupportedError } from "../../base/errors.js";
+import type { Engine, Kernel } from "../../engine/engine.js";
+import { PACK } from "../../kernels/gen/vision/pack.js";
+import { internalsOf, type Runtime, requireRuntime } from "../../runtime/runtime.js";
+
+/** Answers the compiled binary. Each entry of the package has its own way. */
+export type Binary = () => WebAssembly.Module;
+
+/** Where kernels come from. */
+export interface KernelOptions {
+  /** The binary of pictures (lanewise/wasm/vision.wasm), compiled or its bytes, for a runtime that has none yet. Default: the package's own. */
+  readonly wasm?: WebAssembly.Module | BufferSource;
+}
+
+export interface Kernels {
+  readonly engine: Engine;
+  readonly resample: Kernel;
+  readonly blend: Kernel;
+}
+
+function compiled(wasm: unknown): WebAssembly.Module {
+  if (tagOf(wasm) === "WebAssembly.Module") return wasm as WebAssembly.Module;
+  if (!ArrayBuffer.isView(wasm) && !isBytes(wasm))
+    throw new TypeError(`"wasm" expected a WebAssembly.Module or bytes, got ${show(wasm)}`);
+  try {
+    return new WebAssembly.Module(wasm as BufferSource);
+  } catch (cause) {
+    throw new UnsupportedError(`"wasm" expected a binary this engine compiles, got ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/** The kernels of a runtime, loaded once. Throws DisposedError, and for a binary that is not this version's. */
+export function kernelsOf(runtime: Runtime, binary: Binary, wasm: KernelOptions["wasm"]): Kernels {
+  requireRuntime(runtime);
+  const { engine } = internalsOf(runtime);
+  if (!engine.has(PACK.name)) engine.load(PACK.name, wasm === undefined ? binary() : compiled(wasm), PACK, "wasm");
+  return { engine, resample: engine.kernels.resample_u8 as Kernel, blend: engine.kernels.blend_u8 as Kernel };
+}
