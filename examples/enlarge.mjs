@@ -15,7 +15,7 @@ for (const name of photos(["ort-examples--cat_224x224.png", "chelsea.jpg"])) {
   pre.run(small);
   const { [output.name]: luma } = model.run(); // [1, 1, 672, 672]
   const large = mergeLuma(rt, small, luma);
-  found[name] = { width: large.width, height: large.height };
+  found[name] = { width: large.width, height: large.height, luma: [...luma.data] };
   console.log(name, `${small.width} x ${small.height} -> ${large.width} x ${large.height}`);
   writePng(`enlarge-${name.replace(/\.\w+$/, "")}`, large);
   writePng(`enlarge-${name.replace(/\.\w+$/, "")}-bicubic`, resizeImage(rt, small, 672, { filter: "bicubic" }));

@@ -1,6 +1,8 @@
 // Heads whose boxes are ready: rows after the model's own suppression, and tables of boxes and scores.
+
 import { integer, oneOf, pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
+import type { Box } from "../view.js";
 import {
   bestClass,
   type DetectionOptions,
@@ -13,7 +15,7 @@ import {
 } from "./detections.js";
 import { matrixOf, numbersOf, requireLabels, requireNumber, type Shaped } from "./numbers.js";
 import { ACTIVATIONS, type ScoreActivation } from "./scores.js";
-import { addTo, type Box, type Detection } from "./suppress.js";
+import { addTo, type Detection } from "./suppress.js";
 
 /** What a column of decodeRows() holds; "image": which of a batch. */
 export type RowColumn = "x0" | "y0" | "x1" | "y1" | "score" | "class" | "image";

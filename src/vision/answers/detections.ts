@@ -1,10 +1,11 @@
 // What decoders of boxes have in common: options, the best class of a row, cells of feature maps, and the way to the photo.
+
 import { integer, knownOptions, pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
+import type { Box } from "../view.js";
 import { type Matrix, requireNumber, type Shaped } from "./numbers.js";
 import { logistic, type ScoreActivation } from "./scores.js";
 import {
-  type Box,
   checkedSuppression,
   type Detection,
   type Found,

@@ -1,7 +1,8 @@
 // Answers drawn on a picture: rectangles, points, lines, masks. Letters are the page's business.
 import { finite, integer, knownOptions } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
-import { type Colour, type Rgba, vocColour } from "./maps.js";
+import type { Picture, RgbaPicture } from "../picture/picture.js";
+import { type Colour, vocColour } from "./maps.js";
 
 /** What of an answer is drawn, in pixels of the picture: detections, text regions, key points, lines, masks. */
 export interface Drawable {
@@ -29,24 +30,16 @@ export interface DrawOptions {
   readonly opacity?: number;
 }
 
-/** A picture as decoders of files give it: 1 (grey), 3 or 4 bytes a pixel. */
-export interface DrawSource {
-  /** Its bytes, row by row. */
-  readonly data: Uint8Array | Uint8ClampedArray;
-  /** Columns. */
-  readonly width: number;
-  /** Rows. */
-  readonly height: number;
-  /** Bytes a pixel. Default: as many as data has. */
-  readonly channels?: number;
-}
-
 /**
  * A copy of the picture in RGBA with answers on it: masks first, then lines, then points. What reaches over the edge is cut off.
  *
  * @throws ShapeError for data and masks of another length, RangeError for coordinates that are not finite, TypeError.
  */
-export function drawDetections(image: DrawSource, detections: readonly Drawable[], options: DrawOptions = {}): Rgba {
+export function drawDetections(
+  image: Picture,
+  detections: readonly Drawable[],
+  options: DrawOptions = {},
+): RgbaPicture {
   knownOptions("drawDetections options", options, ["thickness", "palette", "opacity"]);
   const picture = copyOf(image);
   const { width, height } = picture;
@@ -85,7 +78,7 @@ export function drawDetections(image: DrawSource, detections: readonly Drawable[
   return picture;
 }
 
-function copyOf({ data, width, height, channels = data?.length / width / height }: DrawSource): Rgba {
+function copyOf({ data, width, height, channels = data?.length / width / height }: Picture): RgbaPicture {
   integer("width", width, 1);
   integer("height", height, 1);
   if (![1, 3, 4].includes(channels) || data.length !== width * height * channels)
@@ -103,7 +96,7 @@ function copyOf({ data, width, height, channels = data?.length / width / height 
 }
 
 function blend(
-  { data, width, height }: Rgba,
+  { data, width, height }: RgbaPicture,
   mask: NonNullable<Drawable["mask"]>,
   colour: Colour,
   opacity: number,
@@ -123,7 +116,12 @@ function blend(
   }
 }
 
-function plot({ data, width, height }: Rgba, x: number, y: number, [red, green, blue, alpha = 255]: Colour): void {
+function plot(
+  { data, width, height }: RgbaPicture,
+  x: number,
+  y: number,
+  [red, green, blue, alpha = 255]: Colour,
+): void {
   if (x < 0 || y < 0 || x >= width || y >= height) return;
   const at = 4 * (y * width + x);
   data[at] = red;
@@ -135,7 +133,7 @@ function plot({ data, width, height }: Rgba, x: number, y: number, [red, green, 
 type Ends = readonly (number | undefined)[];
 
 /** A square brush along the longer way, from the pixel of one end to that of the other. */
-function drawLine(picture: Rgba, a: Ends, b: Ends, thickness: number, colour: Colour): void {
+function drawLine(picture: RgbaPicture, a: Ends, b: Ends, thickness: number, colour: Colour): void {
   const [x0, y0, x1, y1] = [a[0], a[1], b[0], b[1]].map((value) => finite("box", value)) as [
     number,
     number,
@@ -165,7 +163,7 @@ function drawLine(picture: Rgba, a: Ends, b: Ends, thickness: number, colour: Co
 }
 
 /** All pixels whose middles are within the radius. */
-function drawDot(picture: Rgba, x: number, y: number, radius: number, colour: Colour): void {
+function drawDot(picture: RgbaPicture, x: number, y: number, radius: number, colour: Colour): void {
   for (let v = Math.floor(y - radius); v <= y + radius; v++)
     for (let u = Math.floor(x - radius); u <= x + radius; u++)
       if (Math.hypot(u + 0.5 - x, v + 0.5 - y) <= radius) plot(picture, u, v, colour);

@@ -1,10 +1,12 @@
 // Heads that are images: a number of channels at each cell of one feature map.
+
 import { finite, oneOf } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
+import type { Box } from "../view.js";
 import { at, bestClass, type DetectionOptions, detectionOptions, detectionsOf, noneFound } from "./detections.js";
 import { type Planes, planesOf, requireLabels, requireNumber, type Shaped } from "./numbers.js";
 import { logistic } from "./scores.js";
-import { addTo, type Box, type Detection } from "./suppress.js";
+import { addTo, type Detection } from "./suppress.js";
 
 /** Heads of CenterNet (Zhou et al. 2019): a heatmap a class, and what each cell says of a box around it. */
 export interface PeakHeads {

@@ -10,11 +10,11 @@ export {
 } from "./boxes.js";
 export type { AnswerView, DetectionOptions } from "./detections.js";
 export { type DistanceHead, type DistanceOptions, decodeDistances } from "./distances.js";
-export { type Drawable, type DrawOptions, type DrawSource, drawDetections } from "./draw.js";
+export { type Drawable, type DrawOptions, drawDetections } from "./draw.js";
 export { decodeGrid, type GridOptions, type PeakHeads } from "./grid.js";
 export { decodePoints, heatmapKeypoints, type Keypoint, type KeypointOptions, type PointOptions } from "./keypoints.js";
 export { labelsOf, type WithMetadata } from "./labels.js";
-export { type Colour, colourize, type LabelMap, type LabelMapOptions, labelMap, type Rgba } from "./maps.js";
+export { type Colour, colourize, type LabelMap, type LabelMapOptions, labelMap } from "./maps.js";
 export type { Numbers, Shaped } from "./numbers.js";
 export {
   argmax,

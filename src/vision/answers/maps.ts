@@ -1,17 +1,8 @@
 // Segmentation: a class for every pixel, and colours for classes.
 import { finite, knownOptions } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
+import type { RgbaPicture } from "../picture/picture.js";
 import { planesOf, requireLabels, requireNumber, type Shaped } from "./numbers.js";
-
-/** Bytes of a picture, 4 a pixel. */
-export interface Rgba {
-  /** Red, green, blue, alpha, row by row. */
-  readonly data: Uint8ClampedArray<ArrayBuffer>;
-  /** Columns. */
-  readonly width: number;
-  /** Rows. */
-  readonly height: number;
-}
 
 /** Classes of pixels. */
 export interface LabelMap {
@@ -99,7 +90,7 @@ export function vocColour(index: number): Colour {
  *
  * @throws RangeError for a class that the palette does not have, TypeError for what is no label map.
  */
-export function colourize(labels: LabelMap, palette?: readonly Colour[]): Rgba {
+export function colourize(labels: LabelMap, palette?: readonly Colour[]): RgbaPicture {
   const { data, width, height } = labels;
   if (!(data?.length === width * height))
     throw new TypeError(`"labels" expected what labelMap() answers, got ${show(labels)}`);

@@ -2,10 +2,8 @@
 // made of what is kept only.
 import { boolean, finite, integer, knownOptions, oneOf } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
+import type { Box } from "../view.js";
 import { requireNumber } from "./numbers.js";
-
-/** Corners of a box: left, top, right, bottom. */
-export type Box = readonly [x0: number, y0: number, x1: number, y1: number];
 
 /** Where something is, how sure the model is, and what it is. */
 export interface Detection {
