@@ -9,7 +9,12 @@ import { parseSync } from "oxc-parser";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Entries by the name they are imported by. Those of other conditions export the same names as the first. */
-const ENTRIES = { lanewise: "index", "lanewise/onnx": "onnx", "lanewise/datasets": "datasets" };
+const ENTRIES = {
+  lanewise: "index",
+  "lanewise/onnx": "onnx",
+  "lanewise/datasets": "datasets",
+  "lanewise/vision": "vision",
+};
 const SAME_AS_FIRST = ["static", "edge-light"];
 
 /** Types of the machinery behind the facade: named in a signature, never reached into. */
@@ -201,7 +206,10 @@ const isDisposeSymbol = ({ computed, key }) =>
   computed && key.type === "MemberExpression" && key.property.name === "dispose";
 /** What nothing makes throw: methods of any class, and by path. */
 const HARMLESS = new Set(["dispose", "describe", "report", "toString", "toTrace"]);
-const HARMLESS_HERE = new Set(["Graph.layer", "Model.summary", "alexnetTextbook"]);
+const HARMLESS_HERE = new Set([
+  ...["Graph.layer", "Model.summary", "alexnetTextbook"],
+  ...["View.toImage", "View.toModel", "View.boxToImage"],
+]);
 
 const nameOf = ({ key, kind }) => (kind === "constructor" ? kind : (key.name ?? key.value));
 const isError = ({ superClass }) => superClass?.name === "Error";

@@ -6,7 +6,7 @@ export { fromPreprocessorConfig } from "./hugging-face.js";
 export type { FrameSource } from "./picture/frame.js";
 export type { Picture, RawPicture, RgbaPicture } from "./picture/picture.js";
 export type { FrameOptions, PhotoOptions, PreprocessOptions, Preprocessor, PreprocessorOptions } from "./preprocess.js";
-export { presets } from "./presets.js";
+export { type Presets, presets } from "./presets.js";
 export type { KernelOptions } from "./resample/binary.js";
 export type { Filter } from "./resample/taps.js";
 export type { Rounding } from "./rounding.js";

@@ -180,7 +180,7 @@ export class Preprocessor {
    *
    * @throws ModelError where none has run yet, TypeError or RangeError for what is no size, DisposedError.
    */
-  explain(size?: { readonly width: number; readonly height: number }): string {
+  explain(size?: Pick<Picture, "width" | "height">): string {
     this.#requireAlive();
     const target = this.#target;
     if (size === undefined) {

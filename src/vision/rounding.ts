@@ -22,7 +22,13 @@ function within([w, h]: Sides, [W, H]: Sides): Sides {
   return W * h <= H * w ? [W, Math.trunc((h * W) / w)] : [Math.trunc((w * H) / h), H];
 }
 
-const RULES = {
+/**
+ * Whose rule makes whole pixels of sides and offsets: torchvision's transforms, transformers' image processors, Ultralytics'
+ * LetterBox, YOLOX's preproc, PaddleOCR's resize_norm_img (all of the height).
+ */
+export type Rounding = "torchvision" | "transformers" | "ultralytics" | "yolox" | "paddleocr";
+
+const RULES: Readonly<Record<Rounding, Rule>> = {
   /** transforms.CenterCrop. */
   torchvision: { letterbox: within, margin: Math.floor, crop: roundEven },
   /** transformers' image_transforms.center_crop. */
@@ -51,10 +57,7 @@ const RULES = {
     margin: Math.floor,
     crop: Math.floor,
   },
-} satisfies Readonly<Record<string, Rule>>;
-
-/** Whose rule makes whole pixels of sides and offsets. */
-export type Rounding = keyof typeof RULES;
+};
 
 export const ROUNDINGS = Object.keys(RULES) as Rounding[];
 export const ruleOf = (rounding: Rounding): Rule => RULES[rounding];

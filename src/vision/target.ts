@@ -19,7 +19,7 @@ export interface ImageModel {
     /** The order of input(), where that is known. */
     readonly memoryFormat?: MemoryFormat;
   }[];
-  /** A view of where an input lies. */
+  /** A view of where an input lies. @throws for an unknown name. */
   input(name: string): ArrayBufferView;
 }
 

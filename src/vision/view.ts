@@ -58,7 +58,7 @@ export class View {
     return applied(this.#toModel, point);
   }
 
-  /** A box of the model's input in the photo; of a rotated one, the box around it. */
+  /** A box of the model's input in the photo; where that is turned, the box around it. */
   boxToImage([x0, y0, x1, y1]: Box): [x0: number, y0: number, x1: number, y1: number] {
     const corners = [this.toImage([x0, y0]), this.toImage([x1, y0]), this.toImage([x0, y1]), this.toImage([x1, y1])];
     const xs = corners.map(([x]) => x);

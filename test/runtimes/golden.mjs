@@ -12,6 +12,7 @@ import {
 } from "lanewise";
 import { readIdx } from "lanewise/datasets";
 import { loadOnnx } from "lanewise/onnx";
+import { applyMask, createPreprocessor, preprocess, presets, resizeImage, toImage } from "lanewise/vision";
 import { digits, float, labels, quantised, weights } from "./fixtures.mjs";
 
 function bytesOf(base64) {
@@ -105,6 +106,114 @@ async function network(rt, { model: file, input, output }) {
   return hashOf(got);
 }
 
+/** A picture that is the same everywhere. */
+function photo(width, height, channels) {
+  const data = Uint8Array.from({ length: width * height * channels }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24);
+  return { data, width, height, channels };
+}
+
+const FILTERS = ["bilinear", "bicubic", "lanczos", "hamming", "box", "area", "nearest"];
+
+/** Photos by every filter, size and layout; answers a hash of all tensors: whole numbers until the last product and sum. */
+function photos(rt) {
+  let hash = 0x811c9dc5;
+  const take = (image, options) => {
+    const x = preprocess(rt, image, options);
+    hash = hashOf(x.data, hash);
+    x.dispose();
+  };
+  for (const filter of FILTERS) {
+    for (const [width, height, size] of [
+      [97, 61, [31, 37]],
+      [31, 200, [64, 8]],
+      [640, 480, [224, 224]],
+      [5, 3, [29, 17]],
+    ])
+      take(photo(width, height, 3), { ...presets.imagenet, fit: "stretch", resize: undefined, filter, size });
+  }
+  for (const [name, preset] of Object.entries(presets)) {
+    const memoryFormat = name.length % 2 ? "contiguous" : "channelsLast";
+    take(photo(300, 260, 4), { ...preset, size: [96, 128], memoryFormat });
+  }
+  const region = { x: 20, y: 10, width: 50, height: 40, angle: 0.5 };
+  take(photo(90, 80, 4), { scale: 1, size: 32, region, background: [1, 2, 3], dtype: "uint8" });
+  take(photo(90, 80, 4), { scale: 1, mean: 128, size: 32, orientation: 6, channels: "rgba", dtype: "int8" });
+  const small = resizeImage(rt, photo(70, 50, 4), [20, 30], { filter: "lanczos" });
+  const pre = createPreprocessor(rt, { scale: 1 / 255, size: 16, fit: "letterbox" });
+  const view = pre.run(small);
+  const cut = applyMask(rt, small, { data: new Uint8Array(16).fill(200), width: 4, height: 4 }, view);
+  hash = hashOf(cut.data, hashOf(toImage(rt, pre.tensor, { scale: 1 / 255 }).data, hash));
+  pre.dispose();
+  return hash;
+}
+
+/** In a page: frames of a canvas, an ImageBitmap and a VideoFrame have the bits of their bytes, with VideoFrame and without. */
+async function frames(rt) {
+  if (typeof OffscreenCanvas !== "function" || typeof VideoFrame !== "function") return undefined;
+  const { data, width, height } = resizeImage(rt, photo(333, 211, 3), [211, 333]);
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext("2d").putImageData(new ImageData(data, width, height), 0, 0);
+  const bitmap = await createImageBitmap(canvas);
+  const frame = new VideoFrame(canvas, { timestamp: 0 });
+  const pairs = new Uint8Array((width - 1) * (height - 1) * 1.5).fill(100); // I420, even sides
+  const [w, h] = [width - 1, height - 1];
+  const film = new VideoFrame(pairs, { format: "I420", codedWidth: w, codedHeight: h, timestamp: 0 });
+  const whole = new Uint8ClampedArray(w * h * 4);
+  await film.copyTo(whole, { format: "RGBA" });
+  const seen = [];
+  const original = VideoFrame;
+  for (const has of [true, false]) {
+    if (!has) globalThis.VideoFrame = undefined;
+    for (const [source, image] of [
+      [canvas, { data, width, height }],
+      [bitmap, { data, width, height }],
+      ...(has
+        ? [
+            [frame, { data, width, height }],
+            [film, { data: whole, width: w, height: h }],
+          ]
+        : []),
+    ]) {
+      for (const options of [{ fit: "letterbox" }, { antialias: false, fit: "crop" }, { orientation: 6 }]) {
+        const pre = createPreprocessor(rt, { scale: 1 / 255, size: [90, 70], ...options });
+        const from = await pre.runFrom(source);
+        const got = hashOf(pre.tensor.data);
+        const want = pre.run(image);
+        assert(
+          got === hashOf(pre.tensor.data),
+          `a frame has other bits: ${JSON.stringify([has, options, seen.length])}`,
+        );
+        assert(from.toImage([3, 4]).join() === want.toImage([3, 4]).join(), "a frame has another view");
+        pre.dispose();
+        seen.push(got);
+      }
+    }
+    globalThis.VideoFrame = original;
+  }
+  const pre = createPreprocessor(rt, { scale: 1, size: 8 });
+  const failure = async (source, options) =>
+    pre.runFrom(source, options).then(
+      () => "",
+      (error) => error,
+    );
+  const stop = new AbortController();
+  const aborted = failure(canvas, { signal: stop.signal });
+  stop.abort("enough");
+  assert((await aborted) === "enough", "an aborted run ends with its reason");
+  frame.close();
+  for (const source of [frame, new Image(), document.createElement("video"), 7, {}]) {
+    const { name, message } = await failure(source);
+    assert(name === "TypeError" && /^"source" expected .*, got /.test(message), `a source without pixels: ${message}`);
+  }
+  const both = await Promise.allSettled([pre.runFrom(canvas), pre.runFrom(canvas)]);
+  assert(both[0].status === "fulfilled" && both[1].reason?.name === "ModelError", "one run at a time");
+  const gone = pre.runFrom(canvas).catch(({ name }) => name);
+  pre.dispose();
+  assert((await gone) === "DisposedError", "a preprocessor that is disposed meanwhile");
+  film.close();
+  return seen.length;
+}
+
 /** Why a tuned plan has its algorithm. */
 function tuned(rt) {
   const weight = rt.zeros([16, 16, 3, 3]);
@@ -155,10 +264,12 @@ export async function golden(variants = ["auto", "simd"]) {
     const lenet = await reading(rt);
     await network(rt, float);
     await network(rt, quantised);
+    photos(rt);
+    const framed = await frames(rt);
     const { memoryBytes } = rt.report();
     for (let i = 0; i < 20; i++) convolutions(rt);
     await reading(rt);
-    const networks = { float: await network(rt, float), quantised: await network(rt, quantised) };
+    const networks = { float: await network(rt, float), quantised: await network(rt, quantised), photos: photos(rt) };
     const choice = tuned(rt);
     refusals(rt);
     const report = rt.report();
@@ -168,7 +279,7 @@ export async function golden(variants = ["auto", "simd"]) {
       `leak: ${JSON.stringify(report)}`,
     );
     rt.dispose();
-    results.push({ report, hashes: { ...hashes, lenet5: lenet.hash, ...networks }, lenet, choice });
+    results.push({ report, hashes: { ...hashes, lenet5: lenet.hash, ...networks }, lenet, choice, framed });
   }
   return results;
 }

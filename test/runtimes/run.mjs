@@ -137,6 +137,7 @@ async function chromium() {
     lanewise: "/node_modules/lanewise/dist/index.js",
     "lanewise/datasets": "/node_modules/lanewise/dist/datasets.js",
     "lanewise/onnx": "/node_modules/lanewise/dist/onnx.js",
+    "lanewise/vision": "/node_modules/lanewise/dist/vision.js",
   };
   writeFileSync(
     join(project, "page.html"),
@@ -177,7 +178,7 @@ async function workerd() {
     `import { golden } from "./golden.mjs";\nexport default { async fetch() { try { return new Response(JSON.stringify(await golden())); } catch (e) { return new Response("failed: " + e.stack); } } };\n`,
   );
   // Modules are named as the files import them: all of the package in one folder, so that its entries share one core.
-  const entries = { static: "static.js", datasets: "datasets", "onnx-static": "onnx" };
+  const entries = { static: "static.js", datasets: "datasets", "onnx-static": "onnx", "vision-static": "vision" };
   writeFileSync(join(project, "lanewise.mjs"), 'export * from "lanewise/static.js";\n');
   const modules = [
     ["worker.mjs", "esModule", "worker.mjs"],
@@ -185,7 +186,8 @@ async function workerd() {
     ["fixtures.mjs", "esModule", "fixtures.mjs"],
     ["lanewise", "esModule", "lanewise.mjs"],
   ];
-  const others = new Set(["index.js", "edge-light.js", "onnx.js", ...BINARIES.map(({ file }) => `${file}.js`)]);
+  const others = new Set(["index.js", "edge-light.js", "onnx.js", "vision.js", "vision-edge-light.js"]);
+  for (const { file } of BINARIES) others.add(`${file}.js`);
   for (const file of readdirSync(dist).filter((name) => name.endsWith(".js") && !others.has(name))) {
     const name = entries[file.replace(".js", "")] ?? file;
     modules.push([`lanewise/${name}`, "esModule", `node_modules/lanewise/dist/${file}`]);
@@ -300,12 +302,15 @@ for (const runtime of RUNTIMES) {
   bits ??= simd.hashes;
   for (const [what, hash] of Object.entries(bits))
     if (simd.hashes[what] !== hash) problems.push(`simd: ${what} has other bits than in ${RUNTIMES[0].name}`);
+  // Photos have the same bits beside either binary.
+  if (auto.hashes.photos !== bits.photos) problems.push(`photos have other bits beside ${variant}`);
+  if (runtime.run === chromium && results.some(({ framed }) => framed !== 18)) problems.push("frames were not tried");
   if (problems.length > 0) failed++;
   else passed++;
   console.log(
     problems.length > 0
       ? `FAIL ${runtime.name}: ${problems.join("; ")}`
-      : `ok ${runtime.name}: ${variant} (${reason}), ${Object.keys(auto.hashes).length - 3} algorithms, two networks, ${auto.lenet.right} of ${auto.lenet.of} digits, peak ${peakBytes} of ${memoryBytes} B, same simd bits`,
+      : `ok ${runtime.name}: ${variant} (${reason}), ${Object.keys(auto.hashes).length - 4} algorithms, two networks, photos${auto.framed ? `, ${auto.framed} frames` : ""}, ${auto.lenet.right} of ${auto.lenet.of} digits, peak ${peakBytes} of ${memoryBytes} B, same simd bits`,
   );
 }
 console.log(`${passed} passed, ${failed} failed`);

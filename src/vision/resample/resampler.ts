@@ -144,7 +144,7 @@ function layOut({ columns, rows, width, channels }: Sampling, bandRows: number, 
     rowWeights: take(rows.weights.byteLength),
     source: take((bandRows + 1) * width * channels + SLACK_BYTES), // a row before; loads reach beyond the last pixel
     own: take(ownBytes),
-    scratch: take(scratchRows * alignUp(columns.count * 4, 16)),
+    scratch: take(scratchRows * alignUp(columns.count * 4, 16) + SLACK_BYTES),
     bytes: top,
   };
 }

@@ -5,9 +5,10 @@ import { roundUp } from "../../base/shape.js";
 /** Bits of a weight behind the point: Pillow's. */
 const PRECISION = 22;
 
-/** Filters of pictures that are made smaller or larger: Pillow's five, OpenCV's INTER_AREA, and no filter. */
-export const FILTERS = ["bilinear", "bicubic", "lanczos", "hamming", "box", "area", "nearest"] as const;
-export type Filter = (typeof FILTERS)[number];
+/** How pictures are made smaller or larger: Pillow's five filters, OpenCV's INTER_AREA, and Pillow's NEAREST. */
+export type Filter = "bilinear" | "bicubic" | "lanczos" | "hamming" | "box" | "area" | "nearest";
+
+export const FILTERS: readonly Filter[] = ["bilinear", "bicubic", "lanczos", "hamming", "box", "area", "nearest"];
 
 /** Weighted pixels from number `start` on. */
 export interface Tap {
