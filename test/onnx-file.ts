@@ -59,6 +59,7 @@ export interface FileFunction {
 export interface File extends Graph {
   readonly opset?: number;
   readonly functions?: readonly FileFunction[];
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Codes of TensorProto.DataType, and the arrays that hold the elements. */
@@ -193,7 +194,7 @@ function writeFunction(
 }
 
 /** The bytes of a .onnx file. */
-export function onnxFile({ opset = 17, functions = [], ...graph }: File): Uint8Array {
+export function onnxFile({ opset = 17, functions = [], metadata = {}, ...graph }: File): Uint8Array {
   const w = new PbfWriter();
   w.writeVarintField(1, 8);
   w.writeMessage(7, writeGraph, graph);
@@ -202,6 +203,9 @@ export function onnxFile({ opset = 17, functions = [], ...graph }: File): Uint8A
     [...graph.nodes, ...functions.flatMap(({ nodes }) => nodes), ...functions].map((of) => of.domain),
   );
   for (const domain of domains) if (domain) w.writeMessage(8, writeOpset, [domain, 1] as const);
+  for (const entry of Object.entries(metadata)) {
+    w.writeMessage(14, (texts, e) => texts.forEach((text, i) => void e.writeStringField(i + 1, text)), entry);
+  }
   for (const one of functions) w.writeMessage(25, writeFunction, one);
   return w.finish();
 }

@@ -307,15 +307,19 @@ class Compiler {
 /** What reads pixels, by the names of operators. */
 const PIXELS = /Conv|Pool|Norm|LRN|Resize|Upsample|Depth|Grid|Roi/;
 
-/** An image whose first layer wants it channels-last lies so, unless the first layer is the change to it. */
+/**
+ * An image whose first layer wants it channels-last lies so, unless the first layer is the change to it, or its shape says that
+ * [1, H, W, C] is its logical order, and the change comes later.
+ */
 function formatOf(model: Checked, name: string, shape: readonly number[]): MemoryFormat | undefined {
+  const [, height = 0, width = 0, channels] = shape;
   if (shape.length !== 4) return undefined;
   if (!model.nodes.some((node) => PIXELS.test(node.opType))) return "contiguous";
   const readers = model.nodes.filter((node) => node.inputs.includes(name));
   const turns = readers.some(
     (node) => node.opType === "Transpose" || node.opType === "Reshape" || node.opType === "Flatten",
   );
-  return turns ? "contiguous" : undefined;
+  return turns || ((channels as number) < 5 && height > 4 && width > 4) ? "contiguous" : undefined;
 }
 
 /** A tensor of the value's shape without elements to speak of. */

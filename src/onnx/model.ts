@@ -53,6 +53,11 @@ export class OnnxModel {
   readonly outputs: readonly OnnxTensor[];
   /** Initialisers of the file that are inputs, too: what they hold is a default, in whose place a run may bring a tensor. */
   readonly defaults: readonly OnnxTensor[];
+  /**
+   * What the exporter says beside the network, texts by name: of Ultralytics names (labelsOf() of lanewise/vision reads them), task,
+   * imgsz, stride. {} where it says nothing.
+   */
+  readonly metadata: Readonly<Record<string, string>>;
   readonly #inputs: readonly OnnxTensor[];
   readonly #runtime: Runtime;
   readonly #shapes: InputShapes;
@@ -73,6 +78,7 @@ export class OnnxModel {
     options: ModelOptions,
   ) {
     this.#runtime = runtime;
+    this.metadata = checked.metadata;
     this.#shapes = shapes;
     this.#types = new Map([...checked.inputs, ...checked.defaults].map(({ name, type }) => [name, type]));
     const isFixed = shapes.isFixed(checked);

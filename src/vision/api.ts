@@ -1,5 +1,6 @@
 // What every entry of lanewise/vision exports, but for what calls kernels, which each entry makes with its own way to have them.
 
+export * from "./answers/index.js";
 export { type ResizeOptions, toImage } from "./back.js";
 export { fromPreprocessorConfig } from "./hugging-face.js";
 export type { FrameSource } from "./picture/frame.js";

@@ -28,6 +28,7 @@ export interface Checked {
   /** The outputs as the file declares them. */
   readonly declared: readonly Declared[];
   readonly initializers: ReadonlyMap<string, PlainTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 /** Operator sets of the standard that are read: of a later one nobody knows what its operators mean. */
@@ -85,6 +86,7 @@ export function checkModel(model: ModelProto, budget: Budget): Checked {
     outputs: declared.map(({ name }) => name),
     declared,
     initializers,
+    metadata: model.metadata,
   };
 }
 

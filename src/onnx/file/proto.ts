@@ -87,6 +87,8 @@ export interface ModelProto {
   /** Its tensors whose elements are in other files, in the file's order. */
   readonly external: ReadonlySet<TensorProto>;
   readonly functions: readonly FunctionProto[];
+  /** metadata_props: what an exporter has to say. */
+  readonly metadata: Record<string, string>;
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
@@ -179,10 +181,12 @@ class Reader extends PbfReader {
   }
 }
 
-function readEntry(tag: number, into: Record<string, string>, r: Reader): void {
-  if (tag === 1) into["#key"] = r.text();
-  else if (tag === 2) into["#value"] = r.text();
+function readEntry(tag: number, into: [key: string, value: string], r: Reader): void {
+  if (tag === 1 || tag === 2) into[tag - 1] = r.text();
 }
+
+/** A StringStringEntryProto. */
+const entry = (r: Reader): [key: string, value: string] => r.message(readEntry, ["", ""]);
 
 function readTensor(tag: number, t: Writable<TensorProto>, r: Reader): void {
   if (tag === 1) r.repeated(t.dims, r.int);
@@ -198,8 +202,8 @@ function readTensor(tag: number, t: Writable<TensorProto>, r: Reader): void {
   } else if (tag === 10) r.repeated(t.doubles, r.double);
   else if (tag === 11) r.repeated(t.uint64s, r.big);
   else if (tag === 13) {
-    const entry = r.message(readEntry, Object.create(null) as Record<string, string>);
-    t.external = { ...t.external, [entry["#key"] ?? ""]: entry["#value"] ?? "" };
+    const [key, value] = entry(r);
+    t.external = { ...t.external, [key]: value };
   } else if (tag === 14 && r.int() === 1) t.external ??= {};
   if (t.external) r.external.add(t);
 }
@@ -337,7 +341,10 @@ function readModel(tag: number, m: Writable<ModelProto>, r: Reader): void {
   if (tag === 1) m.irVersion = r.int();
   else if (tag === 7) m.graph = r.message(readGraph, graph());
   else if (tag === 8) opsetInto(m.opsets, r);
-  else if (tag === 25) {
+  else if (tag === 14) {
+    const [key, value] = entry(r);
+    m.metadata[key] = value;
+  } else if (tag === 25) {
     const empty = { name: "", domain: "", inputs: [], outputs: [], attributes: [], nodes: [], opsets: new Map() };
     m.functions.push(r.message(readFunction, empty));
   }
@@ -363,6 +370,7 @@ export function parseModel(bytes: Uint8Array): ModelProto {
     graph: null,
     external: new Set(),
     functions: [],
+    metadata: Object.create(null), // which has no __proto__
   } as Writable<ModelProto>);
 }
 

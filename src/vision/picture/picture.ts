@@ -60,7 +60,8 @@ export function channelsIn(image: Picture | RawPicture): 1 | 3 | 4 {
     throw new TypeError(`"image.data" expected a Uint8Array or a Uint8ClampedArray, got ${show(data)}`);
   if (!(data.buffer instanceof ArrayBuffer) && tagOf(data.buffer) === "SharedArrayBuffer")
     throw new TypeError(`"image.data" expected bytes that nobody else writes, got a view of a SharedArrayBuffer`);
-  if ((image as { readonly palette?: unknown }).palette !== undefined)
+  // fast-png's is a list; pngjs says true or false, of a picture that it has made colours of.
+  if (typeof (image as { readonly palette?: unknown }).palette === "object")
     throw new TypeError(`"image" expected colours, got indices into a palette`);
   const found = channels ?? data.length / (width * height);
   if ((found === 1 || found === 3 || found === 4) && data.length === width * height * found) return found;
