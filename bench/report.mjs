@@ -4,8 +4,8 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { barChart } from "./chart.mjs";
-import { memoryTable } from "./memory-table.mjs";
 import { loadTable } from "./load-table.mjs";
+import { memoryTable } from "./memory-table.mjs";
 import { modelMeans, modelsSection } from "./model-tables.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
 import { startRatios, startSection } from "./start/section.mjs";
