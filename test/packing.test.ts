@@ -1,9 +1,11 @@
 // Weights on their way into panels: matrices as a file has them, folded factors, pieces, and memory that held something else.
+
+import { PbfWriter } from "pbf";
 import { describe, expect, it } from "vitest";
 import { convShape } from "../src/base/shape.js";
 import type { Runtime } from "../src/index.js";
 import { CONV_ROWS } from "../src/kernels/table.js";
-import { loadOnnx } from "../src/onnx/index.js";
+import { loadOnnx, readTensorFile } from "../src/onnx/index.js";
 import { BINARIES } from "./binaries.js";
 import { type Node, onnxFile } from "./onnx-file.js";
 import { fill } from "./random.js";
@@ -111,5 +113,40 @@ describe.each(BINARIES)("packing on the '$name' binary", ({ name, create }) => {
         expect(actual.equals(expected), `${name} ${row.algorithm} ${weight}`).toBe(true);
       }
     }
+  });
+});
+
+describe("a TensorProto's float_data", () => {
+  const FLOAT = 1;
+  /** dims, data_type, then float_data in runs, or one by one where a run is a number. */
+  const file = (dims: readonly number[], ...runs: (readonly number[] | number)[]) => {
+    const pbf = new PbfWriter();
+    pbf.writePackedVarint(1, [...dims]);
+    pbf.writeVarintField(2, FLOAT);
+    for (const run of runs) {
+      if (typeof run === "number") pbf.writeFloatField(4, run);
+      else pbf.writePackedFloat(4, [...run]);
+    }
+    return pbf.finish();
+  };
+  const many = Array.from({ length: 40 }, (_, i) => i / 4 - 3);
+
+  it.each([
+    ["one run", [many]],
+    ["two runs", [many.slice(0, 7), many.slice(7)]],
+    ["one by one", many],
+    ["a run, then one by one", [many.slice(0, 38), 6.5, 6.75]],
+    ["an empty run first", [[], many]],
+  ] as const)("is read in %s", (_, runs) => {
+    const { shape, data } = readTensorFile(file([5, 8], ...runs));
+    expect(shape).toEqual([5, 8]);
+    expect(Array.from(data as Float32Array)).toEqual(many);
+  });
+
+  it("is refused where elements are missing or cut", () => {
+    expect(() => readTensorFile(file([41], many))).toThrow(/expected 41 elements for float32 \[41\], got 40$/);
+    const cut = file([2], [1, 2]);
+    cut[cut.length - 9] = 7; // the run's length, a byte less
+    expect(() => readTensorFile(cut.subarray(0, -1))).toThrow(/a list ends inside an element/);
   });
 });

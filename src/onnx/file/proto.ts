@@ -12,6 +12,8 @@ export interface TensorProto {
   /** Little-endian elements, or null where a typed list has them. */
   readonly raw: Uint8Array | null;
   readonly floats: readonly number[];
+  /** The same as it stands in the file, where it is one run there; `floats` is empty then. */
+  readonly packed: Uint8Array | null;
   readonly doubles: readonly number[];
   /** int32_data: int32, int16, int8, uint16, uint8, bool, and the bits of float16 and bfloat16. */
   readonly int32s: readonly number[];
@@ -188,18 +190,31 @@ function readEntry(tag: number, into: [key: string, value: string], r: Reader): 
 /** A StringStringEntryProto. */
 const entry = (r: Reader): [key: string, value: string] => r.message(readEntry, ["", ""]);
 
+/** Bytes to keep: a few are copied. */
+const kept = (bytes: Uint8Array): Uint8Array => (bytes.length > SMALL_BYTES ? bytes : bytes.slice());
+
+function readFloats(t: Writable<TensorProto>, r: Reader): void {
+  if (r.type === BYTES && t.packed === null && t.floats.length === 0) {
+    t.packed = kept(r.bytes());
+    if (t.packed.length % 4 !== 0) throw new RangeError("a list ends inside an element");
+    return;
+  }
+  // Several runs, or elements one by one.
+  if (t.packed) for (const value of new Float32Array(t.packed.slice().buffer)) t.floats.push(value);
+  t.packed = null;
+  r.repeated(t.floats, r.float);
+}
+
 function readTensor(tag: number, t: Writable<TensorProto>, r: Reader): void {
   if (tag === 1) r.repeated(t.dims, r.int);
   else if (tag === 2) t.dataType = r.int();
-  else if (tag === 4) r.repeated(t.floats, r.float);
+  else if (tag === 4) readFloats(t, r);
   else if (tag === 5) r.repeated(t.int32s, r.int);
   else if (tag === 6) t.strings += r.bytes().length >= 0 ? 1 : 0;
   else if (tag === 7) r.repeated(t.int64s, r.big);
   else if (tag === 8) t.name = r.text();
-  else if (tag === 9) {
-    const raw = r.bytes();
-    t.raw = raw.length > SMALL_BYTES ? raw : raw.slice();
-  } else if (tag === 10) r.repeated(t.doubles, r.double);
+  else if (tag === 9) t.raw = kept(r.bytes());
+  else if (tag === 10) r.repeated(t.doubles, r.double);
   else if (tag === 11) r.repeated(t.uint64s, r.big);
   else if (tag === 13) {
     const [key, value] = entry(r);
@@ -215,6 +230,7 @@ function tensor(): Writable<TensorProto> {
     dataType: 0,
     raw: null,
     floats: [],
+    packed: null,
     doubles: [],
     int32s: [],
     int64s: [],

@@ -20,7 +20,7 @@ export function readTensorProto(proto: TensorProto, budget: Budget): PlainTensor
   }
   const count = countOf(shape);
   const width = isHalf(type) ? 2 : ARRAYS[type].BYTES_PER_ELEMENT;
-  const { raw } = proto;
+  const raw = proto.raw ?? (type === "float32" ? proto.packed : null);
   if (proto.external !== null) throw new ModelError(`"${name}" expected elements in this file, got a place in another`);
   const wrong = (got: number, unit: string) =>
     new ModelError(
@@ -28,7 +28,7 @@ export function readTensorProto(proto: TensorProto, budget: Budget): PlainTensor
     );
   const fromBits = type === "float16" ? halfToNumber : bfloatToNumber;
   if (raw !== null) {
-    if (raw.length !== count * width) throw wrong(raw.length, "bytes");
+    if (raw.length !== count * width) throw proto.raw ? wrong(raw.length, "bytes") : wrong(raw.length / 4, "elements");
     const bytes = asBytes(raw);
     if (!isHalf(type)) {
       return new Deferred(budget, type, shape, (to, from) => to.set(bytes.subarray(from, from + to.length)));
