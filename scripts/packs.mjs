@@ -8,6 +8,7 @@
 export const PACKS = [
   { name: "float", entry: "assembly/packs/float.ts", variants: ["simd", "relaxed"], budget: 58 * 1024 },
   { name: "numeric", entry: "assembly/packs/numeric.ts", variants: ["simd", "relaxed"], budget: 5 * 1024 },
+  { name: "recurrent", entry: "assembly/packs/recurrent.ts", variants: ["simd", "relaxed"], budget: 5 * 1024 },
 ];
 
 /** The file of a binary without its extension: the first pack's are called by their variant alone. */

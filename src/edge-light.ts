@@ -2,6 +2,7 @@
 // relaxed SIMD and validates static imports at build time.
 
 import numeric from "../build/wasm/numeric-simd.wasm?module";
+import recurrent from "../build/wasm/recurrent-simd.wasm?module";
 import float from "../build/wasm/simd.wasm?module";
 import { UnsupportedError } from "./base/errors.js";
 import type { PackName } from "./kernels/table.js";
@@ -9,7 +10,7 @@ import { makeCreateRuntime } from "./runtime/create.js";
 
 export * from "./api.js";
 
-const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric };
+const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric, recurrent };
 
 const create = makeCreateRuntime(async (pack, variant) => {
   if (variant === "simd") return MODULES[pack];

@@ -16,6 +16,10 @@ const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
     simd: () => import("../build/wasm/numeric-simd.wasm"),
     relaxed: () => import("../build/wasm/numeric-relaxed.wasm"),
   },
+  recurrent: {
+    simd: () => import("../build/wasm/recurrent-simd.wasm"),
+    relaxed: () => import("../build/wasm/recurrent-relaxed.wasm"),
+  },
 };
 
 /**

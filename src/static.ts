@@ -2,6 +2,8 @@
 
 import numericRelaxed from "../build/wasm/numeric-relaxed.wasm?static";
 import numericSimd from "../build/wasm/numeric-simd.wasm?static";
+import recurrentRelaxed from "../build/wasm/recurrent-relaxed.wasm?static";
+import recurrentSimd from "../build/wasm/recurrent-simd.wasm?static";
 import relaxed from "../build/wasm/relaxed.wasm?static";
 import simd from "../build/wasm/simd.wasm?static";
 import type { Variant } from "./engine/engine.js";
@@ -13,6 +15,7 @@ export * from "./api.js";
 const MODULES: Readonly<Record<PackName, Readonly<Record<Variant, WebAssembly.Module>>>> = {
   float: { simd, relaxed },
   numeric: { simd: numericSimd, relaxed: numericRelaxed },
+  recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
 };
 
 export const createRuntime = makeCreateRuntime(async (pack, variant) => MODULES[pack][variant]);

@@ -11,5 +11,9 @@ const read = (name: string) => readFileSync(new URL(`../build/wasm/${name}.wasm`
 
 export const BINARIES: readonly Binary[] = (["debug", "simd", "relaxed"] as const).map((name) => ({
   name,
-  create: async () => createRuntime({ wasm: read(name), packs: { numeric: read(`numeric-${name}`) } }),
+  create: async () =>
+    createRuntime({
+      wasm: read(name),
+      packs: { numeric: read(`numeric-${name}`), recurrent: read(`recurrent-${name}`) },
+    }),
 }));

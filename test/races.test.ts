@@ -14,8 +14,8 @@ import { instantiateWatched } from "./watched-memory.js";
 
 /** The modules whose kernels a runtime calls, all over its one memory. */
 const FILES = {
-  simd: ["simd.wasm", "numeric-simd.wasm"],
-  relaxed: ["relaxed.wasm", "numeric-relaxed.wasm"],
+  simd: ["simd.wasm", "numeric-simd.wasm", "recurrent-simd.wasm"],
+  relaxed: ["relaxed.wasm", "numeric-relaxed.wasm", "recurrent-relaxed.wasm"],
 } as const;
 /** Asserts of the debug binary would be watched, too. */
 const RELEASES = BINARIES.filter(({ name }) => name !== "debug");
@@ -38,6 +38,7 @@ const DROPPED: Readonly<Partial<Record<KernelName, string>>> = {
   conv_transpose_gather_f32: "sums of taps go on from y, and activations take whole vectors of it",
   resize_f32: "a third tap and more go on from y",
   softmax_f32: "in place, x is y; else exponentials are read back from y to be divided",
+  recurrent_f32: "the cell of LSTM stays where it is, and its last units are taken in whole vectors, of the next row's, too",
 };
 /** Kernels that carry along what lies behind a block, in lanes of their result that nobody reads. */
 const CARRIED: readonly string[] = [

@@ -19,6 +19,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-functions": () => import("./families/layers-functions.js"),
     "layers-resize": () => import("./families/layers-resize.js"),
     "layers-quantised": () => import("./families/layers-quantised.js"),
+    "layers-recurrent": () => import("./families/layers-recurrent.js"),
     "layers-dynamic": () => import("./families/layers-dynamic.js"),
     "host-network": () => import("./families/host-network.js"),
     "host-movement": () => import("./families/host-movement.js"),

@@ -14,6 +14,7 @@ import * as hostSignal from "./families/host-signal.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
+import * as layersRecurrent from "./families/layers-recurrent.js";
 import * as layersReduction from "./families/layers-reduction.js";
 import * as layersResize from "./families/layers-resize.js";
 import * as partsAttention from "./families/parts-attention.js";
@@ -32,6 +33,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-functions": async () => layersFunctions,
     "layers-resize": async () => layersResize,
     "layers-quantised": async () => layersQuantised,
+    "layers-recurrent": async () => layersRecurrent,
     "layers-dynamic": async () => layersDynamic,
     "host-network": async () => hostNetwork,
     "host-movement": async () => hostMovement,
