@@ -37,7 +37,8 @@ describe("the table of families", () => {
 
 /** Files of networks from bytes need none of it. */
 const refuse = () => Promise.reject(new TypeError("expected no other sources"));
-const NO_OUTSIDE = { source: refuse, external: refuse, kinds: refuse };
+const deciding = () => import("../src/onnx/deciding.js");
+const NO_OUTSIDE = { source: refuse, external: refuse, deciding, kinds: refuse };
 
 describe("loading", () => {
   /** What a file has loaded, in order. */

@@ -38,7 +38,8 @@ const DROPPED: Readonly<Partial<Record<KernelName, string>>> = {
   conv_transpose_gather_f32: "sums of taps go on from y, and activations take whole vectors of it",
   resize_f32: "a third tap and more go on from y",
   softmax_f32: "in place, x is y; else exponentials are read back from y to be divided",
-  recurrent_f32: "the cell of LSTM stays where it is, and its last units are taken in whole vectors, of the next row's, too",
+  recurrent_f32:
+    "the cell of LSTM stays where it is, and its last units are taken in whole vectors, of the next row's, too",
 };
 /** Kernels that carry along what lies behind a block, in lanes of their result that nobody reads. */
 const CARRIED: readonly string[] = [

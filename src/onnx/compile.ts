@@ -44,7 +44,7 @@ export interface Compiled {
 }
 
 /** Inputs from which an operator's output shape follows. */
-const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
+export const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
   Reshape: [1],
   Expand: [1],
   Tile: [1, 2],
@@ -84,21 +84,25 @@ class LateBranch extends UnsupportedError {
 
 export type Known = PlainTensor | Dynamic | "late";
 
-/** Compiles for inputs of these shapes; optimised, or as the file stands. Throws NotLoaded; ModelError, ShapeError and UnsupportedError with the node's name in front. */
+const NOTHING: ReadonlyMap<string, PlainTensor> = new Map();
+
+/** Compiles for inputs of these shapes, and for values that inputs decide; optimised, or as the file stands. Throws NotLoaded; ModelError, ShapeError and UnsupportedError with the node's name in front. */
 export function compile(
   model: Checked,
   shapes: ReadonlyMap<string, readonly number[]>,
   operators: Operators,
   budget: Budget,
   isOptimised = true,
+  decided: ReadonlyMap<string, PlainTensor> = NOTHING,
 ): Compiled {
-  return new Compiler(model, operators, budget, isOptimised).compile(shapes);
+  return new Compiler(model, operators, budget, isOptimised, decided).compile(shapes);
 }
 
 class Compiler {
   readonly #model: Checked;
   readonly #operators: Operators;
   readonly #budget: Budget;
+  readonly #decided: ReadonlyMap<string, PlainTensor>;
   readonly #draft: Draft;
   readonly #pointwise: Pointwise | undefined;
   #values: Map<string, Known>;
@@ -106,8 +110,15 @@ class Compiler {
   readonly #late: NodeProto[] = [];
   readonly #floats = (operator: string) => this.#operators.lowering(operator, true);
 
-  constructor(model: Checked, operators: Operators, budget: Budget, isOptimised: boolean) {
+  constructor(
+    model: Checked,
+    operators: Operators,
+    budget: Budget,
+    isOptimised: boolean,
+    decided: ReadonlyMap<string, PlainTensor>,
+  ) {
     this.#model = model;
+    this.#decided = decided;
     this.#operators = operators;
     this.#budget = budget;
     this.#draft = new Draft();
@@ -124,6 +135,7 @@ class Compiler {
         this.#constants.set(name, empty);
       } else this.#values.set(name, this.#draft.input(name, type, shape, formatOf(this.#model, name, shape)));
     }
+    for (const [name, value] of this.#decided) if (this.#values.has(name)) this.#values.set(name, value);
     this.#add(this.#model.nodes, false);
     const outputs: GraphOutput[] = [];
     const results = this.#model.outputs.map((name): Result => {
@@ -132,15 +144,21 @@ class Compiler {
       if ("data" in value) return { name, from: "constant", tensor: materialised(value) };
       return { name, from: "model", type: this.#expose(name, outputs).type };
     });
-    const taps = this.#tapLate(outputs);
+    const late = this.#readLate(results);
+    const taps = this.#tapLate(late, outputs);
     const { weights, specs } = this.#draft;
     const graph = this.#draft.graph(outputs);
-    return { graph, weights, specs, results, late: this.#late, taps, constants: this.#constants };
+    return { graph, weights, specs, results, late, taps, constants: this.#constants };
   }
 
   /** Gives every output of these nodes a value. */
   #add(nodes: readonly NodeProto[], isBranch: boolean): void {
     for (const node of nodes) {
+      if (node.outputs.every((name) => name === "" || this.#decided.has(name))) {
+        for (const name of node.outputs)
+          if (name !== "") this.#values.set(name, this.#decided.get(name) as PlainTensor);
+        continue;
+      }
       const answers = atNode(node, () => (isIf(node) ? this.#branch(node) : this.#answersOf(node, isBranch)));
       if (answers === "late") {
         if (isBranch) throw new LateBranch();
@@ -149,7 +167,7 @@ class Compiler {
       }
       node.outputs.forEach((name, i) => {
         if (name === "") return;
-        const answer = answers === "late" ? "late" : answers[i];
+        const answer = this.#decided.get(name) ?? (answers === "late" ? "late" : answers[i]);
         if (answer === undefined) {
           const message = `"outputs" expected at most ${answers.length}, got ${node.outputs.length}`;
           throw new ModelError(`node ${show(nodeName(node))} (${node.opType}): ${message}`);
@@ -267,10 +285,21 @@ class Compiler {
     return value;
   }
 
+  /** The late nodes that an output needs. */
+  #readLate(results: readonly Result[]): readonly NodeProto[] {
+    const needed = new Set(results.filter(({ from }) => from === "late").map(({ name }) => name));
+    const late = this.#late.reverse().filter((node) => {
+      const isNeeded = node.outputs.some((name) => needed.has(name));
+      if (isNeeded) for (const name of readsOf(node)) needed.add(name);
+      return isNeeded;
+    });
+    return late.reverse();
+  }
+
   /** The values of the model that late nodes read, which become outputs of it; constants among them are kept. */
-  #tapLate(outputs: GraphOutput[]): Compiled["taps"] {
+  #tapLate(late: readonly NodeProto[], outputs: GraphOutput[]): Compiled["taps"] {
     const taps: { name: string; type: ElementType; output: string }[] = [];
-    for (const name of this.#late.flatMap(readsOf)) {
+    for (const name of late.flatMap(readsOf)) {
       const value = this.#values.get(name);
       if (value === undefined || value === "late" || taps.some((tap) => tap.name === name)) continue;
       if ("data" in value) {

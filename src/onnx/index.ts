@@ -38,6 +38,7 @@ export const loadOnnx = makeLoadOnnx(
   {
     source: () => import("./outside/source.js"),
     external: () => import("./outside/external.js"),
+    deciding: () => import("./deciding.js"),
     kinds: () => import("./outside/kinds.js"),
   },
 );

@@ -11,7 +11,7 @@ import { budgetOf } from "./file/budget.js";
 import { type Checked, checkModel, requireSupported, withInputs } from "./file/check.js";
 import { everyNode } from "./file/node.js";
 import { type ModelProto, parseModel } from "./file/proto.js";
-import { InputShapes } from "./input-shapes.js";
+import { InputShapes, isSmall } from "./input-shapes.js";
 import { OnnxModel } from "./model.js";
 import { type Loaders, Operators } from "./operators.js";
 import type { External } from "./outside/external.js";
@@ -35,10 +35,11 @@ export interface OnnxOptions extends ModelOptions {
 /** What an entry exports as loadOnnx(): see there. */
 export type LoadOnnx = (runtime: Runtime, source: OnnxSource, options?: OnnxOptions) => Promise<OnnxModel>;
 
-/** Chunks that few calls need: to bring what is no bytes yet, tensors in other files, and to say what a file is that is no ONNX. */
+/** Chunks that few calls need: to bring what is no bytes yet, tensors in other files, what small inputs decide, what a file is that is no ONNX. */
 export interface Outside {
   readonly source: () => Promise<Pick<typeof import("./outside/source.js"), "bytesFrom">>;
   readonly external: () => Promise<Pick<typeof import("./outside/external.js"), "askExternal">>;
+  readonly deciding: () => Promise<Pick<typeof import("./deciding.js"), "Deciding">>;
   readonly kinds: () => Promise<Pick<typeof import("./outside/kinds.js"), "notOnnx">>;
 }
 
@@ -77,10 +78,11 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
     const given = new InputShapes(checked.inputs, shapes);
     const isFloat = checked.inputs.every(({ type }) => STORED[type] === "float32");
     await loading;
-    if (!given.isFixed(checked)) await operators.loadAll(nodes, isFloat);
+    const deciding = checked.inputs.some(isSmall) ? (await outside.deciding()).Deciding.of(checked) : undefined;
+    if (deciding || !given.isFixed(checked)) await operators.loadAll(nodes, isFloat);
     for (;;) {
       try {
-        return new OnnxModel(runtime, operators, checked, ownChecked, given, modelOptions);
+        return new OnnxModel(runtime, operators, checked, ownChecked, given, modelOptions, deciding);
       } catch (error) {
         if (!(error instanceof NotLoaded)) throw error;
         await operators.load([error.family]);

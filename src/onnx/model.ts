@@ -7,14 +7,16 @@ import { picker, type RunAsyncOptions, runOptions } from "../model/run-options.j
 import type { Profile, Summary } from "../model/summary.js";
 import { Tensor } from "../plan/tensor.js";
 import type { Runtime } from "../runtime/runtime.js";
+import type { Deciding } from "./deciding.js";
 import { STORED } from "./draft.js";
+import { budgetOf } from "./file/budget.js";
 import { type Checked, withInputs } from "./file/check.js";
 import { type ElementType, isHalf } from "./file/element-type.js";
 import { bfloatToNumber, halfToNumber } from "./file/halves.js";
 import type { InputShapes } from "./input-shapes.js";
 import { isAll, Late, tapped } from "./late.js";
 import type { Operators } from "./operators.js";
-import { Plans, type Ready } from "./plans.js";
+import { type Decided, Plans, type Ready } from "./plans.js";
 
 /**
  * An input or output. A size that the file leaves open is its name, or null; a shape of which it says nothing is [].
@@ -48,8 +50,13 @@ export class OnnxModel {
   /** Of inputs and defaults, as the file has them. */
   readonly #types: ReadonlyMap<string, ElementType>;
   #checked: Checked;
+  /** With the inputs that were brought last. */
+  #planned: Checked;
   readonly #plans: Plans;
   readonly #late: Late;
+  readonly #operators: Operators;
+  readonly #options: ModelOptions;
+  readonly #deciding: Deciding | undefined;
   #disposed = false;
 
   /** @internal Use loadOnnx(). ownChecked: the same on bytes that are nobody else's, for a model that is planned again. */
@@ -60,8 +67,12 @@ export class OnnxModel {
     ownChecked: () => Checked,
     shapes: InputShapes,
     options: ModelOptions,
+    deciding?: Deciding,
   ) {
     this.#runtime = runtime;
+    this.#operators = operators;
+    this.#options = options;
+    this.#deciding = deciding;
     this.#shapes = shapes;
     this.#types = new Map([...checked.inputs, ...checked.defaults].map(({ name, type }) => [name, type]));
     this.#plans = new Plans(runtime, operators, options);
@@ -71,10 +82,12 @@ export class OnnxModel {
       shape: shapes.of(input),
       dtype: STORED[input.type],
     }));
-    const first = shapes.known(checked.inputs);
+    const first = deciding ? undefined : shapes.known(checked.inputs);
     const ready = first && this.#plans.choose(checked, first);
     // Of weights there is one copy: packed, where no other shapes can come, else also as the file has them.
-    this.#checked = shapes.isFixed(checked) ? { ...checked, nodes: [], initializers: new Map() } : ownChecked();
+    this.#checked =
+      !deciding && shapes.isFixed(checked) ? { ...checked, nodes: [], initializers: new Map() } : ownChecked();
+    this.#planned = this.#checked;
     this.outputs = checked.declared.map((declared) => {
       const { name } = declared;
       const found = ready?.model?.outputs.find((output) => output.name === name);
@@ -204,9 +217,20 @@ export class OnnxModel {
   #readyFor(inputs: Readonly<Record<string, OnnxInput>> | undefined): Ready {
     if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
     if (inputs !== undefined) this.#choose(inputs);
-    if (this.#plans.current === undefined)
-      throw new ModelError(`"inputs" expected tensors for a model with open shapes, got none`);
-    return this.#plans.current;
+    const { current } = this.#plans;
+    if (current === undefined) throw new ModelError(`"inputs" expected tensors for a model with open shapes, got none`);
+    if (inputs === undefined && current.model) {
+      const { model } = current;
+      const written = this.#decided(this.#planned, (name) => {
+        const found = model.inputs.find((input) => input.name === name);
+        return { shape: found?.shape ?? [0], data: found ? model.input(name) : [] };
+      });
+      if (!this.#plans.isFor(written))
+        throw new ModelError(
+          `"inputs" expected tensors, since other values than the last run's decide shapes, got none`,
+        );
+    }
+    return current;
   }
 
   #model(): Model {
@@ -241,7 +265,17 @@ export class OnnxModel {
       this.#shapes.require(declared, shape);
       return shape as readonly number[];
     });
-    this.#plans.choose(checked, shapes);
+    this.#planned = checked;
+    this.#plans.choose(
+      checked,
+      shapes,
+      this.#decided(checked, (name) => read(inputs[name] as OnnxInput, this.#types.get(name))),
+    );
+  }
+
+  /** What inputs decide beside shapes. */
+  #decided(checked: Checked, brought: Parameters<Deciding["values"]>[1]): Decided | undefined {
+    return this.#deciding?.values(checked, brought, this.#operators, budgetOf(this.#options));
   }
 
   /** Plain data as tensors for the time of a call. */
@@ -270,6 +304,11 @@ export class OnnxModel {
       for (const tensor of own) tensor.dispose();
     }
   }
+}
+
+/** What is brought for an input, halves as numbers. */
+function read(input: OnnxInput, type: ElementType | undefined) {
+  return input instanceof Tensor ? input : { shape: input.shape, data: dataOf(input.data, type) };
 }
 
 /** The data, with numbers for the bits of halves. */

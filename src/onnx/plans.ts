@@ -6,6 +6,7 @@ import type { Runtime } from "../runtime/runtime.js";
 import { type Compiled, compile } from "./compile.js";
 import { budgetOf, DEFAULT_BYTES } from "./file/budget.js";
 import type { Checked } from "./file/check.js";
+import type { PlainTensor } from "./file/plain-tensor.js";
 import type { Operators } from "./operators.js";
 import { routeChannels } from "./rewrite/channels.js";
 import { exporterRules } from "./rewrite/rules.js";
@@ -17,11 +18,20 @@ export interface Ready extends Omit<Compiled, "weights" | "specs"> {
   readonly model: Model | undefined;
 }
 
+/** Values that inputs decide, by name: see deciding.ts. */
+export type Decided = ReadonlyMap<string, PlainTensor>;
+
+function keyOf(decided: Decided = new Map()): string {
+  return JSON.stringify([...decided].map(([name, { shape, data }]) => [name, shape, String(data)]));
+}
+
 export class Plans {
   readonly #runtime: Runtime;
   readonly #operators: Operators;
   readonly #options: ModelOptions;
   readonly #ready = new Map<string, Ready>();
+  /** The values that it is for. */
+  #decided = keyOf();
   /** The one that was chosen last. */
   current: Ready | undefined;
 
@@ -31,20 +41,26 @@ export class Plans {
     this.#options = options;
   }
 
-  /** The model for inputs of these shapes, from the cache where it has run before. */
-  choose(checked: Checked, shapes: readonly (readonly number[])[]): Ready {
+  /** The model for inputs of these shapes, and for what they decide, from the cache where it has run before. */
+  choose(checked: Checked, shapes: readonly (readonly number[])[], decided?: Decided): Ready {
     const names = checked.inputs.map(({ name }) => name); // runs may bring defaults, too
-    const key = JSON.stringify([names, shapes]);
-    this.current = this.#ready.get(key) ?? this.#prepare(checked, shapes);
+    this.#decided = keyOf(decided);
+    const key = JSON.stringify([names, shapes, this.#decided]);
+    this.current = this.#ready.get(key) ?? this.#prepare(checked, shapes, decided);
     this.#ready.set(key, this.current);
     return this.current;
   }
 
-  #prepare(checked: Checked, shapes: readonly (readonly number[])[]): Ready {
+  /** Whether what was chosen last is for these values. */
+  isFor(decided: Decided | undefined): boolean {
+    return this.#decided === keyOf(decided);
+  }
+
+  #prepare(checked: Checked, shapes: readonly (readonly number[])[], decided?: Decided): Ready {
     const byName = new Map(checked.inputs.map(({ name }, i) => [name, shapes[i] as readonly number[]]));
     const budget = budgetOf(this.#options);
     const { optimize } = this.#options;
-    const { weights, specs, ...compiled } = compile(checked, byName, this.#operators, budget, optimize);
+    const { weights, specs, ...compiled } = compile(checked, byName, this.#operators, budget, optimize, decided);
     const passes = [byRules(exporterRules(weights)), ...PASSES, routeChannels, moveOnce];
     const plan = () => {
       // The models for all shapes share what there may be.

@@ -1,5 +1,6 @@
 // lanewise/onnx where everything is bundled ahead: workerd. The same with every operator in it.
 
+import * as deciding from "./deciding.js";
 import * as fileFunctions from "./families/file-functions.js";
 import * as hostControl from "./families/host-control.js";
 import * as hostImage from "./families/host-image.js";
@@ -49,5 +50,10 @@ export const loadOnnx = makeLoadOnnx(
     "host-control": async () => hostControl,
     "host-quantised": async () => hostQuantised,
   },
-  { source: async () => source, external: async () => external, kinds: async () => kinds },
+  {
+    source: async () => source,
+    external: async () => external,
+    deciding: async () => deciding,
+    kinds: async () => kinds,
+  },
 );
