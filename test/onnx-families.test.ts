@@ -37,8 +37,7 @@ describe("the table of families", () => {
 
 /** Files of networks from bytes need none of it. */
 const refuse = () => Promise.reject(new TypeError("expected no other sources"));
-const deciding = () => import("../src/onnx/deciding.js");
-const NO_OUTSIDE = { source: refuse, external: refuse, deciding, kinds: refuse };
+const NO_OUTSIDE = { source: refuse, external: refuse, kinds: refuse };
 
 describe("loading", () => {
   /** What a file has loaded, in order. */

@@ -11,7 +11,7 @@ import { NotLoaded } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
 import type { Checked } from "./file/check.js";
 import type { ElementType } from "./file/element-type.js";
-import { atNode, hasGraphs, isIf, isStandard, nodeName, operatorName, opsetOf } from "./file/node.js";
+import { atNode, isHeavy, isIf, isStandard, mayWait, nodeName, operatorName, opsetOf } from "./file/node.js";
 import { readsOf, sorted } from "./file/order.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { NodeProto, TensorProto } from "./file/proto.js";
@@ -44,7 +44,7 @@ export interface Compiled {
 }
 
 /** Inputs from which an operator's output shape follows. */
-export const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
+const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
   Reshape: [1],
   Expand: [1],
   Tile: [1, 2],
@@ -72,8 +72,12 @@ export const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
   AffineGrid: [1],
 };
 
-/** Operators whose output has as many elements as the data says. */
-const DATA_SHAPED = new Set(["NonZero", "NonMaxSuppression", "Compress", "Unique"]);
+const shapeInputsOf = ({ opType }: NodeProto): readonly number[] =>
+  opType.startsWith("Reduce") ? [1] : (SHAPE_INPUTS[opType] ?? []);
+
+/** The inputs of a node that say what its outputs' shapes are, or which branch it is. */
+export const steering = (node: NodeProto): readonly string[] =>
+  (isIf(node) ? [0] : shapeInputsOf(node)).map((i) => node.inputs[i] ?? "");
 
 /** A branch that is known, with shapes that are not: the whole of it is for after the run. */
 class LateBranch extends UnsupportedError {
@@ -145,6 +149,7 @@ class Compiler {
       return { name, from: "model", type: this.#expose(name, outputs).type };
     });
     const late = this.#readLate(results);
+    if (late.some(isHeavy)) this.#operators.requireStages();
     const taps = this.#tapLate(late, outputs);
     const { weights, specs } = this.#draft;
     const graph = this.#draft.graph(outputs);
@@ -218,14 +223,14 @@ class Compiler {
     const fold = (given: readonly (PlainTensor | undefined)[]) =>
       this.#operators.evaluate(node, opset, given, this.#budget);
     if (known.every(isGiven)) return fold(known);
-    if (hasGraphs(node)) return "late";
+    if (mayWait(node)) return "late";
     const parts = this.#operators.parts(node);
     if (parts) return this.#composed(parts, new Context(node, opset, this.#budget), known);
     if (isStandard(node) && (node.opType === "Shape" || node.opType === "Size")) {
       return fold([shell(known[0] as Dynamic)]);
     }
-    const shapeInputs = node.opType.startsWith("Reduce") ? [1] : (SHAPE_INPUTS[node.opType] ?? []);
-    if (DATA_SHAPED.has(node.opType) || shapeInputs.some((i) => !isGiven(known[i]))) return "late";
+    const shapeInputs = shapeInputsOf(node);
+    if (shapeInputs.some((i) => !isGiven(known[i]))) return "late";
 
     const [draft, layer] = [this.#draft, nodeName(node)];
     const c = new Context(node, opset, this.#budget);

@@ -3,7 +3,7 @@
 // input asks for it.
 import { countOf } from "../base/shape.js";
 import { DTYPES, type DType, type Elements, heldAs } from "../base/spec.js";
-import { SHAPE_INPUTS } from "./compile.js";
+import { steering } from "./compile.js";
 import { STORED } from "./draft.js";
 import type { Budget } from "./file/budget.js";
 import type { Checked, Declared } from "./file/check.js";
@@ -19,12 +19,6 @@ import type { Operators } from "./operators.js";
  * such shapes; data, so that nothing is known before a run.
  */
 type Source = "constant" | "inputs" | "shapes" | "both" | "data";
-
-/** The operands of a node that say what its outputs' shapes are, or which branch it is. */
-function steering(node: NodeProto): readonly number[] {
-  if (isIf(node)) return [0];
-  return node.opType.startsWith("Reduce") ? [1] : (isStandard(node) && SHAPE_INPUTS[node.opType]) || [];
-}
 
 /** A graph's values as its nodes see them, those of graphs around it among them. */
 class Scope {
@@ -122,7 +116,7 @@ export class Deciding {
 
   #look(nodes: readonly NodeProto[], scope: Scope, outermost: Scope): void {
     for (const node of nodes) {
-      for (const i of steering(node)) this.#collect(node.inputs[i] ?? "", scope, outermost);
+      for (const name of steering(node)) this.#collect(name, scope, outermost);
       if (!isIf(node)) continue; // bodies of loops are not planned
       for (const { g } of node.attributes) if (g) this.#look(g.nodes, new Scope(g.nodes, [], scope), outermost);
     }

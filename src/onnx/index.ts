@@ -27,6 +27,7 @@ export const loadOnnx = makeLoadOnnx(
     "host-reduction": () => import("./families/host-reduction.js"),
     "host-image": () => import("./families/host-image.js"),
     "file-functions": () => import("./families/file-functions.js"),
+    "late-stages": () => import("./families/late-stages.js"),
     "parts-fused": () => import("./families/parts-fused.js"),
     "parts-attention": () => import("./families/parts-attention.js"),
     "host-recurrent": () => import("./families/host-recurrent.js"),
@@ -38,7 +39,6 @@ export const loadOnnx = makeLoadOnnx(
   {
     source: () => import("./outside/source.js"),
     external: () => import("./outside/external.js"),
-    deciding: () => import("./deciding.js"),
     kinds: () => import("./outside/kinds.js"),
   },
 );

@@ -83,10 +83,12 @@ export class OnnxModel {
       dtype: STORED[input.type],
     }));
     const first = deciding ? undefined : shapes.known(checked.inputs);
-    const ready = first && this.#plans.choose(checked, first);
+    const isFixed = !deciding && shapes.isFixed(checked);
+    // What is planned in runs reads bytes that nobody else has.
+    const own = isFixed && !operators.stages ? checked : ownChecked();
+    const ready = first && this.#plans.choose(own, first);
     // Of weights there is one copy: packed, where no other shapes can come, else also as the file has them.
-    this.#checked =
-      !deciding && shapes.isFixed(checked) ? { ...checked, nodes: [], initializers: new Map() } : ownChecked();
+    this.#checked = isFixed ? { ...checked, nodes: [], initializers: new Map() } : own;
     this.#planned = this.#checked;
     this.outputs = checked.declared.map((declared) => {
       const { name } = declared;
@@ -125,16 +127,18 @@ export class OnnxModel {
   }
 
   /**
-   * One row a layer; operators that run in JavaScript say so in `reason`. See Model.summary().
+   * One row a layer; operators that run in JavaScript say so in `reason`. See Model.summary(). After a run also the layers that it
+   * went on with when data had decided shapes or branches.
    *
    * @throws ModelError where no shapes are known yet or nothing runs on kernels, DisposedError.
    */
   summary(): Summary {
-    return this.#model().summary();
+    return this.#late.summaryOf(this.#plans.current, this.#model().summary());
   }
 
   /**
-   * The summary with microseconds and GFLOP/s of every layer, from `runs` runs, default 5; see Model.profile().
+   * The summary with microseconds and GFLOP/s of every layer, from `runs` runs, default 5; see Model.profile(). Without what goes on
+   * after data has decided shapes or branches.
    *
    * @throws what run() throws, ModelError where nothing runs on kernels, RangeError for `runs` outside 1 to 10,000.
    */
@@ -198,7 +202,9 @@ export class OnnxModel {
       model?.runAsync(tensors, rest),
     ]);
     const results = (await running) ?? {};
-    return pick(isAll(ready) ? results : this.#late.finish(ready, this.#checked.opsets, results, values));
+    return pick(
+      isAll(ready) ? results : await this.#late.finishAsync(rest, ready, this.#checked.opsets, results, values),
+    );
   }
 
   /** Gives all memory back, of every set of shapes. Disposing twice is harmless. */

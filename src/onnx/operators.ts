@@ -1,15 +1,17 @@
 // The operators that there are for one file: what is always there, and the families that were loaded.
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
+import type { Deciding } from "./deciding.js";
 import * as base from "./families/base.js";
 import { FAMILIES, FAMILY_OF, type FamilyName, type FamilyRow, NotLoaded, type Role } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
 import type { ElementType } from "./file/element-type.js";
-import { operatorName } from "./file/node.js";
+import { mayWait, operatorName } from "./file/node.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { ModelProto, NodeProto } from "./file/proto.js";
 import { Context, type HostOp } from "./host/context.js";
 import type { NodeLowering } from "./lower/site.js";
+import type { Stages } from "./stages.js";
 
 /** float16 as Cast says it. */
 const FLOAT16 = 10n;
@@ -41,6 +43,9 @@ export interface Family {
   readonly OTHERS?: Readonly<Record<string, NodeLowering>>;
   readonly PARTS?: Readonly<Record<string, Parts>>;
   /** The file with nodes that stand for functions of its own as the nodes of these. */
+  /** What goes on after data has decided shapes, and what small inputs decide. */
+  readonly STAGES?: typeof Stages;
+  readonly DECIDING?: typeof Deciding;
   readonly INLINED?: (model: ModelProto) => ModelProto;
 }
 
@@ -54,6 +59,7 @@ export class Operators {
   readonly #others = new Map<string, NodeLowering>();
   readonly #parts = new Map<string, Parts>();
   readonly #loaded = new Set<FamilyName>();
+  #stages: typeof Stages | undefined;
   /** Nothing more is loaded. */
   #isComplete = false;
 
@@ -62,6 +68,16 @@ export class Operators {
     this.#loaders = loaders;
     this.#loadPacks = loadPacks;
     this.#add(base);
+  }
+
+  /** Plans what waits for data, where it is loaded. */
+  get stages(): typeof Stages | undefined {
+    return this.#stages;
+  }
+
+  /** Throws NotLoaded. */
+  requireStages(): void {
+    if (!this.#stages && !this.#isComplete) throw new NotLoaded("late-stages");
   }
 
   /** Whether there is such an operator, loaded or not. */
@@ -107,7 +123,7 @@ export class Operators {
     const layers = [...inner].flatMap((operator) => [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)]);
     await this.load(known(new Set(layers)));
     const hasOthers = [...this.#loaded].some((family) => "OTHERS" in FAMILIES[family]);
-    const families = new Set<FamilyName | undefined>();
+    const families = new Set<FamilyName | undefined>(nodes.some(mayWait) ? ["late-stages"] : []);
     for (const operator of [...usesOf(nodes), ...inner]) {
       families.add(FAMILY_OF.HOST.get(operator));
       if (!isFloat || hasOthers) families.add(FAMILY_OF.OTHERS.get(operator));
@@ -189,7 +205,8 @@ export class Operators {
     return found;
   }
 
-  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {} }: Family): void {
+  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {}, STAGES }: Family): void {
+    this.#stages ??= STAGES;
     for (const [name, parts] of Object.entries(PARTS)) this.#parts.set(name, parts);
     for (const [name, op] of Object.entries(HOST)) this.#host.set(name, op);
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);

@@ -1,6 +1,5 @@
 // lanewise/onnx where everything is bundled ahead: workerd. The same with every operator in it.
 
-import * as deciding from "./deciding.js";
 import * as fileFunctions from "./families/file-functions.js";
 import * as hostControl from "./families/host-control.js";
 import * as hostImage from "./families/host-image.js";
@@ -12,6 +11,7 @@ import * as hostRare from "./families/host-rare.js";
 import * as hostRecurrent from "./families/host-recurrent.js";
 import * as hostReduction from "./families/host-reduction.js";
 import * as hostSignal from "./families/host-signal.js";
+import * as lateStages from "./families/late-stages.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
@@ -42,6 +42,7 @@ export const loadOnnx = makeLoadOnnx(
     "host-reduction": async () => hostReduction,
     "host-image": async () => hostImage,
     "file-functions": async () => fileFunctions,
+    "late-stages": async () => lateStages,
     "parts-fused": async () => partsFused,
     "parts-attention": async () => partsAttention,
     "host-recurrent": async () => hostRecurrent,
@@ -53,7 +54,6 @@ export const loadOnnx = makeLoadOnnx(
   {
     source: async () => source,
     external: async () => external,
-    deciding: async () => deciding,
     kinds: async () => kinds,
   },
 );

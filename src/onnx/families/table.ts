@@ -46,6 +46,7 @@ export const FAMILIES = {
   },
   "host-image": { HOST: "Resize Upsample GridSample RoiAlign NonMaxSuppression" },
   "file-functions": {},
+  "late-stages": {},
   "parts-fused": {
     PARTS:
       "com.microsoft.FusedConv com.microsoft.FusedMatMul com.microsoft.FusedGemm com.microsoft.Gelu com.microsoft.QuickGelu com.microsoft.FastGelu com.microsoft.BiasGelu com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization SimplifiedLayerNormalization",
