@@ -152,6 +152,47 @@ describe.each(BINARIES.slice(1))("networks that data decides, on $name", ({ crea
     model.dispose();
   });
 
+  it("shapes of the first part that what goes on reads as numbers", async () => {
+    const eye = new Float32Array(24 * 24);
+    for (let i = 0; i < 24; i++) eye[i * 24 + i] = 2;
+    const model = await loadOnnx(
+      rt,
+      onnxFile({
+        nodes: [
+          node("Shape", ["x"], ["shape"]),
+          node("Reshape", ["x", "row"], ["flat"]),
+          node("ReduceMax", ["x"], ["most"], { keepdims: 0 }),
+          node("Greater", ["most", "limit"], ["is"]),
+          node("If", ["is"], ["i"], {
+            then_branch: branch([node("MatMul", ["flat", "w"], ["t"])], "t"),
+            else_branch: branch([node("Neg", ["flat"], ["e"])], "e"),
+          }),
+          node("Reshape", ["i", "shape"], ["y"]),
+        ],
+        inputs: { x: ["n", "m"] },
+        outputs: ["y"],
+        constants: { row: integers(1, 24), limit: scalar(10), w: { dims: [24, 24], data: eye } },
+      }),
+    );
+    for (const shape of [
+      [4, 6],
+      [6, 4],
+      [24, 1],
+      [4, 6],
+    ]) {
+      for (const [most, factor] of [
+        [24, 2],
+        [5, -1],
+      ] as const) {
+        const data = Float32Array.from({ length: 24 }, (_, i) => (most * (i + 1)) / 24);
+        const { y } = model.run({ x: { data, shape } }) as { y: Tensor };
+        expect([...y.shape]).toEqual(shape);
+        expect(Array.from(y.toArray() as Float32Array)).toEqual(Array.from(data, (v) => factor * v));
+      }
+    }
+    model.dispose();
+  });
+
   it("branch after branch, each decided by what the one before has computed", async () => {
     const step = (from: string, to: string): Node[] => [
       node("ReduceMax", [from], [`${to}Most`], { keepdims: 0 }),

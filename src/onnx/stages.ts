@@ -34,6 +34,13 @@ export interface Stage {
   readonly rest: readonly NodeProto[];
   /** What the first nodes of the rest wait for is known then: those that wait still are for JavaScript. */
   readonly tried: ReadonlySet<NodeProto>;
+  /** What the rest reads, and its results. */
+  readonly reads: readonly string[];
+  readonly outputs: readonly string[];
+  /** Of the values that the model computes, by name. */
+  readonly taps: ReadonlyMap<string, Ready["taps"][number]>;
+  /** The network that the rest is. */
+  readonly key: string;
 }
 
 /** A network that goes on: the same for the plans of all shapes that leave the same nodes. */
@@ -65,42 +72,37 @@ export class Stages {
   /** Undefined where JavaScript does all that waits: nothing of it is work to speak of. */
   of(ready: Ready, tried = NONE): Stage | undefined {
     const known = this.#stages.get(ready);
-    const stage = known === undefined ? split(ready.late, tried) : known;
+    const stage = known === undefined ? split(ready, tried) : known;
     this.#stages.set(ready, stage);
     return stage ?? undefined;
   }
 
   /** Goes on with the rest. finish: does the same with what waits of that. */
   *goOn(
-    { rest, tried }: Stage,
+    stage: Stage,
     ready: Ready,
     opsets: ReadonlyMap<string, number>,
     results: Results,
     values: ReadonlyMap<string, PlainTensor>,
     finish: (next: Ready, results: Results, values: Map<string, PlainTensor>, tried: ReadonlySet<NodeProto>) => Work,
   ): Work {
-    const taps = new Map(ready.taps.filter(({ output }) => output !== "").map((tap) => [tap.name, tap]));
-    const made = new Set(rest.flatMap(({ outputs }) => outputs));
-    const reads = [...new Set(rest.flatMap(readsOf))].filter(
-      (name) => name !== "" && !made.has(name) && !ready.constants.has(name) && (taps.has(name) || values.has(name)),
-    );
+    const { taps, reads } = stage;
     const find = (name: string): Tensor | PlainTensor => {
       const tap = taps.get(name);
       return tap ? (results[tap.output] as Tensor) : (values.get(name) as PlainTensor);
     };
     const typeOf = (name: string) => taps.get(name)?.type ?? (values.get(name) as PlainTensor).type;
-    const outputs = ready.results.filter(({ from, name }) => from === "late" && made.has(name)).map(({ name }) => name);
     const checked: Checked = {
-      nodes: rest,
+      nodes: stage.rest,
       opsets,
       inputs: reads.map((name) => ({ name, type: typeOf(name), dims: [] })),
       defaults: [],
       fixed: [],
-      outputs,
+      outputs: stage.outputs,
       declared: [],
       initializers: ready.constants,
     };
-    const { plans, deciding, constants } = this.#network(rest, ready, checked);
+    const { plans, deciding, constants } = this.#network(stage.key, ready, checked);
     const decided = new Map(deciding?.values(checked, find, this.#operators, budgetOf(this.#options)));
     if (!isSame(constants, ready.constants)) decided.set("", this.#numberOf(ready));
     const next = plans.choose(
@@ -117,11 +119,13 @@ export class Stages {
       own.push(tensor);
       return tensor;
     };
-    const { model, graph } = next;
+    const { model } = next;
     let further: Results = {};
     try {
-      const tensors = Object.fromEntries(model ? graph.inputs.map(({ name }) => [name, tensorOf(name)]) : []);
-      if (model) further = yield { model, tensors };
+      if (model) {
+        const tensors = Object.fromEntries(model.inputs.map(({ name }) => [name, tensorOf(name)]));
+        further = yield { model, tensors };
+      }
     } finally {
       for (const tensor of own) tensor.dispose();
     }
@@ -130,11 +134,10 @@ export class Stages {
       const found = output === "" ? find(name) : undefined;
       if (found) known.set(name, found instanceof Tensor ? { type, shape: found.shape, data: found.toArray() } : found);
     }
-    return yield* finish(next, further, known, tried);
+    return yield* finish(next, further, known, stage.tried);
   }
 
-  #network(rest: readonly NodeProto[], { model, constants }: Ready, checked: Checked): Network {
-    const key = JSON.stringify(rest.map(({ outputs }) => outputs));
+  #network(key: string, { model, constants }: Ready, checked: Checked): Network {
     const known = this.#networks.get(key);
     if (known) return known;
     const maxBytes = (this.#options.maxBytes ?? DEFAULT_BYTES) - (model?.plan.totalBytes ?? 0);
@@ -169,12 +172,23 @@ export class Stages {
 }
 
 /** Nodes that nothing before a run makes known are for JavaScript, where they wait for no other; the rest is a network. */
-function split(late: readonly NodeProto[], tried: ReadonlySet<NodeProto>): Stage | null {
-  const made = new Set(late.flatMap(({ outputs }) => outputs));
-  const ready = late.filter((node) => !readsOf(node).some((name) => name !== "" && made.has(name)));
+function split({ late, taps, results }: Ready, tried: ReadonlySet<NodeProto>): Stage | null {
+  const waiting = new Set(late.flatMap(({ outputs }) => outputs));
+  const ready = late.filter((node) => !readsOf(node).some((name) => name !== "" && waiting.has(name)));
   const first = ready.filter((node) => tried.has(node) || (mayWait(node) && !isIf(node)));
   const rest = late.filter((node) => !first.includes(node));
-  return rest.some(isHeavy) ? { first, rest, tried: new Set(ready) } : null;
+  if (!rest.some(isHeavy)) return null;
+  const given = new Set([...taps.map(({ name }) => name), ...first.flatMap(({ outputs }) => outputs)]);
+  const made = new Set(rest.flatMap(({ outputs }) => outputs));
+  return {
+    first,
+    rest,
+    tried: new Set(ready),
+    reads: [...new Set(rest.flatMap(readsOf))].filter((name) => name !== "" && given.has(name)),
+    outputs: results.filter(({ from, name }) => from === "late" && made.has(name)).map(({ name }) => name),
+    taps: new Map(taps.filter(({ output }) => output !== "").map((tap) => [tap.name, tap])),
+    key: JSON.stringify(rest.map(({ outputs }) => outputs)),
+  };
 }
 
 /** Whether constants are the same numbers, for which one plan will do: those of the file, and equal small ones. */
