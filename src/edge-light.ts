@@ -3,6 +3,7 @@
 
 import numeric from "../build/wasm/numeric-simd.wasm?module";
 import rare from "../build/wasm/rare-simd.wasm?module";
+import recurrent from "../build/wasm/recurrent-simd.wasm?module";
 import float from "../build/wasm/simd.wasm?module";
 import { UnsupportedError } from "./base/errors.js";
 import type { PackName } from "./kernels/table.js";
@@ -10,7 +11,7 @@ import { makeCreateRuntime } from "./runtime/create.js";
 
 export * from "./api.js";
 
-const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric, rare };
+const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric, rare, recurrent };
 
 const create = makeCreateRuntime(async (pack, variant) => {
   if (variant === "simd") return MODULES[pack];

@@ -20,6 +20,10 @@ const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
     simd: () => import("../build/wasm/rare-simd.wasm"),
     relaxed: () => import("../build/wasm/rare-relaxed.wasm"),
   },
+  recurrent: {
+    simd: () => import("../build/wasm/recurrent-simd.wasm"),
+    relaxed: () => import("../build/wasm/recurrent-relaxed.wasm"),
+  },
 };
 
 /**

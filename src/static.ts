@@ -4,6 +4,8 @@ import numericRelaxed from "../build/wasm/numeric-relaxed.wasm?static";
 import numericSimd from "../build/wasm/numeric-simd.wasm?static";
 import rareRelaxed from "../build/wasm/rare-relaxed.wasm?static";
 import rareSimd from "../build/wasm/rare-simd.wasm?static";
+import recurrentRelaxed from "../build/wasm/recurrent-relaxed.wasm?static";
+import recurrentSimd from "../build/wasm/recurrent-simd.wasm?static";
 import relaxed from "../build/wasm/relaxed.wasm?static";
 import simd from "../build/wasm/simd.wasm?static";
 import type { Variant } from "./engine/engine.js";
@@ -16,6 +18,7 @@ const MODULES: Readonly<Record<PackName, Readonly<Record<Variant, WebAssembly.Mo
   float: { simd, relaxed },
   numeric: { simd: numericSimd, relaxed: numericRelaxed },
   rare: { simd: rareSimd, relaxed: rareRelaxed },
+  recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
 };
 
 export const createRuntime = makeCreateRuntime(async (pack, variant) => MODULES[pack][variant]);

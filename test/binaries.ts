@@ -12,5 +12,12 @@ const read = (name: string) => readFileSync(new URL(`../build/wasm/${name}.wasm`
 export const BINARIES: readonly Binary[] = (["debug", "simd", "relaxed"] as const).map((name) => ({
   name,
   create: async () =>
-    createRuntime({ wasm: read(name), packs: { numeric: read(`numeric-${name}`), rare: read(`rare-${name}`) } }),
+    createRuntime({
+      wasm: read(name),
+      packs: {
+        numeric: read(`numeric-${name}`),
+        rare: read(`rare-${name}`),
+        recurrent: read(`recurrent-${name}`),
+      },
+    }),
 }));

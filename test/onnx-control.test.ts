@@ -174,6 +174,11 @@ describe("branches and loops", () => {
       constants: { start: { dims: [], data: Float32Array.of(1) }, w: { dims: [], data: Float32Array.of(10) } },
     });
     expect(values(await run(file({}), [[1, 2, 3]]))).toEqual([[[7], [20, 40, 70]]]);
+    const long = Array.from({ length: 2 ** 16 + 1 }, () => 0);
+    await expect(run({ ...file({}), inputs: { x: ["n"] } }, [long])).rejects.toThrow(
+      /\(Scan\): "body" expected at most 65536 iterations, got 65537/,
+    );
+    await expect(run(file({}), [[1, 2, 3]], { maxMacs: 1000 })).rejects.toThrow(/\(Scan\): .*"maxMacs" expected/);
     const back = { scan_input_directions: [1], scan_output_directions: [1] };
     expect(values(await run(file(back), [[1, 2, 3]]))).toEqual([[[7], [70, 60, 40]]]);
   });

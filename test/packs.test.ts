@@ -12,7 +12,7 @@ import { apply } from "./tensors.js";
 
 const read = (name: string) => readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));
 const compiled = (name: string) => new WebAssembly.Module(read(name));
-const MODULES = { float: compiled("simd"), numeric: compiled("numeric-simd") };
+const MODULES = { float: compiled("simd"), numeric: compiled("numeric-simd"), recurrent: compiled("recurrent-simd") };
 const { abi } = PACKS.numeric;
 
 /** The numeric pack after a change. */

@@ -14,8 +14,8 @@ import { instantiateWatched } from "./watched-memory.js";
 
 /** The modules whose kernels a runtime calls, all over its one memory. */
 const FILES = {
-  simd: ["simd.wasm", "numeric-simd.wasm", "rare-simd.wasm", "vision.wasm"],
-  relaxed: ["relaxed.wasm", "numeric-relaxed.wasm", "rare-relaxed.wasm", "vision.wasm"],
+  simd: ["simd.wasm", "numeric-simd.wasm", "rare-simd.wasm", "recurrent-simd.wasm", "vision.wasm"],
+  relaxed: ["relaxed.wasm", "numeric-relaxed.wasm", "rare-relaxed.wasm", "recurrent-relaxed.wasm", "vision.wasm"],
 } as const;
 /** Asserts of the debug binary would be watched, too. */
 const RELEASES = BINARIES.filter(({ name }) => name !== "debug");
@@ -39,6 +39,8 @@ const DROPPED: Readonly<Partial<Record<KernelName, string>>> = {
   resize_f32: "a third tap and more go on from y",
   blend_u8: "the last vector of a row goes on into the next",
   softmax_f32: "in place, x is y; else exponentials are read back from y to be divided",
+  recurrent_f32:
+    "the cell of LSTM stays where it is, and its last units are taken in whole vectors, of the next row's, too",
 };
 /** Kernels that carry along what lies behind a block, in lanes of their result that nobody reads. */
 const CARRIED: readonly string[] = [

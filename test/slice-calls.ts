@@ -403,6 +403,35 @@ const PHOTOS: Readonly<Record<string, Call>> = {
   "photo as RGBA bytes": photo(4, { size: [15, 14], channels: "rgba", dtype: "uint8", scale: 1 }),
 };
 
+/** Every cell, with units beyond a work item: 45 of an image's rows as steps. */
+const recurrent = (op: "LSTM" | "GRU" | "RNN", gates: number, attributes: Node["attributes"] = {}): Call => {
+  const hidden = 45;
+  const constants: Record<string, Constant> = {
+    shape: integers(11, 2, -1),
+    w: { dims: [2, gates * hidden, 481], data: fill([2, gates * hidden, 481], "w") },
+    r: { dims: [2, gates * hidden, hidden], data: fill([2, gates * hidden, hidden], "r") },
+    b: { dims: [2, 2 * gates * hidden], data: fill([2, 2 * gates * hidden], "b") },
+    lengths: typed("int32", [2], [11, 4]),
+  };
+  const nodes: Node[] = [
+    { op: "Reshape", inputs: ["x", "shape"], outputs: ["s"] },
+    {
+      op,
+      inputs: ["s", "w", "r", "b", "lengths"],
+      outputs: ["y", "h"],
+      attributes: { hidden_size: hidden, direction: "bidirectional", ...attributes },
+    },
+  ];
+  return onnx(nodes, { constants, outputs: ["y", "h"] });
+};
+
+const STEPS: Readonly<Record<string, Call>> = {
+  "steps of LSTM": recurrent("LSTM", 4, { clip: { float: 2 } }),
+  "steps of GRU": recurrent("GRU", 3),
+  "steps of GRU, linear before reset": recurrent("GRU", 3, { linear_before_reset: 1 }),
+  "steps of RNN": recurrent("RNN", 1),
+};
+
 export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...CONVOLUTIONS,
   ...PRODUCTS,
@@ -412,4 +441,5 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...MOVES,
   ...RARE,
   ...PHOTOS,
+  ...STEPS,
 });

@@ -63,3 +63,7 @@ export const LRN_SPARE_BYTES: i32 = 2 * 16;
 
 /** Scratch of unary_f32: a vector of large angles, and their quadrants. */
 export const UNARY_SCRATCH_BYTES: i32 = 2 * 16;
+
+/** Of recurrent_f32: units of a work item whose gates are a panel each, and scratch: sums of four panels. */
+export const RECURRENT_UNITS: i32 = PANEL;
+export const RECURRENT_SCRATCH_BYTES: i32 = 4 * PANEL * 4;

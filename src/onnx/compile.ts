@@ -11,7 +11,7 @@ import { NotLoaded } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
 import type { Checked } from "./file/check.js";
 import type { ElementType } from "./file/element-type.js";
-import { atNode, hasGraphs, isIf, isStandard, nodeName, operatorName, opsetOf } from "./file/node.js";
+import { atNode, isHeavy, isIf, isStandard, mayWait, nodeName, operatorName, opsetOf } from "./file/node.js";
 import { readsOf, sorted } from "./file/order.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { NodeProto, TensorProto } from "./file/proto.js";
@@ -73,8 +73,12 @@ const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
   AffineGrid: [1],
 };
 
-/** Operators whose output has as many elements as the data says. */
-const DATA_SHAPED = new Set(["NonZero", "NonMaxSuppression", "Compress", "Unique"]);
+const shapeInputsOf = ({ opType }: NodeProto): readonly number[] =>
+  opType.startsWith("Reduce") ? [1] : (SHAPE_INPUTS[opType] ?? []);
+
+/** The inputs of a node that say what its outputs' shapes are, or which branch it is. */
+export const steering = (node: NodeProto): readonly string[] =>
+  (isIf(node) ? [0] : shapeInputsOf(node)).map((i) => node.inputs[i] ?? "");
 
 /** A branch that is known, with shapes that are not: the whole of it is for after the run. */
 class LateBranch extends UnsupportedError {
@@ -85,7 +89,12 @@ class LateBranch extends UnsupportedError {
 
 export type Known = PlainTensor | Dynamic | "late";
 
-/** Compiles for inputs of these shapes; optimised, or as the file stands. memo: of other shapes before. Throws NotLoaded; ModelError, ShapeError and UnsupportedError with the node's name in front. */
+const NOTHING: ReadonlyMap<string, PlainTensor> = new Map();
+
+/**
+ * Compiles for inputs of these shapes, and for values that inputs decide; optimised, or as the file stands. memo: of other shapes
+ * before. Throws NotLoaded; ModelError, ShapeError and UnsupportedError with the node's name in front.
+ */
 export function compile(
   model: Checked,
   shapes: ReadonlyMap<string, readonly number[]>,
@@ -93,8 +102,9 @@ export function compile(
   budget: Budget,
   isOptimised = true,
   memo = new Memo(),
+  decided: ReadonlyMap<string, PlainTensor> = NOTHING,
 ): Compiled {
-  return new Compiler(model, operators, budget, isOptimised, memo).compile(shapes);
+  return new Compiler(model, operators, budget, isOptimised, memo, decided).compile(shapes);
 }
 
 class Compiler {
@@ -102,6 +112,7 @@ class Compiler {
   readonly #operators: Operators;
   readonly #budget: Budget;
   readonly #memo: Memo;
+  readonly #decided: ReadonlyMap<string, PlainTensor>;
   readonly #draft: Draft;
   readonly #pointwise: Pointwise | undefined;
   #values: Map<string, Known>;
@@ -109,8 +120,16 @@ class Compiler {
   readonly #late: NodeProto[] = [];
   readonly #floats = (operator: string) => this.#operators.lowering(operator, true);
 
-  constructor(model: Checked, operators: Operators, budget: Budget, isOptimised: boolean, memo: Memo) {
+  constructor(
+    model: Checked,
+    operators: Operators,
+    budget: Budget,
+    isOptimised: boolean,
+    memo: Memo,
+    decided: ReadonlyMap<string, PlainTensor>,
+  ) {
     this.#model = model;
+    this.#decided = decided;
     this.#operators = operators;
     this.#budget = budget;
     this.#memo = memo;
@@ -128,6 +147,7 @@ class Compiler {
         this.#constants.set(name, empty);
       } else this.#values.set(name, this.#draft.input(name, type, shape, formatOf(this.#model, name, shape)));
     }
+    for (const [name, value] of this.#decided) if (this.#values.has(name)) this.#values.set(name, value);
     this.#add(this.#model.nodes, false);
     const outputs: GraphOutput[] = [];
     const results = this.#model.outputs.map((name): Result => {
@@ -136,15 +156,22 @@ class Compiler {
       if ("data" in value) return { name, from: "constant", tensor: materialised(value) };
       return { name, from: "model", type: this.#expose(name, outputs).type };
     });
-    const taps = this.#tapLate(outputs);
+    const late = this.#readLate(results);
+    if (late.some(isHeavy)) this.#operators.requireStages();
+    const taps = this.#tapLate(late, outputs);
     const { weights, specs } = this.#draft;
     const graph = this.#draft.graph(outputs);
-    return { graph, weights, specs, results, late: this.#late, taps, constants: this.#constants };
+    return { graph, weights, specs, results, late, taps, constants: this.#constants };
   }
 
   /** Gives every output of these nodes a value. */
   #add(nodes: readonly NodeProto[], isBranch: boolean): void {
     for (const node of nodes) {
+      if (node.outputs.every((name) => name === "" || this.#decided.has(name))) {
+        for (const name of node.outputs)
+          if (name !== "") this.#values.set(name, this.#decided.get(name) as PlainTensor);
+        continue;
+      }
       const answers = atNode(node, () => (isIf(node) ? this.#branch(node) : this.#answersOf(node, isBranch)));
       if (answers === "late") {
         if (isBranch) throw new LateBranch();
@@ -153,7 +180,7 @@ class Compiler {
       }
       node.outputs.forEach((name, i) => {
         if (name === "") return;
-        const answer = answers === "late" ? "late" : answers[i];
+        const answer = this.#decided.get(name) ?? (answers === "late" ? "late" : answers[i]);
         if (answer === undefined) {
           const message = `"outputs" expected at most ${answers.length}, got ${node.outputs.length}`;
           throw new ModelError(`node ${show(nodeName(node))} (${node.opType}): ${message}`);
@@ -207,14 +234,14 @@ class Compiler {
         this.#operators.evaluate(node, opset, given, budget),
       );
     if (known.every(isGiven)) return fold(known);
-    if (hasGraphs(node)) return "late";
+    if (mayWait(node)) return "late";
     const parts = this.#operators.parts(node);
     if (parts) return this.#composed(parts(new Context(node, opset, this.#budget), known), known);
     if (isStandard(node) && (node.opType === "Shape" || node.opType === "Size")) {
       return fold([shell(known[0] as Dynamic)]);
     }
-    const shapeInputs = node.opType.startsWith("Reduce") ? [1] : (SHAPE_INPUTS[node.opType] ?? []);
-    if (DATA_SHAPED.has(node.opType) || shapeInputs.some((i) => !isGiven(known[i]))) return "late";
+    const shapeInputs = shapeInputsOf(node);
+    if (shapeInputs.some((i) => !isGiven(known[i]))) return "late";
 
     const [draft, layer] = [this.#draft, nodeName(node)];
     const c = new Context(node, opset, this.#budget);
@@ -286,10 +313,21 @@ class Compiler {
     return value;
   }
 
+  /** The late nodes that an output needs. */
+  #readLate(results: readonly Result[]): readonly NodeProto[] {
+    const needed = new Set(results.filter(({ from }) => from === "late").map(({ name }) => name));
+    const late = this.#late.reverse().filter((node) => {
+      const isNeeded = node.outputs.some((name) => needed.has(name));
+      if (isNeeded) for (const name of readsOf(node)) needed.add(name);
+      return isNeeded;
+    });
+    return late.reverse();
+  }
+
   /** The values of the model that late nodes read, which become outputs of it; constants among them are kept. */
-  #tapLate(outputs: GraphOutput[]): Compiled["taps"] {
+  #tapLate(late: readonly NodeProto[], outputs: GraphOutput[]): Compiled["taps"] {
     const taps: { name: string; type: ElementType; output: string }[] = [];
-    for (const name of this.#late.flatMap(readsOf)) {
+    for (const name of late.flatMap(readsOf)) {
       const value = this.#values.get(name);
       if (value === undefined || value === "late" || taps.some((tap) => tap.name === name)) continue;
       if ("data" in value) {

@@ -1,6 +1,7 @@
 // Shapes of a model's inputs: what the file says, what it leaves open, and what the caller gives.
 import { elements, integer } from "../base/check.js";
 import { ModelError, ShapeError, show } from "../base/errors.js";
+import { countOf } from "../base/shape.js";
 import type { Checked, Declared } from "./file/check.js";
 
 type Sizes = readonly (number | string | null)[];
@@ -51,6 +52,14 @@ export class InputShapes {
   require(declared: Declared, shape: readonly unknown[]): void {
     requireFit(declared.name, this.of(declared), shape);
   }
+}
+
+/** Elements of an input that decides more than its own shape, and of what it decides: see deciding.ts. */
+export const MOST_DECIDING = 64;
+
+/** Whether an input may be such a one: so far as its shape is known, it is small. */
+export function isSmall({ dims }: Declared): boolean {
+  return dims.length <= 2 && countOf(dims.filter((size) => typeof size === "number")) <= MOST_DECIDING;
 }
 
 /** What a file says of sizes; one that is no size is left open. */

@@ -2,24 +2,32 @@
 // owns get tensors here.
 import { ModelError, show } from "../base/errors.js";
 import type { ModelOptions } from "../model/model.js";
-import type { LayerRow } from "../model/summary.js";
+import type { RunAsyncOptions } from "../model/run-options.js";
+import { type LayerRow, type Summary, summaryFrom } from "../model/summary.js";
 import type { Tensor } from "../plan/tensor.js";
 import type { Runtime } from "../runtime/runtime.js";
 import type { Result } from "./compile.js";
 import { STORED } from "./draft.js";
 import { budgetOf } from "./file/budget.js";
 import type { ElementType } from "./file/element-type.js";
-import { nodeName, opsetOf } from "./file/node.js";
+import { isHeavy, nodeName, opsetOf } from "./file/node.js";
 import { readsOf } from "./file/order.js";
 import type { PlainTensor } from "./file/plain-tensor.js";
+import type { NodeProto } from "./file/proto.js";
 import type { Operators } from "./operators.js";
 import type { Ready } from "./plans.js";
+import type { Results, Run, Stage, Stages, Work } from "./stages.js";
 
 export class Late {
   readonly #runtime: Runtime;
   readonly #operators: Operators;
   readonly #options: ModelOptions;
-  /** Output tensors that no model owns: constants, and what is computed after a run. */
+  /** Where some of it is work for kernels. */
+  #stages: Stages | undefined;
+  /** The plan of the last run, and what went on with it: runs of models, and nodes in JavaScript. */
+  #begun: Ready | undefined;
+  #further: (Run | readonly NodeProto[])[] = [];
+  /** Output tensors that the model does not own: constants, and what is computed after its run. */
   readonly #tensors = new Map<string, Tensor>();
 
   constructor(runtime: Runtime, operators: Operators, options: ModelOptions) {
@@ -28,38 +36,119 @@ export class Late {
     this.#options = options;
   }
 
-  /** Evaluates what depends on the run, and gives every output a tensor. done: told of each node when it is. */
-  finish(
+  /** Evaluates what depends on the run, and gives every output a tensor. */
+  finish(...given: Parameters<Late["finishing"]>): Results {
+    const work = this.finishing(...given);
+    [this.#begun, this.#further] = [given[0], []];
+    let step = work.next();
+    while (!step.done) {
+      const { model, tensors } = this.#noted(step.value);
+      step = resumed(work, () => model.run(tensors));
+    }
+    return step.value;
+  }
+
+  /** As finish(), where models run in turns with others. */
+  async finishAsync(options: RunAsyncOptions, ...given: Parameters<Late["finishing"]>): Promise<Results> {
+    const work = this.finishing(...given);
+    [this.#begun, this.#further] = [given[0], []];
+    let step = work.next();
+    while (!step.done) {
+      const { model, tensors } = this.#noted(step.value);
+      const answered = await model.runAsync(tensors, options).then(
+        (results) => () => results,
+        (error) => () => {
+          throw error;
+        },
+      );
+      step = resumed(work, answered);
+    }
+    return step.value;
+  }
+
+  #noted(run: Run): Run {
+    this.#further.push(run);
+    return run;
+  }
+
+  /** The summary of a plan, and of what went on with it in the last run. */
+  summaryOf(ready: Ready, { rows, totals }: Summary): Summary {
+    const all = [...rows, ...lateRows(this.nodesOf(ready))];
+    const sums = { ...totals };
+    for (const part of ready === this.#begun ? this.#further : []) {
+      if (!("model" in part)) all.push(...lateRows(part));
+      else if (!part.model.disposed) {
+        const further = part.model.summary();
+        all.push(...further.rows);
+        for (const name in sums) sums[name as keyof typeof sums] += further.totals[name as keyof typeof sums];
+      }
+    }
+    return summaryFrom(all, sums);
+  }
+
+  /** Bytes of linear memory of networks that went on. */
+  get bytes(): number {
+    return this.#stages?.bytes ?? 0;
+  }
+
+  /** Of a plan's late nodes those that JavaScript computes. */
+  nodesOf(ready: Ready): readonly NodeProto[] {
+    return this.#stageOf(ready)?.first ?? ready.late;
+  }
+
+  #stageOf(ready: Ready, tried?: ReadonlySet<NodeProto>): Stage | undefined {
+    const { stages } = this.#operators;
+    if (stages && ready.late.some(isHeavy)) this.#stages ??= new stages(this.#runtime, this.#operators, this.#options);
+    return this.#stages?.of(ready, tried);
+  }
+
+  /** tried: nodes that are for JavaScript now, see stages.ts. done: told of each of the plan's own nodes when it is. */
+  *finishing(
     ready: Ready,
     opsets: ReadonlyMap<string, number>,
-    results: Readonly<Record<string, Tensor>>,
+    results: Results,
     values: Map<string, PlainTensor>,
+    tried?: ReadonlySet<NodeProto>,
     done?: (node: number) => void,
-  ): Readonly<Record<string, Tensor>> {
+  ): Work {
+    const stage = this.#stageOf(ready, tried);
+    const nodes = stage?.first ?? ready.late;
+    if (tried) this.#further.push(nodes);
+    const reads = new Set(nodes.flatMap(readsOf));
     for (const { name, type, output } of ready.taps)
-      if (output !== "") values.set(name, plainOf(results[output] as Tensor, type));
-    for (const [at, node] of ready.late.entries()) {
-      let answers: PlainTensor[];
-      try {
-        const given = readsOf(node).map((name) => (name === "" ? undefined : values.get(name)));
-        answers = this.#operators.evaluate(node, opsetOf(opsets, node), given, budgetOf(this.#options));
-        if (node.outputs.slice(answers.length).some(Boolean))
-          throw new ModelError(`"outputs" expected at most ${answers.length}, got ${node.outputs.length}`);
-      } catch (error) {
-        if (error instanceof Error) error.message = `node ${show(nodeName(node))} (${node.opType}): ${error.message}`;
-        throw error;
-      }
-      node.outputs.forEach((name, i) => {
-        if (name !== "" && answers[i]) values.set(name, answers[i]);
-      });
-      done?.(at);
-    }
+      if (output !== "" && reads.has(name)) values.set(name, plainOf(results[output] as Tensor, type));
+    nodes.forEach((node, i) => {
+      this.#evaluate(node, opsets, values);
+      done?.(i);
+    });
+    const next = (after: Ready, answers: Results, known: Map<string, PlainTensor>, waited: ReadonlySet<NodeProto>) =>
+      this.finishing(after, opsets, answers, known, waited);
+    const further = stage && (yield* (this.#stages as Stages).goOn(stage, ready, opsets, results, values, next));
     const tensorOf = (result: Result): Tensor => {
       const { name } = result;
       if (result.from === "model") return results[name] as Tensor;
-      return this.#tensorFor(name, result.from === "constant" ? result.tensor : (values.get(name) as PlainTensor));
+      if (result.from === "constant") return this.#tensorFor(name, result.tensor);
+      return further?.[name] ?? this.#tensorFor(name, values.get(name) as PlainTensor);
     };
-    return Object.fromEntries(ready.results.map((result) => [result.name, tensorOf(result)]));
+    const outputs = Object.fromEntries(ready.results.map((result) => [result.name, tensorOf(result)]));
+    for (const name in further) this.#tensors.set(name, further[name] as Tensor);
+    return outputs;
+  }
+
+  #evaluate(node: NodeProto, opsets: ReadonlyMap<string, number>, values: Map<string, PlainTensor>): void {
+    let answers: PlainTensor[];
+    try {
+      const given = readsOf(node).map((name) => (name === "" ? undefined : values.get(name)));
+      answers = this.#operators.evaluate(node, opsetOf(opsets, node), given, budgetOf(this.#options));
+      if (node.outputs.slice(answers.length).some(Boolean))
+        throw new ModelError(`"outputs" expected at most ${answers.length}, got ${node.outputs.length}`);
+    } catch (error) {
+      if (error instanceof Error) error.message = `node ${show(nodeName(node))} (${node.opType}): ${error.message}`;
+      throw error;
+    }
+    node.outputs.forEach((name, i) => {
+      if (name !== "" && answers[i]) values.set(name, answers[i]);
+    });
   }
 
   /** An output that no model owns, if it is there. */
@@ -84,11 +173,23 @@ export class Late {
 
   dispose(): void {
     for (const tensor of this.#tensors.values()) tensor.dispose();
+    this.#stages?.dispose();
   }
 }
 
+/** Goes on with what `answer` answers, or throws. */
+function resumed(work: Work, answer: () => Results): IteratorResult<Run, Results> {
+  let results: Results;
+  try {
+    results = answer();
+  } catch (error) {
+    return work.throw(error);
+  }
+  return work.next(results);
+}
+
 /** What is evaluated after a run, as rows of a summary: shapes are not known before. */
-export function lateRows({ late }: Ready): LayerRow[] {
+export function lateRows(nodes: readonly NodeProto[]): LayerRow[] {
   const none = {
     op: "custom",
     reason: "JavaScript",
@@ -98,7 +199,7 @@ export function lateRows({ late }: Ready): LayerRow[] {
     parameters: 0,
     bytes: 0,
   };
-  return late.map((node) => ({ ...none, layer: nodeName(node), algorithm: node.opType }));
+  return nodes.map((node) => ({ ...none, layer: nodeName(node), algorithm: node.opType }));
 }
 
 /** Whether a run of the model alone makes every output. */

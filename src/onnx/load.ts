@@ -5,13 +5,14 @@ import { ModelError, show } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
 import type { ModelOptions } from "../model/model.js";
 import { type Runtime, requireRuntime } from "../runtime/runtime.js";
+import { steering } from "./compile.js";
 import { STORED } from "./draft.js";
 import { NotLoaded } from "./families/table.js";
 import { budgetOf } from "./file/budget.js";
 import { type Checked, checkModel, requireSupported, withInputs } from "./file/check.js";
 import { everyNode } from "./file/node.js";
-import { type ModelProto, parseModel } from "./file/proto.js";
-import { InputShapes } from "./input-shapes.js";
+import { type ModelProto, type NodeProto, parseModel } from "./file/proto.js";
+import { InputShapes, isSmall } from "./input-shapes.js";
 import { OnnxModel } from "./model.js";
 import { type Loaders, Operators } from "./operators.js";
 import type { External } from "./outside/external.js";
@@ -77,16 +78,28 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
     const given = new InputShapes(checked.inputs, shapes);
     const isFloat = checked.inputs.every(({ type }) => STORED[type] === "float32");
     await loading;
-    if (!given.isFixed(checked)) await operators.loadAll(nodes, isFloat);
+    const deciding =
+      checked.inputs.some(isSmall) && isSteered(checked, nodes)
+        ? (await loaders["late-stages"]()).DECIDING?.of(checked)
+        : undefined;
+    if (deciding || !given.isFixed(checked)) await operators.loadAll(nodes, isFloat);
     for (;;) {
       try {
-        return new OnnxModel(runtime, operators, checked, ownChecked, given, modelOptions);
+        return new OnnxModel(runtime, operators, checked, ownChecked, given, modelOptions, deciding);
       } catch (error) {
         if (!(error instanceof NotLoaded)) throw error;
         await operators.load([error.family]);
+        if (error.family === "late-stages") await operators.loadAll(nodes, isFloat); // what a run plans waits for nothing
       }
     }
   };
+}
+
+/** Whether shapes or branches follow from what is no constant. */
+function isSteered({ inputs }: Checked, nodes: readonly NodeProto[]): boolean {
+  const varying = new Set(inputs.map(({ name }) => name));
+  for (const { opType, outputs } of nodes) if (opType !== "Constant") for (const name of outputs) varying.add(name);
+  return nodes.some((node) => steering(node).some((name) => varying.has(name)));
 }
 
 function atOnce(source: Uint8Array | ArrayBuffer, onProgress: OnnxOptions["onProgress"]): Brought {

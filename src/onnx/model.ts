@@ -7,14 +7,16 @@ import { picker, type RunAsyncOptions, runOptions } from "../model/run-options.j
 import { noted, type Profile, profileFrom, type Summary, summaryFrom } from "../model/summary.js";
 import { Tensor } from "../plan/tensor.js";
 import type { Runtime } from "../runtime/runtime.js";
+import type { Deciding } from "./deciding.js";
 import { STORED } from "./draft.js";
+import { budgetOf } from "./file/budget.js";
 import { type Checked, withInputs } from "./file/check.js";
 import { type ElementType, isHalf } from "./file/element-type.js";
 import { bfloatToNumber, halfToNumber } from "./file/halves.js";
 import type { InputShapes } from "./input-shapes.js";
 import { isAll, Late, lateRows, tapped } from "./late.js";
 import type { Operators } from "./operators.js";
-import { Plans, type Ready } from "./plans.js";
+import { type Decided, Plans, type Ready } from "./plans.js";
 
 /**
  * An input or output. A size that the file leaves open is its name, or null; a shape of which it says nothing is [].
@@ -64,8 +66,13 @@ export class OnnxModel {
   /** Of inputs and defaults, as the file has them. */
   readonly #types: ReadonlyMap<string, ElementType>;
   #checked: Checked;
+  /** With the inputs that were brought last. */
+  #planned: Checked;
   readonly #plans: Plans;
   readonly #late: Late;
+  readonly #operators: Operators;
+  readonly #options: ModelOptions;
+  readonly #deciding: Deciding | undefined;
   #disposed = false;
 
   /** @internal Use loadOnnx(). ownChecked: the same on bytes that are nobody else's, for a model that is planned again. */
@@ -76,22 +83,28 @@ export class OnnxModel {
     ownChecked: () => Checked,
     shapes: InputShapes,
     options: ModelOptions,
+    deciding?: Deciding,
   ) {
     this.#runtime = runtime;
+    this.#operators = operators;
+    this.#options = options;
+    this.#deciding = deciding;
     this.metadata = checked.metadata;
     this.#shapes = shapes;
     this.#types = new Map([...checked.inputs, ...checked.defaults].map(({ name, type }) => [name, type]));
-    const isFixed = shapes.isFixed(checked);
-    // Of weights there is one copy: packed, where no other shapes can come, else also as the file has them.
-    const own = isFixed ? checked : ownChecked();
+    const isFixed = !deciding && shapes.isFixed(checked);
+    // What is planned in runs reads bytes that nobody else has.
+    const own = isFixed && !operators.stages ? checked : ownChecked();
     this.#plans = new Plans(runtime, operators, options, !isFixed);
     this.#late = new Late(runtime, operators, options);
     [this.#inputs, this.defaults] = [checked.inputs, checked.defaults].map((list) =>
       list.map((declared) => ({ name: declared.name, shape: shapes.of(declared), dtype: STORED[declared.type] })),
     ) as [OnnxTensor[], OnnxTensor[]];
-    const first = shapes.known(checked.inputs);
+    const first = deciding ? undefined : shapes.known(checked.inputs);
     const ready = first && this.#plans.choose(own, first);
+    // Of weights there is one copy: packed, where no other shapes can come, else also as the file has them.
     this.#checked = isFixed ? { ...checked, nodes: [], initializers: new Map() } : own;
+    this.#planned = this.#checked;
     this.outputs = checked.declared.map((declared) => {
       const { name } = declared;
       const found = ready?.model?.outputs.find((output) => output.name === name);
@@ -125,21 +138,23 @@ export class OnnxModel {
    * @throws ModelError where no shapes are known yet or nothing runs on kernels, DisposedError.
    */
   get plan(): OnnxReport {
-    return { ...this.#model().plan, heldBytes: this.#plans.bytes };
+    return { ...this.#model().plan, heldBytes: this.#plans.bytes + this.#late.bytes };
   }
 
   /**
-   * One row a layer; operators that run in JavaScript say so in `reason`, those after the run too. See Model.summary().
+   * One row a layer; operators that run in JavaScript say so in `reason`, those after the run too. See Model.summary(). After a run
+   * also the layers that it went on with when data had decided shapes or branches.
    *
    * @throws ModelError where no shapes are known yet or nothing runs on kernels, DisposedError.
    */
   summary(): Summary {
-    const { rows, totals } = this.#model().summary();
-    return summaryFrom([...rows, ...lateRows(this.#plans.current as Ready)], totals);
+    const summary = this.#model().summary();
+    return this.#late.summaryOf(this.#plans.current as Ready, summary);
   }
 
   /**
-   * The summary with microseconds and GFLOP/s of every layer, from `runs` runs, default 5; see Model.profile().
+   * The summary with microseconds and GFLOP/s of every layer, from `runs` runs, default 5; see Model.profile(). Without what goes on
+   * on kernels after data has decided shapes or branches.
    *
    * @throws what run() throws, ModelError where nothing runs on kernels, RangeError for `runs` outside 1 to 10,000.
    */
@@ -151,16 +166,18 @@ export class OnnxModel {
       const profile = model.profile(tensors, options);
       if (ready.late.length === 0) return profile;
       const results = model.run(tensors);
-      const times = ready.late.map(() => Infinity); // the least: what is made new each time varies more than kernels
+      const nodes = this.#late.nodesOf(ready);
+      const times = nodes.map(() => Infinity); // the least: what is made new each time varies more than kernels
       for (let i = 0; i < 3; i++) {
         let last = performance.now();
-        this.#late.finish(ready, this.#checked.opsets, results, tapped(ready, tensors), (node) => {
+        this.#late.finish(ready, this.#checked.opsets, results, tapped(ready, tensors), undefined, (node) => {
           times[node] = Math.min(times[node] as number, (performance.now() - last) * 1e3);
           last = performance.now();
         });
       }
+      const { rows, totals } = model.summary();
       const microseconds = [...profile.rows.map((row) => row.microseconds), ...times];
-      return noted(this.#runtime, model, profileFrom(this.summary(), microseconds));
+      return noted(this.#runtime, model, profileFrom(summaryFrom([...rows, ...lateRows(nodes)], totals), microseconds));
     });
   }
 
@@ -220,7 +237,9 @@ export class OnnxModel {
       model?.runAsync(tensors, rest),
     ]);
     const results = (await running) ?? {};
-    return pick(isAll(ready) ? results : this.#late.finish(ready, this.#checked.opsets, results, values));
+    return pick(
+      isAll(ready) ? results : await this.#late.finishAsync(rest, ready, this.#checked.opsets, results, values),
+    );
   }
 
   /** Gives all memory back, of every set of shapes. Disposing twice is harmless. */
@@ -239,10 +258,23 @@ export class OnnxModel {
   #readyFor(inputs: Readonly<Record<string, OnnxInput>> | undefined): Ready {
     if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
     if (inputs !== undefined) this.#choose(inputs);
-    if (this.#plans.current === undefined)
-      throw new ModelError(`"inputs" expected tensors for a model with open shapes, got none`);
-    if (inputs === undefined) this.#plans.enter(this.#plans.current);
-    return this.#plans.current;
+    const { current } = this.#plans;
+    if (current === undefined) throw new ModelError(`"inputs" expected tensors for a model with open shapes, got none`);
+    if (inputs === undefined) this.#enterAgain(current);
+    return current;
+  }
+
+  /** For a run on what was written to input(). */
+  #enterAgain(current: Ready): void {
+    this.#plans.enter(current);
+    const { model } = current;
+    if (!model || !this.#deciding) return;
+    const written = this.#decided(this.#planned, (name) => {
+      const found = model.inputs.find((input) => input.name === name);
+      return { shape: found?.shape ?? [0], data: found ? model.input(name) : [] };
+    });
+    if (!this.#plans.isFor(written))
+      throw new ModelError(`"inputs" expected tensors, since other values than the last run's decide shapes, got none`);
   }
 
   #model(): Model {
@@ -277,7 +309,17 @@ export class OnnxModel {
       this.#shapes.require(declared, shape);
       return shape as readonly number[];
     });
-    this.#plans.choose(checked, shapes);
+    this.#planned = checked;
+    this.#plans.choose(
+      checked,
+      shapes,
+      this.#decided(checked, (name) => read(inputs[name] as OnnxInput, this.#types.get(name))),
+    );
+  }
+
+  /** What inputs decide beside shapes. */
+  #decided(checked: Checked, brought: Parameters<Deciding["values"]>[1]): Decided | undefined {
+    return this.#deciding?.values(checked, brought, this.#operators, budgetOf(this.#options));
   }
 
   /** Plain data as tensors for the time of a call. */
@@ -306,6 +348,11 @@ export class OnnxModel {
       for (const tensor of own) tensor.dispose();
     }
   }
+}
+
+/** What is brought for an input, halves as numbers. */
+function read(input: OnnxInput, type: ElementType | undefined) {
+  return input instanceof Tensor ? input : { shape: input.shape, data: dataOf(input.data, type) };
 }
 
 /** The data, with numbers for the bits of halves. */

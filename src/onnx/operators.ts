@@ -3,15 +3,17 @@ import { ModelError, show, UnsupportedError } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
 import type { Rule } from "../model/rewrite.js";
 import type { WeightMap } from "../model/weights.js";
+import type { Deciding } from "./deciding.js";
 import * as base from "./families/base.js";
 import { FAMILIES, FAMILY_OF, type FamilyName, type FamilyRow, NotLoaded, type Role } from "./families/table.js";
 import type { Budget } from "./file/budget.js";
 import type { ElementType } from "./file/element-type.js";
-import { operatorName } from "./file/node.js";
+import { mayWait, operatorName } from "./file/node.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { ModelProto, NodeProto } from "./file/proto.js";
 import { Context, type HostOp } from "./host/context.js";
 import type { NodeLowering } from "./lower/site.js";
+import type { Stages } from "./stages.js";
 
 /** float16 as Cast says it. */
 const FLOAT16 = 10n;
@@ -49,6 +51,9 @@ export interface Family {
   /** Rewrites of what its layers are spelled out with, for a graph with these constants. */
   readonly RULES?: (weights: WeightMap) => readonly Rule[];
   /** The file with nodes that stand for functions of its own as the nodes of these. */
+  /** What goes on after data has decided shapes, and what small inputs decide. */
+  readonly STAGES?: typeof Stages;
+  readonly DECIDING?: typeof Deciding;
   readonly INLINED?: (model: ModelProto) => ModelProto;
 }
 
@@ -64,6 +69,7 @@ export class Operators {
   readonly #forms = new Map<string, Form>();
   readonly #rules: NonNullable<Family["RULES"]>[] = [];
   readonly #loaded = new Set<FamilyName>();
+  #stages: typeof Stages | undefined;
   /** Nothing more is loaded. */
   #isComplete = false;
 
@@ -72,6 +78,16 @@ export class Operators {
     this.#loaders = loaders;
     this.#loadPacks = loadPacks;
     this.#add(base);
+  }
+
+  /** Plans what waits for data, where it is loaded. */
+  get stages(): typeof Stages | undefined {
+    return this.#stages;
+  }
+
+  /** Throws NotLoaded. */
+  requireStages(): void {
+    if (!this.#stages && !this.#isComplete) throw new NotLoaded("late-stages");
   }
 
   /** Whether there is such an operator, loaded or not. */
@@ -121,7 +137,7 @@ export class Operators {
     layers.push(...[...own, ...inner].map((operator) => FAMILY_OF.FORMS.get(operator)));
     await this.load(known(new Set(layers)));
     const hasOthers = [...this.#loaded].some((family) => "OTHERS" in FAMILIES[family]);
-    const families = new Set<FamilyName | undefined>();
+    const families = new Set<FamilyName | undefined>(nodes.some(mayWait) ? ["late-stages"] : []);
     for (const operator of [...own, ...inner]) {
       families.add(FAMILY_OF.HOST.get(operator));
       const isElsewhere = this.#floats.has(operator) || FAMILY_OF.FLOATS.has(operator);
@@ -214,9 +230,10 @@ export class Operators {
     return found;
   }
 
-  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {}, FORMS = {}, RULES }: Family): void {
+  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {}, FORMS = {}, RULES, STAGES }: Family): void {
     for (const [name, form] of Object.entries(FORMS)) this.#forms.set(name, form);
     if (RULES) this.#rules.push(RULES);
+    this.#stages ??= STAGES;
     for (const [name, parts] of Object.entries(PARTS)) this.#parts.set(name, parts);
     for (const [name, op] of Object.entries(HOST)) this.#host.set(name, op);
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);

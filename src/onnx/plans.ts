@@ -11,6 +11,7 @@ import { internalsOf, type Runtime } from "../runtime/runtime.js";
 import { type Compiled, compile } from "./compile.js";
 import { budgetOf, DEFAULT_BYTES } from "./file/budget.js";
 import type { Checked } from "./file/check.js";
+import type { PlainTensor } from "./file/plain-tensor.js";
 import { Memo } from "./memo.js";
 import type { Operators } from "./operators.js";
 import { routeChannels } from "./rewrite/channels.js";
@@ -30,6 +31,13 @@ export interface Ready extends Omit<Compiled, "weights" | "specs" | "graph"> {
   readonly model: Model | undefined;
 }
 
+/** Values that inputs decide, by name: see deciding.ts. */
+export type Decided = ReadonlyMap<string, PlainTensor>;
+
+function keyOf(decided: Decided = new Map()): string {
+  return JSON.stringify([...decided].map(([name, { shape, data }]) => [name, shape, String(data)]));
+}
+
 export class Plans {
   readonly #runtime: Runtime;
   readonly #operators: Operators;
@@ -40,8 +48,9 @@ export class Plans {
   readonly #shared: Shared;
   /** The one that was used last comes last. */
   readonly #ready = new Map<string, Ready>();
-  /** The one that was chosen last. */
+  /** The one that was chosen last, and the values that it is for. */
   current: Ready | undefined;
+  #decided = keyOf();
 
   constructor(runtime: Runtime, operators: Operators, options: ModelOptions, isOpen: boolean) {
     this.#runtime = runtime;
@@ -56,18 +65,25 @@ export class Plans {
     return this.#shared.bytes;
   }
 
-  /** The model for inputs of these shapes, from the cache where it has run before. */
-  choose(checked: Checked, shapes: readonly (readonly number[])[]): Ready {
+  /** The model for inputs of these shapes, and for what they decide, from the cache where it has run before. */
+  choose(checked: Checked, shapes: readonly (readonly number[])[], decided?: Decided): Ready {
     const names = checked.inputs.map(({ name }) => name); // runs may bring defaults, too
-    const key = JSON.stringify([names, shapes]);
+    const values = keyOf(decided);
+    const key = JSON.stringify([names, shapes, values]);
     const known = this.#ready.get(key);
-    const ready = known ?? this.#prepare(checked, shapes);
+    const ready = known ?? this.#prepare(checked, shapes, decided);
     this.#ready.delete(key);
     this.#ready.set(key, ready);
     this.current = ready;
+    this.#decided = values;
     if (known === undefined) this.#limit(ready);
     this.enter(ready);
     return ready;
+  }
+
+  /** Whether what was chosen last is for these values. */
+  isFor(decided: Decided | undefined): boolean {
+    return this.#decided === keyOf(decided);
   }
 
   /** Before a run: the arena of other shapes may be too small for it, or another run's. Throws OutOfMemoryError. */
@@ -75,7 +91,7 @@ export class Plans {
     this.roomFor(() => ready.model?.bind(), ready);
   }
 
-  #prepare(checked: Checked, shapes: readonly (readonly number[])[]): Ready {
+  #prepare(checked: Checked, shapes: readonly (readonly number[])[], decided?: Decided): Ready {
     const byName = new Map(checked.inputs.map(({ name }, i) => [name, shapes[i] as readonly number[]]));
     const budget = budgetOf(this.#options);
     const { optimize, maxBytes = DEFAULT_BYTES } = this.#options;
@@ -86,6 +102,7 @@ export class Plans {
       budget,
       optimize,
       this.#memo,
+      decided,
     );
     const { inputs } = graph;
     if (graph.outputs.length === 0) return { ...compiled, inputs, model: undefined };

@@ -13,11 +13,13 @@ import * as hostRare from "./families/host-rare.js";
 import * as hostRecurrent from "./families/host-recurrent.js";
 import * as hostReduction from "./families/host-reduction.js";
 import * as hostSignal from "./families/host-signal.js";
+import * as lateStages from "./families/late-stages.js";
 import * as layersComputed from "./families/layers-computed.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
 import * as layersQuantised from "./families/layers-quantised.js";
 import * as layersRare from "./families/layers-rare.js";
+import * as layersRecurrent from "./families/layers-recurrent.js";
 import * as layersReduction from "./families/layers-reduction.js";
 import * as layersResize from "./families/layers-resize.js";
 import * as partsAttention from "./families/parts-attention.js";
@@ -38,6 +40,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-computed": async () => layersComputed,
     "layers-rare": async () => layersRare,
     "layers-quantised": async () => layersQuantised,
+    "layers-recurrent": async () => layersRecurrent,
     "layers-dynamic": async () => layersDynamic,
     "host-network": async () => hostNetwork,
     "host-movement": async () => hostMovement,
@@ -45,6 +48,7 @@ export const loadOnnx = makeLoadOnnx(
     "host-reduction": async () => hostReduction,
     "host-image": async () => hostImage,
     "file-functions": async () => fileFunctions,
+    "late-stages": async () => lateStages,
     "parts-fused": async () => partsFused,
     "parts-attention": async () => partsAttention,
     "forms-network": async () => formsNetwork,
@@ -55,5 +59,9 @@ export const loadOnnx = makeLoadOnnx(
     "host-control": async () => hostControl,
     "host-quantised": async () => hostQuantised,
   },
-  { source: async () => source, external: async () => external, kinds: async () => kinds },
+  {
+    source: async () => source,
+    external: async () => external,
+    kinds: async () => kinds,
+  },
 );

@@ -44,6 +44,7 @@ export const FAMILIES = {
     OTHERS:
       "Equal Less LessOrEqual Greater GreaterOrEqual And Or Xor Not Where Add Sub Mul Div Max Min Mod ArgMax ArgMin CumSum Convert",
   },
+  "layers-recurrent": { pack: "recurrent", FLOATS: "LSTM GRU RNN" },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
     HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo MaxPoolOfPlaces",
@@ -57,6 +58,7 @@ export const FAMILIES = {
   },
   "host-image": { HOST: "Resize Upsample GridSample RoiAlign NonMaxSuppression" },
   "file-functions": {},
+  "late-stages": {},
   "parts-fused": {
     PARTS:
       "com.microsoft.FusedConv com.microsoft.FusedMatMul com.microsoft.FusedGemm com.microsoft.Gelu com.microsoft.QuickGelu com.microsoft.FastGelu com.microsoft.BiasGelu com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization SimplifiedLayerNormalization",

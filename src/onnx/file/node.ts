@@ -16,6 +16,18 @@ export const isIf = (node: NodeProto): boolean => operatorName(node) === "If";
 /** Whether a node has branches or a body. */
 export const hasGraphs = ({ attributes }: NodeProto): boolean => attributes.some(({ g }) => g !== null);
 
+/** Operators whose output has as many elements as the data says. */
+const DATA_SHAPED = /^(NonZero|NonMaxSuppression|Compress|Unique)$/;
+
+/** Whether a node's outputs have shapes that no plan may know. */
+export const mayWait = (node: NodeProto): boolean => DATA_SHAPED.test(node.opType) || hasGraphs(node);
+
+/** Work for which a plan pays, which costs some 50 us a node. */
+const HEAVY = /Conv|MatMul|Gemm|LSTM|GRU|RNN|Attention|Einsum|Resize|Upsample|Pool|Norm|Softmax/;
+
+export const isHeavy = ({ opType, attributes }: NodeProto): boolean =>
+  HEAVY.test(opType) || attributes.some(({ g }) => g?.nodes.some(isHeavy));
+
 /** Nodes of a graph and of the branches and bodies in it. */
 export function* everyNode({ nodes }: GraphProto): Generator<NodeProto> {
   for (const node of nodes) {

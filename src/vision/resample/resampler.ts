@@ -7,8 +7,8 @@
 import { alignUp } from "../../engine/allocator.js";
 import { SLACK_BYTES } from "../../kernels/gen/constants.js";
 import { BlendDesc } from "../../kernels/gen/vision/blend-desc.js";
-import { StoreCode } from "../../kernels/gen/vision/store-code.js";
 import { ResampleDesc } from "../../kernels/gen/vision/resample-desc.js";
+import { StoreCode } from "../../kernels/gen/vision/store-code.js";
 import type { Kernels } from "./binary.js";
 import type { Table } from "./taps.js";
 

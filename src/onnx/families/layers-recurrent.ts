@@ -1,0 +1,1 @@
+export { RECURRENT_LAYERS as FLOATS } from "../lower/recurrent.js";
