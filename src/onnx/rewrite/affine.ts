@@ -18,7 +18,7 @@ const NOTHING: ArrayLike<number> = [0];
 
 /** What columns hold, as a text. */
 export const columnText = (...columns: readonly ArrayLike<number>[]): string =>
-  columns.map((column) => digest(Float64Array.from(column))).join(" ");
+  columns.map((column) => digest(ArrayBuffer.isView(column) ? column : Float64Array.from(column))).join(" ");
 
 /** Of a column of one number, or of one for each index. */
 export const at = (column: ArrayLike<number>, i: number): number => column[column.length === 1 ? 0 : i] as number;
@@ -53,7 +53,8 @@ export class Affines {
       );
       if (mean === undefined || variance === undefined) return undefined;
       const { epsilon = 1e-5 } = options as { epsilon?: number };
-      const scale = Float64Array.from(variance, (v, i) => (gamma?.[i] ?? 1) / Math.sqrt(v + epsilon));
+      // from() with a function is ten times as slow.
+      const scale = new Float64Array(variance).map((v, i) => (gamma?.[i] ?? 1) / Math.sqrt(v + epsilon));
       return { input: a, scale, shift: scale.map((s, i) => (beta?.[i] ?? 0) - (mean[i] as number) * s) };
     }
     if (op !== "add" && op !== "sub" && op !== "mul" && op !== "div") return undefined;
