@@ -405,6 +405,64 @@ const LEFT_ALONE: Readonly<Record<string, Case>> = {
   },
 };
 
+const LINE = 5; // the last axis of x
+const MEANS = Object.fromEntries(["m", "v", "m2"].map((name) => [name, { axes: [-1] }]));
+const LINES = {
+  tiny: number(1e-5),
+  gamma: constant([LINE], "gamma"),
+  beta: constant([LINE], "beta"),
+  column: constant([7, 1], "column"),
+};
+
+const NORMALISATIONS: Readonly<Record<string, Case>> = {
+  "layer normalisation": {
+    lines:
+      "ReduceMean x > m\n Sub x m > d\n Pow d two > p\n ReduceMean p > v\n Add v tiny > a\n Sqrt a > s\n Div d s > n\n Mul n gamma > g\n Add g beta > y",
+    attributes: MEANS,
+    constants: LINES,
+    after: ["LayerNormalization"],
+  },
+  "with deviations computed twice, factors first": {
+    lines:
+      "ReduceMean x > m\n Sub x m > d\n Mul d d > p\n ReduceMean p > v\n Add tiny v > a\n Sqrt a > s\n Sub x m > d2\n Div d2 s > n\n Mul gamma n > g\n Add beta g > y",
+    attributes: MEANS,
+    constants: LINES,
+    after: ["LayerNormalization"],
+  },
+  "over more axes": {
+    lines:
+      "ReduceMean x > m\n Sub x m > d\n Pow d two > p\n ReduceMean p > v\n Add v tiny > a\n Sqrt a > s\n Div d s > y",
+    attributes: { m: { axes: [2, 3] }, v: { axes: [2, 3] } },
+    constants: LINES,
+    shape: [2, 3, 7, LINE, 2],
+    after: ["ReduceMean", "sub", "mul", "ReduceMean", "add", "Sqrt", "div"],
+  },
+  "RMS normalisation": {
+    lines: "Pow x two > p\n ReduceMean p > v\n Add v tiny > a\n Sqrt a > s\n Div x s > n\n Mul n gamma > y",
+    attributes: MEANS,
+    constants: LINES,
+    after: ["RMSNormalization"],
+  },
+  "factors of another axis stay": {
+    lines: "Pow x two > p\n ReduceMean p > v\n Add v tiny > a\n Sqrt a > s\n Div x s > n\n Mul n column > y",
+    attributes: MEANS,
+    constants: LINES,
+    after: ["RMSNormalization", "mul"],
+  },
+  "a mean of something else stays": {
+    lines:
+      "ReduceMean x > m\n Relu x > r\n Sub r m > d\n Pow d two > p\n ReduceMean p > v\n Add v tiny > a\n Sqrt a > s\n Sub x m > d2\n Div d2 s > y",
+    attributes: MEANS,
+    constants: LINES,
+    after: ["ReduceMean", "relu", "sub", "mul", "ReduceMean", "add", "Sqrt", "sub", "div"],
+  },
+  "cuts and borders of nothing": {
+    lines: "Relu x > r\n Slice r from far axis > s\n Pad s none > t\n Sigmoid t > y",
+    constants: { from: ints(0), far: ints(99), axis: ints(2), none: ints(0, 0, 0, 0, 0, 0, 0, 0) },
+    after: ["relu", "sigmoid"],
+  },
+};
+
 describe.each(BINARIES)("files on $name, optimised and as they stand", ({ create }) => {
   let rt: Runtime;
   beforeAll(async () => {
@@ -419,6 +477,7 @@ describe.each(BINARIES)("files on $name, optimised and as they stand", ({ create
       padding: PADS,
       shuffles: SHUFFLES,
       views: VIEWS,
+      normalisations: NORMALISATIONS,
       alone: LEFT_ALONE,
     }).flatMap(([group, cases]) => Object.entries(cases).map(([name, given]) => [group, name, given] as const)),
   )("%s: %s", async (_, __, given) => {

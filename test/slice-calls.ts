@@ -95,6 +95,10 @@ const onnx =
 const one = (op: string, attributes: Node["attributes"] = {}, constants: Graph["constants"] = {}): Call =>
   onnx([{ op, inputs: ["x", ...Object.keys(constants)], outputs: ["y"], attributes }], { constants });
 
+const line = (length: number | undefined): Constant => ({
+  dims: [length as number],
+  data: fill([length as number], "line"),
+});
 const scalar = (value: number, type: ElementName = "float32"): Constant => typed(type, [], [value]);
 const resized = (mode: string, ...scales: number[]): Call =>
   one(
@@ -249,6 +253,8 @@ const ELEMENTS: Readonly<Record<string, Call>> = {
     return rt.prelu(x, slope);
   },
   maximum: (rt, x) => rt.maximum(x, x),
+  "layer normalisation": one("LayerNormalization", {}, { s: line(SHAPE[3]), b: line(SHAPE[3]) }),
+  "instance normalisation": one("InstanceNormalization", {}, { s: line(SHAPE[1]), b: line(SHAPE[1]) }),
   "functions of one element": onnx(
     ["Exp", "Sin", "Erf", "Round"].map((op) => ({ op, inputs: ["x"], outputs: [op] })),
     { outputs: ["Exp", "Sin", "Erf", "Round"] },

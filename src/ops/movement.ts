@@ -129,7 +129,9 @@ export const slice = defineOperator({
       steps[axis] = step;
       shape[axis] = count;
     });
-    return { outputs: [outputSpec(shape, input)], from, steps };
+    // Exporters cut where nothing is to be cut.
+    const isView = sameShape(shape, input.shape) && steps.every((step) => step === 1);
+    return { outputs: [outputSpec(shape, input)], isView, from, steps };
   },
   lower(b, { input }, { from, steps }) {
     copyBox(b, input, b.output, b.output.spec.shape, from, [], steps);
@@ -193,7 +195,7 @@ export const pad = defineOperator({
       if (mode === "reflect" && count !== undefined)
         throw new ShapeError(`"pads" expected less than ${n} on axis ${axis} to reflect, got ${count}`);
     });
-    return { outputs: [output], before, after, mode, cell };
+    return { outputs: [output], isView: pads.every((count) => count === 0), before, after, mode, cell };
   },
   lower(b, { input }, { before, after, mode, cell }) {
     const { output } = b;

@@ -93,7 +93,8 @@ const alias: NodeLowering = (site) => {
 
 const dropout: NodeLowering = (site) => {
   const x = dynamicAt(site, 0);
-  const isTraining = site.inputs[2] !== undefined && (varies(site, 2) || Boolean(tensorAt(site, 2)?.data[0]));
+  // Of a ratio of 0 it is the same in training, as PyTorch writes it for Swin.
+  const isTraining = tensorAt(site, 1)?.data[0] !== 0 && (varies(site, 2) || (tensorAt(site, 2)?.data[0] ?? 0) !== 0);
   return x && !isTraining && !site.c.node.outputs[1] ? [x] : undefined;
 };
 
