@@ -27,8 +27,8 @@ const SCENARIOS = [
     name: "a float CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source"],
-    budget: 87 * KB,
-    files: 91 * KB,
+    budget: 88 * KB,
+    files: 92 * KB,
   },
   {
     name: "a quantised CNN from ONNX",
@@ -37,7 +37,12 @@ const SCENARIOS = [
     packs: ["numeric"],
     budget: 100 * KB,
   },
-  { name: "everything", uses: { index: "all", onnx: "all", datasets: "all" }, families: "all", packs: ["numeric", "rare"] },
+  {
+    name: "everything",
+    uses: { index: "all", onnx: "all", datasets: "all" },
+    families: "all",
+    packs: ["numeric", "rare"],
+  },
 ];
 
 const INLINE = new URL("build/js/engine/inline.js", import.meta.url);
