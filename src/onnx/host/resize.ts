@@ -169,9 +169,10 @@ function merged({ at, weights }: Taps): Taps {
 function toInteger(type: ElementType, isRounded: boolean): (value: number) => number {
   const bits = Number(type.match(/\d+/));
   const low = type.startsWith("u") ? 0 : -(2 ** (bits - 1));
+  const high = low + 2 ** bits - 1;
   return (value) => {
     const real = Math.fround(value);
-    return Math.max(low, Math.min(low + 2 ** bits - 1, isRounded ? Math.round(real) : Math.trunc(real)));
+    return Math.max(low, Math.min(high, isRounded ? Math.round(real) : Math.trunc(real)));
   };
 }
 

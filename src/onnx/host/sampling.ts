@@ -109,7 +109,9 @@ class Corners {
   }
 
   sum(data: Float32Array, start: number): number {
-    const [at, weights, count] = [this.#at, this.#weights, this.#count];
+    const at = this.#at;
+    const weights = this.#weights;
+    const count = this.#count;
     let sum = 0;
     for (let i = 0; i < count; i++) sum += (weights[i] as number) * (data[start + (at[i] as number)] as number);
     return sum;
