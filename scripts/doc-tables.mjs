@@ -48,6 +48,9 @@ const RARE_TYPES = {
   "of 1, 4 or 8 bytes": ["Where"],
 };
 
+/** A step in JavaScript that a form is made of. */
+const STEP = "DeformColumns";
+
 /** Operator, what it runs on, in which types, and since when the standard has it. */
 async function operators() {
   const { parts, floats, any, rare, quantised, host, microsoft } = await operatorTables();
@@ -55,7 +58,7 @@ async function operators() {
   const layers = [...floats, ...any, ...rare, ...quantised];
   const names = [...new Set([...layers, ...host])].sort().filter((name) => {
     if (Object.hasOwn(since, name)) return true;
-    if (host.includes(name) && !layers.includes(name))
+    if (host.includes(name) && !layers.includes(name) && name !== STEP)
       throw new Error(`scripts/onnx-since.json expected the operator set of ${name}, got none`);
     return false; // a step that lowerings are made of
   });

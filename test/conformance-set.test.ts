@@ -28,7 +28,7 @@ it("the project's own conformance set is the one that the reference makes", () =
 });
 
 /** No kernel fills what lies outside of a crop, computes these activations, or lays a sum along a named axis. */
-const ON_HOST = ["resize_crop", "defaults_on_host", "along_an_axis"];
+const ON_HOST = ["resize_crop", "along_an_axis"];
 
 describe.each(BINARIES)("operators on $name", ({ create }) => {
   // With every operand given to the run, mostly host operators compute, after it; with all but the first constant, kernels;

@@ -115,7 +115,7 @@ describe("loading", () => {
       inputs: { x: [2, 3] },
       outputs: ["y"],
     });
-    expect(await loaded(file("Hardmax"))).toEqual(["host-network"]);
+    expect(await loaded(file("GlobalLpPool"))).toEqual(["host-network"]);
     expect(await loaded(file("ReduceMean"))).toEqual(["layers-reduction"]);
     expect(await loaded(file("NonZero"))).toEqual(["host-picking"]);
   });
@@ -126,7 +126,7 @@ describe("loading", () => {
       inputs: {},
       outputs: ["z"],
     });
-    const attributes = { then_branch: { graph: branch("Hardmax") }, else_branch: { graph: branch("Relu") } };
+    const attributes = { then_branch: { graph: branch("GlobalLpPool") }, else_branch: { graph: branch("Relu") } };
     const file: File = {
       nodes: [{ op: "If", inputs: ["c"], outputs: ["y"], attributes }],
       inputs: { x: [2, 3] },
@@ -164,7 +164,7 @@ describe("loading", () => {
     const rt = await (BINARIES[1] as (typeof BINARIES)[number]).create();
     const file = (op: string): Uint8Array =>
       onnxFile({ nodes: [{ op, inputs: ["x"], outputs: ["y"] }], inputs: { x: [2, 3] }, outputs: ["y"] });
-    await expect(load(rt, file("Hardmax"))).rejects.toThrow("no network");
+    await expect(load(rt, file("GlobalLpPool"))).rejects.toThrow("no network");
     await expect(load(rt, file("Hardmin"))).rejects.toThrow(UnsupportedError);
     rt.dispose();
   });

@@ -1,5 +1,6 @@
 // A node that no kernel computes as a step of the model in JavaScript.
 import { countOf } from "../base/shape.js";
+import type { TensorData } from "../base/spec.js";
 import type { Known } from "./compile.js";
 import { type Draft, type Dynamic, STORED } from "./draft.js";
 import { atNode } from "./file/node.js";
@@ -30,9 +31,16 @@ export function hostStep(
         ? value
         : ({ type: value.type, shape: value.shape, data: views[next++] } as PlainTensor),
     );
-    const answers = atNode(node, () => operators.evaluate(node, opset, given, left.copy()));
+    const own = left.copy();
+    own.room = [...outputs] as unknown as TensorData[];
+    const answers = atNode(node, () => operators.evaluate(node, opset, given, own));
+    // What was made in the room of another output moves before that is written.
+    const elements = outputs.map((output, i) => {
+      const { data } = answers[i] as PlainTensor;
+      return (data as unknown) !== output && outputs.includes(data as never) ? data.slice() : data;
+    });
     outputs.forEach((output, i) => {
-      output.set((answers[i] as PlainTensor).data as never);
+      if ((elements[i] as unknown) !== output) output.set(elements[i] as never);
     });
   };
   const trial = budget.trying(() => {

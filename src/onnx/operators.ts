@@ -132,9 +132,11 @@ export class Operators {
   async loadAll(nodes: readonly NodeProto[], isFloat: boolean): Promise<void> {
     await this.loadFor(nodes);
     const own = [...usesOf(nodes)];
-    const inner = new Set(own.flatMap(usedBy));
+    const inner = new Set(own.flatMap((operator) => (operator === "Cast" ? [] : usedBy(operator))));
     const layers = [...inner].flatMap((operator) => [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)]);
-    layers.push(...[...own, ...inner].map((operator) => FAMILY_OF.FORMS.get(operator)));
+    // Casts of a run are few: those that layers leave, JavaScript does.
+    const formed = [...own, ...inner].filter((operator) => operator !== "Cast");
+    layers.push(...formed.map((operator) => FAMILY_OF.FORMS.get(operator)));
     await this.load(known(new Set(layers)));
     const hasOthers = [...this.#loaded].some((family) => "OTHERS" in FAMILIES[family]);
     const families = new Set<FamilyName | undefined>(nodes.some(mayWait) ? ["late-stages"] : []);

@@ -47,7 +47,7 @@ export const FAMILIES = {
   "layers-recurrent": { pack: "recurrent", FLOATS: "LSTM GRU RNN" },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
-    HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo MaxPoolOfPlaces",
+    HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo MaxPoolOfPlaces DeformColumns",
   },
   "host-movement": { HOST: "Split Pad Tile DepthToSpace SpaceToDepth EyeLike Trilu CenterCropPad" },
   "host-picking": {
@@ -70,12 +70,12 @@ export const FAMILIES = {
     uses: "MatMul Split",
   },
   "forms-network": {
-    FORMS: "Cast Gemm Conv ConvTranspose MaxPool AveragePool GlobalMaxPool GlobalAveragePool",
+    FORMS: "Cast Gemm Conv ConvTranspose DeformConv MaxPool AveragePool GlobalMaxPool GlobalAveragePool",
     uses: "ConvOfTwo Pad",
   },
   "forms-other": {
     FORMS:
-      "Pow Trilu Einsum Selu Celu Softsign Mean SpaceToDepth CenterCropPad ReduceLogSumExp LpNormalization MeanVarianceNormalization",
+      "Pow Trilu Tile Hardmax Einsum Selu Celu Softsign Mean SpaceToDepth CenterCropPad ReduceLogSumExp LpNormalization MeanVarianceNormalization",
     uses: "MatMul ReduceMax Abs Pad PowOfTwo",
   },
   "host-recurrent": { HOST: "LSTM GRU RNN" },

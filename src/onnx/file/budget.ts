@@ -3,6 +3,7 @@
 import { integer } from "../../base/check.js";
 import { ModelError, show } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
+import { isBig, type TensorData } from "../../base/spec.js";
 import type { ModelOptions } from "../../model/model.js";
 import { ARRAYS, type ElementType } from "./element-type.js";
 
@@ -22,6 +23,18 @@ export class Budget {
   constructor(bytes = Infinity, macs = Infinity) {
     this.#bytes = bytes;
     this.#macs = macs;
+  }
+
+  /** Where the next tensors of these types and lengths may lie. */
+  room: TensorData[] = [];
+
+  /** Zeroed elements, in the room that there is for such, or of their own. */
+  elements(type: ElementType, count: number): TensorData {
+    const Elements = ARRAYS[type];
+    const at = this.room.findIndex((view) => view.length === count && view instanceof Elements);
+    return at < 0
+      ? new Elements(count)
+      : (this.room.splice(at, 1)[0] as Float32Array).fill((isBig(type) ? 0n : 0) as number);
   }
 
   /** As much as is left here, to be used up on its own. */

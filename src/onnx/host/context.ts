@@ -2,7 +2,7 @@
 import { ModelError } from "../../base/errors.js";
 import type { Budget, Budgeted } from "../file/budget.js";
 import { type PlainTensor, toNumbers } from "../file/plain-tensor.js";
-import type { NodeProto } from "../file/proto.js";
+import { attribute, type NodeProto } from "../file/proto.js";
 import { readTensorProto } from "../file/tensor.js";
 import { Attributes } from "../semantics/attributes.js";
 
@@ -22,6 +22,13 @@ export class Context extends Attributes implements Budgeted {
   without(name: string): Context {
     const attributes = this.node.attributes.filter((attribute) => attribute.name !== name);
     return new Context({ ...this.node, attributes }, this.opset, this.budget);
+  }
+
+  /** The same node with an attribute of whole numbers. */
+  with(name: string, values: readonly number[]): Context {
+    const { node, opset, budget } = this.without(name);
+    const own = { ...attribute(), name, type: 7, ints: values.map(BigInt) };
+    return new Context({ ...node, attributes: [...node.attributes, own] }, opset, budget);
   }
 
   /** The same node as of another operator set. */

@@ -113,22 +113,21 @@ const convTranspose: HostOp = (c, input, weight, bias) => {
   return roundToType(out);
 };
 
-const deformConv: HostOp = (c, input, weight, offsetInput, bias, mask) => {
+/**
+ * Patches of taps at places of their own, sampled: [N, C * taps, outs]. What lies outside of the image is 0. Inputs: X, offset, mask;
+ * kernel_shape is needed.
+ */
+const deformColumns: HostOp = (c, input, offsetInput, mask) => {
   const x = need(input, "X");
-  const w = need(weight, "W");
   const offset = need(offsetInput, "offset");
   const [n = 0, channels = 0, height = 0, width = 0] = x.shape;
-  const [filters = 0, perGroup = 0, kh = 0, kw = 0] = w.shape;
   if (x.shape.length !== 4) throw new UnsupportedError(`"X" expected [N, C, H, W], got ${show([...x.shape])}`);
-  const groups = c.int("group", 1);
+  const [kh, kw] = (c.ints("kernel_shape") ?? []) as [number, number];
   const offsetGroups = c.int("offset_group", 1);
-  const axes = windowAxes(c, [height, width], [kh, kw]);
-  const [ah, aw] = axes as [WindowAxis, WindowAxis];
-  const out = make(c, x.type, [n, filters, ah.out, aw.out]);
-  const taps = kh * kw;
-  const outs = ah.out * aw.out;
-  if (perGroup * groups !== channels || filters % groups !== 0 || channels % offsetGroups !== 0)
-    throw new ModelError(`"group" expected a divisor of ${channels} channels and ${filters} filters, got ${groups}`);
+  const [ah, aw] = windowAxes(c, [height, width], [kh, kw]) as [WindowAxis, WindowAxis];
+  const [taps, outs] = [kh * kw, ah.out * aw.out];
+  if (!(channels % offsetGroups === 0))
+    throw new ModelError(`"offset_group" expected a divisor of ${channels} channels, got ${offsetGroups}`);
   for (const [name, given, count] of [
     ["offset", offset, 2],
     ["mask", mask, 1],
@@ -137,44 +136,67 @@ const deformConv: HostOp = (c, input, weight, offsetInput, bias, mask) => {
     if (given && countOf(given.shape) !== wanted)
       throw new ModelError(`"${name}" expected ${wanted} values, got ${show([...given.shape])}`);
   }
-  requireBias(bias, filters);
-  c.budget.spend(n * filters * outs * perGroup * taps);
+  c.budget.spend(n * channels * taps * outs);
+  const out = make(c, x.type, [n, channels * taps, outs]);
+  const [data, to, offsets, factors] = [numbers(x), numbers(out), numbers(offset), mask && numbers(mask)];
   const perOffset = channels / offsetGroups;
-  const each = filters / groups;
-  const value = (b: number, channel: number, y: number, z: number): number =>
-    y < 0 || y >= height || z < 0 || z >= width
-      ? 0
-      : (numbers(x)[((b * channels + channel) * height + y) * width + z] as number);
-  for (let b = 0; b < n; b++) {
-    for (let m = 0; m < filters; m++) {
-      for (let o = 0; o < outs; o++) {
-        let sum = bias === undefined ? 0 : (numbers(bias)[m] as number);
-        for (let k = 0; k < perGroup; k++) {
-          const channel = Math.floor(m / each) * perGroup + k;
-          const group = Math.floor(channel / perOffset);
-          for (let t = 0; t < taps; t++) {
-            const at = (direction: number) => ((b * offsetGroups + group) * 2 * taps + 2 * t + direction) * outs + o;
-            const y =
-              Math.floor(o / aw.out) * ah.stride -
-              ah.before +
-              Math.floor(t / kw) * ah.dilation +
-              (numbers(offset)[at(0)] as number);
-            const z =
-              (o % aw.out) * aw.stride - aw.before + (t % kw) * aw.dilation + (numbers(offset)[at(1)] as number);
-            if (y <= -1 || y >= height || z <= -1 || z >= width) continue;
-            const [y0, z0] = [Math.floor(y), Math.floor(z)];
-            const [fy, fz] = [y - y0, z - z0];
-            const sample =
-              (1 - fy) * ((1 - fz) * value(b, channel, y0, z0) + fz * value(b, channel, y0, z0 + 1)) +
-              fy * ((1 - fz) * value(b, channel, y0 + 1, z0) + fz * value(b, channel, y0 + 1, z0 + 1));
-            const factor =
-              mask === undefined ? 1 : (numbers(mask)[((b * offsetGroups + group) * taps + t) * outs + o] as number);
-            sum += sample * factor * (numbers(w)[(m * perGroup + k) * taps + t] as number);
-          }
-        }
-        numbers(out)[(b * filters + m) * outs + o] = sum;
+  const [at, weights] = [new Int32Array(4), new Float64Array(4)];
+  for (let row = 0; row < n * offsetGroups * taps; row++) {
+    const [t, first] = [row % taps, Math.floor(row / taps) * perOffset];
+    const places = (Math.floor(row / taps) * 2 * taps + 2 * t) * outs;
+    for (let o = 0; o < outs; o++) {
+      const y =
+        Math.floor(o / aw.out) * ah.stride -
+        ah.before +
+        Math.floor(t / kw) * ah.dilation +
+        (offsets[places + o] as number);
+      const z = (o % aw.out) * aw.stride - aw.before + (t % kw) * aw.dilation + (offsets[places + outs + o] as number);
+      if (!(y > -1 && y < height && z > -1 && z < width)) continue;
+      const factor = factors === undefined ? 1 : (factors[row * outs + o] as number);
+      const [top, left] = [Math.floor(y), Math.floor(z)];
+      let found = 0;
+      for (let corner = 0; corner < 4; corner++) {
+        const [p, q] = [top + (corner >> 1), left + (corner & 1)];
+        if (p < 0 || p >= height || q < 0 || q >= width) continue;
+        at[found] = p * width + q;
+        weights[found++] = factor * (1 - Math.abs(y - p)) * (1 - Math.abs(z - q));
+      }
+      for (let k = first; k < first + perOffset; k++) {
+        let sum = 0;
+        for (let i = 0; i < found; i++)
+          sum += (weights[i] as number) * (data[k * height * width + (at[i] as number)] as number);
+        to[(k * taps + t) * outs + o] = sum;
       }
     }
+  }
+  return out;
+};
+
+const deformConv: HostOp = (c, input, weight, offset, bias, mask) => {
+  const [x, w] = [need(input, "X"), need(weight, "W")];
+  const [n = 0, channels = 0] = x.shape;
+  const [filters = 0, perGroup = 0, ...kernel] = w.shape;
+  const groups = c.int("group", 1);
+  if (perGroup * groups !== channels || filters % groups !== 0)
+    throw new ModelError(`"group" expected a divisor of ${channels} channels and ${filters} filters, got ${groups}`);
+  requireBias(bias, filters);
+  const axes = windowAxes(c, x.shape.slice(2), kernel);
+  const columns = deformColumns(c.with("kernel_shape", kernel), input, offset, mask) as PlainTensor;
+  const depth = perGroup * countOf(kernel);
+  const outs = countOf(axes.map((axis) => axis.out));
+  c.budget.spend(n * filters * outs * depth);
+  const out = make(c, x.type, [n, filters, ...axes.map((axis) => axis.out)]);
+  const [from, weights, to] = [numbers(columns), numbers(w), numbers(out)];
+  const sums = new Float64Array(outs);
+  for (let row = 0; row < n * filters; row++) {
+    const m = row % filters;
+    sums.fill(bias === undefined ? 0 : (numbers(bias)[m] as number));
+    const first = (Math.floor(row / filters) * groups + Math.floor(m / (filters / groups))) * depth;
+    for (let k = 0; k < depth; k++) {
+      const factor = weights[m * depth + k] as number;
+      for (let o = 0; o < outs; o++) sums[o] = (sums[o] as number) + factor * (from[(first + k) * outs + o] as number);
+    }
+    to.set(sums, row * outs);
   }
   return roundToType(out);
 };
@@ -183,6 +205,7 @@ export const CONVOLUTION: Readonly<Record<string, HostOp>> = {
   Conv: conv,
   ConvTranspose: convTranspose,
   DeformConv: deformConv,
+  DeformColumns: deformColumns,
   // What forms are made of, for shapes that no kernel does.
   ConvOfTwo: conv,
   ConvTransposeOfTwo: convTranspose,

@@ -10,7 +10,7 @@ import { Deferred, type Numbers, type PlainTensor } from "../file/plain-tensor.j
 /** Zeroed. Throws as Budget.bytesOf(). */
 export function make({ budget }: Budgeted, type: ElementType, shape: readonly number[]): PlainTensor {
   budget.take(type, shape);
-  return { type, shape, data: new ARRAYS[type](countOf(shape)) };
+  return { type, shape, data: budget.elements(type, countOf(shape)) };
 }
 
 /** Every element the same; held as that one. Throws as Budget.bytesOf(). */

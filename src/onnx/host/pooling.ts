@@ -6,7 +6,7 @@ import { roundToType } from "../file/halves.js";
 import { int64s, numbers, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import { perAxis, type WindowAxis, windowAxes } from "../semantics/windows.js";
 import { type Context, type HostOp, need } from "./context.js";
-import { elementStrides } from "./indexing.js";
+import { elementStrides, toIndices } from "./indexing.js";
 import { make } from "./make.js";
 import { positions } from "./taps.js";
 
@@ -122,7 +122,7 @@ function globalPool(f: (plane: Float32Array) => number): HostOp {
 
 const maxUnpool: HostOp = (c, input, indices, shapeInput) => {
   const x = need(input, "X");
-  const at = toNumbers(need(indices, "I"));
+  const at = toIndices(need(indices, "I"));
   const spatial = x.shape.slice(2);
   const kernel = perAxis(c, "kernel_shape", spatial.length, 1);
   const strides = perAxis(c, "strides", spatial.length, 1);
@@ -139,15 +139,20 @@ const maxUnpool: HostOp = (c, input, indices, shapeInput) => {
   // Indices count elements of the output that the attributes imply; a larger output_shape keeps rows and columns apart.
   const implied = [...x.shape.slice(0, 2), ...inferred];
   const [from, to] = [elementStrides(implied), elementStrides(shape)];
-  at.forEach((index, i) => {
-    const target = from.reduce(
-      (sum, stride, d) => sum + (Math.floor(index / stride) % (implied[d] as number)) * (to[d] as number),
-      0,
-    );
-    if (!(target >= 0 && target < out.data.length))
-      throw new ModelError(`"I" expected indices below ${out.data.length}, got ${index}`);
-    numbers(out)[target] = numbers(x)[i] as number;
-  });
+  const isImplied = shape.join() === implied.join();
+  const [values, answers] = [numbers(x), numbers(out)];
+  for (let i = 0; i < at.length; i++) {
+    const index = at[i] as number;
+    const target = isImplied
+      ? index
+      : from.reduce(
+          (sum, stride, d) => sum + (Math.floor(index / stride) % (implied[d] as number)) * (to[d] as number),
+          0,
+        );
+    if (!(target >= 0 && target < answers.length))
+      throw new ModelError(`"I" expected indices below ${answers.length}, got ${index}`);
+    answers[target] = values[i] as number;
+  }
   return out;
 };
 

@@ -58,7 +58,7 @@ function argument(isBetter: (a: number, b: number) => boolean): HostOp {
 
 /** Places of a row's first k elements in order, into `to`; of equal ones the lower place comes first. */
 function firstOf(row: ArrayLike<number>, k: number, isLargest: boolean, to: Int32Array): void {
-  const isBefore = isLargest ? (a: number, b: number) => a > b : (a: number, b: number) => a < b;
+  const isBefore = (a: number, b: number) => (isLargest ? a > b : a < b);
   let count = 0;
   for (let i = 0; i < row.length; i++) {
     const value = row[i] as number;

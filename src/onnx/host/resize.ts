@@ -89,6 +89,10 @@ function blended(c: Context, x: PlainTensor, plan: ResizePlan, outside: number):
   ).data as Float64Array<ArrayBuffer>;
   c.budget.spend(out.length * most.reduce((a, b) => a * b, 1));
   const { fround } = Math;
+  if (isOfImages(taps)) {
+    blendedImages(x, taps.at(-2) as Taps[], taps.at(-1) as Taps[], out);
+    return out;
+  }
   /** Adds the corners from axis d on to a sum; NaN where there are none. */
   const add = (sum: number, place: readonly number[], d: number, from: number, weight: number): number => {
     if (d === taps.length) return fround(sum + fround(weight * Number(x.data[from])));
@@ -109,6 +113,49 @@ function blended(c: Context, x: PlainTensor, plan: ResizePlan, outside: number):
   return out;
 }
 
+/** Whether only the last two axes change, and every position there has taps. */
+const isOfImages = (taps: readonly (readonly Taps[])[]): boolean =>
+  taps.length >= 2 &&
+  taps.slice(0, -2).every((list) => list.every(({ at }, i) => at.length === 1 && at[0] === i)) &&
+  taps.slice(-2).every((list) => list.every(({ at }) => at.length > 0));
+
+/** The same image by image: each corner's weight is that of its row times that of its column, rounded. */
+function blendedImages(x: PlainTensor, rows: readonly Taps[], columns: readonly Taps[], out: Float64Array): void {
+  const { fround } = Math;
+  const [height, width] = x.shape.slice(-2) as [number, number];
+  const data = x.data as ArrayLike<number>;
+  // Two taps a column, the second of no weight where there is one.
+  const [first, second] = [0, 1].map((t) => Int32Array.from(columns, ({ at }) => at[t] ?? (at[0] as number))) as [
+    Int32Array,
+    Int32Array,
+  ];
+  const [one, two] = [0, 1].map((t) => Float64Array.from(columns, ({ weights }) => weights[t] ?? 0)) as [
+    Float64Array,
+    Float64Array,
+  ];
+  const planes = data.length / (height * width);
+  let to = 0;
+  for (let plane = 0; plane < planes; plane++) {
+    for (const { at, weights } of rows) {
+      for (let t = 0; t < at.length; t++) {
+        const line = (plane * height + (at[t] as number)) * width;
+        const weight = fround(weights[t] as number);
+        for (let q = 0; q < columns.length; q++) {
+          const p = to + q;
+          const sum = fround(
+            (out[p] as number) +
+              fround(fround(weight * (one[q] as number)) * Number(data[line + (first[q] as number)])),
+          );
+          out[p] = fround(
+            sum + fround(fround(weight * (two[q] as number)) * Number(data[line + (second[q] as number)])),
+          );
+        }
+      }
+      to += columns.length;
+    }
+  }
+}
+
 /** Taps that an edge puts on one position, as one: halves of a number add up to it. */
 function merged({ at, weights }: Taps): Taps {
   const [first, second] = at;
@@ -122,9 +169,10 @@ function merged({ at, weights }: Taps): Taps {
 function toInteger(type: ElementType, isRounded: boolean): (value: number) => number {
   const bits = Number(type.match(/\d+/));
   const low = type.startsWith("u") ? 0 : -(2 ** (bits - 1));
+  const high = low + 2 ** bits - 1;
   return (value) => {
     const real = Math.fround(value);
-    return Math.max(low, Math.min(low + 2 ** bits - 1, isRounded ? Math.round(real) : Math.trunc(real)));
+    return Math.max(low, Math.min(high, isRounded ? Math.round(real) : Math.trunc(real)));
   };
 }
 

@@ -1,5 +1,6 @@
 // Rows along axes: what reductions and normalisations work on. Sums in float64.
 import { countOf } from "../../base/shape.js";
+import { isBig } from "../../base/spec.js";
 import type { Budgeted } from "../file/budget.js";
 import { roundToType } from "../file/halves.js";
 import { numbers, type PlainTensor } from "../file/plain-tensor.js";
@@ -18,10 +19,23 @@ export function rowsOf(
   const moved = transpose(c, t, [...kept, ...axes]);
   const length = countOf(axes.map((axis) => t.shape[axis] as number));
   return {
-    rows: Float64Array.from(moved.data as ArrayLike<number>, Number),
+    rows: toDoubles(moved),
     length,
     count: countOf(kept.map((axis) => t.shape[axis] as number)),
   };
+}
+
+/** Elements in float64: of 64 bits from their halves, which is exact up to 2^53. */
+function toDoubles({ type, data }: PlainTensor): Float64Array {
+  if (!isBig(type)) return Float64Array.from(data as ArrayLike<number>);
+  const halves = new Int32Array(data.buffer, data.byteOffset, 2 * data.length);
+  const isSigned = type === "int64";
+  const doubles = new Float64Array(data.length);
+  for (let i = 0; i < doubles.length; i++) {
+    const high = halves[2 * i + 1] as number;
+    doubles[i] = (isSigned ? high : high >>> 0) * 2 ** 32 + ((halves[2 * i] as number) >>> 0);
+  }
+  return doubles;
 }
 
 export function sum(row: Row, f: (x: number) => number = (x) => x): number {

@@ -1,5 +1,6 @@
 // Operators by element, reductions and rearrangements that are a few of those which kernels do.
-import { type PlainTensor, toNumbers } from "../file/plain-tensor.js";
+import { countOf } from "../../base/shape.js";
+import { int64s, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import { fill, make } from "../host/make.js";
 import { type Assembly, type FormDescription, formed, isSingle, needed } from "./assembly.js";
 
@@ -127,6 +128,41 @@ const trilu: FormDescription = (a, inputs) => {
   return [a.add("Where", [chosen, "0", zero])];
 };
 
+/** The most copies of an axis that are put together. */
+const MOST_COPIES = 64;
+
+/** Copies joined, along the last axes first: those are the small ones. */
+const tile: FormDescription = (a, inputs) => {
+  const { shape } = needed(inputs, 0, "input");
+  const repeats = inputs[1];
+  if (!repeats || !("data" in repeats) || inputs[2]) return undefined;
+  const counts = toNumbers(repeats as PlainTensor);
+  if (counts.length !== shape.length || counts.some((count) => !(count >= 1 && count <= MOST_COPIES))) return undefined;
+  let y = "0";
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const count = counts[axis] as number;
+    if (count > 1) y = a.add("Concat", new Array<string>(count).fill(y), { axis });
+  }
+  return [y === "0" ? a.add("Identity", ["0"]) : y];
+};
+
+/** 1 at the place of the largest along an axis; before operator set 13 along all from there on. */
+const hardmax: FormDescription = (a, inputs) => {
+  const { shape } = needed(inputs, 0, "input");
+  const isFlat = a.c.opset < 13;
+  const axis = a.c.axis("axis", a.c.int("axis", isFlat ? 1 : -1), shape.length);
+  const flat = [countOf(shape.slice(0, axis)), countOf(shape.slice(axis))];
+  const x = isFlat ? a.reshape("0", ...flat) : "0";
+  const [along, rest] = isFlat ? [flat[1] as number, 0] : [shape[axis] as number, shape.length - 1 - axis];
+  const places = int64s(
+    Array.from({ length: along }, (_, i) => i),
+    [along, ...new Array<number>(rest).fill(1)],
+  );
+  const isTop = a.add("Equal", [a.add("ArgMax", [x], { axis: isFlat ? 1 : axis }), a.constant(places)]);
+  const y = a.add("Convert", [isTop], { to: 1 });
+  return [isFlat ? a.reshape(y, ...shape) : y];
+};
+
 /** Powers that layers know are theirs; every other exponent, and one that a run computes. */
 const pow: FormDescription = (a, inputs) => {
   const [x, y] = [needed(inputs, 0, "X"), needed(inputs, 1, "Y")];
@@ -135,6 +171,8 @@ const pow: FormDescription = (a, inputs) => {
 
 export const ELEMENT_FORMS = formed({
   Pow: pow,
+  Tile: tile,
+  Hardmax: single(hardmax),
   Trilu: trilu,
   Selu: single(selu),
   Celu: single(celu),

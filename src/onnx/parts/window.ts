@@ -2,7 +2,7 @@
 import { countOf } from "../../base/shape.js";
 import type { Part } from "../operators.js";
 import { transposedAxes, type WindowAxis, windowAxes } from "../semantics/windows.js";
-import { type Assembly, type FormDescription, formed, isSingle, needed } from "./assembly.js";
+import { type Assembly, attributesOf, type FormDescription, formed, isSingle, needed } from "./assembly.js";
 
 type Numbers = readonly number[];
 const each = (axes: readonly WindowAxis[], f: (axis: WindowAxis) => number): Numbers => axes.map(f);
@@ -225,9 +225,30 @@ const convTranspose: FormDescription = (a, inputs) => {
   return finish(a.reshape(y, x[0] as number, filters, axis.out), filters);
 };
 
+/** Patches are sampled in JavaScript; their product with the weights is a matrix product. */
+const deformConv: FormDescription = (a, inputs) => {
+  const [x, w] = [needed(inputs, 0, "X"), needed(inputs, 1, "W")];
+  needed(inputs, 2, "offset");
+  const [n = 0, channels = 0, ...spatial] = x.shape;
+  const [filters = 0, perGroup = 0, ...kernel] = w.shape;
+  const groups = a.c.int("group", 1);
+  if (!inputs.every((part) => part === undefined || isSingle(part)) || spatial.length !== 2) return undefined;
+  if (perGroup * groups !== channels || filters % groups !== 0) return undefined;
+  const outs = windowAxes(a.c, spatial, kernel).map(({ out }) => out);
+  const others = a.c.node.attributes.filter(({ name }) => name !== "kernel_shape" && name !== "group");
+  const attributes = [...others, ...attributesOf({ kernel_shape: kernel })];
+  const [columns] = a.node("DeformColumns", inputs[4] ? ["0", "2", "4"] : ["0", "2"], attributes) as [string];
+  const depth = perGroup * countOf(kernel);
+  const patches = a.reshape(columns, n, groups, depth, countOf(outs));
+  const product = a.add("MatMul", [a.reshape("1", groups, filters / groups, depth), patches]);
+  const y = a.reshape(product, n, filters, ...outs);
+  return [inputs[3] ? a.add("Add", [y, a.reshape("3", filters, 1, 1)]) : y];
+};
+
 export const WINDOW_FORMS = formed({
   Conv: conv,
   ConvTranspose: convTranspose,
+  DeformConv: deformConv,
   MaxPool: pool,
   AveragePool: pool,
   GlobalMaxPool: globalPool,
