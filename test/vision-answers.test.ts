@@ -573,6 +573,7 @@ describe("decodeSsd() and ssdAnchors()", () => {
     expect(() => decodeSsd(scores, boxes, { anchors, size, points: 1 })).toThrow(ShapeError);
     expect(() => decodeSsd(scores, boxes, { anchors } as never)).toThrow(TypeError);
     expect(() => decodeSsd(scores, boxes, { anchors, size, labels: ["a", "b"] })).toThrow(ShapeError);
+    expect(() => decodeSsd(scores, boxes, { anchors, size, background: 1 })).toThrow(RangeError);
     expect(() => decodeSsd(shaped(new Float32Array(n).fill(Number.NaN), 1, n, 1), boxes, { anchors, size })).toThrow(
       RangeError,
     );
