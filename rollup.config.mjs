@@ -58,7 +58,7 @@ const SCENARIOS = [
     name: "everything",
     uses: { index: "all", onnx: "all", datasets: "all", vision: "all" },
     families: "all",
-    packs: ["numeric", "rare"],
+    packs: ["numeric", "rare", "recurrent"],
   },
 ];
 

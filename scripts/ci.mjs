@@ -120,6 +120,12 @@ function demo() {
   return one(ok && result.images === 10000 && result.top1 >= 0.99 && result.top5 >= result.top1);
 }
 
+/** Examples on real models, of npm where there is a network, and of the test data where it is. */
+function examples() {
+  sh("npm run models");
+  return counted(sh("npm run examples"));
+}
+
 /** Two networks beside their peers, where networks and peers are at hand: CI installs no 500 MB. */
 function modelsSmoke() {
   const needed = ["../shared/data/models", "bench/peers/node_modules/onnxruntime-web"];
@@ -149,6 +155,7 @@ const STEPS = [
   ["conformance", conformance],
   ["fuzz", fuzz],
   ["demo", demo],
+  ["examples", examples],
   ...("bench" in scripts ? [["bench smoke", () => counted(sh("npm run bench -- --smoke"))]] : []),
   ["bench:models smoke", modelsSmoke],
   ["bench:operators smoke", operatorsSmoke],

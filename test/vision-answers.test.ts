@@ -27,7 +27,7 @@ import {
 } from "../src/vision/answers/index.js";
 import type { Ref } from "./answers-reference.js";
 import * as reference from "./answers-reference.js";
-import { onnxFile } from "./onnx-file.js";
+import { floats, onnxFile } from "./onnx-file.js";
 import { fill, type Random, random } from "./random.js";
 
 const shaped = (data: Shaped["data"], ...shape: number[]): Shaped => ({ data, shape });
@@ -573,6 +573,7 @@ describe("decodeSsd() and ssdAnchors()", () => {
     expect(() => decodeSsd(scores, boxes, { anchors, size, points: 1 })).toThrow(ShapeError);
     expect(() => decodeSsd(scores, boxes, { anchors } as never)).toThrow(TypeError);
     expect(() => decodeSsd(scores, boxes, { anchors, size, labels: ["a", "b"] })).toThrow(ShapeError);
+    expect(() => decodeSsd(scores, boxes, { anchors, size, background: 1 })).toThrow(RangeError);
     expect(() => decodeSsd(shaped(new Float32Array(n).fill(Number.NaN), 1, n, 1), boxes, { anchors, size })).toThrow(
       RangeError,
     );
@@ -794,6 +795,24 @@ describe("labelsOf()", () => {
     const plain = await loadOnnx(rt, onnxFile(graph));
     expect(Object.entries(plain.metadata)).toEqual([]);
     expect(labelsOf(plain)).toBeUndefined();
+    rt.dispose();
+  });
+
+  it("of photos: an input [1, H, W, C] lies in that order, also where arithmetic comes before the change to channels", async () => {
+    const rt = await createRuntime();
+    const nodes = [
+      { op: "Mul", inputs: ["x", "two"], outputs: ["y"] },
+      { op: "Transpose", inputs: ["y"], outputs: ["z"], attributes: { perm: [0, 3, 1, 2] } },
+    ];
+    const constants = { two: floats(2) };
+    const data = fill([1, 6, 5, 4], "photo");
+    const model = await loadOnnx(rt, onnxFile({ nodes, inputs: { x: [1, 6, 5, 4] }, outputs: ["z"], constants }));
+    expect(model.inputs[0]?.memoryFormat).toBe("contiguous");
+    model.input("x").set(data as never);
+    const { z } = model.run();
+    const pixels = reference.rows(data, 4);
+    const expected = [0, 1, 2, 3].flatMap((c) => pixels.map((pixel) => 2 * (pixel[c] as number)));
+    expect([...((z as Tensor).toArray() as Float32Array)]).toEqual(expected);
     rt.dispose();
   });
 

@@ -4,6 +4,16 @@ import { ShapeError, show } from "../../base/errors.js";
 import type { Picture, RgbaPicture } from "../picture/picture.js";
 import { type Colour, vocColour } from "./maps.js";
 
+/** How much of a colour each pixel gets. */
+export interface DrawableMask {
+  /** 0 to 255, or 0 to 1 in floats, row by row. */
+  readonly data: ArrayLike<number>;
+  /** Columns. */
+  readonly width: number;
+  /** Rows. */
+  readonly height: number;
+}
+
 /** What of an answer is drawn, in pixels of the picture: detections, text regions, key points, lines, masks. */
 export interface Drawable {
   /** A rectangle: left, top, right, bottom. */
@@ -15,7 +25,7 @@ export interface Drawable {
   /** Corners of a closed line. */
   readonly polygon?: readonly (readonly [x: number, y: number])[];
   /** As large as the picture: how much of the colour each pixel gets, 0 to 255, or 0 to 1 in floats. */
-  readonly mask?: { readonly data: ArrayLike<number>; readonly width: number; readonly height: number };
+  readonly mask?: DrawableMask;
   /** Chooses the colour. Default: the place in the list. */
   readonly index?: number;
 }
@@ -95,12 +105,7 @@ function copyOf({ data, width, height, channels = data?.length / width / height 
   return { data: copy, width, height };
 }
 
-function blend(
-  { data, width, height }: RgbaPicture,
-  mask: NonNullable<Drawable["mask"]>,
-  colour: Colour,
-  opacity: number,
-): void {
+function blend({ data, width, height }: RgbaPicture, mask: DrawableMask, colour: Colour, opacity: number): void {
   if (mask.width !== width || mask.height !== height || mask.data.length !== width * height)
     throw new ShapeError(
       `"mask" expected ${width} x ${height} pixels, as the picture has, got ${mask.width} x ${mask.height}`,

@@ -10,7 +10,7 @@ export {
 } from "./boxes.js";
 export type { AnswerView, DetectionOptions } from "./detections.js";
 export { type DistanceHead, type DistanceOptions, decodeDistances } from "./distances.js";
-export { type Drawable, type DrawOptions, drawDetections } from "./draw.js";
+export { type Drawable, type DrawableMask, type DrawOptions, drawDetections } from "./draw.js";
 export { decodeGrid, type GridOptions, type PeakHeads } from "./grid.js";
 export { decodePoints, heatmapKeypoints, type Keypoint, type KeypointOptions, type PointOptions } from "./keypoints.js";
 export { labelsOf, type WithMetadata } from "./labels.js";
@@ -31,6 +31,7 @@ export {
   type Detection,
   type NonMaxSuppressionOptions,
   nonMaxSuppression,
+  type Suppressible,
   type SuppressionMethod,
   type SuppressionOptions,
 } from "./suppress.js";

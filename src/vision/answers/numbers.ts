@@ -13,6 +13,7 @@ export interface Shaped {
   readonly memoryFormat?: MemoryFormat;
 }
 
+/** A typed array, or a list of numbers. */
 export type Numbers = ArrayLike<number>;
 
 /** The elements in logical order: a copy only of lists, 64-bit integers and what lies channels-last. */

@@ -65,6 +65,7 @@ export function decodeSsd(
     throw new ShapeError(`"anchors" expected ${4 * rows} numbers, 4 for each row of "boxes", got ${anchors?.length}`);
   const classes = allScores[0]?.columns ?? 0;
   requireLabels(checked.labels, classes);
+  if (background !== undefined) integer("background", background, 0, classes - 1);
   const found = noneFound();
   const places: { readonly level: number; readonly row: number }[] = [];
   const firstPoint = typeof points === "number" ? 4 : 0;

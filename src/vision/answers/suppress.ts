@@ -21,6 +21,12 @@ export interface Detection {
   readonly coefficients?: Float32Array;
 }
 
+/** What nonMaxSuppression() takes: detections, and objects of your own that have a box and a score. */
+export interface Suppressible extends Omit<Detection, "index"> {
+  /** Of the class. Default 0. */
+  readonly index?: number;
+}
+
 /** What stays of boxes that overlap. */
 export type SuppressionMethod = "greedy" | "weighted" | "soft";
 
@@ -163,7 +169,7 @@ function mean<T extends Made>(group: readonly T[]): T {
  *
  * @throws TypeError for what is no list of detections, RangeError for NaN and options out of range.
  */
-export function nonMaxSuppression<T extends Omit<Detection, "index"> & { readonly index?: number }>(
+export function nonMaxSuppression<T extends Suppressible>(
   detections: readonly T[],
   options: NonMaxSuppressionOptions = {},
 ): T[] {

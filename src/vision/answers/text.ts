@@ -2,6 +2,7 @@
 // 2006).
 import { finite, integer, knownOptions, oneOf } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
+import type { Region } from "../spec.js";
 import { type AnswerView, bestClass, rowsOf, scoreOf, viewOf } from "./detections.js";
 import { numbersOf, planesOf, requireNumber, type Shaped } from "./numbers.js";
 import { minAreaRect, type Point, type Rect } from "./rectangle.js";
@@ -9,14 +10,8 @@ import { ACTIVATIONS, type ScoreActivation } from "./scores.js";
 
 /** A line of text. */
 export interface TextRegion {
-  /** A part of the picture as a preprocessor takes it: [x, y] of its top left corner before it is turned by `angle` about its middle. */
-  readonly region: {
-    readonly x: number;
-    readonly y: number;
-    readonly width: number;
-    readonly height: number;
-    readonly angle: number;
-  };
+  /** A part of the picture as a preprocessor takes it: turned by its angle about its middle. */
+  readonly region: Required<Region>;
   /** Its corners, clockwise from the top left one of upright text. */
   readonly points: readonly (readonly [x: number, y: number])[];
   /** Mean of the map inside the rectangle, before it grows. */
