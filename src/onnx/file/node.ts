@@ -51,7 +51,7 @@ export function atNode<T>(node: NodeProto, make: () => T): T {
     return make();
   } catch (error) {
     if (error instanceof NotLoaded) throw error;
-    const prefix = `node ${show(nodeName(node))} (${node.opType}): `;
+    const prefix = `node ${show(nodeName(node))} (${node.part ?? node.opType}): `;
     const isOwn = error instanceof ModelError || error instanceof UnsupportedError || error instanceof ShapeError;
     const message = error instanceof Error ? error.message : String(error);
     if (isOwn) {

@@ -51,6 +51,8 @@ export interface NodeProto {
   readonly attributes: readonly AttributeProto[];
   /** The version of its operator set, where that is not the file's: of nodes from functions, and of those that others are made of. */
   readonly opset?: number;
+  /** The operator that the file has, where this is a part of what it does. */
+  readonly part?: string;
 }
 
 /** Nodes under a name of their own, which a node of the file may stand for. */

@@ -30,8 +30,9 @@ export class Assembly {
   /** Adds a node with attributes of a file, and as many outputs as are asked for; answers their names. */
   node(opType: string, inputs: readonly string[], attributes: readonly AttributeProto[], count = 1): readonly string[] {
     const outputs = Array.from({ length: count }, (_, i) => `${opType} ${this.nodes.length} ${i}`);
-    const name = nodeName(this.c.node);
-    this.nodes.push({ name, opType, domain: "", inputs, outputs, attributes, opset: OPSET });
+    const { node } = this.c;
+    const part = node.part ?? node.opType;
+    this.nodes.push({ name: nodeName(node), opType, domain: "", inputs, outputs, attributes, opset: OPSET, part });
     return outputs;
   }
 

@@ -16,9 +16,10 @@ const gemm: FormDescription = (a, inputs) => {
 /** To types that layers of float32 do not hold, and between others. */
 const cast: FormDescription = (a, inputs) => {
   const { type } = needed(inputs, 0, "input");
+  if (a.c.opset < 6) return undefined; // it spells the type
   const to = ELEMENT_TYPES[a.c.int("to", 0)];
   const isKnown = (name: string | undefined) => /^(float32|int32|int64|uint8|int8|bool)$/.test(name ?? "");
-  return a.c.opset >= 6 && isKnown(type) && isKnown(to) ? a.node("Convert", ["0"], a.c.node.attributes) : undefined;
+  return isKnown(type) && isKnown(to) ? a.node("Convert", ["0"], a.c.node.attributes) : undefined;
 };
 
 export const GEMM_FORMS = formed({ Gemm: gemm, Cast: cast });
