@@ -3,6 +3,7 @@
 // --json FILE. What is not installed is a visible SKIP.
 import { spawn, spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
+import { cpus, loadavg } from "node:os";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { createRuntime } from "lanewise";
@@ -228,7 +229,7 @@ for (let i = 0; i < 40; i++) {
 rows.push({ width: 256, height: 144, size: "1920x1080", name: "lanewise mask, resizeImage", ms: best, runs: 40 });
 const versions = { node: process.versions.node, pillow, ...peerVersions(["sharp", "pica", "@tensorflow/tfjs-core"]) };
 const chromium = await inChromium(skip);
-const results = { versions, rows, chromium };
+const results = { versions, load: loadavg()[0], cores: cpus().length, rows, chromium };
 console.log(visionTable(results));
 console.log(writeResults("vision", results, flags.json));
 process.exit(0); // TensorFlow.js keeps workers

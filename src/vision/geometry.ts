@@ -1,7 +1,6 @@
 // Where each pixel of the tensor comes from: region, orientation, resize, crop or letterbox, as tables and as a map.
 //
 //   data ─ region ─▶ part ─ orientation ─▶ upright part, w x h ─ resize ─▶ resized ─ offset ─▶ the tensor's width x height
-import { integer } from "../base/check.js";
 import { show } from "../base/errors.js";
 import type { Sampling } from "./resample/resampler.js";
 import { identityTaps, mirrored, type Tap, tableOf, tapsOf } from "./resample/taps.js";
@@ -130,7 +129,6 @@ export function geometryOf(spec: Checked, source: Source, W: number, H: number):
   const transposed = isTransposed(orientation);
   const upright = transposed ? ([region.height, region.width] as const) : ([region.width, region.height] as const);
   const { resized, offset } = fitted(spec, upright[0], upright[1], W, H);
-  for (const side of resized) integer("size", side, 1);
   const [scaleX, scaleY] = [upright[0] / resized[0], upright[1] / resized[1]];
   const toPart = after(
     [scaleX, 0, 0, scaleY, -offset[0] * scaleX, -offset[1] * scaleY],

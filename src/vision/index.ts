@@ -49,8 +49,8 @@ export const mergeLuma = /* @__PURE__ */ makeMergeLuma(own);
 
 /**
  * A photo with a model's mask for its alpha: a tensor of one channel from 0 to 1, or a grey picture, over all of the model's
- * input, at whatever size. Through the view of the run it is made as large as the photo, bilinearly; what the model did not see is transparent, and alpha
- * that the photo has stays below what it was.
+ * input, at whatever size. Through the view of the run it is made as large as the photo, bilinearly; what the model did not see is
+ * transparent, and alpha that the photo has is multiplied.
  *
  * @throws TypeError or RangeError for what is no picture, ShapeError for one that is not the view's or a mask of other than one
  *   channel, OutOfMemoryError, DisposedError.
