@@ -92,7 +92,8 @@ const withoutUnused = {
 
 /**
  * Fields of descriptors under short names, the same in every chunk: 0.4 KB gzip. Of those with a capital letter inside, which no
- * option is, and without a digit at the end, as src/ops/parts/strided.ts puts them together. test/public-api.txt has what users see.
+ * option is, and without a digit at the end, as src/ops/parts/strided.ts puts them together; other names that are put together are
+ * refused. test/public-api.txt has what users see.
  */
 const shortFields = {
   name: "short-fields",
@@ -107,6 +108,9 @@ const shortFields = {
   },
   transform(code, id) {
     if (!id.includes("/build/js/")) return null;
+    for (const [key, end] of code.matchAll(/\[`\$\{\w+\}([A-Z]\w*)`\]/g))
+      if ([...this.short.keys()].some((name) => name.endsWith(end)))
+        this.error(`${id}: ${key} expected a field spelt out, since its name is shortened`);
     return { code: code.replace(/[a-z]\w*/gi, (word) => this.short.get(word) ?? word), map: null };
   },
 };

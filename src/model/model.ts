@@ -152,7 +152,7 @@ export class Model {
   readonly #inputTensors = new Map<string, Tensor>();
   readonly #results: Readonly<Record<string, Tensor>>;
   readonly #loaded: Loaded;
-  #isRunning = false;
+  #holds = 0;
   #disposed = false;
 
   /** @internal Use createModel(). shared: what it has in memory together with others, which somebody else disposes. */
@@ -190,12 +190,18 @@ export class Model {
 
   /** @internal Makes sure of the arena before a run. */
   bind(): void {
-    if (!this.#isRunning) this.#loaded.bind();
+    if (!this.isRunning) this.#loaded.bind();
   }
 
-  /** @internal Whether runAsync() runs. */
+  /** @internal Whether runAsync() runs, or somebody reads on. */
   get isRunning(): boolean {
-    return this.#isRunning;
+    return this.#holds > 0;
+  }
+
+  /** @internal Nothing else runs where its outputs lie, from 1 to -1. */
+  hold(by: 1 | -1): void {
+    this.#holds += by;
+    this.#loaded.isBusy = this.isRunning;
   }
 
   /**
@@ -229,8 +235,7 @@ export class Model {
     const pick = picker(outputs, this.outputs);
     requireGoing(signal);
     this.#accept(tensors);
-    this.#isRunning = true;
-    this.#loaded.isBusy = true;
+    this.hold(1);
     try {
       let rested = performance.now();
       for (const [i, program] of this.#loaded.programs.entries()) {
@@ -245,8 +250,7 @@ export class Model {
       }
       return pick(this.#results);
     } finally {
-      this.#isRunning = false;
-      this.#loaded.isBusy = false;
+      this.hold(-1);
     }
   }
 
@@ -335,7 +339,7 @@ export class Model {
 
   #alive(): void {
     if (this.disposed) throw new DisposedError(`"model" expected a live model, got a disposed one`);
-    if (this.#isRunning)
+    if (this.isRunning)
       throw new ModelError(`"model" expected one run at a time, got another before the first was done`);
   }
 

@@ -1,7 +1,7 @@
 // What depends on a run: nodes whose outputs' shapes follow from data are computed after it, in JavaScript; outputs that no model
 // owns get tensors here.
-import { ModelError, show } from "../base/errors.js";
-import type { ModelOptions } from "../model/model.js";
+import { DisposedError, ModelError, show } from "../base/errors.js";
+import type { Model, ModelOptions } from "../model/model.js";
 import type { RunAsyncOptions } from "../model/run-options.js";
 import { type LayerRow, type Summary, summaryFrom } from "../model/summary.js";
 import type { Tensor } from "../plan/tensor.js";
@@ -27,8 +27,11 @@ export class Late {
   /** The plan of the last run, and what went on with it: runs of models, and nodes in JavaScript. */
   #begun: Ready | undefined;
   #further: (Run | readonly NodeProto[])[] = [];
-  /** Output tensors that the model does not own: constants, and what is computed after its run. */
+  /** Output tensors that no model owns: constants, and what is computed after a run. */
   readonly #tensors = new Map<string, Tensor>();
+  /** And those of networks that went on in the last run. */
+  #given = new Map<string, Tensor>();
+  #isDisposed = false;
 
   constructor(runtime: Runtime, operators: Operators, options: ModelOptions) {
     this.#runtime = runtime;
@@ -48,22 +51,28 @@ export class Late {
     return step.value;
   }
 
-  /** As finish(), where models run in turns with others. */
+  /** As finish(), where models run in turns with others; until it is done, what they computed stays. */
   async finishAsync(options: RunAsyncOptions, ...given: Parameters<Late["finishing"]>): Promise<Results> {
     const work = this.finishing(...given);
     [this.#begun, this.#further] = [given[0], []];
-    let step = work.next();
-    while (!step.done) {
-      const { model, tensors } = this.#noted(step.value);
-      const answered = await model.runAsync(tensors, options).then(
-        (results) => () => results,
-        (error) => () => {
-          throw error;
-        },
-      );
-      step = resumed(work, answered);
+    const held: Model[] = [];
+    try {
+      let step = work.next();
+      while (!step.done) {
+        const { model, tensors } = this.#noted(step.value);
+        const running = heldRun(model, tensors, options, held);
+        const answered = await running.then(
+          (results) => () => results,
+          (error) => () => {
+            throw error;
+          },
+        );
+        step = resumed(work, answered);
+      }
+      return step.value;
+    } finally {
+      for (const model of held) model.hold(-1);
     }
-    return step.value;
   }
 
   #noted(run: Run): Run {
@@ -111,6 +120,7 @@ export class Late {
     tried?: ReadonlySet<NodeProto>,
     done?: (node: number) => void,
   ): Work {
+    if (this.#isDisposed) throw new DisposedError(`"model" expected a live model, got one disposed while it ran`);
     const stage = this.#stageOf(ready, tried);
     const nodes = stage?.first ?? ready.late;
     if (tried) this.#further.push(nodes);
@@ -124,15 +134,14 @@ export class Late {
     const next = (after: Ready, answers: Results, known: Map<string, PlainTensor>, waited: ReadonlySet<NodeProto>) =>
       this.finishing(after, opsets, answers, known, waited);
     const further = stage && (yield* (this.#stages as Stages).goOn(stage, ready, opsets, results, values, next));
+    this.#given = new Map(Object.entries(further ?? {}));
     const tensorOf = (result: Result): Tensor => {
       const { name } = result;
       if (result.from === "model") return results[name] as Tensor;
       if (result.from === "constant") return this.#tensorFor(name, result.tensor);
-      return further?.[name] ?? this.#tensorFor(name, values.get(name) as PlainTensor);
+      return this.#given.get(name) ?? this.#tensorFor(name, values.get(name) as PlainTensor);
     };
-    const outputs = Object.fromEntries(ready.results.map((result) => [result.name, tensorOf(result)]));
-    for (const name in further) this.#tensors.set(name, further[name] as Tensor);
-    return outputs;
+    return Object.fromEntries(ready.results.map((result) => [result.name, tensorOf(result)]));
   }
 
   #evaluate(node: NodeProto, opsets: ReadonlyMap<string, number>, values: Map<string, PlainTensor>): void {
@@ -151,17 +160,17 @@ export class Late {
     });
   }
 
-  /** An output that no model owns, if it is there. */
+  /** An output of the last run that is not the model's own, if it is there. */
   output(name: string): Tensor | undefined {
-    const tensor = this.#tensors.get(name);
+    const tensor = this.#given.get(name) ?? this.#tensors.get(name);
     return tensor?.disposed ? undefined : tensor;
   }
 
   /** A tensor with these values: the last run's where it fits. */
   #tensorFor(name: string, { type, shape, data }: PlainTensor): Tensor {
     const dtype = STORED[type];
-    const known = this.output(name);
-    if (known?.dtype === dtype && known.shape.join() === shape.join()) {
+    const known = this.#tensors.get(name);
+    if (known && !known.disposed && known.dtype === dtype && known.shape.join() === shape.join()) {
       (known.data as Float32Array).set(data as Float32Array);
       return known;
     }
@@ -172,9 +181,26 @@ export class Late {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
     for (const tensor of this.#tensors.values()) tensor.dispose();
     this.#stages?.dispose();
   }
+}
+
+/** A run of a model that nobody else runs, nor reuses the memory of, before it is let go. */
+export function heldRun(
+  model: Model,
+  tensors: Run["tensors"],
+  options: RunAsyncOptions,
+  held: Model[],
+): Promise<Results> {
+  const isFree = !model.isRunning;
+  const running = model.runAsync(tensors, options);
+  if (isFree) {
+    model.hold(1);
+    held.push(model);
+  }
+  return running;
 }
 
 /** Goes on with what `answer` answers, or throws. */

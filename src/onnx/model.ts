@@ -14,7 +14,7 @@ import { type Checked, withInputs } from "./file/check.js";
 import { type ElementType, isHalf } from "./file/element-type.js";
 import { bfloatToNumber, halfToNumber } from "./file/halves.js";
 import type { InputShapes } from "./input-shapes.js";
-import { isAll, Late, lateRows, tapped } from "./late.js";
+import { heldRun, isAll, Late, lateRows, tapped } from "./late.js";
 import type { Operators } from "./operators.js";
 import { type Decided, Plans, type Ready } from "./plans.js";
 
@@ -196,7 +196,8 @@ export class OnnxModel {
    * @throws ModelError for an unknown name or where no shapes are known yet, DisposedError.
    */
   output(name: string): TensorData {
-    return this.#late.output(name)?.data ?? this.#model().output(name);
+    const isOwn = this.#plans.current?.results.some((result) => result.name === name && result.from === "model");
+    return (isOwn ? undefined : this.#late.output(name)?.data) ?? this.#model().output(name);
   }
 
   /**
@@ -232,14 +233,19 @@ export class OnnxModel {
     const ready = this.#readyFor(inputs);
     const { model } = ready;
     // Inputs are in their slots when the model answers its promise: tensors made for the call can go then.
+    const held: Model[] = [];
     const [values, running] = this.#withTensors(inputs, (tensors) => [
       tapped(ready, tensors),
-      model?.runAsync(tensors, rest),
+      model && heldRun(model, tensors, rest, held),
     ]);
-    const results = (await running) ?? {};
-    return pick(
-      isAll(ready) ? results : await this.#late.finishAsync(rest, ready, this.#checked.opsets, results, values),
-    );
+    try {
+      const results = (await running) ?? {};
+      return pick(
+        isAll(ready) ? results : await this.#late.finishAsync(rest, ready, this.#checked.opsets, results, values),
+      );
+    } finally {
+      for (const one of held) one.hold(-1);
+    }
   }
 
   /** Gives all memory back, of every set of shapes. Disposing twice is harmless. */
@@ -309,12 +315,9 @@ export class OnnxModel {
       this.#shapes.require(declared, shape);
       return shape as readonly number[];
     });
+    const decided = this.#decided(checked, (name) => read(inputs[name] as OnnxInput, this.#types.get(name)));
+    this.#plans.choose(checked, shapes, decided);
     this.#planned = checked;
-    this.#plans.choose(
-      checked,
-      shapes,
-      this.#decided(checked, (name) => read(inputs[name] as OnnxInput, this.#types.get(name))),
-    );
   }
 
   /** What inputs decide beside shapes. */

@@ -128,6 +128,9 @@ function requireLengths(b: Builder, operand: Operand, steps: number): void {
   });
 }
 
+/** Where a cell has none. */
+const IDLE: CellActivation = { code: 0, alpha: 0, beta: 0 };
+
 const CELLS = {
   LSTM: [RecurrentCell.lstm],
   GRU: [RecurrentCell.gruGates, RecurrentCell.gruState],
@@ -178,8 +181,19 @@ function emitSteps(b: Builder, layer: RecurrentLayer, side: Side, gateBytes: num
     lo: -layer.clip,
     hi: layer.clip,
   };
-  const [f, g, last] = name === "RNN" ? [undefined, ...layer.activations] : layer.activations;
-  const ends = { ...activation("f", f), ...activation("g", g), ...activation("h", last) };
+  const [f = IDLE, g = IDLE, last = IDLE] = name === "RNN" ? [IDLE, ...layer.activations] : layer.activations;
+  // Each field spelt out: a build shortens their names.
+  const ends = {
+    f: f.code,
+    fAlpha: f.alpha,
+    fBeta: f.beta,
+    g: g.code,
+    gAlpha: g.alpha,
+    gBeta: g.beta,
+    h: last.code,
+    hAlpha: last.alpha,
+    hBeta: last.beta,
+  };
   const outside = isBatchFirst ? directions * bytes : bytes;
   let from = { ...side.from, row: outside };
   for (let step = 0; step < steps; step++) {
@@ -210,12 +224,3 @@ function emitSteps(b: Builder, layer: RecurrentLayer, side: Side, gateBytes: num
 
 const cellsOf = ({ name, isLinearBefore }: RecurrentLayer): readonly RecurrentCode[] =>
   isLinearBefore ? [RecurrentCell.gruLinear] : CELLS[name];
-
-const activation = <L extends string>(
-  letter: L,
-  { code, alpha, beta }: CellActivation = { code: 0, alpha: 0, beta: 0 },
-) =>
-  ({ [letter]: code, [`${letter}Alpha`]: alpha, [`${letter}Beta`]: beta }) as Record<
-    L | `${L}Alpha` | `${L}Beta`,
-    number
-  >;
