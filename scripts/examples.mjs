@@ -184,6 +184,9 @@ const CHECKS = {
         JSON.stringify(got),
       );
     }
+    // Plans of all widths share weights and room: a new one takes what it needs more of the latter.
+    for (const [i, { held, width }] of lines.slice(1).entries())
+      check(`a line ${width} wide: 2 MB more at most`, held - lines[i].held <= 2e6, held - lines[i].held);
   },
   video({ frames, blocked, growth, seen }) {
     check("300 frames", frames === 300, frames);

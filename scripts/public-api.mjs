@@ -211,7 +211,9 @@ const HARMLESS_HERE = new Set([
   ...["View.toImage", "View.toModel", "View.boxToImage"],
 ]);
 
-const nameOf = ({ key, kind }) => (kind === "constructor" ? kind : (key.name ?? key.value));
+const isCall = ({ type }) => type === "TSCallSignatureDeclaration";
+const nameOf = (member) =>
+  isCall(member) ? "()" : member.kind === "constructor" ? member.kind : (member.key.name ?? member.key.value);
 const isError = ({ superClass }) => superClass?.name === "Error";
 const isMethod = ({ type, kind }) => type === "TSMethodSignature" || (type === "MethodDefinition" && kind === "method");
 
@@ -247,9 +249,9 @@ function checkMember(module, member, path, around, problems) {
   const name = nameOf(member);
   const own = docOf(module, member);
   const isHarmless = HARMLESS.has(name) || HARMLESS_HERE.has(`${path}.${name}`);
-  const isNamed = new RegExp(`\\b${name}\\b`).test(around);
+  const isNamed = !isCall(member) && new RegExp(`\\b${name}\\b`).test(around);
   if (own === undefined && !isNamed) problems.add(`${path}.${name} has no doc comment`);
-  if (isMethod(member) && !isHarmless && !own?.includes("@throws"))
+  if ((isMethod(member) || isCall(member)) && !isHarmless && !own?.includes("@throws"))
     problems.add(`${path}.${name} says nothing of what it throws`);
   checkInside(module, member, `${path}.${name}`, own ?? around, problems);
 }

@@ -156,6 +156,39 @@ describe("runFrom", () => {
       /^RangeError: "region" expected/,
     );
     expect(await message(canvas)).toBe("ran");
+    // Where there is no page at all, and where a canvas has no context left: the frame that was made is closed.
+    vi.stubGlobal("OffscreenCanvas", undefined);
+    const none2d = 'TypeError: "source" expected pixels, got no canvas to read it through';
+    expect(await message(canvas)).toBe(none2d);
+    const seen = stubFrames({ isOld: true });
+    vi.stubGlobal(
+      "OffscreenCanvas",
+      class {
+        getContext = () => null;
+      },
+    );
+    expect(await message(canvas)).toBe(none2d);
+    expect(seen.closed).toBe(1);
+    stubFrames();
+    expect(await message(canvas)).toBe("ran");
+  });
+
+  it("takes sources whose sizes change from frame to frame", async () => {
+    stubCanvas();
+    vi.stubGlobal("VideoFrame", undefined);
+    using pre = createPreprocessor(rt, { size: 16, scale: 1 });
+    const before = rt.report().bytesInUse;
+    for (const height of [210, 60, 1, 210]) {
+      const view = await pre.runFrom({ videoWidth: 60, videoHeight: height } as never);
+      expect([view.width, view.height]).toEqual([60, height]);
+      const got = bytesOf(pre);
+      pre.run({ data: image.data.subarray(0, 60 * height * 4), width: 60, height });
+      expect(Buffer.compare(got, bytesOf(pre))).toBe(0);
+    }
+    await expect(pre.runFrom({ videoWidth: 0, videoHeight: 0 } as never)).rejects.toThrow(TypeError); // it ended
+    await pre.runFrom(canvas);
+    pre.dispose();
+    expect(rt.report().bytesInUse).toBeLessThan(before);
   });
 
   it("stops at a signal, at dispose and at a second run, and gives memory back when nobody writes there", async () => {

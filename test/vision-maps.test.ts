@@ -63,6 +63,7 @@ describe("labelMap() and colourize()", () => {
         [4, 5, 6],
       ]).data,
     ]).toEqual([4, 5, 6, 255, 1, 2, 3, 0]);
+    expect(() => colourize(undefined as never)).toThrow('"labels" expected what labelMap() answers, got undefined');
     expect(() => colourize(two, [[1, 2, 3]])).toThrow(
       new RangeError(`"palette" expected a colour for class 1, got 1 colours`),
     );
@@ -305,6 +306,11 @@ describe("drawDetections()", () => {
     expect(at(drawDetections(grey, [{ mask: floats }], { palette, opacity: 1 }), 0, 0)).toEqual([255, 0, 0, 255]);
     const rgb = { data: new Uint8ClampedArray(600).map((_, i) => i % 3), width: 20, height: 10 };
     expect(at(drawDetections(rgb, []), 7, 7)).toEqual([0, 1, 2, 255]);
+    const { data, ...info } = rgb;
+    expect(at(drawDetections({ data, info: { channels: 3, ...info } }, []), 7, 7)).toEqual([0, 1, 2, 255]); // sharp's
+    for (const none of [undefined, null, 7])
+      expect(() => drawDetections(none as never, [])).toThrow(/^"image" expected { data, width, height }, got /);
+    expect(() => drawDetections({ width: 2, height: 2 } as never, [])).toThrow(/^"data" expected 1, 3 or 4 bytes for /);
     const rgba = { data: new Uint8ClampedArray(800).map((_, i) => i % 4), width: 20, height: 10 };
     expect(at(drawDetections(rgba, []), 7, 7)).toEqual([0, 1, 2, 3]);
     const two = drawDetections(

@@ -5,7 +5,14 @@ export { type ResizeOptions, toImage } from "./back.js";
 export { fromPreprocessorConfig } from "./hugging-face.js";
 export type { FrameSource } from "./picture/frame.js";
 export type { Picture, RawPicture, RgbaPicture } from "./picture/picture.js";
-export type { FrameOptions, PhotoOptions, PreprocessOptions, Preprocessor, PreprocessorOptions } from "./preprocess.js";
+export type {
+  CreatePreprocessor,
+  FrameOptions,
+  PhotoOptions,
+  PreprocessOptions,
+  Preprocessor,
+  PreprocessorOptions,
+} from "./preprocess.js";
 export { type Presets, presets } from "./presets.js";
 export type { KernelOptions } from "./resample/binary.js";
 export type { Filter } from "./resample/taps.js";

@@ -277,14 +277,33 @@ function planOf(kernels: Kernels, target: Target, source: Source, replace: () =>
   return { source, geometry, resampler, rows };
 }
 
+/** What createPreprocessor() is. */
+export interface CreatePreprocessor {
+  /**
+   * Without a model: what it writes is its `tensor`.
+   *
+   * @throws TypeError or RangeError for an option, UnsupportedError for a binary that does not do, OutOfMemoryError, DisposedError.
+   */
+  (
+    runtime: Runtime,
+    options: PreprocessorOptions & { readonly model?: undefined },
+  ): Preprocessor & { readonly tensor: Tensor };
+  /**
+   * Of a model: what it writes is the model's input, or its `tensor` where that leaves sizes open.
+   *
+   * @throws as without one, and ModelError for an input that the model lacks, ShapeError for one that is no image, of other channels
+   *   or sizes, or of open sizes without `size`.
+   */
+  (runtime: Runtime, options: PreprocessorOptions): Preprocessor;
+}
+
 /** createPreprocessor() of an entry that has its binary so. */
-export const makeCreatePreprocessor =
-  (binary: Binary) =>
-  (runtime: Runtime, options: PreprocessorOptions): Preprocessor => {
+export const makeCreatePreprocessor = (binary: Binary): CreatePreprocessor =>
+  ((runtime: Runtime, options: PreprocessorOptions): Preprocessor => {
     requireRuntime(runtime);
     knownOptions("preprocessor options", options, [...SPEC_KEYS, ...TENSOR_KEYS, "model", "input"]);
     return new Preprocessor(runtime, kernelsOf(runtime, binary, options.wasm), options);
-  };
+  }) as CreatePreprocessor;
 
 /** preprocess() of an entry that has its binary so. */
 export const makePreprocess =

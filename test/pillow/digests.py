@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Digests of what Pillow computes, which test/vision-pillow.test.ts holds lanewise to. Needs python3-pil (Debian 12: 9.4).
+"""Digests of what Pillow computes, which test/vision-kernel.test.ts holds lanewise to. Needs python3-pil (Debian 12: 9.4).
 
     python3 test/pillow/digests.py            writes test/pillow/digests.json
     python3 test/pillow/digests.py --check    computes them again, and fails where one differs

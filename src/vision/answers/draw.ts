@@ -1,7 +1,7 @@
 // Answers drawn on a picture: rectangles, points, lines, masks. Letters are the page's business.
 import { finite, integer, knownOptions } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
-import type { Picture, RgbaPicture } from "../picture/picture.js";
+import type { Picture, RawPicture, RgbaPicture } from "../picture/picture.js";
 import { type Colour, vocColour } from "./maps.js";
 
 /** How much of a colour each pixel gets. */
@@ -46,7 +46,7 @@ export interface DrawOptions {
  * @throws ShapeError for data and masks of another length, RangeError for coordinates that are not finite, TypeError.
  */
 export function drawDetections(
-  image: Picture,
+  image: Picture | RawPicture,
   detections: readonly Drawable[],
   options: DrawOptions = {},
 ): RgbaPicture {
@@ -88,10 +88,15 @@ export function drawDetections(
   return picture;
 }
 
-function copyOf({ data, width, height, channels = data?.length / width / height }: Picture): RgbaPicture {
+function copyOf(image: Picture | RawPicture): RgbaPicture {
+  if (typeof image !== "object" || image === null)
+    throw new TypeError(`"image" expected { data, width, height }, got ${show(image)}`);
+  const { data } = image;
+  const info = (image as RawPicture).info ?? (image as Picture); // sharp's sizes are beside its data
+  const { width, height, channels = data?.length / width / height } = info;
   integer("width", width, 1);
   integer("height", height, 1);
-  if (![1, 3, 4].includes(channels) || data.length !== width * height * channels)
+  if (![1, 3, 4].includes(channels) || data?.length !== width * height * channels)
     throw new ShapeError(
       `"data" expected 1, 3 or 4 bytes for each of ${width} x ${height} pixels, got ${data?.length}`,
     );

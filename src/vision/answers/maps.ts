@@ -91,7 +91,7 @@ export function vocColour(index: number): Colour {
  * @throws RangeError for a class that the palette does not have, TypeError for what is no label map.
  */
 export function colourize(labels: LabelMap, palette?: readonly Colour[]): RgbaPicture {
-  const { data, width, height } = labels;
+  const { data, width, height } = labels ?? {};
   if (!(data?.length === width * height))
     throw new TypeError(`"labels" expected what labelMap() answers, got ${show(labels)}`);
   const picture = new Uint8ClampedArray(4 * data.length);

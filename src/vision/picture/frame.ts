@@ -66,15 +66,16 @@ type Canvas = OffscreenCanvas | HTMLCanvasElement;
 
 /** A snapshot on a canvas. */
 function openCanvas(source: FrameSource, width: number, height: number, close = () => {}): Frame {
-  const canvas: Canvas =
+  const canvas: Canvas | undefined =
     typeof OffscreenCanvas === "function"
       ? new OffscreenCanvas(width, height)
-      : Object.assign(document.createElement("canvas"), { width, height });
-  const context = canvas.getContext("2d", { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D | null;
-  if (context === null) throw new TypeError(`"source" expected a canvas to be read through, got none`);
+      : globalThis.document && Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas?.getContext("2d", { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D | null;
   try {
+    if (!context) throw new Error("no canvas to read it through");
     context.drawImage(source as CanvasImageSource, 0, 0, width, height);
   } catch (cause) {
+    close();
     refuse(cause);
   }
   const read: Read = async (into, from, to) => {
