@@ -8,6 +8,10 @@ const LANES = [
 
 const turned = (x: number, by: number): number => (x << by) | (x >>> (32 - by));
 
+/** What columns of numbers hold, as a text. */
+export const columnText = (...columns: readonly ArrayLike<number>[]): string =>
+  columns.map((column) => digest(ArrayBuffer.isView(column) ? column : Float64Array.from(column))).join(" ");
+
 /** 64 bits, in hexadecimal. A gigabyte takes a second. */
 export function digest({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
   const isAligned = (byteOffset | byteLength) % 4 === 0;
