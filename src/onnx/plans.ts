@@ -4,7 +4,7 @@ import { OutOfMemoryError } from "../base/errors.js";
 import type { GraphInput } from "../model/graph.js";
 import { checkedModelOptions, Model, type ModelOptions, planOf } from "../model/model.js";
 import type { ModelPlan } from "../model/planner.js";
-import { Shared } from "../model/shared.js";
+import { SharedByPlans } from "../model/shared.js";
 import { Identities, sourceOf } from "../model/weights.js";
 import { internalsOf, type Runtime } from "../runtime/runtime.js";
 import { type Compiled, compile } from "./compile.js";
@@ -42,7 +42,7 @@ export class Plans {
   /** Undefined where only one set of shapes can come. */
   readonly #identities: Identities | undefined;
   readonly #memo = new Memo();
-  readonly #shared: Shared;
+  readonly #shared: SharedByPlans;
   /** The one that was used last comes last. */
   readonly #ready = new Map<string, Ready>();
   /** The one that was chosen last, and the values that it is for. */
@@ -54,7 +54,7 @@ export class Plans {
     this.#operators = operators;
     this.#options = options;
     this.#identities = isOpen ? new Identities() : undefined;
-    this.#shared = new Shared(internalsOf(runtime).engine, options.maxBytes ?? DEFAULT_BYTES);
+    this.#shared = new SharedByPlans(internalsOf(runtime).engine, options.maxBytes ?? DEFAULT_BYTES);
   }
 
   /** Bytes of linear memory that all plans hold together. */
