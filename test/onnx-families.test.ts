@@ -9,7 +9,8 @@ import { BINARIES } from "./binaries.js";
 import { type Constant, type File, onnxFile } from "./onnx-file.js";
 import { LOADERS, NAMES } from "./onnx-operators.js";
 
-const ROLES: readonly Role[] = ["HOST", "FLOATS", "OTHERS", "PARTS"];
+/** Of GRAPHS families name operators that are others'. */
+const ROLES: readonly Exclude<Role, "GRAPHS">[] = ["HOST", "FLOATS", "OTHERS", "PARTS"];
 
 describe("the table of families", () => {
   it.each(NAMES)("%s: names what the family exports, no more and no less", async (name) => {
@@ -35,8 +36,10 @@ describe("the table of families", () => {
   });
 });
 
+/** Of sizes that are open: rewrites that find something or not. */
+const GRAPHS = ["graph-folds", "graph-moves"];
 /** Of images whose sizes are open: other forms of their operators, steps of those, and both in JavaScript. */
-const OPEN = ["forms-network", "host-movement", "host-network", "layers-computed"];
+const OPEN = ["forms-network", ...GRAPHS, "host-movement", "host-network", "layers-computed"];
 
 /** Files of networks from bytes need none of it. */
 const refuse = () => Promise.reject(new TypeError("expected no other sources"));
@@ -97,16 +100,34 @@ describe("loading", () => {
     expect((await loaded({ ...pool, types: { x: 2 } })).sort()).toEqual([...OPEN, "layers-quantised"]);
   });
 
+  it("of what moves, pads, scales and shifts: what rewrites it, at once where its name says so", async () => {
+    const file = (op: string, attributes = {}): File => ({
+      nodes: [
+        { op, inputs: ["x", "k"].slice(0, op === "Transpose" ? 1 : 2), outputs: ["u"], attributes },
+        { op: "Relu", inputs: ["u"], outputs: ["y"] },
+      ],
+      inputs: { x: [1, 4, 4, 4] },
+      outputs: ["y"],
+      constants: { k: { dims: [4, 1, 1], data: Float32Array.of(1, 2, 3, 4) } },
+      opset: 13,
+    });
+    expect(await loaded(file("Transpose", { perm: [0, 2, 3, 1] }))).toEqual(["graph-moves"]);
+    expect(await loaded(file("Mul"))).toEqual(["graph-folds"]);
+    expect(await loaded(file("Add"))).toEqual(["graph-folds"]);
+    expect(await loaded({ ...file("Add"), inputs: { x: [1, 4, 4, 4], k: [4, 1, 1] }, constants: {} })).toEqual([]);
+    expect(await loaded(file("Add"), { optimize: false })).toEqual([]);
+  });
+
   it("of a Cast to float16: what rounds", async () => {
     const file = (to: number, shape: readonly (number | string)[]): File => ({
       nodes: [{ op: "Cast", inputs: ["x"], outputs: ["y"], attributes: { to } }],
       inputs: { x: shape },
       outputs: ["y"],
     });
-    for (const shape of [[2], ["N"]]) {
-      expect(await loaded(file(10, shape))).toEqual(["layers-functions"]);
-      expect(await loaded(file(1, shape))).toEqual([]);
-    }
+    expect(await loaded(file(10, [2]))).toEqual(["layers-functions"]);
+    expect(await loaded(file(1, [2]))).toEqual([]);
+    expect((await loaded(file(10, ["N"]))).sort()).toEqual([...GRAPHS, "layers-functions"]);
+    expect(await loaded(file(1, ["N"]))).toEqual(GRAPHS);
   });
 
   it("of an operator that no kernel does: its own", async () => {
@@ -143,7 +164,7 @@ describe("loading", () => {
       outputs: ["y"],
       constants: { w: weights(2, 2, 3, 3, 3) },
     };
-    expect(await loaded(threeAxes)).toEqual(["forms-network"]);
+    expect(await loaded(threeAxes)).toEqual(["forms-network", "graph-moves"]); // slices are turned
     const folded: File = {
       nodes: [
         { op: "Softmax", inputs: ["k"], outputs: ["s"] },
@@ -155,7 +176,7 @@ describe("loading", () => {
       outputs: ["y", "m"],
       constants: { k: weights(2, 3) },
     };
-    expect(await loaded(folded)).toEqual(["host-network", "layers-quantised"]);
+    expect(await loaded(folded)).toEqual(["host-network", "layers-quantised", "graph-folds"]);
   });
 
   it("a family that cannot be loaded is its loader's error; what there is no operator for is refused before", async () => {

@@ -1,6 +1,6 @@
 // What bytes are, as a short text: equal texts for equal bytes, and for others by chance once in 2^64.
 
-/** Source of the rounds: MurmurHash3, Austin Appleby, public domain; twice, with constants of their own. */
+/** Source of the rounds: MurmurHash3, Austin Appleby, public domain; twice, with constants of their own. Its last steps only spread bits. */
 const LANES = [
   [0xcc9e2d51, 0x1b873593],
   [0x239b961b, 0x38b34ae5],
@@ -8,7 +8,11 @@ const LANES = [
 
 const turned = (x: number, by: number): number => (x << by) | (x >>> (32 - by));
 
-/** 64 bits, in hexadecimal. A gigabyte takes a second. */
+/** What columns of numbers hold, as a text. */
+export const columnText = (...columns: readonly ArrayLike<number>[]): string =>
+  columns.map((column) => digest(ArrayBuffer.isView(column) ? column : Float64Array.from(column))).join(" ");
+
+/** 64 bits, as two numbers. A gigabyte takes a second. */
 export function digest({ buffer, byteOffset, byteLength }: ArrayBufferView): string {
   const isAligned = (byteOffset | byteLength) % 4 === 0;
   const padded = new Uint8Array(isAligned ? 0 : byteLength + (-byteLength & 3));
@@ -20,8 +24,6 @@ export function digest({ buffer, byteOffset, byteLength }: ArrayBufferView): str
       h ^= Math.imul(turned(Math.imul(words[i] as number, c1), 15), c2);
       h = (Math.imul(turned(h, 13), 5) + 0xe6546b64) | 0;
     }
-    h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-    h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-    return ((h ^ (h >>> 16)) >>> 0).toString(16).padStart(8, "0");
-  }).join("");
+    return h;
+  }).join();
 }

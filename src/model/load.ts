@@ -90,7 +90,7 @@ export class Loaded {
   free(): void {
     for (const key of this.#blocks.keys()) this.shared.drop(key);
     for (const [ptr, bytes] of this.#kept) this.shared.free(ptr, bytes);
-    if (this.shared.maxBytes === undefined) this.shared.dispose();
+    this.shared.leave();
   }
 }
 

@@ -115,8 +115,8 @@ function malformed(name: string, expected: string, got: string): ModelError {
 /** How files begin that people give in its place, one character a byte; as lengths of a header these are absurd. */
 // biome-ignore-start lint/suspicious/noControlCharactersInRegex: files begin with them.
 const OTHERS: readonly (readonly [RegExp, string])[] = [
-  [/^\s*</, "a web page (HTML) or XML: look at the address, since servers answer so for files that they do not have"],
-  [/^version https:\/\/git-lfs/, 'a git-lfs pointer: "git lfs pull" fetches the file that it stands for'],
+  [/^\s*</, "a web page (HTML) or XML: look at the address"],
+  [/^version https:\/\/git-lfs/, 'a git-lfs pointer: "git lfs pull" fetches the file'],
   [/^\x1f\x8b/, "a gzip file: unpack it first"],
   [/^PK[\x03\x05]/, "a zip archive, as PyTorch's .pt are: save weights with safetensors.torch.save_file()"],
   [/^\x80[\x02-\x05]/, "a pickled Python object: save weights with safetensors.torch.save_file()"],

@@ -1,5 +1,5 @@
-// What the plans of one model have together in linear memory, one for each set of input shapes: packed weights, weights that are
-// read in place, and the arena. A plan itself is descriptors and tables.
+// What plans have in linear memory beside descriptors and tables: packed weights, weights that are read in place, and the arena. For
+// one plan, which all goes with, or for those of one model, one for each set of input shapes.
 import { OutOfMemoryError } from "../base/errors.js";
 import { Allocator } from "../engine/allocator.js";
 import type { Engine } from "../engine/engine.js";
@@ -23,32 +23,22 @@ export interface Arena {
 
 const NOWHERE: Arena = { ptr: 0, bytes: 0, isBusy: false };
 
+/** Of one plan. */
 export class Shared {
   /** Of the allocator, for all plans. */
   bytes = 0;
   readonly #engine: Engine;
   readonly #blocks = new Map<string, Block>();
-  /** One, and one more for each run that began while others were under way. */
-  #arenas: Arena[] = [];
+  #arena = NOWHERE;
 
-  /** maxBytes: what plans may hold together; undefined: there is one plan, and all goes with it. */
-  constructor(
-    engine: Engine,
-    readonly maxBytes?: number,
-  ) {
+  constructor(engine: Engine) {
     this.#engine = engine;
   }
 
   /** Throws OutOfMemoryError, and nothing is changed then. */
   allocate(bytes: number): number {
-    const size = Allocator.sizeOf(bytes);
-    const room = (this.maxBytes ?? Infinity) - this.bytes;
-    if (size > room)
-      throw new OutOfMemoryError(
-        `"maxBytes" expected room for ${size} bytes more beside what the model holds, got ${room}`,
-      );
     const ptr = this.#engine.heap.allocator.allocate(bytes);
-    this.bytes += size;
+    this.bytes += Allocator.sizeOf(bytes);
     return ptr;
   }
 
@@ -73,8 +63,45 @@ export class Shared {
     this.free(block.ptr, block.bytes);
   }
 
-  /** An arena of so many bytes or more that no run is in: the one at hand, if it is. Others are given up. Throws as allocate(). */
-  arenaFor(bytes: number, own: Arena = NOWHERE): Arena {
+  /** An arena of so many bytes or more that no run is in: the one at hand, if it is. Throws as allocate(). */
+  arenaFor(bytes: number, own?: Arena): Arena {
+    if (own) return own;
+    this.#arena = { ...NOWHERE, ptr: bytes > 0 ? this.allocate(bytes) : 0, bytes };
+    return this.#arena;
+  }
+
+  /** A plan has given back what is its own. */
+  leave(): void {
+    const { ptr, bytes } = this.#arena;
+    if (bytes > 0) this.free(ptr, bytes);
+    this.#arena = NOWHERE;
+  }
+}
+
+/** Of all plans of one model. */
+export class SharedByPlans extends Shared {
+  readonly #maxBytes: number;
+  /** One, and one more for each run that began while others were under way. */
+  #arenas: Arena[] = [];
+
+  /** maxBytes: what plans may hold together. */
+  constructor(engine: Engine, maxBytes: number) {
+    super(engine);
+    this.#maxBytes = maxBytes;
+  }
+
+  override allocate(bytes: number): number {
+    const size = Allocator.sizeOf(bytes);
+    const room = this.#maxBytes - this.bytes;
+    if (size > room)
+      throw new OutOfMemoryError(
+        `"maxBytes" expected room for ${size} bytes more beside what the model holds, got ${room}`,
+      );
+    return super.allocate(bytes);
+  }
+
+  /** Other arenas that no run is in are given up. */
+  override arenaFor(bytes: number, own: Arena = NOWHERE): Arena {
     if (this.#arenas.length === 1 && this.#arenas[0] === own && !own.isBusy && own.bytes >= bytes) return own;
     const idle = this.#arenas.filter(({ isBusy }) => !isBusy);
     const arena = idle.includes(own) ? own : (idle[0] ?? { ...NOWHERE });
@@ -105,6 +132,9 @@ export class Shared {
       if (arena.bytes > 0) this.#arenas.push(arena);
     }
   }
+
+  /** Arenas are for the plans that are left. */
+  override leave(): void {}
 
   /** Gives all arenas back, also those that runs are in. */
   dispose(): void {

@@ -1,6 +1,7 @@
 // The operators that there are for one file: what is always there, and the families that were loaded.
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
+import type { Pass } from "../model/optimize.js";
 import type { Rule } from "../model/rewrite.js";
 import type { WeightMap } from "../model/weights.js";
 import type { Deciding } from "./deciding.js";
@@ -50,10 +51,13 @@ export interface Family {
   readonly FORMS?: Readonly<Record<string, Form>>;
   /** Rewrites of what its layers are spelled out with, for a graph with these constants. */
   readonly RULES?: (weights: WeightMap) => readonly Rule[];
-  /** The file with nodes that stand for functions of its own as the nodes of these. */
+  /** Rewrites around constants and padding, for a graph with these constants; those of what moves elements. */
+  readonly FOLDS?: NonNullable<Family["RULES"]>;
+  readonly MOVES?: readonly Pass[];
   /** What goes on after data has decided shapes, and what small inputs decide. */
   readonly STAGES?: typeof Stages;
   readonly DECIDING?: typeof Deciding;
+  /** The file with nodes that stand for functions of its own as the nodes of these. */
   readonly INLINED?: (model: ModelProto) => ModelProto;
 }
 
@@ -67,9 +71,7 @@ export class Operators {
   readonly #others = new Map<string, NodeLowering>();
   readonly #parts = new Map<string, Parts>();
   readonly #forms = new Map<string, Form>();
-  readonly #rules: NonNullable<Family["RULES"]>[] = [];
-  readonly #loaded = new Set<FamilyName>();
-  #stages: typeof Stages | undefined;
+  readonly #loaded = new Map<FamilyName, Family>();
   /** Nothing more is loaded. */
   #isComplete = false;
 
@@ -82,12 +84,19 @@ export class Operators {
 
   /** Plans what waits for data, where it is loaded. */
   get stages(): typeof Stages | undefined {
-    return this.#stages;
+    return this.#loaded.get("late-stages")?.STAGES;
   }
 
   /** Throws NotLoaded. */
   requireStages(): void {
-    if (!this.#stages && !this.#isComplete) throw new NotLoaded("late-stages");
+    if (!this.#isComplete) this.family("late-stages");
+  }
+
+  /** What a family exports. Throws NotLoaded. */
+  family(name: FamilyName): Family {
+    const family = this.#loaded.get(name);
+    if (!family) throw new NotLoaded(name);
+    return family;
   }
 
   /** Whether there is such an operator, loaded or not. */
@@ -103,8 +112,9 @@ export class Operators {
     await Promise.all([
       this.#loadPacks(new Set(rows.flatMap(({ pack }) => pack ?? []))),
       ...missing.map(async (family) => {
-        this.#add(await this.#loaders[family]());
-        this.#loaded.add(family);
+        const loaded = await this.#loaders[family]();
+        this.#add(loaded);
+        this.#loaded.set(family, loaded);
       }),
     ]);
   }
@@ -113,6 +123,7 @@ export class Operators {
   async loadFor(nodes: Iterable<NodeProto>): Promise<void> {
     const families = new Set<FamilyName | undefined>();
     for (const operator of usesOf(nodes)) {
+      families.add(FAMILY_OF.GRAPHS.get(operator));
       // Which branch it is, is known before a run, as a rule.
       if (operator === "If" || this.#floats.has(operator) || this.#others.has(operator)) continue;
       const [floats, others] = [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)];
@@ -133,12 +144,13 @@ export class Operators {
     await this.loadFor(nodes);
     const own = [...usesOf(nodes)];
     const inner = new Set(own.flatMap((operator) => (operator === "Cast" ? [] : usedBy(operator))));
-    const layers = [...inner].flatMap((operator) => [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)]);
+    const layers: (FamilyName | undefined)[] = ["graph-folds", "graph-moves"];
+    layers.push(...[...inner].flatMap((operator) => [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)]));
     // Casts of a run are few: those that layers leave, JavaScript does.
     const formed = [...own, ...inner].filter((operator) => operator !== "Cast");
     layers.push(...formed.map((operator) => FAMILY_OF.FORMS.get(operator)));
     await this.load(known(new Set(layers)));
-    const hasOthers = [...this.#loaded].some((family) => "OTHERS" in FAMILIES[family]);
+    const hasOthers = [...this.#loaded.keys()].some((family) => "OTHERS" in FAMILIES[family]);
     const families = new Set<FamilyName | undefined>(nodes.some(mayWait) ? ["late-stages"] : []);
     for (const operator of [...own, ...inner]) {
       families.add(FAMILY_OF.HOST.get(operator));
@@ -222,7 +234,7 @@ export class Operators {
 
   /** The rewrites that came with families. */
   rules(weights: WeightMap): readonly Rule[] {
-    return this.#rules.flatMap((rules) => rules(weights));
+    return [...this.#loaded.values()].flatMap(({ RULES }) => RULES?.(weights) ?? []);
   }
 
   #find<T>(role: Role, loaded: ReadonlyMap<string, T>, operator: string): T | undefined {
@@ -232,10 +244,8 @@ export class Operators {
     return found;
   }
 
-  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {}, FORMS = {}, RULES, STAGES }: Family): void {
+  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {}, FORMS = {} }: Family): void {
     for (const [name, form] of Object.entries(FORMS)) this.#forms.set(name, form);
-    if (RULES) this.#rules.push(RULES);
-    this.#stages ??= STAGES;
     for (const [name, parts] of Object.entries(PARTS)) this.#parts.set(name, parts);
     for (const [name, op] of Object.entries(HOST)) this.#host.set(name, op);
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);

@@ -3,9 +3,8 @@
 import { OutOfMemoryError } from "../base/errors.js";
 import type { GraphInput } from "../model/graph.js";
 import { checkedModelOptions, Model, type ModelOptions, planOf } from "../model/model.js";
-import { byRules, PASSES } from "../model/optimize.js";
 import type { ModelPlan } from "../model/planner.js";
-import { Shared } from "../model/shared.js";
+import { SharedByPlans } from "../model/shared.js";
 import { Identities, sourceOf } from "../model/weights.js";
 import { internalsOf, type Runtime } from "../runtime/runtime.js";
 import { type Compiled, compile } from "./compile.js";
@@ -14,9 +13,7 @@ import type { Checked } from "./file/check.js";
 import type { PlainTensor } from "./file/plain-tensor.js";
 import { Memo } from "./memo.js";
 import type { Operators } from "./operators.js";
-import { routeChannels } from "./rewrite/channels.js";
-import { exporterRules } from "./rewrite/rules.js";
-import { moveOnce } from "./rewrite/views.js";
+import { passesFor } from "./rewrite/passes.js";
 
 /** Plans hold at most so many times what the largest takes by itself, or so many bytes more. */
 const MOST_HELD = 1.5;
@@ -45,7 +42,7 @@ export class Plans {
   /** Undefined where only one set of shapes can come. */
   readonly #identities: Identities | undefined;
   readonly #memo = new Memo();
-  readonly #shared: Shared;
+  readonly #shared: SharedByPlans;
   /** The one that was used last comes last. */
   readonly #ready = new Map<string, Ready>();
   /** The one that was chosen last, and the values that it is for. */
@@ -57,7 +54,7 @@ export class Plans {
     this.#operators = operators;
     this.#options = options;
     this.#identities = isOpen ? new Identities() : undefined;
-    this.#shared = new Shared(internalsOf(runtime).engine, options.maxBytes ?? DEFAULT_BYTES);
+    this.#shared = new SharedByPlans(internalsOf(runtime).engine, options.maxBytes ?? DEFAULT_BYTES);
   }
 
   /** Bytes of linear memory that all plans hold together. */
@@ -106,15 +103,13 @@ export class Plans {
     );
     const { inputs } = graph;
     if (graph.outputs.length === 0) return { ...compiled, inputs, model: undefined };
-    const rules = [...this.#operators.rules(weights), ...exporterRules(weights)];
-    const passes = [byRules(rules), ...PASSES, routeChannels, moveOnce];
     const options = checkedModelOptions(this.#runtime, { ...this.#options, maxBytes });
     const isShared = this.#identities !== undefined;
     const { plan, source } = planOf(
       this.#runtime,
       { graph, source: sourceOf(weights, this.#identities) },
       { ...options, planning: { ...options.planning, isShared } },
-      passes,
+      passesFor(this.#operators, weights),
       specs,
     );
     this.#requireRoom(plan);

@@ -3,6 +3,8 @@
 import * as fileFunctions from "./families/file-functions.js";
 import * as formsNetwork from "./families/forms-network.js";
 import * as formsOther from "./families/forms-other.js";
+import * as graphFolds from "./families/graph-folds.js";
+import * as graphMoves from "./families/graph-moves.js";
 import * as hostControl from "./families/host-control.js";
 import * as hostImage from "./families/host-image.js";
 import * as hostMovement from "./families/host-movement.js";
@@ -47,6 +49,8 @@ export const loadOnnx = makeLoadOnnx(
     "host-picking": async () => hostPicking,
     "host-reduction": async () => hostReduction,
     "host-image": async () => hostImage,
+    "graph-folds": async () => graphFolds,
+    "graph-moves": async () => graphMoves,
     "file-functions": async () => fileFunctions,
     "late-stages": async () => lateStages,
     "parts-fused": async () => partsFused,

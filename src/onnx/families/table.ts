@@ -5,9 +5,9 @@ import type { PackName } from "../../kernels/table.js";
 
 /**
  * What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types, as other operators; forms
- * of them that no layer does, as other operators.
+ * of them that no layer does, as other operators; rewrites of graphs that have them.
  */
-export type Role = "HOST" | "FLOATS" | "OTHERS" | "PARTS" | "FORMS";
+export type Role = "HOST" | "FLOATS" | "OTHERS" | "PARTS" | "FORMS" | "GRAPHS";
 
 /**
  * The operators that a family has in each role, the kernels of its layers beyond those of every runtime, and the operators that its
@@ -57,6 +57,8 @@ export const FAMILIES = {
     HOST: "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp ArgMax ArgMin TopK CumSum",
   },
   "host-image": { HOST: "Resize Upsample GridSample RoiAlign NonMaxSuppression" },
+  "graph-folds": { GRAPHS: "Pad BatchNormalization Sub Mul Div" },
+  "graph-moves": { GRAPHS: "Transpose" },
   "file-functions": {},
   "late-stages": {},
   "parts-fused": {
@@ -105,6 +107,7 @@ export const FAMILY_OF: Readonly<Record<Role, ReadonlyMap<string, FamilyName>>> 
   OTHERS: byOperator("OTHERS"),
   PARTS: byOperator("PARTS"),
   FORMS: byOperator("FORMS"),
+  GRAPHS: byOperator("GRAPHS"),
 };
 
 /** Thrown where an operator's family is not there yet: whoever loads the model loads it, and starts again. */

@@ -1,7 +1,6 @@
 // Nodes that scale and shift by constants.
 
 import { sameShape } from "../../base/check.js";
-import { digest } from "../../base/digest.js";
 import type { LayerNode } from "../../model/layers.js";
 import type { Scope } from "../../model/rewrite.js";
 import type { HostTensor, WeightMap } from "../../model/weights.js";
@@ -15,10 +14,6 @@ export interface Affine {
 
 const IDENTITY: ArrayLike<number> = [1];
 const NOTHING: ArrayLike<number> = [0];
-
-/** What columns hold, as a text. */
-export const columnText = (...columns: readonly ArrayLike<number>[]): string =>
-  columns.map((column) => digest(ArrayBuffer.isView(column) ? column : Float64Array.from(column))).join(" ");
 
 /** Of a column of one number, or of one for each index. */
 export const at = (column: ArrayLike<number>, i: number): number => column[column.length === 1 ? 0 : i] as number;

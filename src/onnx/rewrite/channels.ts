@@ -5,6 +5,7 @@
 //   a ─▶ concat ─▶ reshape ─▶ transpose ─▶ reshape ─▶ slice ─▶ conv        a ─▶ channels ─▶ conv   (a's and b's filters and
 //   b ───▲                                                         ==>     b ───▲                   conv's weights reordered)
 
+import { columnText } from "../../base/digest.js";
 import { stridesOf, type TensorSpec } from "../../base/spec.js";
 import type { LayerNode } from "../../model/layers.js";
 import { type SourcedGraph, withDerived } from "../../model/optimize.js";
@@ -12,7 +13,6 @@ import type { DerivedParameter } from "../../model/rewrite.js";
 import { defineOperator, type Operator, outputSpec } from "../../ops/operator.js";
 import { copyStrided, elementRef } from "../../ops/parts/strided.js";
 import type { Operand } from "../../plan/operand.js";
-import { columnText } from "./affine.js";
 import { cutsOf, type Span, type View, viewThrough } from "./views.js";
 
 interface Channel {

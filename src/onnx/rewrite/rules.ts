@@ -1,12 +1,13 @@
 // Rewrites of what exporters write and nobody writes by hand; applied before those of src/model/rules.ts, each a small pure
 // function of one node and what it reads: see src/model/rewrite.ts.
 
+import { columnText } from "../../base/digest.js";
 import { countOf } from "../../base/shape.js";
 import type { TensorSpec } from "../../base/spec.js";
 import { type LayerNode, operatorOf } from "../../model/layers.js";
 import type { DerivedParameter, Rule } from "../../model/rewrite.js";
 import { DeferredTensor, type HostTensor, type WeightMap, writerOf } from "../../model/weights.js";
-import { Affines, at, columnText } from "./affine.js";
+import { Affines, at } from "./affine.js";
 
 /** Numbers of a weight that are looked at together. */
 const PIECE = 2 ** 16;
