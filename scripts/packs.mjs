@@ -9,7 +9,7 @@
 export const PACKS = [
   { name: "float", entry: "assembly/packs/float.ts", variants: ["simd", "relaxed"], budget: 58 * 1024 },
   { name: "numeric", entry: "assembly/packs/numeric.ts", variants: ["simd", "relaxed"], budget: 7 * 1024 },
-  { name: "rare", entry: "assembly/packs/rare.ts", variants: ["simd", "relaxed"], budget: 16 * 1024 },
+  { name: "rare", entry: "assembly/packs/rare.ts", variants: ["simd", "relaxed"], budget: 20 * 1024 },
   { name: "recurrent", entry: "assembly/packs/recurrent.ts", variants: ["simd", "relaxed"], budget: 5 * 1024 },
   { name: "vision", entry: "assembly/packs/vision.ts", variants: ["simd"], budget: 6 * 1024, layer: "vision" },
 ];

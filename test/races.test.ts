@@ -37,6 +37,7 @@ const DROPPED: Readonly<Partial<Record<KernelName, string>>> = {
   linear_panels_f32: ACTIVATION,
   conv_transpose_gather_f32: "sums of taps go on from y, and activations take whole vectors of it",
   resize_f32: "a third tap and more go on from y",
+  sample_f32: "corners beyond 64 go on from y",
   blend_u8: "the last vector of a row goes on into the next",
   softmax_f32: "in place, x is y; else exponentials are read back from y to be divided",
   recurrent_f32:

@@ -362,6 +362,23 @@ const odd = (type: "int32" | "int64", ...dims: number[]): Constant =>
     fill(dims, type).map((v) => Math.round(9 * v) || 1),
   );
 
+/** An image at places, in boxes of these images or for these weights. */
+const sampled = (
+  op: string,
+  shape: readonly number[],
+  attributes: Node["attributes"],
+  images: readonly number[] = [],
+  weights?: readonly number[],
+): Call => {
+  const constants: Record<string, Constant> = {
+    ...(weights && { w: { dims: weights, data: fill(weights, "w") } }),
+    places: { dims: shape, data: fill(shape, "places") },
+    ...(images.length > 0 && { images: integers(...images) }),
+  };
+  const nodes = [{ op, inputs: ["x", ...Object.keys(constants)], outputs: ["y"], attributes }];
+  return onnx(nodes as readonly Node[], { constants });
+};
+
 /** Of the rare pack. */
 const RARE: Readonly<Record<string, Call>> = {
   "less than a channel's": one("Less", {}, { b: typed("float32", [37, 1, 1], fill([37, 1, 1], "b")) }),
@@ -387,6 +404,10 @@ const RARE: Readonly<Record<string, Call>> = {
     [{ op: "MaxPool", inputs: ["x"], outputs: ["y", "z"], attributes: { kernel_shape: [3, 2], pads: [1, 0, 1, 1] } }],
     { outputs: ["y", "z"] },
   ),
+  "places of a grid": (rt, x) => sampled("GridSample", [2, 5, 7, 2], { mode: "cubic" })(rt, x),
+  "places in boxes": (rt, x) =>
+    sampled("RoiAlign", [3, 4], { output_height: 2, output_width: 3, sampling_ratio: 5 }, [1, 0, 1])(rt, x),
+  "patches at places of their own": (rt, x) => sampled("DeformConv", [2, 8, 10, 12], {}, [], [5, 37, 2, 2])(rt, x),
   softplus: one("Softplus"),
   mish: one("Mish"),
   shrink: one("Shrink"),

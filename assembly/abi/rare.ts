@@ -110,3 +110,56 @@ export const enum FunctionCode {
   Shrink, // alpha: bias, beta: lambd
   ThresholdedRelu, // alpha
 }
+
+/** How kernels/sample.ts finds its places. */
+export const enum SampleCode {
+  grid, // one place an output, from -1 to 1: [N, outs, 2], x first
+  boxes, // the places of a bin of a box: [R, 4]
+  offsets, // one place an output, and how far off it is: [N, groups, taps, 2, outs], y first
+}
+
+/** Between which elements a place lies, as GridSample calls it. */
+export const enum SampleMode {
+  nearest,
+  linear,
+  cubic,
+}
+
+/** What lies outside of an image, as GridSample calls it. */
+export const enum SamplePadding {
+  zeros,
+  border,
+  reflection,
+}
+
+/** Images sampled at fractional places: see kernels/sample.ts. One work item is a place (a bin) of `channels` outputs. */
+@unmanaged export class SampleDesc {
+  xPtr: usize; // channels-last
+  yPtr: usize; // [items, channels]
+  placesPtr: usize;
+  morePtr: usize; // of boxes: int32 [R], whose image; of offsets: factors [N, groups, taps, outs]
+  kind: i32; // a SampleCode
+  mode: i32; // a SampleMode
+  padding: i32; // a SamplePadding
+  isAligned: i32; // of a grid: -1 and 1 are the middle of the outermost elements, not their far edges
+  channels: i32;
+  pixelBytes: i32;
+  height: i32;
+  width: i32;
+  outH: i32; // of a box: its bins
+  outW: i32;
+  ratio: i32; // of boxes: places a bin and axis; 0: one an element of x
+  isHalf: i32; // of boxes: elements have their middles at 0.5
+  isMax: i32; // of boxes: the largest weighted element, not the mean
+  hasFactors: i32; // of offsets
+  groups: i32;
+  kernelH: i32;
+  kernelW: i32;
+  strideH: i32;
+  strideW: i32;
+  dilationH: i32;
+  dilationW: i32;
+  padTop: i32;
+  padLeft: i32;
+  scale: f32; // of boxes
+}

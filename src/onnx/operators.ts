@@ -269,12 +269,13 @@ export function named<V>(constants: ReadonlyMap<string, PlainTensor>, inputs: re
   return values;
 }
 
-/** The operators of nodes; a Cast to float16 asks for another, and so do places of maxima. */
+/** The operators of nodes; a Cast to float16 asks for another, and so do places of maxima and patches. */
 function* usesOf(nodes: Iterable<NodeProto>): Generator<string> {
   for (const node of nodes) {
     yield operatorName(node);
     if (node.opType === "Cast" && node.attributes.some(({ name, i }) => name === "to" && i === FLOAT16)) yield "Half";
     if (node.opType === "MaxPool" && node.outputs[1]) yield "MaxPoolOfPlaces";
+    if (node.opType === "DeformConv") yield "DeformColumns";
   }
 }
 

@@ -24,6 +24,7 @@ import * as layersRare from "./families/layers-rare.js";
 import * as layersRecurrent from "./families/layers-recurrent.js";
 import * as layersReduction from "./families/layers-reduction.js";
 import * as layersResize from "./families/layers-resize.js";
+import * as layersSampling from "./families/layers-sampling.js";
 import * as partsAttention from "./families/parts-attention.js";
 import * as partsFused from "./families/parts-fused.js";
 import { makeLoadOnnx } from "./load.js";
@@ -42,6 +43,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-computed": async () => layersComputed,
     "layers-rare": async () => layersRare,
     "layers-quantised": async () => layersQuantised,
+    "layers-sampling": async () => layersSampling,
     "layers-recurrent": async () => layersRecurrent,
     "layers-dynamic": async () => layersDynamic,
     "host-network": async () => hostNetwork,

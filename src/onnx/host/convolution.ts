@@ -1,9 +1,10 @@
 // Convolution over any number of spatial axes, for the shapes and element types that no kernel does. Sums in float64. Images are
 // [N, C, spatial…], weights [M, C/groups, taps…].
-import { ModelError, show, UnsupportedError } from "../../base/errors.js";
+import { ModelError, show } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
 import { roundToType } from "../file/halves.js";
 import { numbers, type PlainTensor } from "../file/plain-tensor.js";
+import { patchesOf } from "../semantics/sampling.js";
 import { transposedAxes, type WindowAxis, windowAxes } from "../semantics/windows.js";
 import { type Context, type HostOp, need } from "./context.js";
 import { elementStrides } from "./indexing.js";
@@ -114,43 +115,31 @@ const convTranspose: HostOp = (c, input, weight, bias) => {
 };
 
 /**
- * Patches of taps at places of their own, sampled: [N, C * taps, outs]. What lies outside of the image is 0. Inputs: X, offset, mask;
+ * Patches of taps at places of their own, sampled: [N, outs, taps * C]. What lies outside of the image is 0. Inputs: X, offset, mask;
  * kernel_shape is needed.
  */
 const deformColumns: HostOp = (c, input, offsetInput, mask) => {
   const x = need(input, "X");
   const offset = need(offsetInput, "offset");
+  const { axes, groups, taps, outs } = patchesOf(c, x, offset, mask);
   const [n = 0, channels = 0, height = 0, width = 0] = x.shape;
-  if (x.shape.length !== 4) throw new UnsupportedError(`"X" expected [N, C, H, W], got ${show([...x.shape])}`);
-  const [kh, kw] = (c.ints("kernel_shape") ?? []) as [number, number];
-  const offsetGroups = c.int("offset_group", 1);
-  const [ah, aw] = windowAxes(c, [height, width], [kh, kw]) as [WindowAxis, WindowAxis];
-  const [taps, outs] = [kh * kw, ah.out * aw.out];
-  if (!(channels % offsetGroups === 0))
-    throw new ModelError(`"offset_group" expected a divisor of ${channels} channels, got ${offsetGroups}`);
-  for (const [name, given, count] of [
-    ["offset", offset, 2],
-    ["mask", mask, 1],
-  ] as const) {
-    const wanted = n * offsetGroups * count * taps * outs;
-    if (given && countOf(given.shape) !== wanted)
-      throw new ModelError(`"${name}" expected ${wanted} values, got ${show([...given.shape])}`);
-  }
+  const [ah, aw] = axes;
   c.budget.spend(n * channels * taps * outs);
-  const out = make(c, x.type, [n, channels * taps, outs]);
+  const out = make(c, x.type, [n, outs, taps * channels]);
   const [data, to, offsets, factors] = [numbers(x), numbers(out), numbers(offset), mask && numbers(mask)];
-  const perOffset = channels / offsetGroups;
+  const perOffset = channels / groups;
   const [at, weights] = [new Int32Array(4), new Float64Array(4)];
-  for (let row = 0; row < n * offsetGroups * taps; row++) {
+  for (let row = 0; row < n * groups * taps; row++) {
     const [t, first] = [row % taps, Math.floor(row / taps) * perOffset];
+    const image = Math.floor(first / channels);
     const places = (Math.floor(row / taps) * 2 * taps + 2 * t) * outs;
     for (let o = 0; o < outs; o++) {
       const y =
         Math.floor(o / aw.out) * ah.stride -
         ah.before +
-        Math.floor(t / kw) * ah.dilation +
+        Math.floor(t / aw.taps) * ah.dilation +
         (offsets[places + o] as number);
-      const z = (o % aw.out) * aw.stride - aw.before + (t % kw) * aw.dilation + (offsets[places + outs + o] as number);
+      const z = (o % aw.out) * aw.stride - aw.before + (t % aw.taps) * aw.dilation + (offsets[places + outs + o] as number);
       if (!(y > -1 && y < height && z > -1 && z < width)) continue;
       const factor = factors === undefined ? 1 : (factors[row * outs + o] as number);
       const [top, left] = [Math.floor(y), Math.floor(z)];
@@ -165,7 +154,7 @@ const deformColumns: HostOp = (c, input, offsetInput, mask) => {
         let sum = 0;
         for (let i = 0; i < found; i++)
           sum += (weights[i] as number) * (data[k * height * width + (at[i] as number)] as number);
-        to[(k * taps + t) * outs + o] = sum;
+        to[((image * outs + o) * taps + t) * channels + (k % channels)] = sum;
       }
     }
   }
@@ -182,21 +171,22 @@ const deformConv: HostOp = (c, input, weight, offset, bias, mask) => {
   requireBias(bias, filters);
   const axes = windowAxes(c, x.shape.slice(2), kernel);
   const columns = deformColumns(c.with("kernel_shape", kernel), input, offset, mask) as PlainTensor;
-  const depth = perGroup * countOf(kernel);
+  const taps = countOf(kernel);
   const outs = countOf(axes.map((axis) => axis.out));
-  c.budget.spend(n * filters * outs * depth);
+  c.budget.spend(n * filters * outs * perGroup * taps);
   const out = make(c, x.type, [n, filters, ...axes.map((axis) => axis.out)]);
   const [from, weights, to] = [numbers(columns), numbers(w), numbers(out)];
-  const sums = new Float64Array(outs);
-  for (let row = 0; row < n * filters; row++) {
-    const m = row % filters;
-    sums.fill(bias === undefined ? 0 : (numbers(bias)[m] as number));
-    const first = (Math.floor(row / filters) * groups + Math.floor(m / (filters / groups))) * depth;
-    for (let k = 0; k < depth; k++) {
-      const factor = weights[m * depth + k] as number;
-      for (let o = 0; o < outs; o++) sums[o] = (sums[o] as number) + factor * (from[(first + k) * outs + o] as number);
+  for (let i = 0; i < to.length; i++) {
+    const [row, o] = [Math.floor(i / outs), i % outs];
+    const [image, m] = [Math.floor(row / filters), row % filters];
+    const first = Math.floor(m / (filters / groups)) * perGroup;
+    let sum = bias === undefined ? 0 : (numbers(bias)[m] as number);
+    for (let t = 0; t < taps; t++) {
+      const patch = ((image * outs + o) * taps + t) * channels + first;
+      for (let k = 0; k < perGroup; k++)
+        sum += (weights[(m * perGroup + k) * taps + t] as number) * (from[patch + k] as number);
     }
-    to.set(sums, row * outs);
+    to[i] = sum;
   }
   return roundToType(out);
 };

@@ -1,9 +1,9 @@
 // Images sampled at fractional places.
-import { ModelError, show } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
 import { roundToEven, roundToType } from "../file/halves.js";
 import { numbers, toNumbers } from "../file/plain-tensor.js";
 import { cubic } from "../semantics/resize.js";
+import { boxesOf, gridOf, requireImage } from "../semantics/sampling.js";
 import { type HostOp, need } from "./context.js";
 import { elementStrides } from "./indexing.js";
 import { make } from "./make.js";
@@ -22,15 +22,7 @@ const gridSample: HostOp = (c, input, gridInput) => {
   const grid = need(gridInput, "grid");
   const spatial = x.shape.slice(2);
   const dims = spatial.length;
-  if (grid.shape.length !== dims + 2 || grid.shape.at(-1) !== dims || grid.shape[0] !== x.shape[0]) {
-    throw new ModelError(
-      `"grid" expected [${x.shape[0]}, ${"out, ".repeat(dims)}${dims}], got ${show([...grid.shape])}`,
-    );
-  }
-  const modes = ["linear", "nearest", "cubic", "bilinear", "bicubic"] as const;
-  const mode = c.oneOf("mode", c.opset < 20 ? "bilinear" : "linear", modes).replace(/^bi/, "");
-  const padding = c.oneOf("padding_mode", "zeros", ["zeros", "border", "reflection"]);
-  const isAligned = c.int("align_corners", 0) === 1;
+  const { mode, padding, isAligned } = gridOf(c, x, grid);
   const outSpatial = grid.shape.slice(1, -1);
   const [n = 0, channels = 0] = x.shape;
   const out = make(c, x.type, [n, channels, ...outSpatial]);
@@ -123,12 +115,7 @@ const roiAlign: HostOp = (c, input, roisInput, batchInput) => {
   const rois = need(roisInput, "rois");
   const batches = toNumbers(need(batchInput, "batch_indices"));
   const [batch = 0, channels = 0, height = 0, width = 0] = x.shape;
-  const [rows, columns] = [c.int("output_height", 1), c.int("output_width", 1)];
-  const scale = c.float("spatial_scale", 1);
-  const ratio = c.int("sampling_ratio", 0);
-  const isMax = c.oneOf("mode", "avg", ["avg", "max"]) === "max";
-  const mode = c.oneOf("coordinate_transformation_mode", "half_pixel", ["half_pixel", "output_half_pixel"]);
-  const isHalf = c.opset >= 16 && mode === "half_pixel";
+  const { rows, columns, scale, ratio, isMax, isHalf } = boxesOf(c);
   const offset = isHalf ? 0.5 : 0;
   const count = rois.shape[0] ?? 0;
   const out = make(c, x.type, [count, channels, rows, columns]);
@@ -141,7 +128,7 @@ const roiAlign: HostOp = (c, input, roisInput, batchInput) => {
       number,
     ];
     const b = batches[r] as number;
-    if (!(b >= 0 && b < batch)) throw new ModelError(`"batch_indices" expected from 0 to ${batch - 1}, got ${b}`);
+    requireImage(b, batch);
     const [w, h] = isHalf ? [x2 - x1, y2 - y1] : [Math.max(x2 - x1, 1), Math.max(y2 - y1, 1)];
     const [binW, binH] = [w / columns, h / rows];
     const [nx, ny] = ratio > 0 ? [ratio, ratio] : [Math.ceil(binW), Math.ceil(binH)];

@@ -225,7 +225,7 @@ const convTranspose: FormDescription = (a, inputs) => {
   return finish(a.reshape(y, x[0] as number, filters, axis.out), filters);
 };
 
-/** Patches are sampled in JavaScript; their product with the weights is a matrix product. */
+/** Patches [N, outs, taps * C] are sampled; their product with the weights, turned once, is a matrix product. */
 const deformConv: FormDescription = (a, inputs) => {
   const [x, w] = [needed(inputs, 0, "X"), needed(inputs, 1, "W")];
   needed(inputs, 2, "offset");
@@ -238,10 +238,14 @@ const deformConv: FormDescription = (a, inputs) => {
   const others = a.c.node.attributes.filter(({ name }) => name !== "kernel_shape" && name !== "group");
   const attributes = [...others, ...attributesOf({ kernel_shape: kernel })];
   const [columns] = a.node("DeformColumns", inputs[4] ? ["0", "2", "4"] : ["0", "2"], attributes) as [string];
-  const depth = perGroup * countOf(kernel);
-  const patches = a.reshape(columns, n, groups, depth, countOf(outs));
-  const product = a.add("MatMul", [a.reshape("1", groups, filters / groups, depth), patches]);
-  const y = a.reshape(product, n, filters, ...outs);
+  const [taps, count] = [countOf(kernel), countOf(outs)];
+  const turned = (name: string, perm: Numbers) => a.add("Transpose", [name], { perm });
+  const own = a.reshape("1", groups, filters / groups, perGroup, taps);
+  const weights = a.reshape(turned(own, [0, 3, 2, 1]), groups, taps * perGroup, filters / groups);
+  let patches = a.reshape(columns, n, count, taps, groups, perGroup);
+  if (groups > 1) patches = turned(patches, [0, 3, 1, 2, 4]);
+  const product = a.add("MatMul", [a.reshape(patches, n, groups, count, taps * perGroup), weights]);
+  const y = a.reshape(turned(product, [0, 1, 3, 2]), n, filters, ...outs);
   return [inputs[3] ? a.add("Add", [y, a.reshape("3", filters, 1, 1)]) : y];
 };
 

@@ -1,0 +1,1 @@
+export { SAMPLING_LAYERS as OTHERS } from "../lower/sampling.js";
