@@ -264,6 +264,6 @@ function table(rows: readonly (LayerRow | ProfileRow)[], totals: Summary["totals
   const { arenaBytes, totalBytes, microseconds } = totals;
   const { slow, share } = inJavaScript(rows, microseconds);
   const cost = isProfile ? `, ${percent(share)} of the time` : "";
-  const end = slow.length > 0 ? `${slow.length} of ${rows.length} layers in JavaScript${cost}\n` : "";
+  const end = `${slow.length} of ${rows.length} layers in JavaScript${cost}\n`; // 0, too: that is what one looks for
   return `${text.join("\n")}\narena ${integers.format(arenaBytes)} bytes, ${integers.format(totalBytes)} bytes in all\n${end}`;
 }
