@@ -2,15 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { createModel, createRuntime, DisposedError, type Tensor } from "../src/index.js";
 import { loadOnnx } from "../src/onnx/index.js";
-import { type Attribute, type Constant, type Graph, type Node, onnxFile } from "./onnx-file.js";
+import { type Constant, type Graph, type Node, node, onnxFile } from "./onnx-file.js";
 import { fill } from "./random.js";
 
-const node = (op: string, inputs: string[], outputs: string[], attributes: Record<string, Attribute> = {}): Node => ({
-  op,
-  inputs,
-  outputs,
-  attributes,
-});
 const branch = (nodes: Node[], output: string, constants: Graph["constants"] = {}): { graph: Graph } => ({
   graph: { nodes, inputs: {}, outputs: [output], constants },
 });
