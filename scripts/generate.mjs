@@ -103,8 +103,8 @@ const importsOf = (file) =>
   }));
 
 /**
- * A pack: its kernels, which are what its entry exports from files of kernels, and its ABI number, a hash of their names and of
- * every fact that their sources import.
+ * A pack: its kernels, which are what its entry exports from files of kernels, and its ABI number, a hash of their names, of
+ * every fact that their sources import, and of the data that they write where all packs of a runtime have theirs.
  */
 function readPack({ name, entry, layer }, facts) {
   const kernels = importsOf(entry)
@@ -113,9 +113,11 @@ function readPack({ name, entry, layer }, facts) {
   if (kernels.length === 0) throw new Error(`${entry}: exports no kernel`);
   const used = new Set();
   const seen = new Set();
+  const data = [];
   const visit = (file) => {
     if (seen.has(file) || file.startsWith("assembly/gen/")) return;
     seen.add(file);
+    data.push(...(read(file).match(/\bmemory\.data\b[^;]*/g) ?? []));
     for (const { names, from } of importsOf(file)) {
       if (!from.startsWith(ABI_FOLDER)) visit(from);
       else for (const fact of names) used.add(fact);
@@ -126,7 +128,7 @@ function readPack({ name, entry, layer }, facts) {
     if (!facts.has(fact)) throw new Error(`${entry}: ${fact} is no fact of ${ABI_FOLDER}`);
     return facts.get(fact);
   });
-  const hash = createHash("sha256").update(JSON.stringify([[...kernels].sort(), known]));
+  const hash = createHash("sha256").update(JSON.stringify([[...kernels].sort(), known, ...data.sort()]));
   return { name, kernels, abi: hash.digest().readUInt32LE(0) >>> 1, used, layer };
 }
 

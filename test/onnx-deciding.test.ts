@@ -3,25 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Runtime, Tensor } from "../src/index.js";
 import { loadOnnx, type OnnxInput, type OnnxModel } from "../src/onnx/index.js";
 import { BINARIES } from "./binaries.js";
-import {
-  type Attribute,
-  type Constant,
-  type File,
-  floats,
-  type Graph,
-  integers,
-  type Node,
-  onnxFile,
-} from "./onnx-file.js";
+import { type Constant, type File, floats, type Graph, integers, type Node, node, onnxFile } from "./onnx-file.js";
 import { fill } from "./random.js";
 import { build, conv2d, ref } from "./reference.js";
 
-const node = (op: string, inputs: string[], outputs: string[], attributes: Record<string, Attribute> = {}): Node => ({
-  op,
-  inputs,
-  outputs,
-  attributes,
-});
 const branch = (nodes: Node[], output: string, constants: Graph["constants"] = {}): { graph: Graph } => ({
   graph: { nodes, inputs: {}, outputs: [output], constants },
 });

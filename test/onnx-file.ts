@@ -23,6 +23,14 @@ export interface Node {
   readonly domain?: string;
 }
 
+/** A node without a domain. */
+export const node = (
+  op: string,
+  inputs: readonly string[],
+  outputs: readonly string[],
+  attributes: Readonly<Record<string, Attribute>> = {},
+): Node => ({ op, inputs, outputs, attributes });
+
 export interface Constant {
   readonly dims: readonly number[];
   readonly data: Float32Array | BigInt64Array | Uint8Array | Uint16Array | Int8Array | Int32Array;

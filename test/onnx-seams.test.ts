@@ -1,16 +1,10 @@
 // What two parts of a model do to each other: runs in flight beside others, outputs that one plan computes and another knows.
 import { describe, expect, it } from "vitest";
-import { createRuntime, DisposedError, type Tensor } from "../src/index.js";
+import { createModel, createRuntime, DisposedError, type Tensor } from "../src/index.js";
 import { loadOnnx } from "../src/onnx/index.js";
-import { type Attribute, type Constant, type Graph, type Node, onnxFile } from "./onnx-file.js";
+import { type Constant, type Graph, type Node, node, onnxFile } from "./onnx-file.js";
 import { fill } from "./random.js";
 
-const node = (op: string, inputs: string[], outputs: string[], attributes: Record<string, Attribute> = {}): Node => ({
-  op,
-  inputs,
-  outputs,
-  attributes,
-});
 const branch = (nodes: Node[], output: string, constants: Graph["constants"] = {}): { graph: Graph } => ({
   graph: { nodes, inputs: {}, outputs: [output], constants },
 });
@@ -148,5 +142,41 @@ it("weights that a run packs take nobody's place: those of a bias of none as lar
     check((await going)["y"], first);
   }
   model.dispose();
+  rt.dispose();
+});
+
+it("packed forms of parameters whose names are alike but for spaces are two", async () => {
+  const rt = await createRuntime();
+  const names = ["m", "v", "s s", "s"];
+  const weights = new Map(
+    names.map(
+      (name) => [name, { shape: [4], dtype: "float32", data: fill([4], name).map((v) => v * v + 0.5) }] as const,
+    ),
+  );
+  const norm = (name: string, ...params: string[]) => ({
+    name,
+    op: "batchNorm" as const,
+    inputs: ["x"],
+    params,
+    outputs: [name],
+    options: {},
+  });
+  const shape = [1, 4, 3, 3];
+  const graph = {
+    inputs: [{ name: "x", shape, dtype: "float32" as const }],
+    parameters: names.map((name) => ({ name, shape: [4], dtype: "float32" as const })),
+    nodes: [norm("p", "m", "v", "s s", "s"), norm("q", "m", "v", "s", "s s")],
+    outputs: ["p", "q"].map((name) => ({ name, value: name, memoryFormat: "contiguous" as const })),
+  };
+  const x = fill(shape, "x");
+  const results = createModel(rt, graph as never, weights).run({ x: rt.tensor(x, shape) });
+  for (const { name, params } of graph.nodes) {
+    const of = (k: number, c: number) => weights.get(params[k] as string)?.data[c] as number;
+    results[name]?.toArray().forEach((value, i) => {
+      const c = Math.floor(i / 9);
+      const want = (((x[i] as number) - of(0, c)) / Math.sqrt(of(1, c) + 1e-5)) * of(2, c) + of(3, c);
+      expect(Number(value)).toBeCloseTo(want, 4);
+    });
+  }
   rt.dispose();
 });

@@ -43,6 +43,36 @@ const absolute = (rt: Runtime) => {
 const model = (name: string) =>
   new Uint8Array(readFileSync(new URL(`./conformance/models/${name}.onnx`, import.meta.url)));
 
+/** The data that a binary writes into memory as it is loaded: its last section. */
+function dataOf(name: string): string {
+  const bytes = read(name);
+  let at = 8;
+  const number = () => {
+    let [value, shift] = [0, 0];
+    for (;;) {
+      const byte = bytes[at++] as number;
+      value |= (byte & 127) << shift;
+      if (byte < 128) return value;
+      shift += 7;
+    }
+  };
+  while (at < bytes.length) {
+    const id = bytes[at++];
+    const length = number();
+    if (id === 11) return bytes.subarray(at, at + length).toString("hex");
+    at += length;
+  }
+  return "";
+}
+
+it("packs of one memory write the same data at the same place", () => {
+  const whole = dataOf("simd");
+  expect(whole.length).toBeGreaterThan(2 * 35 * 4);
+  for (const pack of ["numeric-", "rare-", "recurrent-", ""])
+    for (const variant of ["simd", "relaxed", "debug"]) expect(dataOf(`${pack}${variant}`)).toBe(whole);
+  expect(dataOf("vision")).toBe("");
+});
+
 describe("a pack from the caller", () => {
   const given = (numeric: Uint8Array<ArrayBuffer>) => createRuntime({ wasm: MODULES.float, packs: { numeric } });
 

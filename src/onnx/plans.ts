@@ -1,5 +1,6 @@
 // A file's models, one for each set of shapes that it has run on. They share weights and arena (src/model/shared.ts), and make room
 // for each other.
+import { digest } from "../base/digest.js";
 import { OutOfMemoryError } from "../base/errors.js";
 import type { GraphInput } from "../model/graph.js";
 import { checkedModelOptions, Model, type ModelOptions, planOf } from "../model/model.js";
@@ -32,7 +33,7 @@ export interface Ready extends Omit<Compiled, "weights" | "specs" | "graph"> {
 export type Decided = ReadonlyMap<string, PlainTensor>;
 
 function keyOf(decided: Decided = new Map()): string {
-  return JSON.stringify([...decided].map(([name, { shape, data }]) => [name, shape, String(data)]));
+  return JSON.stringify([...decided].map(([name, { shape, data }]) => [name, shape, digest(data)]));
 }
 
 export class Plans {

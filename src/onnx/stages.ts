@@ -1,6 +1,7 @@
 // What goes on after data has decided shapes or branches: the nodes that had to wait are a network of their own, with what is known
 // by then for inputs, planned for its shapes and small values as the first one is. A chunk of its own, as deciding.ts is: only files
 // with such nodes ask for it.
+import { digest } from "../base/digest.js";
 import { countOf } from "../base/shape.js";
 import type { Model, ModelOptions } from "../model/model.js";
 import { Tensor } from "../plan/tensor.js";
@@ -189,7 +190,10 @@ function split({ late, taps, results }: Ready, tried: ReadonlySet<NodeProto>): S
 function isSame(a: Ready["constants"], b: Ready["constants"]): boolean {
   const isEqual = (x: PlainTensor, y: PlainTensor | undefined): boolean =>
     x === y ||
-    (x.shape.join() === y?.shape.join() && countOf(x.shape) <= MOST_COMPARED && String(x.data) === String(y?.data));
+    (x.type === y?.type &&
+      x.shape.join() === y.shape.join() &&
+      countOf(x.shape) <= MOST_COMPARED &&
+      digest(x.data) === digest(y.data));
   return a === b || (a.size === b.size && [...a].every(([name, value]) => isEqual(value, b.get(name))));
 }
 

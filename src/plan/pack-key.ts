@@ -30,5 +30,5 @@ export function packKeys(
       for (const number of own) numbers.push(number);
     }
   }
-  return parts.map(({ numbers, names }) => [digest(Float64Array.from(numbers)), ...names].join(" "));
+  return parts.map(({ numbers, names }) => JSON.stringify([digest(Float64Array.from(numbers)), ...names]));
 }
