@@ -64,8 +64,16 @@ function refuse(cause: unknown): never {
 
 type Canvas = OffscreenCanvas | HTMLCanvasElement;
 
+/** Of RGBA that lies on four bytes. */
+function isOpaque({ buffer, byteOffset, length }: Uint8Array): boolean {
+  const pixels = new Uint32Array(buffer, byteOffset, length >>> 2);
+  let all = 0xff000000;
+  for (let i = 0; i < pixels.length; i++) all &= pixels[i] as number;
+  return all >>> 24 === 255;
+}
+
 /** A snapshot on a canvas. */
-function openCanvas(source: FrameSource, width: number, height: number, close = () => {}): Frame {
+function canvasRead(source: FrameSource, width: number, height: number, close = () => {}): Read {
   const canvas: Canvas | undefined =
     typeof OffscreenCanvas === "function"
       ? new OffscreenCanvas(width, height)
@@ -78,15 +86,17 @@ function openCanvas(source: FrameSource, width: number, height: number, close = 
     close();
     refuse(cause);
   }
-  const read: Read = async (into, from, to) => {
+  return async (into, from, to) => {
     try {
       into.set(context.getImageData(0, from, width, to - from).data);
     } catch (cause) {
       refuse(cause);
     }
   };
-  return frameOf(width, height, false, read, close);
 }
+
+const openCanvas = (source: FrameSource, width: number, height: number, close = () => {}): Frame =>
+  frameOf(width, height, false, canvasRead(source, width, height, close), close);
 
 /** A frame of the source as it is now. Throws TypeError for a source without pixels, or with such as may not be read. */
 export function openFrame(source: FrameSource): Frame {
@@ -114,15 +124,23 @@ export function openFrame(source: FrameSource): Frame {
   if (rect.width !== width || rect.height !== height || sizeAs(frame, options) !== width * height * 4) {
     return openCanvas(frame, width, height, close);
   }
-  const read: Read = async (into, from, to) => {
+  const hasAlpha = frame.format === null || frame.format.includes("A");
+  let read: Read | undefined;
+  const readFrame: Read = async (into, from, to) => {
     const rows = { x: rect.x, y: rect.y + from, width, height: to - from };
-    try {
-      await frame.copyTo(into, { ...options, rect: rows });
-    } catch (cause) {
-      refuse(cause);
+    if (read === undefined) {
+      try {
+        await frame.copyTo(into, { ...options, rect: rows });
+      } catch (cause) {
+        refuse(cause);
+      }
+      // Chromium's copyTo leaves colours times alpha, where a canvas divides them again: opaque rows are the same in both.
+      if (!hasAlpha || isOpaque(into)) return;
+      read = canvasRead(source, width, height);
     }
+    return read(into, from, to);
   };
-  return frameOf(width, height, frame.format !== null && !/^(RGB|BGR)/.test(frame.format), read, close);
+  return frameOf(width, height, frame.format !== null && !/^(RGB|BGR)/.test(frame.format), readFrame, close);
 }
 
 function sizeAs(frame: VideoFrame, options: VideoFrameCopyToOptions): number {
