@@ -22,10 +22,12 @@ interface Fake {
   /** Called before each copy. */
   readonly before?: () => void;
   readonly isOld?: boolean;
+  /** Whether copies have colours times alpha. */
+  readonly isPremultiplied?: boolean;
 }
 
 /** VideoFrames of a picture; even first rows only where two rows have one colour, as the standard has it. */
-function stubFrames({ format = "RGBA", before, isOld }: Fake = {}) {
+function stubFrames({ format = "RGBX", before, isOld, isPremultiplied }: Fake = {}) {
   const seen = { copies: 0, closed: 0, odd: 0 };
   class VideoFrame {
     readonly visibleRect = { x: 0, y: 0, width: image.width, height: image.height };
@@ -45,6 +47,9 @@ function stubFrames({ format = "RGBA", before, isOld }: Fake = {}) {
       if (into.length === 0) throw new TypeError("detached");
       const row = image.width * 4;
       into.set(image.data.subarray(rect.y * row, (rect.y + rect.height) * row));
+      if (isPremultiplied)
+        for (let i = 0; i < into.length; i++)
+          into[i] = i % 4 === 3 ? (into[i] as number) : ((into[i] as number) * (into[i | 3] as number)) / 255;
     }
     close() {
       seen.closed++;
@@ -101,6 +106,20 @@ describe("runFrom", () => {
     const own = new VideoFrame(canvas as never) as never;
     await expectBits(own);
     expect(seen.closed).toBe(2); // the caller's stays open
+  });
+
+  it("goes through a canvas from the row on that shows what is behind it: copyTo leaves its colours times alpha", async () => {
+    stubCanvas();
+    const seen = stubFrames({ format: "BGRA", isPremultiplied: true });
+    await expectBits(canvas);
+    expect([seen.copies, seen.closed]).toEqual([2, 2]); // one band, and no more
+    // All of it opaque: no canvas is asked.
+    vi.stubGlobal("OffscreenCanvas", undefined);
+    const { data } = image;
+    const alphas = data.filter((_, i) => i % 4 === 3);
+    for (let i = 3; i < data.length; i += 4) data[i] = 255;
+    await expectBits(canvas);
+    for (const [i, alpha] of alphas.entries()) data[4 * i + 3] = alpha;
   });
 
   it("begins at even rows where two have one colour", async () => {

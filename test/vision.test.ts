@@ -1,7 +1,7 @@
 // lanewise/vision: photos to tensors and back, against Pillow's and OpenCV's numbers and those of plain loops.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createModel, createRuntime, Graph, type Runtime } from "../src/index.js";
+import { createModel, createRuntime, Graph, type Runtime, type Tensor } from "../src/index.js";
 import {
   applyMask,
   createPreprocessor,
@@ -209,12 +209,20 @@ describe("a preprocessor", () => {
     for (const [width, height, most] of [
       [1920, 1080, 1.5e6],
       [4000, 3000, 5e6],
-    ] as const) {
-      using pre = createPreprocessor(rt, { scale: 1 / 255, size: 224, fit: "crop" });
-      const before = rt.report().bytesInUse;
-      pre.run({ data: new Uint8Array(width * height * 4), width, height });
-      expect(rt.report().bytesInUse - before).toBeLessThan(most);
-    }
+    ] as const)
+      for (const fit of ["crop", "letterbox", "stretch"] as const) {
+        using pre = createPreprocessor(rt, { scale: 1 / 255, size: 224, fit });
+        const before = rt.report().bytesInUse;
+        pre.run({ data: new Uint8Array(width * height * 4), width, height });
+        expect(rt.report().bytesInUse - before).toBeLessThan(most);
+      }
+    // Rows that no band can be smaller than.
+    using pre = createPreprocessor(rt, { scale: 1 / 255, size: 2 });
+    const image = noise(2000, 1500, 3, 0);
+    pre.run(image);
+    const want = resizeReference(image.data, [2000, 1500], 3, [2, 2], "bilinear");
+    const got = (pre.tensor as Tensor).toArray() as Float32Array;
+    for (let i = 0; i < 12; i++) expect(got[(i % 3) * 4 + Math.floor(i / 3)]).toBeCloseTo((want[i] as number) / 255, 6);
   });
 
   it("makes no garbage from the third frame of an array on", () => {

@@ -64,8 +64,20 @@ function refuse(cause: unknown): never {
 
 type Canvas = OffscreenCanvas | HTMLCanvasElement;
 
+/** Of RGBA that lies on four bytes. */
+function isOpaque({ buffer, byteOffset, length }: Uint8Array): boolean {
+  const pixels = new Int32Array(buffer, byteOffset, length >>> 2) as unknown as number[];
+  let all = -1;
+  let i = 0;
+  // Four a round take half the time: 0.9 ms of 1920x1080.
+  for (const most = pixels.length - 3; i < most; i += 4)
+    all &= (pixels[i] as number) & (pixels[i + 1] as number) & (pixels[i + 2] as number) & (pixels[i + 3] as number);
+  for (; i < pixels.length; i++) all &= pixels[i] as number;
+  return all >>> 24 === 255;
+}
+
 /** A snapshot on a canvas. */
-function openCanvas(source: FrameSource, width: number, height: number, close = () => {}): Frame {
+function canvasRead(source: FrameSource, width: number, height: number, close = () => {}): Read {
   const canvas: Canvas | undefined =
     typeof OffscreenCanvas === "function"
       ? new OffscreenCanvas(width, height)
@@ -78,15 +90,17 @@ function openCanvas(source: FrameSource, width: number, height: number, close = 
     close();
     refuse(cause);
   }
-  const read: Read = async (into, from, to) => {
+  return async (into, from, to) => {
     try {
       into.set(context.getImageData(0, from, width, to - from).data);
     } catch (cause) {
       refuse(cause);
     }
   };
-  return frameOf(width, height, false, read, close);
 }
+
+const openCanvas = (source: FrameSource, width: number, height: number, close = () => {}): Frame =>
+  frameOf(width, height, false, canvasRead(source, width, height, close), close);
 
 /** A frame of the source as it is now. Throws TypeError for a source without pixels, or with such as may not be read. */
 export function openFrame(source: FrameSource): Frame {
@@ -114,15 +128,23 @@ export function openFrame(source: FrameSource): Frame {
   if (rect.width !== width || rect.height !== height || sizeAs(frame, options) !== width * height * 4) {
     return openCanvas(frame, width, height, close);
   }
-  const read: Read = async (into, from, to) => {
+  const hasAlpha = frame.format === null || frame.format.includes("A");
+  let read: Read | undefined;
+  const readFrame: Read = async (into, from, to) => {
     const rows = { x: rect.x, y: rect.y + from, width, height: to - from };
-    try {
-      await frame.copyTo(into, { ...options, rect: rows });
-    } catch (cause) {
-      refuse(cause);
+    if (read === undefined) {
+      try {
+        await frame.copyTo(into, { ...options, rect: rows });
+      } catch (cause) {
+        refuse(cause);
+      }
+      // Chromium's copyTo leaves colours times alpha, where a canvas divides them again: opaque rows are the same in both.
+      if (!hasAlpha || isOpaque(into)) return;
+      read = canvasRead(source, width, height);
     }
+    return read(into, from, to);
   };
-  return frameOf(width, height, frame.format !== null && !/^(RGB|BGR)/.test(frame.format), read, close);
+  return frameOf(width, height, frame.format !== null && !/^(RGB|BGR)/.test(frame.format), readFrame, close);
 }
 
 function sizeAs(frame: VideoFrame, options: VideoFrameCopyToOptions): number {

@@ -2,7 +2,7 @@
 //
 //   for each band of the tensor's rows   copy the rows of the picture that they need ─▶ blend ─▶ resample and store
 //
-// A band is half a megabyte or 16 rows: what lies in linear memory is 1.3 MB for 1920x1080, not the 8.3 MB of the frame, and a
+// A band is half a megabyte or 16 rows, 4 MB at most: what lies in linear memory is 1.3 MB for 1920x1080, not the 8.3 MB of the frame, and a
 // linear memory never shrinks. Rows that no tap reads are not copied.
 import { alignUp } from "../../engine/allocator.js";
 import { SLACK_BYTES } from "../../kernels/gen/constants.js";
@@ -14,6 +14,8 @@ import type { Table } from "./taps.js";
 
 const BAND_BYTES = 2 ** 19;
 const BAND_ROWS = 16;
+/** Where 16 rows need more than this, there are fewer. */
+const MOST_BYTES = 2 ** 22;
 
 /** Which pixels make which: tables over a picture of bytes, and the margin around what they make. */
 export interface Sampling {
@@ -105,7 +107,8 @@ function bandsOf({ width, height, channels, rows, top, outHeight }: Sampling, sp
       const from = starts[end - top] as number;
       const to = Math.min(height, from + taps);
       const [low, high] = [Math.min(first, from), Math.max(last, to)];
-      if (end - begin >= BAND_ROWS && (high - low) * width * channels > BAND_BYTES) break;
+      const bytes = (high - low) * width * channels;
+      if (end > begin && bytes > (end - begin < BAND_ROWS ? MOST_BYTES : BAND_BYTES)) break;
       [first, last] = [low, high];
       const run = runs.at(-1);
       if (run === undefined || (sparse && (from > run.to || to < run.from))) runs.push({ from, to });
