@@ -408,7 +408,8 @@ const RARE: Readonly<Record<string, Call>> = {
     [
       { op: "ArgMax", inputs: ["x"], outputs: ["rows"], attributes: { axis: 2, keepdims: 0 } },
       { op: "Gather", inputs: ["runs", "rows"], outputs: ["y"] },
-      { op: "ArgMax", inputs: ["x"], outputs: ["places"], attributes: { axis: 1 } },
+      { op: "Round", inputs: ["x"], outputs: ["whole"] },
+      { op: "Cast", inputs: ["whole"], outputs: ["places"], attributes: { to: 7 } },
       { op: "GatherElements", inputs: ["x", "places"], outputs: ["z"], attributes: { axis: 1 } },
     ],
     { constants: { runs: { dims: [11, 7], data: fill([11, 7], "runs") } }, outputs: ["y", "z"] },
