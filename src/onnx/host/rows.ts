@@ -16,8 +16,7 @@ export function rowsOf(
   axes: readonly number[],
 ): { rows: Float64Array; length: number; count: number } {
   const kept = t.shape.map((_, i) => i).filter((axis) => !axes.includes(axis));
-  const order = [...kept, ...axes];
-  const moved = order.every((axis, i) => axis === i) ? t : transpose(c, t, order);
+  const moved = transpose(c, t, [...kept, ...axes]);
   const length = countOf(axes.map((axis) => t.shape[axis] as number));
   return {
     rows: toDoubles(moved),
