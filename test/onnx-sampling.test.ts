@@ -106,8 +106,7 @@ function boxed(x: Ref, rois: Ref, images: readonly number[], of: Boxes): Ref {
           for (const dz of [0, 1]) {
             const [top, left] = [Math.floor(row) + dy, Math.floor(column) + dz];
             const weight = (1 - Math.abs(row - top)) * (1 - Math.abs(column - left));
-            const part =
-              weight * reference.at(x, images[r] as number, c, Math.min(top, H - 1), Math.min(left, W - 1));
+            const part = weight * reference.at(x, images[r] as number, c, Math.min(top, H - 1), Math.min(left, W - 1));
             parts.push(part);
             sum += part;
           }

@@ -404,6 +404,16 @@ const RARE: Readonly<Record<string, Call>> = {
     [{ op: "MaxPool", inputs: ["x"], outputs: ["y", "z"], attributes: { kernel_shape: [3, 2], pads: [1, 0, 1, 1] } }],
     { outputs: ["y", "z"] },
   ),
+  "elements at computed indices": onnx(
+    [
+      { op: "ArgMax", inputs: ["x"], outputs: ["rows"], attributes: { axis: 2, keepdims: 0 } },
+      { op: "Gather", inputs: ["runs", "rows"], outputs: ["y"] },
+      { op: "Round", inputs: ["x"], outputs: ["whole"] },
+      { op: "Cast", inputs: ["whole"], outputs: ["places"], attributes: { to: 7 } },
+      { op: "GatherElements", inputs: ["x", "places"], outputs: ["z"], attributes: { axis: 1 } },
+    ],
+    { constants: { runs: { dims: [11, 7], data: fill([11, 7], "runs") } }, outputs: ["y", "z"] },
+  ),
   "places of a grid": (rt, x) => sampled("GridSample", [2, 5, 7, 2], { mode: "cubic" })(rt, x),
   "places in boxes": (rt, x) =>
     sampled("RoiAlign", [3, 4], { output_height: 2, output_width: 3, sampling_ratio: 5 }, [1, 0, 1])(rt, x),

@@ -163,3 +163,28 @@ export const enum SamplePadding {
   padLeft: i32;
   scale: f32; // of boxes
 }
+
+/** Rows of indices as places in a tensor, checked: see kernels/gather.ts. One work item is CHUNK rows. */
+@unmanaged export class PlacesDesc {
+  indicesPtr: usize; // [count, depth] of int64 or int32
+  axesPtr: usize; // | size | elements from index to index | of each of depth axes
+  placesPtr: usize; // int32 [count], in elements
+  wrongPtr: usize; // float64 [items, 2]: the first index of each that is none, and its axis' size; else NaN
+  count: i32;
+  depth: i32;
+  isWide: i32; // of int64
+}
+
+/** y = x at places: see kernels/gather.ts. One work item is a run, or CHUNK elements where runs have one. */
+@unmanaged export class PickDesc {
+  xPtr: usize;
+  yPtr: usize; // [outer, rows] runs
+  placesPtr: usize; // int32 [rows], or [outer, rows] where isOwn
+  isOwn: i32;
+  count: i32; // outer * rows
+  rows: i32;
+  outerElements: i32; // of x, from one outer index to the next
+  inner: i32; // of runs of one element: neighbours in a row that lie side by side in x, too
+  elementBytes: i32;
+  runBytes: i32;
+}

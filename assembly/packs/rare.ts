@@ -8,3 +8,4 @@ export { along_f32 } from "../kernels/along"; // products, running sums and plac
 export { max_pool_places_f32 } from "../kernels/pool-places"; // maxima over windows of up to three axes, with their places
 export { function_f32 } from "../kernels/function"; // softplus, mish, shrink and thresholds by element
 export { sample_f32 } from "../kernels/sample"; // images at fractional places: by a grid, in boxes, around what a deformable convolution reads
+export { gather, index_places } from "../kernels/gather"; // elements at indices that a run computes, checked before anything is read

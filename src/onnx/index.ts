@@ -21,6 +21,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-computed": () => import("./families/layers-computed.js"),
     "layers-rare": () => import("./families/layers-rare.js"),
     "layers-quantised": () => import("./families/layers-quantised.js"),
+    "layers-picking": () => import("./families/layers-picking.js"),
     "layers-sampling": () => import("./families/layers-sampling.js"),
     "layers-recurrent": () => import("./families/layers-recurrent.js"),
     "layers-dynamic": () => import("./families/layers-dynamic.js"),

@@ -19,6 +19,7 @@ import * as lateStages from "./families/late-stages.js";
 import * as layersComputed from "./families/layers-computed.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
+import * as layersPicking from "./families/layers-picking.js";
 import * as layersQuantised from "./families/layers-quantised.js";
 import * as layersRare from "./families/layers-rare.js";
 import * as layersRecurrent from "./families/layers-recurrent.js";
@@ -43,6 +44,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-computed": async () => layersComputed,
     "layers-rare": async () => layersRare,
     "layers-quantised": async () => layersQuantised,
+    "layers-picking": async () => layersPicking,
     "layers-sampling": async () => layersSampling,
     "layers-recurrent": async () => layersRecurrent,
     "layers-dynamic": async () => layersDynamic,

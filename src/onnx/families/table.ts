@@ -44,6 +44,7 @@ export const FAMILIES = {
     OTHERS:
       "Equal Less LessOrEqual Greater GreaterOrEqual And Or Xor Not Where Add Sub Mul Div Max Min Mod ArgMax ArgMin CumSum Convert",
   },
+  "layers-picking": { pack: "rare", OTHERS: "GatherOfTwo GatherElements GatherND" },
   "layers-sampling": { pack: "rare", OTHERS: "GridSample RoiAlign DeformColumns" },
   "layers-recurrent": { pack: "recurrent", FLOATS: "LSTM GRU RNN" },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },

@@ -139,7 +139,8 @@ const deformColumns: HostOp = (c, input, offsetInput, mask) => {
         ah.before +
         Math.floor(t / aw.taps) * ah.dilation +
         (offsets[places + o] as number);
-      const z = (o % aw.out) * aw.stride - aw.before + (t % aw.taps) * aw.dilation + (offsets[places + outs + o] as number);
+      const z =
+        (o % aw.out) * aw.stride - aw.before + (t % aw.taps) * aw.dilation + (offsets[places + outs + o] as number);
       if (!(y > -1 && y < height && z > -1 && z < width)) continue;
       const factor = factors === undefined ? 1 : (factors[row * outs + o] as number);
       const [top, left] = [Math.floor(y), Math.floor(z)];

@@ -127,11 +127,12 @@ const expand: NodeLowering = (site) => {
 /** The most stretches of indices that are still fewer copies than elements are worth a step in JavaScript. */
 const MOST_STRETCHES = 64;
 
-/** Elements at constant indices: a slice where they are evenly spaced. */
+/** Elements at constant indices: a slice where they are evenly spaced. Those that a run computes are for another kernel. */
 export const gatherAt: NodeLowering = (site) => {
   const { c, draft, layer } = site;
   const [x, indices] = [dynamicAt(site, 0), tensorAt(site, 1)];
-  if (!x || !indices || indices.data.length === 0) return undefined;
+  if (!indices) return site.lowering("GatherOfTwo")?.(site);
+  if (!x || indices.data.length === 0) return undefined;
   const axis = c.axis("axis", c.int("axis", 0), x.shape.length);
   const size = x.shape[axis] as number;
   const places = toNumbers(indices).map((i) => (i < 0 ? i + size : i));

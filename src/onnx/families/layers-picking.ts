@@ -1,0 +1,1 @@
+export { PICKING_LAYERS as OTHERS } from "../lower/picking.js";
