@@ -123,6 +123,7 @@ export function select(shape: ConvShape, variant: "simd" | "relaxed", choice: Ch
     shape,
   );
   const { row, reason } = timings === undefined ? table : byTime(candidates, timings, table, shape, choice.memory);
+  if (precision === "default") return { row, reason };
   const excluded = CONV_ROWS.filter((other) => other.accepts(shape) === true && !allows(other));
   const names = excluded.map((other) => other.algorithm).join(", ");
   return { row, reason: names === "" ? reason : `${reason}; precision ${precision} leaves out ${names}` };

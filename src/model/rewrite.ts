@@ -45,14 +45,18 @@ export interface Rewritten {
 export function rewrite(graph: GraphLayers, specs: ReadonlyMap<string, TensorSpec>, rules: readonly Rule[]): Rewritten {
   const reads = new Map<string | null, number>();
   const read = ({ inputs, params }: LayerNode, by: number) => {
-    for (const value of [...inputs, ...params]) reads.set(value, (reads.get(value) ?? 0) + by);
+    for (const value of inputs) reads.set(value, (reads.get(value) ?? 0) + by);
+    for (const value of params) reads.set(value, (reads.get(value) ?? 0) + by);
   };
   for (const node of graph.nodes) read(node, 1);
   const shown = new Set(graph.outputs.map(({ value }) => value));
-  const names = new Set([
-    ...[...graph.inputs, ...graph.parameters].map(({ name }) => name),
-    ...graph.nodes.flatMap(({ outputs }) => outputs),
-  ]);
+  let names: Set<string> | undefined;
+  /** What is taken: most rules of most graphs derive nothing. */
+  const taken = () =>
+    new Set([
+      ...[...graph.inputs, ...graph.parameters].map(({ name }) => name),
+      ...graph.nodes.flatMap(({ outputs }) => outputs),
+    ]);
 
   const nodes = new Map<string, LayerNode>(); // by their first output, in order
   const order = new Map<string, number>();
@@ -63,6 +67,7 @@ export function rewrite(graph: GraphLayers, specs: ReadonlyMap<string, TensorSpe
     specOf: (value) => (specs.get(value) ?? derived.get(value)?.spec) as TensorSpec,
     orderOf: (value) => order.get(value) ?? -1,
     derive(name, parameter) {
+      names ??= taken();
       let free = name;
       while (names.has(free)) free += "'";
       names.add(free);

@@ -16,8 +16,11 @@ export class Memo {
 
   /** What `maker` makes as its `what` of the given, the last time or now. */
   of<T>(maker: object, what: string, given: Given, make: () => T): T {
-    const entries = this.#made.get(maker) ?? new Map();
-    this.#made.set(maker, entries);
+    let entries = this.#made.get(maker);
+    if (entries === undefined) {
+      entries = new Map();
+      this.#made.set(maker, entries);
+    }
     const known = entries.get(what);
     if (
       known?.given.length === given.length &&
@@ -31,10 +34,10 @@ export class Memo {
 
   /** The same of tensors, some of which may be missing. */
   tensors(maker: object, what: string, given: Given, budget: Budget, make: (budget: Budget) => readonly PlainTensor[]) {
-    const again = budget.copy();
-    return this.of(maker, what, given, () =>
-      make(budget).map((tensor, i) => tensor && light(tensor, again, () => make(again.copy())[i] as PlainTensor)),
-    );
+    return this.of(maker, what, given, () => {
+      const again = budget.copy();
+      return make(budget).map((t, i) => t && light(t, again, () => make(again.copy())[i] as PlainTensor));
+    });
   }
 }
 

@@ -130,8 +130,8 @@ export class Builder {
   inPlace: readonly number[] = [];
   /** Convolutions that the table chose though they are to be chosen by time. */
   readonly untimed: TimingRequest[] = [];
-
-  #descBytes: number | undefined;
+  /** Of the descriptors of a run. */
+  descBytes = 0;
 
   constructor(
     readonly op: string,
@@ -216,7 +216,7 @@ export class Builder {
     scratchBytes = 0,
   ): void {
     this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
-    this.steps.push({ kernel, layout, values, params: indicesOf(values, "param"), items, itemBytes: 0, pack: -1 });
+    this.#add({ kernel, layout, values, params: indicesOf(values, "param"), items, itemBytes: 0, pack: -1 });
   }
 
   /** A step in JavaScript: `compute` is given a view of the elements at every address. */
@@ -229,7 +229,12 @@ export class Builder {
         operands.map(({ spec }, i) => heap.view(spec.dtype, heap.i32[(desc >>> 2) + i] as number, sizes[i] as number)),
       );
     };
-    this.steps.push({ kernel, layout, values, params: indicesOf(values, "param"), items: 1, itemBytes: 0, pack: -1 });
+    this.#add({ kernel, layout, values, params: indicesOf(values, "param"), items: 1, itemBytes: 0, pack: -1 });
+  }
+
+  #add(call: Call): void {
+    this.steps.push(call);
+    this.descBytes += alignUp(descBytes(call.layout), 16);
   }
 
   /** Bytes to reserve for a run: scratch, then workspace. */
@@ -249,12 +254,7 @@ export class Builder {
 
   /** Lets go of all that only binding it to memory takes: what it says of itself stays. */
   forget(): void {
-    this.#descBytes = this.descBytes;
     for (const list of [this.copies, this.prepares, this.steps, this.tables]) list.length = 0;
-  }
-
-  get descBytes(): number {
-    return this.#descBytes ?? this.steps.reduce((sum, step) => sum + alignUp(descBytes(step.layout), 16), 0);
   }
 
   /** True when a run reads parameter `index` itself, not a packed copy of it. */

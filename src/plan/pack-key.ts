@@ -10,11 +10,11 @@ export function packKeys(
 ): string[] {
   if (packs.length === 0) return [];
   const parts = packs.map(({ bytes }) => ({ numbers: [bytes], names: [] as string[] }));
-  const numbersOf = ({ area, index, offset }: Ref, names: string[]): readonly number[] => {
+  const numbersOf = ({ area, index, offset }: Ref, names: string[]): Iterable<number> => {
     if (area === "param") names.push(params[index] as string);
     if (area !== "constant") return [offset];
     const { data, packing } = tables.find(({ at }) => at === offset) as Builder["tables"][number];
-    return packing ?? [...data];
+    return packing ?? data;
   };
   for (const { to, from, bytes } of copies) {
     const { numbers, names } = parts[to.index] as (typeof parts)[number];
@@ -30,5 +30,5 @@ export function packKeys(
       for (const number of own) numbers.push(number);
     }
   }
-  return parts.map(({ numbers, names }) => JSON.stringify([digest(Float64Array.from(numbers)), ...names]));
+  return parts.map(({ numbers, names }) => JSON.stringify([digest(new Float64Array(numbers)), ...names]));
 }

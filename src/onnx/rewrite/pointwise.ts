@@ -87,8 +87,11 @@ export class Pointwise {
     this.#operators = operators;
     this.#budget = budget;
     this.#memo = memo;
-    for (const name of [...nodes.flatMap(({ inputs }) => inputs), ...outputs])
-      this.#reads.set(name, (this.#reads.get(name) ?? 0) + 1);
+    const read = (names: readonly string[]) => {
+      for (const name of names) this.#reads.set(name, (this.#reads.get(name) ?? 0) + 1);
+    };
+    for (const { inputs } of nodes) read(inputs);
+    read(outputs);
   }
 
   /** The value of a node that ends a chain which is one operator, or none at all; undefined for any other node. */
@@ -128,6 +131,8 @@ export class Pointwise {
       operand === undefined || "data" in operand ? operand : this.#from(operand, node.inputs[i] as string),
     );
     const [first = [], ...others] = known.filter((operand) => Array.isArray(operand));
+    // Chains of these alone are one function wherever they stand: x * sigmoid(x) is looked at once.
+    const isPure = node.attributes.length === 0 && known.every((operand) => Array.isArray(operand));
     return first.flatMap(({ base, nodes: { size } }, i) => {
       if (jump && size > 0) return [];
       const partner = (curves: readonly Curve[]) => curves.find((curve) => curve.base.name === base.name);
@@ -141,7 +146,7 @@ export class Pointwise {
       });
       let samples: PlainTensor | null | undefined;
       const sample = (): PlainTensor | null => {
-        if (samples === undefined) samples = this.#sampled(node, opset, inputs, `samples ${i}`);
+        if (samples === undefined) samples = this.#sampled(node, opset, inputs, isPure ? undefined : `samples ${i}`);
         return samples;
       };
       return nodes.size > LONGEST ? [] : [{ base, nodes, samples: sample }];
@@ -157,12 +162,12 @@ export class Pointwise {
     return [...before, { base: operand, nodes: new Set(), samples: () => samples }];
   }
 
-  /** A node's output at the samples, of its inputs there. */
+  /** A node's output at the samples, of its inputs there. what: undefined where nothing but these say it. */
   #sampled(
     node: NodeProto,
     opset: number,
     inputs: readonly (() => PlainTensor | undefined | null)[],
-    what: string,
+    what: string | undefined,
   ): PlainTensor | null {
     const given: (PlainTensor | undefined)[] = [];
     for (const input of inputs) {
@@ -172,8 +177,8 @@ export class Pointwise {
     }
     try {
       const samples = this.#memo.of(
-        node,
-        what,
+        what === undefined ? (given.at(-1) as PlainTensor) : node,
+        what ?? node.opType,
         given,
         () => combined(node, given) ?? (this.#operators.evaluate(node, opset, given, this.#budget)[0] as PlainTensor),
       );
@@ -195,11 +200,13 @@ export class Pointwise {
 
   /** Whether nobody but the chain reads what it computes on the way. */
   #isClosed(nodes: ReadonlySet<NodeProto>, last: NodeProto): boolean {
-    const reads = [...nodes].flatMap(({ inputs }) => inputs);
-    return [...nodes].every(({ outputs: [name] }) => {
-      const inside = reads.filter((read) => read === name).length;
-      return name === last.outputs[0] || this.#reads.get(name as string) === inside;
-    });
+    for (const one of nodes) {
+      const [name] = one.outputs as [string];
+      let outside = one === last ? 0 : (this.#reads.get(name) ?? Infinity);
+      if (outside > 0) for (const { inputs } of nodes) for (const read of inputs) if (read === name) outside--;
+      if (outside > 0) return false;
+    }
+    return true;
   }
 }
 

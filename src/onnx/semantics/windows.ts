@@ -21,6 +21,10 @@ export function perAxis(c: Attributes, name: string, count: number, fallback: nu
   return given;
 }
 
+function requireCount(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) throw new ModelError(`"${name}" expected integers >= 1, got ${value}`);
+}
+
 /** Strides, dilations, padding and output size of every spatial axis. */
 export function windowAxes(c: Attributes, spatial: readonly number[], taps: readonly number[]): WindowAxis[] {
   const count = spatial.length;
@@ -31,9 +35,9 @@ export function windowAxes(c: Attributes, spatial: readonly number[], taps: read
   const isCeil = c.int("ceil_mode", 0) === 1;
   return spatial.map((size, i) => {
     const [tap, stride, dilation] = [taps[i], strides[i], dilations[i]] as [number, number, number];
-    for (const [name, value] of Object.entries({ strides: stride, dilations: dilation, kernel_shape: tap })) {
-      if (!Number.isInteger(value) || value < 1) throw new ModelError(`"${name}" expected integers >= 1, got ${value}`);
-    }
+    requireCount("strides", stride);
+    requireCount("dilations", dilation);
+    requireCount("kernel_shape", tap);
     const extent = (tap - 1) * dilation + 1;
     let [before, after] = [pads[i] as number, pads[count + i] as number];
     if (before < 0 || after < 0) throw new ModelError(`"pads" expected integers >= 0, got ${show([...pads])}`);
