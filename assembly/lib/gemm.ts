@@ -10,7 +10,7 @@
 // and 4 on engines whose register allocator does worse. The plan says which (src/engine/engine.ts); a sum is made in
 // the same order in every tile, so the bits do not depend on it.
 //
-// Reduction blocks. K is cut into blocks whose 8-wide panel fits L1 (512 * 8 floats = 16 KB). The table at blocksPtr has
+// Reduction blocks. K is cut into blocks whose 8-wide panel fits L1 (512 * 8 floats = 16 KB; 24 KB of linear). The table at blocksPtr has
 // 16 bytes a block, then the segment lists that it points at:
 //
 //   | segment list (bytes from blocksPtr) | segments | bytes of A a segment | bytes of a B panel |

@@ -6,7 +6,7 @@ import { PackDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
 import { type Operand, type Ref, shift } from "../../plan/operand.js";
 
-/** Longest reduction of one block: 512 * 8 floats = 16 KB of weights, half of a 32 KB L1. See assembly/lib/gemm.ts. */
+/** Longest reduction of one block, but of linear: 512 * 8 floats = 16 KB of weights, half of a 32 KB L1. See assembly/lib/gemm.ts. */
 const BLOCK_K = 512;
 
 export interface ReductionBlocks {
