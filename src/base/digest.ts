@@ -1,6 +1,9 @@
 // What bytes are, as a short text: equal texts for equal bytes, and for others by chance once in 2^64.
 
-/** Source of the rounds: MurmurHash3, Austin Appleby, public domain; twice, with constants of their own. Its last steps only spread bits. */
+/**
+ * Source of the rounds: MurmurHash3, Austin Appleby, public domain; twice, with constants of their own. Its last steps, which only
+ * spread bits, are left out.
+ */
 const LANES = [
   [0xcc9e2d51, 0x1b873593],
   [0x239b961b, 0x38b34ae5],

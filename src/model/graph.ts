@@ -3,7 +3,7 @@
 import { elements, oneOf, type Shape, sameShape } from "../base/check.js";
 import { ModelError, show } from "../base/errors.js";
 import { DTYPES, type DType, MEMORY_FORMATS, type MemoryFormat, makeSpec } from "../base/spec.js";
-import { OPERATORS, type OperatorName } from "../ops/index.js";
+import { addMethods, OPERATORS, type OperatorName } from "../ops/index.js";
 import type { Operations } from "../ops/operations.js";
 import { type Operator, outputNames, splitExtras, type TypedOperator } from "../ops/operator.js";
 
@@ -95,7 +95,7 @@ export type GraphOperations = {
 /** The operators once more, for a layer that has a name: graph.layer("conv1").conv2d(...). */
 export interface Layer extends GraphOperations {}
 
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made by addOperators().
 export class Layer {
   /** @internal Use graph.layer(). */
   constructor(
@@ -119,7 +119,7 @@ export interface Graph extends GraphOperations {}
  * Its operators throw ModelError for names used twice, TypeError for operands of a wrong kind; shapes and options are checked
  * when a model is made of it.
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made by addOperators().
 export class Graph implements GraphData {
   /** In the order of input(). */
   readonly inputs: GraphInput[] = [];
@@ -132,6 +132,11 @@ export class Graph implements GraphData {
   readonly #values = new Map<string, Value>();
   readonly #layers = new Set<string>();
   readonly #counts = new Map<string, number>();
+
+  /** Empty. */
+  constructor() {
+    addOperators();
+  }
 
   /**
    * A tensor that every run brings. Images are [N, C, H, W], whatever their memory format. memoryFormat: how it lies in the
@@ -245,17 +250,11 @@ export class Graph implements GraphData {
   }
 }
 
-for (const operator of Object.values<Operator>(OPERATORS)) {
-  Object.defineProperty(Graph.prototype, operator.name, {
-    value(this: Graph, ...args: unknown[]) {
-      return this[APPLY](operator, args);
-    },
-  });
-  Object.defineProperty(Layer.prototype, operator.name, {
-    value(this: Layer, ...args: unknown[]) {
-      return this.graph[APPLY](operator, args, this.name);
-    },
-  });
+/** Makes the operators methods: for the first graph, since bundlers keep what modules do, and leave out classes that nobody uses. */
+function addOperators(): void {
+  if (Object.hasOwn(Graph.prototype, "conv2d")) return;
+  addMethods(Graph.prototype, (graph, operator, args) => graph[APPLY](operator, args));
+  addMethods(Layer.prototype, ({ graph, name }, operator, args) => graph[APPLY](operator, args, name));
 }
 
 /** The options of an operator and the names of its parameters. */

@@ -37,11 +37,11 @@ const STORED: readonly Stored[] = [
   ["U64", "uint64"],
   ["F64", "float64"],
 ];
-/** What the writer writes. */
-const HELD = STORED.filter(([, , widen]) => widen === undefined);
+/** What the writer writes. In a function: a bundler leaves it out where nobody asks. */
+const held = () => STORED.filter(([, , widen]) => widen === undefined);
 
 /** What the writer calls a dtype. */
-const nameOf = (dtype: DType) => HELD.find(([, held]) => held === dtype)?.[0];
+const nameOf = (dtype: DType) => held().find(([, own]) => own === dtype)?.[0];
 
 /** The typed array of a dtype as the file has it. */
 const arrayOf = ([, dtype, widen]: Stored) => (widen ? Uint16Array : DTYPES[dtype]);
@@ -252,7 +252,9 @@ function checkWritable(name: unknown, tensor: HostTensor): void {
   if (!isObject(tensor)) throw new TypeError(`${label} expected a tensor, got ${show(tensor)}`);
   const { dtype, shape, data } = tensor;
   if (nameOf(dtype) === undefined) {
-    const known = HELD.map(([, held]) => held).join(", ");
+    const known = held()
+      .map(([, own]) => own)
+      .join(", ");
     throw new UnsupportedError(`${label} expected one of the dtypes ${known}, got ${show(dtype)}`);
   }
   if (!holds(dtype, data)) {

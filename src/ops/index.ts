@@ -13,7 +13,7 @@ import { linear } from "./linear.js";
 import { localResponseNorm } from "./local-response-norm.js";
 import { matmul } from "./matmul.js";
 import * as movement from "./movement.js";
-import type { PlanArguments } from "./operator.js";
+import type { Operator, PlanArguments } from "./operator.js";
 import * as pools from "./pool.js";
 import { logSoftmax, softmax } from "./softmax.js";
 
@@ -35,6 +35,20 @@ export const OPERATORS = {
   ...movement,
   custom,
 } as const;
+
+/** Makes every operator a method of what has this prototype. */
+export function addMethods<T extends object>(
+  prototype: T,
+  apply: (self: T, operator: Operator, args: readonly unknown[]) => unknown,
+): void {
+  for (const operator of Object.values<Operator>(OPERATORS)) {
+    Object.defineProperty(prototype, operator.name, {
+      value(this: T, ...args: unknown[]) {
+        return apply(this, operator, args);
+      },
+    });
+  }
+}
 
 /** Names of the operators: methods of a runtime, of runtime.plan and of graphs. */
 export type OperatorName = keyof typeof OPERATORS;

@@ -17,7 +17,7 @@ import type { Engine, Variant } from "../engine/engine.js";
 import type { Memory, Precision } from "../kernels/select.js";
 import type { PackName } from "../kernels/table.js";
 import { MEMORY_NAMES, PRECISION_NAMES } from "../ops/conv/conv2d.js";
-import { OPERATORS, type PlanOperations } from "../ops/index.js";
+import { addMethods, OPERATORS, type PlanOperations } from "../ops/index.js";
 import type { Operations } from "../ops/operations.js";
 import { build, type Operator, outputNames, splitExtras } from "../ops/operator.js";
 import type { Planning } from "../plan/builder.js";
@@ -370,13 +370,7 @@ export class Runtime {
   }
 }
 
-for (const operator of Object.values<Operator>(OPERATORS)) {
-  Object.defineProperty(Runtime.prototype, operator.name, {
-    value(this: Runtime, ...args: unknown[]) {
-      return this[INTERNALS].apply(operator, args);
-    },
-  });
-}
+addMethods(Runtime.prototype, (runtime, operator, args) => runtime[INTERNALS].apply(operator, args));
 
 /** Throws TypeError for what is no runtime, DisposedError for one that is gone. */
 export function requireRuntime(value: unknown): asserts value is Runtime {
