@@ -27,16 +27,16 @@ const SCENARIOS = [
     name: "a float CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source"],
-    budget: 88 * KB,
-    files: 93 * KB,
+    budget: 89 * KB,
+    files: 94 * KB,
   },
   {
     name: "a quantised CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source", "layers-quantised"],
     packs: ["numeric"],
-    budget: 94 * KB,
-    files: 99 * KB,
+    budget: 95 * KB,
+    files: 100 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {
@@ -307,6 +307,7 @@ export default {
         sequences: false,
         lhs_constants: false,
         inline: false,
+        reduce_funcs: false, // a function that is written where it is called is made anew by every call
         unsafe_arrows: true, // no function is called with new
       },
     }),

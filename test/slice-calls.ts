@@ -362,6 +362,9 @@ const odd = (type: "int32" | "int64", ...dims: number[]): Constant =>
     fill(dims, type).map((v) => Math.round(9 * v) || 1),
   );
 
+/** x0, y0, x1, y1 of each. */
+const BOXES = [0.7, 0.8, 7.4, 6.9, 1.3, 0.6, 8.2, 7.7, 0.9, 1.9, 6.6, 8.1];
+
 /** An image at places, in boxes of these images or for these weights. */
 const sampled = (
   op: string,
@@ -369,10 +372,11 @@ const sampled = (
   attributes: Node["attributes"],
   images: readonly number[] = [],
   weights?: readonly number[],
+  places: ArrayLike<number> = fill(shape, "places"),
 ): Call => {
   const constants: Record<string, Constant> = {
     ...(weights && { w: { dims: weights, data: fill(weights, "w") } }),
-    places: { dims: shape, data: fill(shape, "places") },
+    places: { dims: shape, data: Float32Array.from(places) },
     ...(images.length > 0 && { images: integers(...images) }),
   };
   const nodes = [{ op, inputs: ["x", ...Object.keys(constants)], outputs: ["y"], attributes }];
@@ -415,8 +419,16 @@ const RARE: Readonly<Record<string, Call>> = {
     { constants: { runs: { dims: [11, 7], data: fill([11, 7], "runs") } }, outputs: ["y", "z"] },
   ),
   "places of a grid": (rt, x) => sampled("GridSample", [2, 5, 7, 2], { mode: "cubic" })(rt, x),
+  // 25 places of four corners each: more than are taken together.
   "places in boxes": (rt, x) =>
-    sampled("RoiAlign", [3, 4], { output_height: 2, output_width: 3, sampling_ratio: 5 }, [1, 0, 1])(rt, x),
+    sampled(
+      "RoiAlign",
+      [3, 4],
+      { output_height: 2, output_width: 3, sampling_ratio: 5 },
+      [1, 0, 1],
+      undefined,
+      BOXES,
+    )(rt, x),
   "patches at places of their own": (rt, x) => sampled("DeformConv", [2, 8, 10, 12], {}, [], [5, 37, 2, 2])(rt, x),
   softplus: one("Softplus"),
   mish: one("Mish"),

@@ -339,7 +339,7 @@ describe("what is refused", () => {
     expect(of({ size: [4, 0] })).toThrow('"size[1]" expected integer >= 1, got 0');
     expect(of({ size: 2 ** 31 })).toThrow(/"size" expected integer from 1 to 1048576/);
     expect(of({ scale: Number.NaN })).toThrow('"scale" expected a finite number, got NaN');
-    expect(of({ scale: undefined })).toThrow(/"scale" expected a number, .* \(is there a preset of that name\?\)$/);
+    expect(of({ scale: undefined })).toThrow(/"scale" expected a number, .* \(no such preset\?\)$/);
     expect(of({ ...(presets as unknown as Record<string, object>)["imagnet"], scale: undefined })).toThrow(
       /"scale" expected/,
     );
@@ -384,7 +384,7 @@ describe("what is refused", () => {
     expect(picture({ data: new Uint16Array(144) })).toThrow(
       /"image.data" expected a Uint8Array or a Uint8ClampedArray, got Uint16Array/,
     );
-    expect(picture({ data: new Uint8Array(new SharedArrayBuffer(144)) })).toThrow(/got a view of a SharedArrayBuffer$/);
+    expect(picture({ data: new Uint8Array(new SharedArrayBuffer(144)) })).toThrow(/got a SharedArrayBuffer/);
     expect(picture({ palette: [] })).toThrow('"image" expected colours, got indices into a palette');
     const data = new Uint8Array(144);
     structuredClone(data, { transfer: [data.buffer] });

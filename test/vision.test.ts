@@ -225,35 +225,6 @@ describe("a preprocessor", () => {
     for (let i = 0; i < 12; i++) expect(got[(i % 3) * 4 + Math.floor(i / 3)]).toBeCloseTo((want[i] as number) / 255, 6);
   });
 
-  it("makes no garbage from the third frame of an array on", () => {
-    using pre = createPreprocessor(rt, { scale: 1 / 255, size: 24, fit: "letterbox" });
-    const image = noise(48, 40, 4, 0);
-    const { gc } = globalThis as unknown as { gc(): void };
-    /** Bytes that so many calls leave behind on a heap that was just swept: the least of ten rounds, since a compiler allocates too. */
-    const garbageOf = (call: () => unknown, count: number) => {
-      let least = Number.POSITIVE_INFINITY;
-      for (let round = 0; round < 10; round++) {
-        gc();
-        const before = process.memoryUsage();
-        for (let i = 0; i < count; i++) call();
-        const after = process.memoryUsage();
-        least = Math.min(least, after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers);
-      }
-      return least;
-    };
-    const frame = () => pre.run(image);
-    for (let i = 0; i < 20_000; i++) frame();
-    // An object a frame is 16 bytes or more. What is a KB a frame is seen in the short round, before the young generation is full.
-    for (const count of [50, 1000, 10_000]) expect(garbageOf(frame, count)).toBeLessThan(4000 + 2 * count);
-    let last: unknown;
-    const wasteful = () => {
-      last = { frame: pre.run(image) };
-    };
-    for (let i = 0; i < 20_000; i++) wasteful();
-    expect(last).toBeDefined();
-    expect(garbageOf(wasteful, 1000)).toBeGreaterThan(4000 + 2 * 1000); // what it would see
-  });
-
   it("takes what decoders give: sharp's info, a clamped array, bytes in the middle of a buffer", () => {
     const image = noise(20, 10, 3, 2);
     const want = bytes(image, { size: 8 });

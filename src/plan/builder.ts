@@ -237,6 +237,12 @@ export class Builder {
     this.descBytes += alignUp(descBytes(call.layout), 16);
   }
 
+  /** Puts these calls of every run in the place of all. */
+  replaceSteps(calls: readonly Call[]): void {
+    [this.steps.length, this.descBytes] = [0, 0];
+    for (const call of calls) this.#add(call);
+  }
+
   /** Bytes to reserve for a run: scratch, then workspace. */
   get runBytes(): number {
     return alignUp(this.scratchBytes + SLACK_BYTES) + this.workspaceBytes;

@@ -36,6 +36,6 @@ function packInRuns(b: Builder): void {
     }),
   );
   b.prepares.length = 0;
-  b.steps.splice(0, b.steps.length, ...steps);
+  b.replaceSteps(steps);
   b.packs.splice(0, b.packs.length, ...left);
 }
