@@ -140,7 +140,7 @@ function checkedBackground(value: unknown): readonly number[] | undefined {
 export function checkedSpec(spec: PreprocessSpec, count: number | undefined): Checked {
   const { fit = "stretch", filter = "bilinear", antialias = true, mean = 0, std = 1, fill = 0 } = spec;
   if (spec.scale === undefined)
-    throw new TypeError(`"scale" expected a number, 1 / 255 or 1 say, got none (no such preset?)`);
+    throw new TypeError(`"scale" expected a number, 1 say, got none (no such preset?)`);
   const byCount = BY_COUNT[(count ?? 3) as 1 | 3 | 4] ?? "rgb";
   const channels = oneOf("channels", spec.channels ?? byCount, CHANNELS);
   const planes = ORDERS[channels].length;
