@@ -218,8 +218,7 @@ export class Preprocessor {
 
   #requireFree(): void {
     this.#requireAlive();
-    if (this.#isRunning)
-      throw new ModelError(`"preprocessor" expected one run at a time, got two`);
+    if (this.#isRunning) throw new ModelError(`"preprocessor" expected one run at a time, got two`);
   }
 
   #requireGoing(signal: AbortSignal | undefined): void {

@@ -139,8 +139,7 @@ function checkedBackground(value: unknown): readonly number[] | undefined {
 /** Takes defaults and refuses what makes no sense; count: channels of the model's input, where there is one. */
 export function checkedSpec(spec: PreprocessSpec, count: number | undefined): Checked {
   const { fit = "stretch", filter = "bilinear", antialias = true, mean = 0, std = 1, fill = 0 } = spec;
-  if (spec.scale === undefined)
-    throw new TypeError(`"scale" expected a number, 1 say, got none (no such preset?)`);
+  if (spec.scale === undefined) throw new TypeError(`"scale" expected a number, 1 say, got none (no such preset?)`);
   const byCount = BY_COUNT[(count ?? 3) as 1 | 3 | 4] ?? "rgb";
   const channels = oneOf("channels", spec.channels ?? byCount, CHANNELS);
   const planes = ORDERS[channels].length;
