@@ -73,7 +73,7 @@ const lpNormalization: FormDescription = (a, inputs) => {
   const { shape } = needed(inputs, 0, "input");
   const axis = a.integers(a.c.axis("axis", a.c.int("axis", -1), shape.length));
   const norm = a.add(a.c.int("p", 2) === 1 ? "ReduceL1" : "ReduceL2", ["0", axis]);
-  return [a.add("Div", ["0", a.add("Clip", [norm, a.number(2 ** -149)])])];
+  return [a.add("Div", ["0", a.add("Max", [norm, a.number(2 ** -149)])])];
 };
 
 /** (x - mean) / (deviation + 1e-9). */
