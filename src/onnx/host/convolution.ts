@@ -11,7 +11,7 @@ import { elementStrides } from "./indexing.js";
 import { make } from "./make.js";
 import { positions } from "./taps.js";
 
-export function requireBias(bias: PlainTensor | undefined, filters: number): void {
+function requireBias(bias: PlainTensor | undefined, filters: number): void {
   if (bias && countOf(bias.shape) !== filters)
     throw new ModelError(`"B" expected ${filters} values, got ${show([...bias.shape])}`);
 }

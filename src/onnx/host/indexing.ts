@@ -165,20 +165,6 @@ export function offsetOf(index: readonly number[], shape: readonly number[]): nu
   return index.reduce((at, value, i) => at * (shape[i] as number) + value, 0);
 }
 
-/** Calls f with every index of a shape and its position. */
-export function eachIndex(shape: readonly number[], f: (index: readonly number[], at: number) => void): void {
-  const index = new Array<number>(shape.length).fill(0);
-  const count = countOf(shape);
-  for (let i = 0; i < count; i++) {
-    f(index, i);
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      index[axis] = (index[axis] as number) + 1;
-      if ((index[axis] as number) < (shape[axis] as number)) break;
-      index[axis] = 0;
-    }
-  }
-}
-
 export const copied = ({ type, shape, data }: PlainTensor): PlainTensor => ({
   type,
   shape,

@@ -278,7 +278,7 @@ function paddingOf({ options }: LayerNode): readonly number[] {
 const POSITIVE = new Set(["relu", "relu6", "sigmoid", "hardSigmoid", "softmax"]);
 
 /** pad ─▶ window   ==>   a window that pads itself, where what it reads there is the same */
-export const padInside: Rule = (node, scope) => {
+const padInside: Rule = (node, scope) => {
   const before = scope.producer(node.inputs[0] as string);
   const { name } = operatorOf(node);
   if (before?.op !== "pad" || !/^(conv[12]d|(max|avg)Pool2d)$/.test(name)) return undefined;
