@@ -35,8 +35,8 @@ const SCENARIOS = [
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source", "layers-quantised"],
     packs: ["numeric"],
-    budget: 95 * KB,
-    files: 100 * KB,
+    budget: 96 * KB,
+    files: 101 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {
