@@ -1,6 +1,5 @@
-// Browsers without a driver: each is started on a page that asks our server (serve.mjs) what to do next, in a process group and a
-// profile of its own, and ended for sure. Debian: apt-get install chromium firefox-esr, and for WebKit webkit2gtk-driver
-// libwebkit2gtk-4.1-0 xvfb xauth.
+// Browsers without a driver: each is started on a page that asks our server (open.mjs) what to do next, in a process group and a
+// profile of its own, and ended for sure. install.mjs brings those that are missing.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -57,7 +56,7 @@ export const BROWSERS = {
   webkit: {
     programs: ["/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser"],
     needs: ["/usr/bin/xvfb-run", "/usr/bin/Xvfb", "/usr/bin/xauth"],
-    packages: ["webkit2gtk-driver", "libwebkit2gtk-4.1-0", "xvfb", "xauth"],
+    packages: ["libwebkit2gtk-4.1-0", "xvfb", "xauth"],
     display: ["/usr/bin/xvfb-run", "-a"],
     command: (program, _, url) => [program, "--private", url],
   },
