@@ -14,6 +14,9 @@ export const PACKS = [
   { name: "vision", entry: "assembly/packs/vision.ts", variants: ["simd"], budget: 6 * 1024, layer: "vision" },
 ];
 
+/** What leads threads through steps: no pack, and never a file of its own; most bytes. */
+export const CREW = { file: "crew", entry: "assembly/crew/crew.ts", budget: 1280 };
+
 /** The file of a binary without its extension: the first pack's are called by their variant alone, a single one by its pack. */
 export function binaryName(pack, variant) {
   if (pack === PACKS[0].name) return variant;

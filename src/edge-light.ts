@@ -8,6 +8,7 @@ import float from "../build/wasm/simd.wasm?module";
 import { UnsupportedError } from "./base/errors.js";
 import type { PackName } from "./kernels/table.js";
 import { makeCreateRuntime } from "./runtime/create.js";
+import { oneThread } from "./threads/asked.js";
 
 export * from "./api.js";
 
@@ -16,7 +17,7 @@ const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric
 const create = makeCreateRuntime(async (pack, variant) => {
   if (variant === "simd") return MODULES[pack];
   throw new UnsupportedError(`"packs.${pack}" expected the relaxed binary from the caller in this entry, got none`);
-});
+}, oneThread);
 
 export const createRuntime: typeof create = async (options = {}) => {
   if (options.variant === "relaxed" && options.wasm === undefined) {

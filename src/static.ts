@@ -11,6 +11,7 @@ import simd from "../build/wasm/simd.wasm?static";
 import type { Variant } from "./engine/engine.js";
 import type { PackName } from "./kernels/table.js";
 import { makeCreateRuntime } from "./runtime/create.js";
+import { oneThread } from "./threads/asked.js";
 
 export * from "./api.js";
 
@@ -21,4 +22,4 @@ const MODULES: Readonly<Record<PackName, Readonly<Record<Variant, WebAssembly.Mo
   recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
 };
 
-export const createRuntime = makeCreateRuntime(async (pack, variant) => MODULES[pack][variant]);
+export const createRuntime = makeCreateRuntime(async (pack, variant) => MODULES[pack][variant], oneThread);

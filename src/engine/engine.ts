@@ -3,6 +3,7 @@
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
 import { PACKS } from "../kernels/gen/packs.js";
 import { type KernelName, type PackName, packOf } from "../kernels/table.js";
+import type { Crew } from "./crew.js";
 import { detectFeatures, type Features } from "./features.js";
 import { Heap } from "./heap.js";
 
@@ -40,14 +41,17 @@ export class Engine {
   /** Of all loaded packs, by name. */
   readonly kernels: Kernels = {};
   readonly target: Target;
+  /** Threads that compute beside this one. */
+  crew: Crew | undefined;
   readonly #packs = new Set<string>();
 
-  /** With the kernels that every runtime has. */
+  /** With the kernels that every runtime has. sharedBytes: see Heap. */
   constructor(
     readonly module: WebAssembly.Module,
     maxBytes: number,
+    sharedBytes?: number,
   ) {
-    this.heap = new Heap(maxBytes);
+    this.heap = new Heap(maxBytes, sharedBytes);
     const variant = this.#instantiate("float", PACKS.float, module, "wasm");
     this.target = { variant, tileRows: tileRows(variant, detectFeatures()) };
   }
@@ -71,6 +75,7 @@ export class Engine {
     given = `packs.${pack}`,
   ): void {
     this.#instantiate(pack, facts, module, given, this.variant);
+    this.crew?.add(module, this.kernels);
   }
 
   /** A kernel to call. Throws UnsupportedError where its pack is not loaded. */

@@ -215,7 +215,7 @@ export class Model {
   run(tensors?: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Readonly<Record<string, Tensor>> {
     const pick = picker(outputs, this.outputs);
     this.#accept(tensors);
-    for (const program of this.#loaded.programs) program.run();
+    this.#loaded.run();
     return pick(this.#results);
   }
 
@@ -313,6 +313,7 @@ export class Model {
     if (this.disposed) return;
     this.#disposed = true;
     internalsOf(this.#runtime).notes.delete(this);
+    this.#engine.crew?.settle(); // of a run in turns
     this.#loaded.free();
   }
 

@@ -2,19 +2,21 @@
 import { integer, isBytes, knownOptions, oneOf, tagOf } from "../base/check.js";
 import { show, UnsupportedError } from "../base/errors.js";
 import { PAGE_BYTES } from "../engine/allocator.js";
+import type { Hire } from "../engine/crew.js";
 import { Engine, type Variant } from "../engine/engine.js";
 import { detectFeatures } from "../engine/features.js";
 import { MAX_MEMORY_BYTES } from "../engine/heap.js";
 import { PACK_NAMES, type PackName } from "../kernels/table.js";
-import { type Loader, packLoader } from "./packs.js";
-import { choiceDefaults, Runtime, type RuntimeOptions, type WasmSource } from "./runtime.js";
+import type { RuntimeOptions, WasmSource } from "./options.js";
+import { type Loader, packLoader, type Twin } from "./packs.js";
+import { choiceDefaults, Runtime, type Threads } from "./runtime.js";
 import { selfTest } from "./self-test.js";
 
 /** The packs that a runtime may lack. */
 const OTHER_PACKS = PACK_NAMES.filter((pack) => pack !== "float");
 
 /** `name`: what the binary is called in errors. */
-async function compile(name: string, wasm: WasmSource): Promise<WebAssembly.Module> {
+async function compile(name: string, wasm: WasmSource, twin: Twin = (binary) => binary): Promise<WebAssembly.Module> {
   if (tagOf(wasm) === "WebAssembly.Module") return wasm as WebAssembly.Module;
   let bytes: unknown = await wasm;
   if (tagOf(bytes) === "Response") {
@@ -39,7 +41,7 @@ async function compile(name: string, wasm: WasmSource): Promise<WebAssembly.Modu
     );
   }
   try {
-    return await WebAssembly.compile(view as Uint8Array<ArrayBuffer>);
+    return await WebAssembly.compile(twin(view as Uint8Array<ArrayBuffer>));
   } catch (cause) {
     const message = `"${name}" expected a binary this engine compiles, got ${view.length} bytes: ${(cause as Error).message}`;
     throw new UnsupportedError(message, { cause });
@@ -57,6 +59,7 @@ async function choose(
   asked: Variant | "auto",
   wasm: RuntimeOptions["wasm"],
   maxBytes: number,
+  hire: Hire | undefined,
 ): Promise<Chosen> {
   const features = detectFeatures();
   if (!features.simd) throw new UnsupportedError(`"engine" expected WebAssembly SIMD, got an engine without it`);
@@ -65,12 +68,12 @@ async function choose(
     return { engine, reason };
   };
   if (wasm !== undefined) {
-    const engine = new Engine(await compile("wasm", wasm), maxBytes);
+    const engine = new Engine(await compile("wasm", wasm, hire?.twin), maxBytes, hire?.bytes);
     if (asked !== "auto" && engine.variant !== asked)
       throw new UnsupportedError(`"wasm" expected the ${asked} binary, got ${engine.variant}`);
     return tested(engine, "binary given by the caller");
   }
-  const own = async (variant: Variant) => new Engine(await load("float", variant), maxBytes);
+  const own = async (variant: Variant) => new Engine(await load("float", variant, hire?.twin), maxBytes, hire?.bytes);
   if (asked === "relaxed" && !features.relaxed) {
     throw new UnsupportedError(`"variant" expected an engine with relaxed SIMD, got one without it`);
   }
@@ -86,8 +89,11 @@ async function choose(
   }
 }
 
-/** createRuntime for an entry that loads its binaries with `load`. */
-export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => Promise<Runtime> {
+/** Threads that were asked for: how to get them, or what report() says where there is but one. Throws UnsupportedError, TypeError, RangeError. */
+export type Hiring = (options: RuntimeOptions) => Promise<Threads & { readonly hire?: Hire }>;
+
+/** createRuntime for an entry that loads its binaries with `load`, and whatever more than one thread take with `hiring`. */
+export function makeCreateRuntime(load: Loader, hiring: Hiring): (options?: RuntimeOptions) => Promise<Runtime> {
   return async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
     knownOptions("runtime options", options, [
       "variant",
@@ -95,6 +101,7 @@ export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => P
       "packs",
       "maxBytes",
       "threads",
+      "worker",
       "precision",
       "memory",
       "tune",
@@ -102,16 +109,20 @@ export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => P
     const { packs = {}, wasm } = options;
     knownOptions("packs", packs, OTHER_PACKS);
     const variant = oneOf("variant", options.variant ?? "auto", ["auto", "simd", "relaxed"]);
-    const maxBytes = integer("maxBytes", options.maxBytes ?? MAX_MEMORY_BYTES, PAGE_BYTES, MAX_MEMORY_BYTES);
-    integer("threads", options.threads ?? 1, 1, 1);
+    const asked = integer("maxBytes", options.maxBytes ?? MAX_MEMORY_BYTES, PAGE_BYTES, MAX_MEMORY_BYTES);
     const defaults = choiceDefaults(options);
+    const threads = (options.threads ?? 1) === 1 ? undefined : await hiring(options);
+    const hire = threads?.hire;
+    const maxBytes = hire?.maxBytes ?? asked;
     const given: [PackName, WebAssembly.Module][] = [];
     for (const pack of OTHER_PACKS) {
       const binary = packs[pack];
-      if (binary !== undefined) given.push([pack, await compile(`packs.${pack}`, binary)]);
+      if (binary !== undefined) given.push([pack, await compile(`packs.${pack}`, binary, hire?.twin)]);
     }
-    const { engine, reason } = await choose(load, variant, wasm, maxBytes);
+    const { engine, reason } = await choose(load, variant, wasm, maxBytes, hire);
     for (const [pack, module] of given) engine.load(pack, module);
-    return new Runtime(engine, { reason, maxBytes, defaults, loadPack: packLoader(engine, load) });
+    await hire?.start(engine);
+    const loadPack = packLoader(engine, load, hire?.twin);
+    return new Runtime(engine, { reason, maxBytes, defaults, loadPack, threads });
   };
 }
