@@ -336,6 +336,14 @@ const MOVES: Readonly<Record<string, Call>> = {
     using x = param(rt, [2, 70, 67], "x");
     return rt.transpose(x, { permutation: [2, 0, 1] });
   },
+  "transpose of several blocks": (rt) => {
+    using x = param(rt, [131, 200], "x");
+    return rt.transpose(x);
+  },
+  "slice of long rows": (rt) => {
+    using x = param(rt, [2, 40_001], "x");
+    return rt.slice(x, { axes: [1], starts: [3], ends: [40_000] });
+  },
   toMemoryFormat: (rt, x) =>
     rt.toMemoryFormat(x, { memoryFormat: x.memoryFormat === "contiguous" ? "channelsLast" : "contiguous" }),
   concat: (rt, x) => rt.concat([x, x, x], { axis: 1 }),

@@ -10,6 +10,12 @@ export const CACHE_LINE: i32 = 64;
 /** Longest chunk of elements that is one work item: 8 KB read and written, a few microseconds at most. */
 export const CHUNK: i32 = 2048;
 
+/** Elements that one work item of a copy moves at most: one to three microseconds of floats. */
+export const COPY_BLOCK: i32 = 8192;
+
+/** Side of a transposed tile in floats: 16 KB a side. */
+export const COPY_TILE: i32 = 64;
+
 /** Neighbours of an axis that one work item takes side by side: a cache line. */
 export const NEIGHBOURS: i32 = 16;
 
