@@ -120,6 +120,7 @@ export const CONV_CASES: readonly ConvCase[] = [
   conv("3x3 valid over whole 6x6 tiles", [1, 8, 14, 14], [8, 3, 3]),
   conv("3x3 valid, one past 6x6 tiles", [1, 4, 15, 9], [12, 3, 3], { bias: false }),
   conv("3x3, more tiles than a block", [1, 5, 31, 29], [7, 3, 3], { padding: 1 }),
+  conv("3x3, more filters than a block", [1, 5, 20, 20], [261, 3, 3], { padding: 1 }),
   conv("3x3 same, batch 3", [3, 7, 6, 5], [11, 3, 3], { padding: "same", activation: "relu6" }),
   conv("3x3 on all sides but the left", [1, 9, 7, 8], [5, 3, 3], { padding: [1, 0, 2, 1] }),
 

@@ -30,7 +30,7 @@ const DROPPED: Readonly<Partial<Record<KernelName, string>>> = {
   gemm_f32: PANEL,
   conv2d_direct_f32: PANEL,
   conv2d_implicit_gemm_f32: PANEL,
-  conv2d_winograd_f32: ACTIVATION,
+  conv2d_winograd_f32: "a residual that is y is taken in whole vectors",
   conv2d_depthwise_f32: ACTIVATION,
   conv2d_fft_f32: ACTIVATION,
   separable_conv2d_f32: ACTIVATION,

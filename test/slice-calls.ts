@@ -129,8 +129,8 @@ const CONVOLUTIONS: Readonly<Record<string, Call>> = {
     ALGORITHMS.map((algorithm) => [
       `conv2d ${algorithm}, residual in place`,
       (rt: Runtime, { memoryFormat }: Tensor) => {
-        using x = tensorOf(rt, fill([1, 3, 6, 7], "x"), [1, 3, 6, 7], memoryFormat);
-        const y = tensorOf(rt, fill([1, 5, 6, 7], "y"), [1, 5, 6, 7], memoryFormat);
+        using x = tensorOf(rt, fill([1, 3, 18, 22], "x"), [1, 3, 18, 22], memoryFormat);
+        const y = tensorOf(rt, fill([1, 5, 18, 22], "y"), [1, 5, 18, 22], memoryFormat);
         using weight = param(rt, [5, 3, 3, 3]);
         const options = { padding: 1, algorithm, activation: "silu" } as const;
         using plan = rt.plan.conv2d({ input: x.shape, residual: y.shape, weight, memoryFormat, ...options });
@@ -149,8 +149,17 @@ const CONVOLUTIONS: Readonly<Record<string, Call>> = {
   "conv2d winograd23 of one column": conv([9, 37, 3, 1], { padding: [1, 0], algorithm: "winograd23" }),
   "conv2d winograd63, many tiles and filters": on(
     [1, 8, 40, 40],
-    conv([72, 8, 3, 3], { padding: 1, algorithm: "winograd63" }),
+    conv([200, 8, 3, 3], { padding: 1, algorithm: "winograd63" }),
   ),
+  "conv2d winograd43, few tiles, filters of groups": on(
+    [1, 8, 20, 18],
+    conv(
+      [272, 4, 3, 3],
+      { padding: 1, groups: 2, algorithm: "winograd43", activation: "hardSwish" },
+      { bias: true, residual: [1, 272, 20, 18] },
+    ),
+  ),
+  "conv2d winograd23, four tiles": on([1, 5, 4, 3], conv([103, 5, 3, 3], { padding: 1, algorithm: "winograd23" })),
   "conv2d fft, dilated": conv([9, 37, 3, 4], { dilation: [2, 1], padding: 3, algorithm: "fft", activation: "relu" }),
   "conv2d fft, depthwise": conv([37, 1, 5, 5], { padding: 2, groups: 37, algorithm: "fft" }),
   "conv2d depthwise": conv([37, 1, 3, 3], { padding: 1, groups: 37, activation: "hardSwish" }),

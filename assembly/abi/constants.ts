@@ -41,9 +41,13 @@ export const WINOGRAD_TABLE_BYTES: i32 = 80;
 /** Its scratch before the points of `blockChannels` channels: two such tables, three rows of four float64 a point. */
 export const WINOGRAD_WEIGHTS_SCRATCH_BYTES: i32 = 2 * WINOGRAD_TABLE_BYTES + 3 * WINOGRAD_POINTS * 32;
 
-/** Of conv2d_winograd_f32: ten vectors of constants; a tile between its transforms, and one of the image or the output. */
+/**
+ * Of conv2d_winograd_f32: ten vectors of constants; channels of a tile between its transforms, for each point; one vector of
+ * each of its outputs.
+ */
 export const WINOGRAD_CONSTANT_BYTES: i32 = 10 * 16;
-export const WINOGRAD_PATCH_BYTES: i32 = WINOGRAD_POINTS * WINOGRAD_POINTS * 16;
+export const WINOGRAD_NEAR_BYTES: i32 = 64 * 4;
+export const WINOGRAD_PART_BYTES: i32 = 6 * 6 * 16;
 
 /** And of each tile of a block: where it is, five i32, and its entry of the row table. */
 export const WINOGRAD_TILE_BYTES: i32 = 5 * 4;

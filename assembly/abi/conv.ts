@@ -66,7 +66,9 @@
   tileW: i32;
   blockTiles: i32; // tiles transformed together
   blockCols: i32; // output channels multiplied together, a multiple of a panel
-  zerosPtr: usize; // blockCols of them, for a bias
+  itemTiles: i32; // of a work item
+  itemCols: i32; // a multiple of a panel
+  zerosPtr: usize; // for a bias of blockCols, and channels outside of the image
   vPointBytes: i32; // scratch: from point to point of the transformed input
   zPointBytes: i32; // and of the products
 }

@@ -8,7 +8,8 @@ export { pack_rows_f32, pack_weights_f32, pad_image_f32, transpose_f32 } from ".
 export { conv2d_direct_f32 } from "../kernels/conv-direct"; // seven nested loops, 4 pixels x 8 filters in registers
 export { im2col_f32 } from "../kernels/conv-im2col"; // the patch matrix in memory
 export { conv2d_implicit_gemm_f32 } from "../kernels/conv-implicit-gemm"; // GEMM over row pointers into the image
-export { conv2d_winograd_f32, winograd_weights_f32 } from "../kernels/conv-winograd"; // F(2,3), F(4,3) and F(6,3)
+export { conv2d_winograd_f32 } from "../kernels/conv-winograd"; // F(2,3), F(4,3) and F(6,3)
+export { winograd_weights_f32 } from "../kernels/conv-winograd-weights"; // their weights, in float64
 export { conv2d_depthwise_f32, depthwise_weights_f32 } from "../kernels/conv-depthwise"; // lanes are channels, nothing copied
 export { separable_conv2d_f32 } from "../kernels/conv-separable"; // depthwise and pointwise by rows, what lies between in cache
 export { conv2d_fft_f32, fft_weights_f32 } from "../kernels/conv-fft"; // overlap-save FFT, two tiles as one complex tile

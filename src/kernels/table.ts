@@ -167,9 +167,9 @@ export const CONV_ROWS: readonly ConvRow[] = [
 ];
 
 /** Nanoseconds an element of the input and of the output transform takes on the reference machine. */
-const TRANSFORM_NS = { 2: [0.28, 0.22], 4: [0.35, 0.25], 6: [0.5, 0.35] } as const;
+const TRANSFORM_NS = { 2: [0.15, 0.1], 4: [0.17, 0.12], 6: [0.3, 0.2] } as const;
 /** Along one axis only, a vector is carried through fewer sums for each time it is loaded and stored. */
-const ONE_AXIS = 2.3;
+const ONE_AXIS = 1.6;
 /** Weights of more bytes are streamed from memory for every block of tiles, slower than the GEMM's. */
 const STREAMED_BYTES = 12 * 2 ** 20;
 const STREAMED_GBPS = 20;
