@@ -1,7 +1,7 @@
 // The public names of every entry, all but createRuntime, which each entry makes with its own way to load a binary.
 export { DataError, DisposedError, ModelError, OutOfMemoryError, ShapeError, UnsupportedError } from "./base/errors.js";
 export type { Padding } from "./base/shape.js";
-export type { DType, Elements, Float16Data, MemoryFormat, TensorData, TensorSpec } from "./base/spec.js";
+export type { DType, DTypeOf, Elements, Float16Data, MemoryFormat, TensorData, TensorSpec } from "./base/spec.js";
 export type { Precision } from "./kernels/select.js";
 export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels/table.js";
 export {

@@ -1,16 +1,19 @@
 // The runtime as users see it: one instance of a kernel binary, its memory, its tensors and plans.
 import { boolean, knownOptions, oneOf } from "../base/check.js";
 import { DisposedError, show } from "../base/errors.js";
+import type { WasmSource } from "../base/globals.js";
 import {
   bytesOf,
   DTYPES,
   type DType,
+  type DTypeOf,
   dtypeOf,
   type Elements,
   heldAs,
   isBig,
   type MemoryFormat,
   makeSpec,
+  type TensorData,
   type TensorSpec,
 } from "../base/spec.js";
 import type { Engine, Variant } from "../engine/engine.js";
@@ -24,9 +27,6 @@ import type { Planning } from "../plan/builder.js";
 import { Plan, type PlanOwner } from "../plan/plan.js";
 import { OWNER, Tensor, type TensorOwner } from "../plan/tensor.js";
 import { type Tuner, tuner } from "./tune.js";
-
-/** A kernel binary: compiled, its bytes, or a response with them. */
-export type WasmSource = WebAssembly.Module | BufferSource | Response | Promise<Response>;
 
 /** Which binary, how much memory, and what convolutions are chosen by. */
 export interface RuntimeOptions {
@@ -58,9 +58,9 @@ export interface RuntimeOptions {
 export type ChoiceDefaults = Pick<RuntimeOptions, "precision" | "memory" | "tune">;
 
 /** What a new tensor is. */
-export interface TensorOptions {
+export interface TensorOptions<D extends DType = DType> {
   /** Default: the data's own (float32 for numbers); "float32" for zeros and empty. */
-  readonly dtype?: DType;
+  readonly dtype?: D;
   /** Default "contiguous". */
   readonly memoryFormat?: MemoryFormat;
 }
@@ -101,7 +101,7 @@ export interface RuntimeInternals {
   /** RuntimeReport.notes, by model. */
   readonly notes: Map<object, string>;
   /** An eager call: "plan, run, dispose the plan". */
-  apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor>;
+  apply(operator: Operator, args: readonly unknown[]): Tensor<DType> | Record<string, Tensor<DType>>;
 }
 
 /** What a runtime is made of, beside its engine. */
@@ -120,7 +120,7 @@ export function internalsOf(runtime: Runtime): RuntimeInternals {
 }
 
 /** One kernel binary over one linear memory, with its tensors and plans. Made by createRuntime(). */
-export interface Runtime extends Operations<Tensor> {}
+export interface Runtime extends Operations<Tensor, Tensor<DType>> {}
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
 export class Runtime {
@@ -131,8 +131,8 @@ export class Runtime {
   readonly #engine: Engine;
   readonly #reason: string;
   readonly #maxBytes: number;
-  readonly #plans = new Set<Plan>();
-  readonly #tensors = new Set<Tensor>();
+  readonly #plans = new Set<Plan<DType>>();
+  readonly #tensors = new Set<Tensor<DType>>();
   /** Tensors and plans hold on to this, and report their end to it. */
   readonly #owner: TensorOwner & PlanOwner;
   #disposed = false;
@@ -209,16 +209,20 @@ export class Runtime {
    * @throws RangeError for another number of elements than the shape's or one that the dtype does not hold, ShapeError for a rank
    *   that does not do, TypeError for data that is no array of numbers or typed array, OutOfMemoryError, DisposedError.
    */
-  tensor(data: Elements, shape: readonly number[], options: TensorOptions = {}): Tensor {
+  tensor<E extends Elements, D extends DType = DTypeOf<E>>(
+    data: E,
+    shape: readonly number[],
+    options: TensorOptions<D> = {},
+  ): Tensor<D> {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     const own = dtypeOf(data);
-    const spec = makeSpec(shape, options.dtype ?? own, options.memoryFormat, "shape", 0);
+    const spec = makeSpec<D>(shape, options.dtype ?? own, options.memoryFormat, "shape", 0);
     const size = bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT;
     if (data.length !== size)
       throw new RangeError(`"data" expected ${size} elements for ${show(shape)}, got ${data.length}`);
     const held = heldAs(spec.dtype, data);
     const tensor = this.#allocate(spec);
-    (tensor.data as Float32Array).set(held as Float32Array);
+    (tensor.data as TensorData as Float32Array).set(held as Float32Array);
     return tensor;
   }
 
@@ -227,10 +231,10 @@ export class Runtime {
    *
    * @throws ShapeError, RangeError or TypeError for what is no shape, OutOfMemoryError, DisposedError.
    */
-  zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  zeros<D extends DType = "float32">(shape: readonly number[], options: TensorOptions<D> = {}): Tensor<D> {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
-    const tensor = this.#allocate(makeSpec(shape, options.dtype, options.memoryFormat, "shape", 0));
-    (tensor.data as Float32Array).fill(isBig(tensor.dtype) ? (0n as never) : 0);
+    const tensor = this.#allocate(makeSpec<D>(shape, options.dtype, options.memoryFormat, "shape", 0));
+    (tensor.data as TensorData as Float32Array).fill(isBig(tensor.dtype) ? (0n as never) : 0);
     return tensor;
   }
 
@@ -239,12 +243,15 @@ export class Runtime {
    *
    * @throws ShapeError, RangeError or TypeError for what is no shape, OutOfMemoryError, DisposedError.
    */
-  empty(shape: readonly number[] | TensorSpec, options: TensorOptions = {}): Tensor {
+  empty<D extends DType = "float32">(
+    shape: readonly number[] | TensorSpec<D>,
+    options: TensorOptions<D> = {},
+  ): Tensor<D> {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     return this.#allocate(
       typeof shape === "object" && shape !== null && "dtype" in shape
-        ? makeSpec(shape.shape, shape.dtype, shape.memoryFormat)
-        : makeSpec(shape, options.dtype, options.memoryFormat),
+        ? makeSpec<D>(shape.shape, shape.dtype, shape.memoryFormat)
+        : makeSpec<D>(shape, options.dtype, options.memoryFormat),
     );
   }
 
@@ -253,7 +260,7 @@ export class Runtime {
    *
    * @throws TypeError for what is no tensor of this runtime, DisposedError, OutOfMemoryError.
    */
-  clone(tensor: Tensor): Tensor {
+  clone<D extends DType>(tensor: Tensor<D>): Tensor<D> {
     const source = this.#own("tensor", tensor).ptr;
     const copy = this.#allocate(tensor.spec);
     this.#engine.heap.u8.copyWithin(copy.ptr, source, source + tensor.bytes);
@@ -272,14 +279,14 @@ export class Runtime {
     this.dispose();
   }
 
-  #allocate(spec: TensorSpec): Tensor {
+  #allocate<D extends DType>(spec: TensorSpec<D>): Tensor<D> {
     if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
     const tensor = new Tensor(this.#owner, spec, this.#engine.heap.allocator.allocate(bytesOf(spec)));
     this.#tensors.add(tensor);
     return tensor;
   }
 
-  #own(name: string, value: unknown): Tensor {
+  #own(name: string, value: unknown): Tensor<DType> {
     if (value instanceof Tensor && value[OWNER].engine === this.#engine) {
       value.ptr; // throws when disposed
       return value;
@@ -292,7 +299,7 @@ export class Runtime {
   #plan(
     operator: Operator,
     inputs: readonly TensorSpec[],
-    params: readonly (Tensor | undefined)[],
+    params: readonly (Tensor<DType> | undefined)[],
     options: object,
     packBytes = Infinity,
   ): Plan {
@@ -335,7 +342,7 @@ export class Runtime {
     return this.#plan(operator, inputs, params, converts ? { ...rest, memoryFormat } : rest);
   }
 
-  #apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor> {
+  #apply(operator: Operator, args: readonly unknown[]): Tensor<DType> | Record<string, Tensor<DType>> {
     const count = operator.variadic ? 1 : operator.inputs.length;
     const given = operator.variadic ? args[0] : args.slice(0, count);
     if (!Array.isArray(given))
@@ -354,7 +361,7 @@ export class Runtime {
       options,
       0,
     );
-    const outputs: Tensor[] = [];
+    const outputs: Tensor<DType>[] = [];
     try {
       for (const spec of plan.outputs) outputs.push(this.#allocate(spec));
       plan.run(...inputs, ...outputs);
@@ -365,8 +372,8 @@ export class Runtime {
       plan.dispose();
     }
     const names = outputNames(operator, options);
-    if (names === undefined) return outputs[0] as Tensor;
-    return Object.fromEntries(names.map((name, i) => [name, outputs[i] as Tensor]));
+    if (names === undefined) return outputs[0] as Tensor<DType>;
+    return Object.fromEntries(names.map((name, i) => [name, outputs[i] as Tensor<DType>]));
   }
 }
 
