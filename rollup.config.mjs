@@ -16,34 +16,34 @@ const KB = 1024;
  * whole entries: `files`, where it is another. dist/sizes.json has what they are.
  */
 const SCENARIOS = [
-  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 50 * KB, files: 65 * KB },
+  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 54 * KB, files: 70 * KB },
   {
     name: "LeNet-5 by hand",
     uses: { index: ["createRuntime", "createModel", "sequential", "readSafetensors"] },
-    budget: 63 * KB,
-    files: 65 * KB,
+    budget: 66 * KB,
+    files: 70 * KB,
   },
   {
     name: "a float CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source"],
-    budget: 90 * KB,
-    files: 95 * KB,
+    budget: 95 * KB,
+    files: 108 * KB,
   },
   {
     name: "a quantised CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source", "layers-quantised"],
     packs: ["numeric"],
-    budget: 96 * KB,
-    files: 101 * KB,
+    budget: 102 * KB,
+    files: 108 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {
     name: "vision",
     uses: { vision: ["createPreprocessor", "preprocess", "presets"] },
     beside: { index: ["createRuntime"] },
-    budget: 12.25 * KB,
+    budget: 12.5 * KB,
     files: 29 * KB,
   },
   // Answers are functions, each for itself: what one adds, and what one of detectors does.

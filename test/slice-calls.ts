@@ -1,7 +1,7 @@
 // Calls that together reach every kernel and every way through it: what test/slices.test.ts cuts and test/races.test.ts
 // watches. A kernel is packed, padded or copied for by others, so that a few calls reach many.
 import type { Kernel, Kernels } from "../src/engine/engine.js";
-import type { Conv2dOptions, Runtime, Tensor } from "../src/index.js";
+import type { Conv2dOptions, DType, Runtime, Tensor } from "../src/index.js";
 import type { KernelName } from "../src/kernels/table.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { internalsOf } from "../src/runtime/runtime.js";
@@ -23,10 +23,10 @@ import { noise } from "./vision-pictures.js";
 /** Odd sizes: a last vector of one channel, tiles and rows that end early, two images. */
 export const SHAPE = [2, 37, 11, 13];
 
-type Answer = Tensor | Readonly<Record<string, Tensor>>;
+type Answer = Tensor<DType> | Readonly<Record<string, Tensor<DType>>>;
 export type Call = (rt: Runtime, x: Tensor) => Answer | Promise<Answer>;
 
-export const tensorsOf = (y: Answer): Tensor[] => ("spec" in y ? [y as Tensor] : Object.values(y));
+export const tensorsOf = (y: Answer): Tensor<DType>[] => ("spec" in y ? [y as Tensor<DType>] : Object.values(y));
 
 /** What the runtime plans from here on calls what `wrap` makes of each kernel; those that are loaded later, too. */
 export function wrapKernels(rt: Runtime, wrap: (name: KernelName, whole: Kernel) => Kernel): void {

@@ -1,5 +1,7 @@
 // What engines and plans know of the threads that compute beside their own. Who they are is src/threads, which nothing loads for one
 // thread.
+
+import type { WasmModule } from "../base/globals.js";
 import type { KernelName } from "../kernels/table.js";
 import type { Engine } from "./engine.js";
 
@@ -40,7 +42,7 @@ export interface Crew {
   /** Calls a kernel over work items [begin, end). */
   call(step: Step & { readonly kernel: KernelName }, begin: number, end: number, scratch: number): void;
   /** Gives every thread the kernels of a pack. */
-  add(module: WebAssembly.Module, kernels: Readonly<Record<string, unknown>>): void;
+  add(module: WasmModule, kernels: Readonly<Record<string, unknown>>): void;
   /** Waits until no thread is at work. */
   settle(): void;
   /** Ends all threads but the calling one. */

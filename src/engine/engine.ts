@@ -1,6 +1,7 @@
 // Kernels over one heap: an instance of every pack that is loaded.
 
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
+import type { WasmModule } from "../base/globals.js";
 import { PACKS } from "../kernels/gen/packs.js";
 import { type KernelName, type PackName, packOf } from "../kernels/table.js";
 import type { Crew } from "./crew.js";
@@ -47,7 +48,7 @@ export class Engine {
 
   /** With the kernels that every runtime has. sharedBytes: see Heap. */
   constructor(
-    readonly module: WebAssembly.Module,
+    readonly module: WasmModule,
     maxBytes: number,
     sharedBytes?: number,
   ) {
@@ -68,12 +69,7 @@ export class Engine {
    * Adds a pack. Throws for a module that is not this version's and variant's, and changes nothing then. Of a pack that runtimes
    * do not know, facts and what the module is called in errors.
    */
-  load(
-    pack: string,
-    module: WebAssembly.Module,
-    facts = PACKS[pack as PackName] as Facts,
-    given = `packs.${pack}`,
-  ): void {
+  load(pack: string, module: WasmModule, facts = PACKS[pack as PackName] as Facts, given = `packs.${pack}`): void {
     this.#instantiate(pack, facts, module, given, this.variant);
     this.crew?.add(module, this.kernels);
   }
@@ -89,13 +85,7 @@ export class Engine {
   }
 
   /** `given`: what the module is called in errors; `wanted`: the variant that it has to be. Answers the one that it is. */
-  #instantiate(
-    pack: string,
-    { abi, kernels }: Facts,
-    module: WebAssembly.Module,
-    given: string,
-    wanted?: Variant,
-  ): Variant {
+  #instantiate(pack: string, { abi, kernels }: Facts, module: WasmModule, given: string, wanted?: Variant): Variant {
     const imports = WebAssembly.Module.imports(module).map((entry) => `${entry.module}.${entry.name}`);
     if (imports.some((name) => name !== "env.memory")) {
       throw new UnsupportedError(`"${given}" expected a binary that imports env.memory alone, got ${show(imports)}`);

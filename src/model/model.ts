@@ -149,8 +149,8 @@ export class Model {
   readonly #engine: Engine;
   readonly #planned: ModelPlan;
   readonly #slots = new Map<string, Slot>();
-  readonly #inputTensors = new Map<string, Tensor>();
-  readonly #results: Readonly<Record<string, Tensor>>;
+  readonly #inputTensors = new Map<string, Tensor<DType>>();
+  readonly #results: Readonly<Record<string, Tensor<DType>>>;
   readonly #loaded: Loaded;
   #holds = 0;
   #disposed = false;
@@ -173,7 +173,7 @@ export class Model {
         plan.outputs.map(({ name, spec, place }) => [name, new Tensor(owner, spec, loaded.offsetOf(place))]),
       ),
     );
-    const shown = ({ name, spec }: { name: string; spec: Tensor["spec"] }): ModelTensor => ({ name, ...spec });
+    const shown = ({ name, spec }: { name: string; spec: TensorSpec }): ModelTensor => ({ name, ...spec });
     this.inputs = plan.inputs.map(shown);
     this.outputs = plan.outputs.map(shown);
   }
@@ -207,13 +207,16 @@ export class Model {
   /**
    * Runs on one tensor an input, by name, in either memory format; without tensors, on what was written to model.input().
    * Answers the model's own output tensors by name, or only those named in `outputs`, though all are computed: they hold this
-   * run's values until the next run; clone() or toArray() keeps a copy; disposing them is harmless, disposing the model ends them. Synchronous; allocates nothing.
+   * run's values until the next run; clone() or toArray() keeps a copy; disposing them is harmless, disposing the model ends them. Synchronous; allocates nothing. D: see input().
    *
    * @throws ModelError for missing or unknown names, ShapeError for a tensor of another shape or dtype, RangeError for an
    *   output of this model as input, DisposedError.
    */
-  run(tensors?: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Readonly<Record<string, Tensor>> {
-    const pick = picker(outputs, this.outputs);
+  run<D extends DType = "float32">(
+    tensors?: Readonly<Record<string, Tensor<DType>>>,
+    outputs?: readonly string[],
+  ): Readonly<Record<string, Tensor<D>>> {
+    const pick = picker<D>(outputs, this.outputs);
     this.#accept(tensors);
     this.#loaded.run();
     return pick(this.#results);
@@ -227,12 +230,12 @@ export class Model {
    * @throws (rejects with) the signal's reason when that is aborted, DisposedError when the model is disposed meanwhile, and
    *   what run() throws.
    */
-  async runAsync(
-    tensors?: Readonly<Record<string, Tensor>>,
+  async runAsync<D extends DType = "float32">(
+    tensors?: Readonly<Record<string, Tensor<DType>>>,
     options: RunAsyncOptions = {},
-  ): Promise<Readonly<Record<string, Tensor>>> {
+  ): Promise<Readonly<Record<string, Tensor<D>>>> {
     const { signal, yieldEvery, outputs } = runOptions(options);
-    const pick = picker(outputs, this.outputs);
+    const pick = picker<D>(outputs, this.outputs);
     requireGoing(signal);
     this.#accept(tensors);
     this.hold(1);
@@ -256,28 +259,28 @@ export class Model {
 
   /**
    * A view of where an input lies, in memory order (model.inputs says which): write it before every run() without tensors,
-   * since later layers may take its place. Ask anew after anything that may allocate.
+   * since later layers may take its place. Ask anew after anything that may allocate. D: model.input<"int32">("ids").
    *
    * @throws ModelError for an unknown name or while runAsync() runs, DisposedError.
    */
-  input(name: string): TensorData {
+  input<D extends DType = "float32">(name: string): TensorData<D> {
     const tensor = this.#find(this.#inputTensors.get(name), "input", name, this.inputs);
     this.#loaded.bind();
-    return tensor.data;
+    return tensor.data as TensorData<D>;
   }
 
   /**
-   * A view of an output, contiguous unless the graph asked otherwise. Ask anew after anything that may allocate.
+   * A view of an output, contiguous unless the graph asked otherwise. Ask anew after anything that may allocate. D: see input().
    *
    * @throws ModelError for an unknown name or while runAsync() runs, DisposedError.
    */
-  output(name: string): TensorData {
+  output<D extends DType = "float32">(name: string): TensorData<D> {
     return this.#find(
       Object.hasOwn(this.#results, name) ? this.#results[name] : undefined,
       "output",
       name,
       this.outputs,
-    ).data;
+    ).data as TensorData<D>;
   }
 
   /** One row a layer: algorithm, output shape, multiply-accumulates, parameters, bytes; and totals. String() makes a table. */
@@ -291,7 +294,7 @@ export class Model {
    *
    * @throws what run() throws; RangeError for `runs` outside 1 to 10,000.
    */
-  profile(tensors: Readonly<Record<string, Tensor>>, options: { readonly runs?: number } = {}): Profile {
+  profile(tensors: Readonly<Record<string, Tensor<DType>>>, options: { readonly runs?: number } = {}): Profile {
     knownOptions("profile options", options, ["runs"]);
     const runs = integer("runs", options.runs ?? 5, 1, 10_000);
     this.run(tensors);
@@ -353,7 +356,7 @@ export class Model {
   }
 
   /** Checks every tensor, then brings every one into its slot. */
-  #accept(tensors: Readonly<Record<string, Tensor>> | undefined): void {
+  #accept(tensors: Readonly<Record<string, Tensor<DType>>> | undefined): void {
     this.#alive();
     if (tensors === undefined) {
       this.#loaded.bind();
@@ -370,7 +373,7 @@ export class Model {
     this.#loaded.bind();
     const { heap } = this.#engine;
     for (const { name, spec, place, program } of this.#slots.values()) {
-      const tensor = tensors[name] as Tensor;
+      const tensor = tensors[name] as Tensor<DType>;
       const ptr = this.#loaded.addressOf(place);
       if (program !== undefined && tensor.memoryFormat !== spec.memoryFormat) {
         program.bind([tensor.ptr, ptr], 1);

@@ -47,7 +47,7 @@ export interface OnnxReport extends ModelReport {
  * input's dtype where that holds it (see Runtime.tensor()); for a float16 or bfloat16 input a Uint16Array is the bits of such
  * numbers.
  */
-export type OnnxInput = Tensor | { readonly data: Elements; readonly shape: readonly number[] };
+export type OnnxInput = Tensor<DType> | { readonly data: Elements; readonly shape: readonly number[] };
 
 /** A network from an ONNX file, planned for the shapes at hand: those of the file and of `shapes`, then those of the last run. */
 export class OnnxModel {
@@ -186,7 +186,7 @@ export class OnnxModel {
    *
    * @throws ModelError for an unknown name or where no shapes are known yet, DisposedError.
    */
-  input(name: string): TensorData {
+  input<D extends DType = "float32">(name: string): TensorData<D> {
     return this.#model().input(name);
   }
 
@@ -195,9 +195,9 @@ export class OnnxModel {
    *
    * @throws ModelError for an unknown name or where no shapes are known yet, DisposedError.
    */
-  output(name: string): TensorData {
+  output<D extends DType = "float32">(name: string): TensorData<D> {
     const isOwn = this.#plans.current?.results.some((result) => result.name === name && result.from === "model");
-    return (isOwn ? undefined : this.#late.output(name)?.data) ?? this.#model().output(name);
+    return ((isOwn ? undefined : this.#late.output(name)?.data) ?? this.#model().output(name)) as TensorData<D>;
   }
 
   /**
@@ -209,8 +209,11 @@ export class OnnxModel {
    *   TypeError for what is no input, RangeError for data that an input does not hold, DisposedError; where new shapes are
    *   planned, what loadOnnx() throws.
    */
-  run(inputs?: Readonly<Record<string, OnnxInput>>, outputs?: readonly string[]): Readonly<Record<string, Tensor>> {
-    const pick = picker(outputs, this.outputs);
+  run<D extends DType = "float32">(
+    inputs?: Readonly<Record<string, OnnxInput>>,
+    outputs?: readonly string[],
+  ): Readonly<Record<string, Tensor<D>>> {
+    const pick = picker<D>(outputs, this.outputs);
     const ready = this.#readyFor(inputs);
     const { model } = ready;
     if (isAll(ready) && model !== undefined) return pick(this.#withTensors(inputs, (tensors) => model.run(tensors)));
@@ -224,12 +227,12 @@ export class OnnxModel {
    *
    * @throws (rejects with) what run() throws, the signal's reason when it is aborted.
    */
-  async runAsync(
+  async runAsync<D extends DType = "float32">(
     inputs?: Readonly<Record<string, OnnxInput>>,
     options: RunAsyncOptions = {},
-  ): Promise<Readonly<Record<string, Tensor>>> {
+  ): Promise<Readonly<Record<string, Tensor<D>>>> {
     const { outputs, ...rest } = runOptions(options);
-    const pick = picker(outputs, this.outputs);
+    const pick = picker<D>(outputs, this.outputs);
     const ready = this.#readyFor(inputs);
     const { model } = ready;
     // Inputs are in their slots when the model answers its promise: tensors made for the call can go then.
@@ -277,7 +280,7 @@ export class OnnxModel {
     if (!model || !this.#deciding) return;
     const written = this.#decided(this.#planned, (name) => {
       const found = model.inputs.find((input) => input.name === name);
-      return { shape: found?.shape ?? [0], data: found ? model.input(name) : [] };
+      return { shape: found?.shape ?? [0], data: found ? model.input<DType>(name) : [] };
     });
     if (!this.#plans.isFor(written))
       throw new ModelError(`"inputs" expected tensors, since other values than the last run's decide shapes, got none`);
@@ -328,13 +331,13 @@ export class OnnxModel {
   /** Plain data as tensors for the time of a call. */
   #withTensors<T>(
     inputs: Readonly<Record<string, OnnxInput>> | undefined,
-    use: (tensors: Readonly<Record<string, Tensor>>) => T,
+    use: (tensors: Readonly<Record<string, Tensor<DType>>>) => T,
   ): T {
     if (inputs === undefined) return use(undefined as never); // on what was written to input()
-    const own: Tensor[] = [];
+    const own: Tensor<DType>[] = [];
     try {
       const current = this.#plans.current as Ready;
-      const tensorOf = ({ name, dtype }: { readonly name: string; readonly dtype: DType }): Tensor => {
+      const tensorOf = ({ name, dtype }: { readonly name: string; readonly dtype: DType }): Tensor<DType> => {
         const input = inputs[name] as OnnxInput;
         if (input instanceof Tensor) {
           if (input.dtype === dtype) return input;

@@ -153,15 +153,15 @@ export function splitExtras(
 }
 
 /** What runtime.plan.<operator> takes: input shapes and parameter tensors by name, and the options. */
-export type PlanArguments<O> =
+export type PlanArguments<O, D extends DType> =
   O extends TypedOperator<infer Input, infer Param, infer Optional, infer Extra, infer Options>
     ? { readonly [K in Input]: Shape } & { readonly [K in Extra]?: Shape | null } & {
-        readonly [K in Param | Optional]?: Tensor | null;
+        readonly [K in Param | Optional]?: Tensor<DType> | null;
       } & {
         /** Of every input of rank >= 3; default "contiguous". */
         readonly memoryFormat?: MemoryFormat;
         /** Of every input; default "float32". */
-        readonly dtype?: DType;
+        readonly dtype?: D;
       } & Options
     : never;
 

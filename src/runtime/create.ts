@@ -1,13 +1,14 @@
 // createRuntime: picks a binary by what the engine has, compiles it, tests it.
 import { integer, isBytes, knownOptions, oneOf, tagOf } from "../base/check.js";
 import { show, UnsupportedError } from "../base/errors.js";
+import type { WasmSource } from "../base/globals.js";
 import { PAGE_BYTES } from "../engine/allocator.js";
 import type { Hire } from "../engine/crew.js";
 import { Engine, type Variant } from "../engine/engine.js";
 import { detectFeatures } from "../engine/features.js";
 import { MAX_MEMORY_BYTES } from "../engine/heap.js";
 import { PACK_NAMES, type PackName } from "../kernels/table.js";
-import type { RuntimeOptions, WasmSource } from "./options.js";
+import type { RuntimeOptions } from "./options.js";
 import { type Loader, packLoader, type Twin } from "./packs.js";
 import { choiceDefaults, Runtime, type Threads } from "./runtime.js";
 import { selfTest } from "./self-test.js";

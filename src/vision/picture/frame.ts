@@ -1,15 +1,16 @@
 // What a page has pixels of, as rows of RGBA: VideoFrame.copyTo, or a canvas where that is missing. Nothing of it is touched before
 // a call: it may not be there.
 import { show } from "../../base/errors.js";
+import type { Global } from "../../base/globals.js";
 
 /** What a page has pixels of. */
 export type FrameSource =
-  | VideoFrame
-  | HTMLVideoElement
-  | HTMLCanvasElement
-  | OffscreenCanvas
-  | ImageBitmap
-  | HTMLImageElement;
+  | Global<"VideoFrame">
+  | Global<"HTMLVideoElement">
+  | Global<"HTMLCanvasElement">
+  | Global<"OffscreenCanvas">
+  | Global<"ImageBitmap">
+  | Global<"HTMLImageElement">;
 
 /** One frame of a source. */
 export interface Frame {
