@@ -23,7 +23,8 @@ export class Threads implements Crew {
   patience = MOST_LOOKS;
   readonly #engine: Engine;
   readonly #pool: Pool;
-  readonly #mayWait = mayWait() ? 1 : 0;
+  /** How often this thread sleeps for others, 50 µs each, before it looks after them. */
+  readonly #naps = mayWait() ? 40 : 0;
   /** Of kernels, by name. */
   readonly #places = new Map<string, number>();
   /** The record that others are at work on, the list's last one; 0: none. */
@@ -143,7 +144,7 @@ export class Threads implements Crew {
   /** Runs on; a kernel that traps in this thread leaves others at work. */
   #guarded(at: number, again: 0 | 1): number {
     try {
-      return this.#pool.run(at, this.#last, this.#mayWait, again);
+      return this.#pool.run(at, this.#last, this.#naps, again);
     } catch (error) {
       this.#lose(String(error));
     }

@@ -7,28 +7,31 @@ import type { Orders } from "./worker.js";
 /** What a worker is given of a pack. */
 type Pack = Orders["packs"][number];
 
-interface Exports {
-  open(state: number, threads: number, spins: number): void;
-  order(state: number, orders: number): void;
-  leave(state: number, thread: number): void;
-  run(state: number, at: number, last: number, mayWait: number, again: number): number;
-}
+/** The crew's, of assembly/crew. */
+type Run = (at: number, last: number, naps: number, again: number) => number;
 
-/** Where threads share what in the state: assembly/crew. */
-const RECORD = 640;
-const FAILED = 260;
-const RANGES = 768;
-const RANGE_BYTES = 256;
+/** Words from BASE on in which threads meet: assembly/crew. */
+const TICKET = 0;
+const ORDERS = 64;
+const FAILED = 65;
+const THREADS = 66;
+const SPINS = 67;
+const KNOWN = 96;
+const RECORD = 160;
+const RANGES = 192;
+const RANGE_WORDS = 64;
 /** Looks of an idle thread before it sleeps: some 75 µs, longer than most steps that one thread computes alone. */
-const SPINS = 50_000;
+const LOOKS = 50_000;
 
-/** Bytes of the state of so many threads. */
-export const stateBytes = (threads: number): number => RANGES + RANGE_BYTES * threads;
+/** Bytes in which so many threads meet. */
+export const meetingBytes = (threads: number): number => 4 * (RANGES + RANGE_WORDS * threads);
 
 export class Pool {
   readonly table = new WebAssembly.Table({ element: "anyfunc", initial: 64 });
   /** Of a call by itself. */
-  readonly record = BASE + RECORD;
+  readonly record = BASE + 4 * RECORD;
+  /** Leads through steps. */
+  readonly run: Run;
   /** A step is under way. */
   isAtWork = false;
   /** Why fewer threads run than there are to be. */
@@ -36,7 +39,8 @@ export class Pool {
   running = 1;
   readonly #memory: WebAssembly.Memory;
   readonly #module: WebAssembly.Module;
-  readonly #exports: Exports;
+  /** Words from BASE on: growth leaves views of shared memory alone. */
+  readonly #words: Int32Array;
   readonly #packs: Pack[] = [];
   readonly #workers: (Worker | undefined)[] = [];
   #starting = 0;
@@ -51,17 +55,15 @@ export class Pool {
     this.#memory = memory;
     this.#module = module;
     const { table } = this;
-    this.#exports = new WebAssembly.Instance(module, { env: { memory, table } }).exports as unknown as Exports;
-    this.#exports.open(BASE, threads, SPINS);
-  }
-
-  run(at: number, last: number, mayWait: number, again: number): number {
-    return this.#exports.run(BASE, at, last, mayWait, again);
+    this.run = new WebAssembly.Instance(module, { env: { memory, table } }).exports["run"] as Run;
+    this.#words = new Int32Array(memory.buffer, BASE, meetingBytes(threads) / 4);
+    this.#words[THREADS] = threads;
+    this.#words[SPINS] = LOOKS;
   }
 
   /** Whether a thread has said that it failed. */
   get isFailed(): boolean {
-    return new Int32Array(this.#memory.buffer)[(BASE + FAILED) >>> 2] !== 0;
+    return Atomics.load(this.#words, FAILED) !== 0;
   }
 
   /** Gives a pack to all; only while no step is under way. */
@@ -69,7 +71,10 @@ export class Pool {
     this.#packs.push(pack);
     const orders = this.#packs.length;
     for (const worker of this.#workers) worker?.post({ packs: [pack], orders });
-    this.#exports.order(BASE, orders);
+    // Whoever is inside comes out. The ticket is the leader's, and no step is under way.
+    Atomics.store(this.#words, ORDERS, orders);
+    Atomics.add(this.#words, TICKET, 1);
+    Atomics.notify(this.#words, TICKET);
   }
 
   /** Starts all workers in the background. own: makes one, where the user does that. */
@@ -92,7 +97,7 @@ export class Pool {
   async #startOne(thread: number, own: (() => object) | undefined): Promise<void> {
     const listener: Listener = {
       orders: () => ({
-        ...{ crew: this.#module, memory: this.#memory, state: BASE, thread },
+        ...{ crew: this.#module, memory: this.#memory, thread, failed: BASE / 4 + FAILED },
         ...{ packs: this.#packs, orders: this.#packs.length },
       }),
       made: (worker) => {
@@ -119,8 +124,8 @@ export class Pool {
     this.running--;
     this.reason = `a worker ended: ${why}`;
     // It may have taken a unit: whoever leads finds that out.
-    if (this.isAtWork) new Int32Array(this.#memory.buffer)[(BASE + FAILED) >>> 2] = 1;
-    else this.#exports.leave(BASE, thread);
+    if (this.isAtWork) Atomics.store(this.#words, FAILED, 1);
+    else Atomics.store(this.#words, KNOWN + thread, 0);
   }
 
   /** Ends all workers. */

@@ -4,9 +4,9 @@
 export interface Orders {
   readonly crew?: WebAssembly.Module;
   readonly memory?: WebAssembly.Memory;
-  /** Address of what the crew shares. */
-  readonly state?: number;
   readonly thread?: number;
+  /** The word of memory that says that a thread has failed. */
+  readonly failed?: number;
   /** Packs that it lacks: their kernels, by places in the table. */
   readonly packs: readonly { readonly module: WebAssembly.Module; readonly kernels: readonly [number, string][] }[];
   /** Number of these orders. */
@@ -47,9 +47,12 @@ export function work(): void {
       return;
     }
     try {
-      crew.serve(first.state, first.thread, orders.orders);
+      crew.serve(first.thread, orders.orders);
     } catch (error) {
-      crew.fail(first.state); // with a unit in its hands
+      // with a unit in its hands
+      const words = new Int32Array((first.memory as WebAssembly.Memory).buffer);
+      Atomics.store(words, first.failed as number, 1);
+      Atomics.notify(words, first.failed as number);
       port.postMessage({ error: String(error) });
     }
   };
