@@ -148,9 +148,9 @@ async function longestBlock(act) {
 
 /** A worker that dies with the first unit that it gets: see assembly/crew for the words. */
 function doomed() {
-  const body = `onmessage = ({ data: { memory, state, thread, orders } }) => {
+  const body = `onmessage = ({ data: { memory, thread, orders } }) => {
     const words = new Int32Array(memory.buffer);
-    const [ticket, known, range] = [state >> 2, (state + 384 + 4 * thread) >> 2, (state + 768 + 256 * thread) >> 2];
+    const [ticket, known, range] = [1024, 1408 + 4 * thread, 1792 + 256 * thread].map((at) => at >> 2);
     let last = Atomics.load(words, ticket);
     Atomics.store(words, known, orders);
     postMessage("ready");
