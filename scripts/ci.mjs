@@ -122,6 +122,7 @@ const STEPS = [
   ["packaging", packaging],
   ["browsers", browsers],
   ["runtimes", () => counted(sh("npm run test:runtimes", { minutes: 20 }))],
+  ["threads in browsers", () => counted(sh("npm run test:browsers -- --dist dist"))],
   ["conformance", conformance],
   ["fuzz", fuzz],
   ["demo", demo],
