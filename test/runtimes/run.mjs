@@ -263,7 +263,7 @@ const RUNTIMES = [
   },
   {
     name: "Bun",
-    variant: "relaxed",
+    variant: "simd", // relaxed multiply-add is not fused there
     run() {
       const binary = join(installed("bun"), "../@oven/bun-linux-x64/bin/bun");
       if (!existsSync(binary)) throw new Skip("no Bun binary for this platform");
