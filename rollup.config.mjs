@@ -16,12 +16,12 @@ const KB = 1024;
  * whole entries: `files`, where it is another. dist/sizes.json has what they are.
  */
 const SCENARIOS = [
-  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 49 * KB, files: 64 * KB },
+  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 49.3 * KB, files: 64.2 * KB },
   {
     name: "LeNet-5 by hand",
     uses: { index: ["createRuntime", "createModel", "sequential", "readSafetensors"] },
     budget: 62 * KB,
-    files: 64 * KB,
+    files: 64.2 * KB,
   },
   {
     name: "a float CNN from ONNX",
@@ -43,7 +43,7 @@ const SCENARIOS = [
     name: "vision",
     uses: { vision: ["createPreprocessor", "preprocess", "presets"] },
     beside: { index: ["createRuntime"] },
-    budget: 12 * KB,
+    budget: 12.1 * KB,
     files: 29 * KB,
   },
   // Answers are functions, each for itself: what one adds, and what one of detectors does.
