@@ -458,6 +458,9 @@ describe("an engine", () => {
       "Blob",
       "AbortSignal",
       "fetch",
+      "performance",
+      "setTimeout",
+      "queueMicrotask",
     ])
       vi.stubGlobal(name, undefined);
     vi.resetModules();

@@ -23,7 +23,7 @@ import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, 
 import { picker, type RunAsyncOptions, requireGoing, runOptions } from "./run-options.js";
 import { Shared } from "./shared.js";
 import { noted, type Profile, profileFrom, type Summary, summaryOf } from "./summary.js";
-import { partsOf, turn } from "./turns.js";
+import { now, partsOf, turn } from "./turns.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
 /** Limits of a model, and how it is planned. */
@@ -240,15 +240,15 @@ export class Model {
     this.#accept(tensors);
     this.hold(1);
     try {
-      let rested = performance.now();
+      let rested = now();
       for (const [i, program] of this.#loaded.programs.entries()) {
         const { builder } = this.#planned.steps[i] as PlannedStep;
         for (const _ of program.runInParts(partsOf(builder, yieldEvery))) {
-          if (performance.now() - rested < yieldEvery) continue;
+          if (now() - rested < yieldEvery) continue;
           await turn();
           requireGoing(signal);
           if (this.disposed) throw new DisposedError(`"model" expected a live model, got one disposed while it ran`);
-          rested = performance.now();
+          rested = now();
         }
       }
       return pick(this.#results);
@@ -302,9 +302,9 @@ export class Model {
     for (let i = 0; i < runs; i++) {
       this.#accept(tensors);
       this.#loaded.programs.forEach((program, step) => {
-        const start = performance.now();
+        const start = now();
         program.run();
-        (times[step] as Float64Array)[i] = (performance.now() - start) * 1e3;
+        (times[step] as Float64Array)[i] = (now() - start) * 1e3;
       });
     }
     const medians = times.map((step) => step.sort()[runs >> 1] as number);

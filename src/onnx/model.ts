@@ -1,4 +1,5 @@
 // A network from an ONNX file: planned and packed once for each set of input shapes, then run like any model.
+import { now } from "../base/clock.js";
 import { DisposedError, ModelError, ShapeError, show } from "../base/errors.js";
 import { type DType, type Elements, holds, type MemoryFormat, type TensorData } from "../base/spec.js";
 import type { Model, ModelOptions } from "../model/model.js";
@@ -169,10 +170,10 @@ export class OnnxModel {
       const nodes = this.#late.nodesOf(ready);
       const times = nodes.map(() => Infinity); // the least: what is made new each time varies more than kernels
       for (let i = 0; i < 3; i++) {
-        let last = performance.now();
+        let last = now();
         this.#late.finish(ready, this.#checked.opsets, results, tapped(ready, tensors), undefined, (node) => {
-          times[node] = Math.min(times[node] as number, (performance.now() - last) * 1e3);
-          last = performance.now();
+          times[node] = Math.min(times[node] as number, (now() - last) * 1e3);
+          last = now();
         });
       }
       const { rows, totals } = model.summary();

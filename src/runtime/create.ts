@@ -78,12 +78,14 @@ async function choose(
   if (asked === "relaxed" && !features.relaxed) {
     throw new UnsupportedError(`"variant" expected an engine with relaxed SIMD, got one without it`);
   }
-  if (asked === "simd" || !features.relaxed) {
-    return tested(await own("simd"), asked === "simd" ? "asked for" : "the engine has no relaxed SIMD");
+  if (asked === "simd") return tested(await own("simd"), "asked for");
+  if (asked === "auto" && !features.fused) {
+    const lacks = features.relaxed ? "fused multiply-add" : "relaxed SIMD";
+    return tested(await own("simd"), `the engine has no ${lacks}`);
   }
   const relaxed = await own("relaxed");
   try {
-    return tested(relaxed, asked === "auto" ? "the engine has relaxed SIMD" : "asked for");
+    return tested(relaxed, asked === "auto" ? "the engine fuses multiply-add" : "asked for");
   } catch (error) {
     if (asked !== "auto") throw error;
     return tested(await own("simd"), `fell back from relaxed: ${(error as Error).message}`);

@@ -15,8 +15,17 @@ import { loadOnnx } from "lanewise/onnx";
 import { applyMask, createPreprocessor, preprocess, presets, resizeImage, toImage } from "lanewise/vision";
 import { digits, float, labels, quantised, weights } from "./fixtures.mjs";
 
+const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/** By hand: not everywhere is an atob(). */
 function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const text = base64.replace(/=+$/, "");
+  const bytes = new Uint8Array((text.length * 3) >> 2);
+  let bits = 0;
+  for (let i = 0, at = 0; i < text.length; i++) {
+    bits = (bits << 6) | DIGITS.indexOf(text[i]);
+    if (i % 4 > 0) bytes[at++] = bits >> (6 - 2 * (i % 4));
+  }
+  return bytes;
 }
 
 /** FNV-1a over the bytes of a float array, going on from `hash`: equal hashes, equal bits. */

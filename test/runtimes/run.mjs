@@ -89,7 +89,7 @@ const exportsOf = (values) =>
     .map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`)
     .join("");
 writeFileSync(join(project, "fixtures.mjs"), exportsOf(fixtures));
-cpSync(join(root, "test/runtimes/golden.mjs"), join(project, "golden.mjs"));
+for (const file of ["golden.mjs", "bare.mjs"]) cpSync(join(root, "test/runtimes", file), join(project, file));
 const main = join(project, "main.mjs");
 writeFileSync(main, `import { golden } from "./golden.mjs";\nconsole.log(JSON.stringify(await golden()));\n`);
 const required = join(project, "main.cjs");
@@ -191,6 +191,20 @@ const worker :Workerd.Worker = (
   }
 }
 
+/** Only ECMAScript and WebAssembly. */
+function bare(entries, ...more) {
+  const dist = join(project, "node_modules/lanewise/dist");
+  const names = {
+    lanewise: "index",
+    "lanewise/datasets": "datasets",
+    "lanewise/onnx": "onnx",
+    "lanewise/vision": "vision",
+  };
+  const map = Object.entries({ ...names, ...entries }).map(([name, file]) => `${name}=${join(dist, `${file}.js`)}`);
+  const flags = ["--experimental-vm-modules", "--no-warnings"];
+  return script(process.execPath, [...flags, join(project, "bare.mjs"), ...map, ...more]);
+}
+
 const ownVariant = process.versions.node.startsWith("20.") ? "simd" : "relaxed";
 const RUNTIMES = [
   { name: `Node ${process.versions.node}`, variant: ownVariant, run: () => script(process.execPath, [main]) },
@@ -199,6 +213,7 @@ const RUNTIMES = [
     variant: ownVariant,
     run: () => script(process.execPath, [required]),
   },
+  { name: "a bare context of node:vm", variant: ownVariant, run: () => bare({}) },
   {
     name: "Node 24",
     variant: "relaxed",
@@ -215,7 +230,7 @@ const RUNTIMES = [
   },
   {
     name: "Bun",
-    variant: "relaxed",
+    variant: "simd", // relaxed multiply-add is not fused there
     run() {
       const binary = join(installed("bun"), "../@oven/bun-linux-x64/bin/bun");
       if (!existsSync(binary)) throw new Skip("no Bun binary for this platform");
