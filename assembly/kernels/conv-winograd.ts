@@ -25,12 +25,13 @@
 //   └─── the points that are not in a short tile's rows ───┘
 //                                └─ ... not in its columns ─┘
 import {
-  CACHE_LINE, WINOGRAD_CONSTANT_BYTES, WINOGRAD_PATCH_BYTES, WINOGRAD_POINTS, WINOGRAD_ROW_BYTES, WINOGRAD_TABLE_BYTES, WINOGRAD_TILE_BYTES,
+  CACHE_LINE, WINOGRAD_CONSTANT_BYTES, WINOGRAD_PATCH_BYTES, WINOGRAD_POINTS, WINOGRAD_TABLE_BYTES, WINOGRAD_TILE_BYTES,
   WINOGRAD_WEIGHTS_SCRATCH_BYTES,
 } from "../abi/constants";
 import { WinogradDesc, WinogradWeightsDesc } from "../abi/conv";
+import { GemmRun } from "../abi/matrix";
 import { activateRows } from "../lib/activate";
-import { gemmRows } from "../lib/gemm";
+import { evenRun, gemmRuns } from "../lib/gemm";
 import { copyFloats } from "../lib/layout";
 import { maxOf, minOf, splat, storeLanes } from "../lib/simd";
 import { inputsOf, inputTransforms, outputTransforms, SHORT, storeConstants, weightPoint } from "../lib/winograd";
@@ -323,15 +324,15 @@ export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: 
   const zRow = <usize>d.blockCols << 2;
   const zPos = <usize>d.zPointBytes;
 
-  // scratch: constants | one tile between its two transforms | one tile of the image or the output | tiles | row table | V | Z
+  // scratch: constants | one tile between its two transforms | one tile of the image or the output | tiles | a GemmRun | V | Z
   const mid = scratch + WINOGRAD_CONSTANT_BYTES;
   const patch = mid + WINOGRAD_PATCH_BYTES;
   const tiles = patch + WINOGRAD_PATCH_BYTES;
-  const table = tiles + <usize>block * WINOGRAD_TILE_BYTES;
-  const v = table + <usize>block * WINOGRAD_ROW_BYTES + 63 & ~63;
+  const run = tiles + <usize>block * WINOGRAD_TILE_BYTES;
+  const runEnd = run + offsetof<GemmRun>();
+  const v = runEnd + 63 & ~63;
   const z = v + <usize>points * vPos;
   storeConstants(scratch);
-  for (let t = 0; t < block; t++) store<i32>(table + (<usize>t << 2), t * <i32>channelBytes);
 
   while (begin < end) {
     const blocks = (end - begin + block - 1) / block; // evenly over the fewest blocks
@@ -368,10 +369,8 @@ export function conv2d_winograd_f32(desc: usize, begin: i32, end: i32, scratch: 
             if (to > count) to = count;
             const pos = <usize>(i * nw + j);
             if (from < to) {
-              gemmRows(
-                table, to - from, v + pos * vPos + <usize>from * channelBytes, d.blocksPtr, d.blockCount, u, whole,
-                z + pos * zPos + <usize>from * zRow, zRow, d.zerosPtr, 0, -Infinity, Infinity, 0, 0, 0, d.tileRows,
-              );
+              evenRun(run, to - from, <usize>from * channelBytes, channelBytes, <usize>from * zRow, zRow);
+              gemmRuns(run, runEnd, 0, v + pos * vPos, d.blocksPtr, d.blockCount, u, whole, z + pos * zPos, d.zerosPtr, 0, 0, d.tileRows);
             }
             u += uPos;
           }

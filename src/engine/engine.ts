@@ -3,7 +3,7 @@
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
 import { PACKS } from "../kernels/gen/packs.js";
 import { type KernelName, type PackName, packOf } from "../kernels/table.js";
-import { detectFeatures, type Features } from "./features.js";
+import { detectFeatures } from "./features.js";
 import { Heap } from "./heap.js";
 
 /** Kernel binaries: "simd" gives the same bits on every engine; "relaxed" is faster, with fused multiply-add. */
@@ -23,16 +23,12 @@ export interface Target {
   readonly variant: Variant;
   /** Most rows of a GEMM micro-tile; changes speed, never bits. */
   readonly tileRows: number;
+  /** Engines without relaxed SIMD, as the V8 of Node 20 is, spill where loops have all registers in use. */
+  readonly isSpilling: boolean;
 }
 
-/**
- * 6 rows with FMA. Without it 5, but 4 on engines without relaxed SIMD: the V8 of Node 20 spills in a 5-row tile (54 % of
- * the machine's limit, 75 % with 4 rows; the V8 of Node 24 has 89 % with 5 and 77 % with 4).
- */
-function tileRows(variant: Variant, features: Features): number {
-  if (variant === "relaxed") return 6;
-  return features.relaxed ? 5 : 4;
-}
+/** 6 rows with FMA; without it a product needs a register, too. */
+const TILE_ROWS: Readonly<Record<Variant, number>> = { simd: 5, relaxed: 6 };
 
 /** One memory, the packs of kernels that are loaded over it, and what planning needs to know of them. */
 export class Engine {
@@ -49,7 +45,7 @@ export class Engine {
   ) {
     this.heap = new Heap(maxBytes);
     const variant = this.#instantiate("float", PACKS.float, module, "wasm");
-    this.target = { variant, tileRows: tileRows(variant, detectFeatures()) };
+    this.target = { variant, tileRows: TILE_ROWS[variant], isSpilling: !detectFeatures().relaxed };
   }
 
   get variant(): Variant {
