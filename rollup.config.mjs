@@ -16,18 +16,18 @@ const KB = 1024;
  * whole entries: `files`, where it is another. dist/sizes.json has what they are.
  */
 const SCENARIOS = [
-  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 54 * KB, files: 70 * KB },
+  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 57 * KB, files: 73 * KB },
   {
     name: "LeNet-5 by hand",
     uses: { index: ["createRuntime", "createModel", "sequential", "readSafetensors"] },
-    budget: 66 * KB,
-    files: 70 * KB,
+    budget: 70 * KB,
+    files: 73 * KB,
   },
   {
     name: "a float CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source"],
-    budget: 95 * KB,
+    budget: 97 * KB,
     files: 108 * KB,
   },
   {
@@ -35,7 +35,7 @@ const SCENARIOS = [
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source", "layers-quantised"],
     packs: ["numeric"],
-    budget: 102 * KB,
+    budget: 105 * KB,
     files: 108 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.

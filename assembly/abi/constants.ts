@@ -25,9 +25,6 @@ export const PANEL: i32 = 8;
 /** Rows of a block of a matrix product: 384 rows * 512 k * 4 B = 768 KB of A at most, within an L2 of 1 MB. */
 export const ROW_BLOCK: i32 = 384;
 
-/** Scratch of whoever multiplies matrices: one i32 a row of a block. */
-export const ROW_TABLE_BYTES: i32 = ROW_BLOCK * 4;
-
 /** Outputs of one work item of a fully connected layer: of weights as they lie, and in panels. */
 export const LINEAR_BLOCK: i32 = 8;
 export const LINEAR_PANELS_BLOCK: i32 = 4 * PANEL;
@@ -49,9 +46,8 @@ export const WINOGRAD_CONSTANT_BYTES: i32 = 10 * 16;
 export const WINOGRAD_NEAR_BYTES: i32 = 64 * 4;
 export const WINOGRAD_PART_BYTES: i32 = 6 * 6 * 16;
 
-/** And of each tile of a block: where it is, five i32, and its entry of the row table. */
+/** And of each tile of a block: where it is, five i32. */
 export const WINOGRAD_TILE_BYTES: i32 = 5 * 4;
-export const WINOGRAD_ROW_BYTES: i32 = 4;
 
 /** A point of an FFT tile: | 4 real | 4 imaginary |. */
 export const FFT_POINT_BYTES: i32 = 32;

@@ -24,11 +24,12 @@
 //   └─── the points that are not in a short tile's rows ───┘
 //                                └─ ... not in its columns ─┘
 import {
-  WINOGRAD_CONSTANT_BYTES, WINOGRAD_NEAR_BYTES, WINOGRAD_PART_BYTES, WINOGRAD_ROW_BYTES, WINOGRAD_TILE_BYTES,
+  WINOGRAD_CONSTANT_BYTES, WINOGRAD_NEAR_BYTES, WINOGRAD_PART_BYTES, WINOGRAD_TILE_BYTES,
 } from "../abi/constants";
 import { WinogradDesc } from "../abi/conv";
+import { GemmRun } from "../abi/matrix";
 import { activateRows } from "../lib/activate";
-import { gemmRows } from "../lib/gemm";
+import { evenRun, gemmRuns } from "../lib/gemm";
 import { storePart } from "../lib/simd";
 import { inputsOf, SHORT, storeConstants } from "../lib/winograd";
 import { inputLines } from "../lib/winograd-input";
@@ -175,12 +176,13 @@ function multiplyBlock(d: WinogradDesc, begin: i32, count: i32, m0: i32, m1: i32
   const vPos = <usize>d.vPointBytes, zPos = <usize>d.zPointBytes;
   const zRow = <usize>d.blockCols << 2;
 
-  // scratch: constants | one tile between its two transforms | its last filters | tiles | row table | V | Z
+  // scratch: constants | one tile between its two transforms | its last filters | tiles | a GemmRun | V | Z
   const mid = constants + WINOGRAD_CONSTANT_BYTES;
   const part = mid + <usize>(nh * nw) * NEAR_BYTES;
   const tiles = part + WINOGRAD_PART_BYTES;
-  const table = tiles + <usize>d.blockTiles * WINOGRAD_TILE_BYTES;
-  const v = table + <usize>d.blockTiles * WINOGRAD_ROW_BYTES + 63 & ~63;
+  const run = tiles + <usize>d.blockTiles * WINOGRAD_TILE_BYTES;
+  const runEnd = run + offsetof<GemmRun>();
+  const v = runEnd + 63 & ~63;
   const z = v + <usize>(nh * nw) * vPos;
   for (let t = 0; t < count; t++) {
     const item = begin + t;
@@ -191,7 +193,6 @@ function multiplyBlock(d: WinogradDesc, begin: i32, count: i32, m0: i32, m1: i32
     place(tile, item - first, high, wide, isLower ? fullH : 0, isRight ? fullW : 0, mh, mw);
     tile.mh = isLower ? SHORT : mh;
     tile.mw = isRight ? SHORT : mw;
-    store<i32>(table + (<usize>t << 2), t * <i32>channelBytes);
   }
   const fromFull = rightEnd > begin ? rightEnd - begin : 0;
   const toFull = fullEnd - begin, toLower = lowerEnd - begin;
@@ -215,10 +216,8 @@ function multiplyBlock(d: WinogradDesc, begin: i32, count: i32, m0: i32, m1: i32
           if (to > count) to = count;
           const pos = <usize>(i * nw + j);
           if (from < to) {
-            gemmRows(
-              table, to - from, v + pos * vPos + <usize>from * channelBytes, d.blocksPtr, d.blockCount, u, cols + 7 & ~7,
-              z + pos * zPos + <usize>from * zRow, zRow, d.zerosPtr, 0, -Infinity, Infinity, 0, 0, 0, d.tileRows,
-            );
+            evenRun(run, to - from, <usize>from * channelBytes, channelBytes, <usize>from * zRow, zRow);
+            gemmRuns(run, runEnd, 0, v + pos * vPos, d.blocksPtr, d.blockCount, u, cols + 7 & ~7, z + pos * zPos, d.zerosPtr, 0, 0, d.tileRows);
           }
           u += uPos;
         }

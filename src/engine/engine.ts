@@ -25,15 +25,14 @@ export interface Target {
   readonly variant: Variant;
   /** Most rows of a GEMM micro-tile; changes speed, never bits. */
   readonly tileRows: number;
+  /** Engines without fused multiply-add, as the V8 of Node 20 is, spill where loops have all registers in use. */
+  readonly isSpilling: boolean;
 }
 
-/**
- * 6 rows with FMA. Without it 5, but 4 on engines without relaxed SIMD: the V8 of Node 20 spills in a 5-row tile (54 % of
- * the machine's limit, 75 % with 4 rows; the V8 of Node 24 has 89 % with 5 and 77 % with 4).
- */
-function tileRows(variant: Variant, features: Features): number {
+/** 6 rows with FMA. Without it a product needs a register, too: 5; and JavaScriptCore, which has relaxed SIMD but does not fuse, spills with them. */
+function tileRows(variant: Variant, { relaxed, fused }: Features): number {
   if (variant === "relaxed") return 6;
-  return features.relaxed ? 5 : 4;
+  return relaxed && !fused ? 4 : 5;
 }
 
 /** One memory, the packs of kernels that are loaded over it, and what planning needs to know of them. */
@@ -54,7 +53,8 @@ export class Engine {
   ) {
     this.heap = new Heap(maxBytes, sharedBytes);
     const variant = this.#instantiate("float", PACKS.float, module, "wasm");
-    this.target = { variant, tileRows: tileRows(variant, detectFeatures()) };
+    const features = detectFeatures();
+    this.target = { variant, tileRows: tileRows(variant, features), isSpilling: !features.fused };
   }
 
   get variant(): Variant {

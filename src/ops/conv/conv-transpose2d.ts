@@ -4,10 +4,10 @@ import { integer, type Pair, pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
 import { extent, MOST_PIXELS, paddingSides, roundUp, type Sides } from "../../base/shape.js";
 import { byteStrides } from "../../base/spec.js";
-import { PANEL, ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
-import { GatherDesc, GemmDesc, PackDesc } from "../../kernels/gen/desc.js";
+import { PANEL } from "../../kernels/gen/constants.js";
+import { GatherDesc, GemmDesc, GemmRun, PackDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
-import { NONE, type Operand, type Ref, shift } from "../../plan/operand.js";
+import { descBytes, NONE, type Operand, type Ref, shift } from "../../plan/operand.js";
 import { defineOperator, outputSpec, requireRank, requireShape } from "../operator.js";
 import { type Activation, type Epilogue, epilogue } from "../parts/epilogue.js";
 import { channelsLastImage, channelsLastOutput } from "../parts/image.js";
@@ -197,7 +197,7 @@ function lowerScatter(b: Builder, operands: Operands, found: Transposed, y: Ref)
         cBatchBytes: R * Q * M * 4,
         ...end,
       };
-      b.step("gemm_f32", GemmDesc, values, N * H * W, ROW_TABLE_BYTES);
+      b.step("gemm_f32", GemmDesc, values, N * H * W, descBytes(GemmRun));
     }
   }
 }
@@ -227,7 +227,7 @@ function lowerGather(b: Builder, operands: Operands, found: Transposed, y: Ref):
       cBatchBytes: M * 4,
       ...epilogue(undefined),
     };
-    b.step("gemm_f32", GemmDesc, values, taps * pixels, ROW_TABLE_BYTES);
+    b.step("gemm_f32", GemmDesc, values, taps * pixels, descBytes(GemmRun));
   }
   const values = {
     columnsPtr: columns,

@@ -5,8 +5,7 @@ import { oneOf, type Pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
 import { type ConvShape, convMacs, type Padding, roundUp } from "../../base/shape.js";
 import { bytesOf, makeSpec } from "../../base/spec.js";
-import { ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
-import { DepthwiseDesc, SeparableDesc } from "../../kernels/gen/desc.js";
+import { DepthwiseDesc, GemmRun, SeparableDesc } from "../../kernels/gen/desc.js";
 import type { Memory, Precision } from "../../kernels/select.js";
 import type { Builder } from "../../plan/builder.js";
 import { descBytes, NONE, type Operand } from "../../plan/operand.js";
@@ -151,7 +150,7 @@ function lowerRows(
   const y = channelsLastOutput(b, second.output, second.residual);
   const rowBytes = Q * kC * 4;
   const rows = Math.min(N * P, blockRows(Q, kC));
-  const { lo, hi, activation, alpha, beta } = second.epilogue;
+  const { lo, hi, activation, alpha, beta, slopeBytes } = second.epilogue;
   const values = {
     ...call.values,
     pointPtr: packed.ref,
@@ -164,6 +163,7 @@ function lowerRows(
     pointActivation: activation,
     pointAlpha: alpha,
     pointBeta: beta,
+    pointSlopeBytes: slopeBytes,
     outPtr: y.ref,
     outResidualPtr: y.residualPtr,
     blockRows: rows,
@@ -171,7 +171,10 @@ function lowerRows(
     depthwiseScratchBytes: roundUp(call.scratchBytes, 64),
   };
   const scratchBytes =
-    roundUp(descBytes(DepthwiseDesc), 64) + ROW_TABLE_BYTES + values.depthwiseScratchBytes + rows * rowBytes;
+    roundUp(descBytes(DepthwiseDesc), 64) +
+    roundUp(descBytes(GemmRun), 64) +
+    values.depthwiseScratchBytes +
+    rows * rowBytes;
   b.step("separable_conv2d_f32", SeparableDesc, values, call.items, scratchBytes);
   y.finish();
   return rows;

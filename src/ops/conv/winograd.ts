@@ -10,12 +10,12 @@ import {
   WINOGRAD_NEAR_BYTES,
   WINOGRAD_PART_BYTES,
   WINOGRAD_POINTS,
-  WINOGRAD_ROW_BYTES,
   WINOGRAD_TILE_BYTES,
   WINOGRAD_WEIGHTS_SCRATCH_BYTES,
 } from "../../kernels/gen/constants.js";
-import { WinogradDesc, WinogradWeightsDesc } from "../../kernels/gen/desc.js";
+import { GemmRun, WinogradDesc, WinogradWeightsDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
+import { descBytes } from "../../plan/operand.js";
 import { channelsLastImage } from "../parts/image.js";
 import { packBias, panelSource, reductionBlocks } from "../parts/panels.js";
 import { type Conv, clipping, convValues, product } from "./lowering.js";
@@ -134,7 +134,7 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
     vPointBytes,
     zPointBytes,
   };
-  const tableBytes = roundUp(blockTiles * (WINOGRAD_TILE_BYTES + WINOGRAD_ROW_BYTES), 64) + 64;
+  const tableBytes = roundUp(blockTiles * WINOGRAD_TILE_BYTES + descBytes(GemmRun), 64) + 64;
   const smallBytes = WINOGRAD_CONSTANT_BYTES + points * WINOGRAD_NEAR_BYTES + WINOGRAD_PART_BYTES + tableBytes;
   const items = Math.ceil(tiles / itemTiles) * Math.ceil(filters / itemCols);
   b.step("conv2d_winograd_f32", WinogradDesc, values, items, smallBytes + points * (vPointBytes + zPointBytes));
