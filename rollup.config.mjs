@@ -43,7 +43,7 @@ const SCENARIOS = [
     name: "vision",
     uses: { vision: ["createPreprocessor", "preprocess", "presets"] },
     beside: { index: ["createRuntime"] },
-    budget: 12 * KB,
+    budget: 12.1 * KB,
     files: 29 * KB,
   },
   // Answers are functions, each for itself: what one adds, and what one of detectors does.

@@ -30,7 +30,7 @@ import {
 } from "../abi/constants";
 import { WinogradDesc, WinogradWeightsDesc } from "../abi/conv";
 import { GemmRun } from "../abi/matrix";
-import { activateRows } from "../lib/activate";
+import { endRows } from "../lib/activate";
 import { evenRun, gemmRuns } from "../lib/gemm";
 import { copyFloats } from "../lib/layout";
 import { maxOf, minOf, splat, storeLanes } from "../lib/simd";
@@ -284,7 +284,7 @@ function transformOutput(
         from += 16;
         to += yPixel;
       } while (--j);
-      if (activation) activateRows(d.yPtr + first, columns, cols < 4 ? cols : 4, yPixel, activation, d.alpha, d.beta);
+      if (activation) endRows(d.yPtr + first, columns, cols < 4 ? cols : 4, yPixel, changetype<usize>(d) + offsetof<WinogradDesc>("lo"), bias);
       line += PATCH_ROW;
       first += yRow;
     }
