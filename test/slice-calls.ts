@@ -173,6 +173,23 @@ const CONVOLUTIONS: Readonly<Record<string, Call>> = {
   "conv2d depthwise 7x2, dilated": conv([37, 1, 7, 2], { padding: 3, dilation: [1, 3], groups: 37 }),
   "conv2d depthwise, two filters a channel": conv([74, 1, 3, 3], { padding: 1, groups: 37, algorithm: "depthwise" }),
   "conv2d depthwise, rows copied": on([1, 1024, 21, 4], conv([1024, 1, 3, 3], { padding: 1, groups: 1024 })),
+  "conv2d implicit-gemm, windows clipped": on(
+    [2, 3, 7, 43],
+    conv([19, 3, 3, 3], { stride: 2, padding: 1, algorithm: "implicit-gemm", activation: "hardSwish" }, { bias: true }),
+  ),
+  "conv2d, slopes": onnx(
+    [
+      { op: "Conv", inputs: ["x", "w", "b"], outputs: ["sum"], attributes: { strides: [2, 2], pads: [1, 1, 1, 1] } },
+      { op: "PRelu", inputs: ["sum", "slope"], outputs: ["y"] },
+    ],
+    {
+      constants: {
+        w: { dims: [19, 37, 3, 3], data: fill([19, 37, 3, 3], "w") },
+        b: { dims: [19], data: fill([19], "b") },
+        slope: { dims: [19, 1, 1], data: fill([19], "slope") },
+      },
+    },
+  ),
   separableConv2d: (rt, x) => {
     using d = param(rt, [37, 1, 3, 3], "d");
     using p = param(rt, [9, 37, 1, 1], "p");

@@ -28,7 +28,7 @@ import {
 } from "../abi/constants";
 import { WinogradDesc } from "../abi/conv";
 import { GemmRun } from "../abi/matrix";
-import { activateRows } from "../lib/activate";
+import { endRows } from "../lib/activate";
 import { evenRun, gemmRuns } from "../lib/gemm";
 import { storePart } from "../lib/simd";
 import { inputsOf, SHORT, storeConstants } from "../lib/winograd";
@@ -113,7 +113,7 @@ function transformVectors(
     outputLines(mw, rows, mid, NEAR_BYTES, midRow, y, yPixel, yRow, columns, bytes, bias, isResidual, residual, lo, hi, constants);
   }
   if (d.activation) {
-    for (let i = 0; i < rows; i++) activateRows(y + <usize>i * yRow, columns, <i32>(bytes >> 2), yPixel, d.activation, d.alpha, d.beta);
+    for (let i = 0; i < rows; i++) endRows(y + <usize>i * yRow, columns, <i32>(bytes >> 2), yPixel, changetype<usize>(d) + offsetof<WinogradDesc>("lo"), bias);
   }
 }
 

@@ -7,7 +7,7 @@
 // again while they are in L2: memory is read once, not N times.
 import { LINEAR_BLOCK, LINEAR_PANELS_BLOCK } from "../abi/constants";
 import { LinearDesc } from "../abi/matrix";
-import { activateRows } from "../lib/activate";
+import { endRows } from "../lib/activate";
 import { madd, maxOf, minOf, splat, storeLanes } from "../lib/simd";
 
 /** The sums of four vectors, a lane each; every sum pairwise: (0+2) + (1+3). */
@@ -87,7 +87,7 @@ export function linear_panels_f32(desc: usize, begin: i32, end: i32, scratch: us
     if (count > 8) storePanel(y + 32, bias + 32, acc10, acc11, count - 8, low, high);
     if (count > 16) storePanel(y + 64, bias + 64, acc20, acc21, count - 16, low, high);
     if (count > 24) storePanel(y + 96, bias + 96, acc30, acc31, count - 24, low, high);
-    if (d.activation) activateRows(y, 1, count, 0, d.activation, d.alpha, d.beta);
+    if (d.activation) endRows(y, 1, count, 0, desc + offsetof<LinearDesc>("lo"), bias);
   }
 }
 
@@ -175,6 +175,6 @@ export function linear_f32(desc: usize, begin: i32, end: i32, scratch: usize): v
       const high = f32x4.add(sums(acc4, acc5, acc6, acc7), v128.load(bias, 16));
       storeLanes(y + 16, minOf(maxOf(high, lowest), highest), count - 4);
     }
-    if (d.activation) activateRows(y, 1, count, 0, d.activation, d.alpha, d.beta);
+    if (d.activation) endRows(y, 1, count, 0, desc + offsetof<LinearDesc>("lo"), bias);
   }
 }

@@ -89,6 +89,21 @@ export function activate(code: i32, y: usize, x: usize, rows: i32, cols: i32, st
   }
 }
 
+/** Ends rows x cols sums at c, in place, as a descriptor says. bias: of the first column; slopes lie behind it. */
+export function endRows(c: usize, rows: i32, cols: i32, stride: usize, epilogue: usize, bias: usize): void {
+  const end = changetype<Epilogue>(epilogue);
+  if (!end.slopeBytes) {
+    activateRows(c, rows, cols, stride, end.activation, end.alpha, end.beta);
+    return;
+  }
+  const slopes = bias + end.slopeBytes;
+  const bytes = <usize>cols << 2;
+  do {
+    for (let i: usize = 0; i < bytes; i += 16) storeLanes(c + i, leaky(v128.load(c + i), v128.load(slopes + i)), <i32>(bytes - i) >> 2);
+    c += stride;
+  } while (--rows);
+}
+
 /** Applies `code` to rows x cols floats at c, in place. Rows without gaps are one. */
 export function activateRows(c: usize, rows: i32, cols: i32, stride: usize, code: i32, alpha: f32, beta: f32): void {
   if (stride == <usize>cols << 2) {

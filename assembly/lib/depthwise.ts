@@ -21,9 +21,9 @@
 // With a multiplier > 1 the input vector of outputs m..m+3 is gathered from their channels. A last vector of fewer than 4
 // channels is computed whole and stored in part.
 import { CACHE_LINE, DEPTHWISE_SPARE_VECTORS } from "../abi/constants";
-import { DepthwiseDesc } from "../abi/conv";
+import { ConvDesc, DepthwiseDesc } from "../abi/conv";
 import { depthwise3u1, depthwise3u2, depthwise5u1, depthwise5u2, depthwiseRun } from "../gen/tiles";
-import { activateRows } from "./activate";
+import { endRows } from "./activate";
 import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
 
 /** The input vector of 4 outputs whose channels lie o0 to o3 bytes from x. */
@@ -32,10 +32,10 @@ import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
   return v128.load_lane<f32>(x + o3, v128.load_lane<f32>(x + o2, v, 2), 3);
 }
 
-@inline function finish(d: DepthwiseDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32): void {
+@inline function finish(d: DepthwiseDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32, bias: usize): void {
   if (d.residualPtr) v = f32x4.add(v, v128.load(d.residualPtr + (y - d.yPtr)));
   storeLanes(y, minOf(maxOf(v, lo), hi), count);
-  if (d.activation) activateRows(y, 1, count < 4 ? count : 4, 0, d.activation, d.alpha, d.beta);
+  if (d.activation) endRows(y, 1, count < 4 ? count : 4, 0, changetype<usize>(d) + offsetof<ConvDesc>("lo"), bias);
 }
 
 /** First k >= 0 with start + k * step >= 0. */
@@ -170,7 +170,7 @@ function depthwiseRows(
               else depthwise5u2(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
             }
           }
-          if (d.activation) activateRows(y, some, channels, yStep, d.activation, d.alpha, d.beta);
+          if (d.activation) endRows(y, some, channels, yStep, changetype<usize>(d) + offsetof<ConvDesc>("lo"), bias);
           t += some;
           continue;
         }
@@ -195,12 +195,12 @@ function depthwiseRows(
           if (isWhole) {
             if (multiplier == 1) anyTaps(true, x0, wm, rows, taps, stepR, stepS, stepQ, o0, o1, o2, o3, start, scratch);
             else anyTaps(false, x0, wm, rows, taps, stepR, stepS, stepQ, o0, o1, o2, o3, start, scratch);
-            for (let i: usize = 0; i < 4; i++) finish(d, to + i * yStep, v128.load(scratch + (i << 4)), lo, hi, channels - m);
+            for (let i: usize = 0; i < 4; i++) finish(d, to + i * yStep, v128.load(scratch + (i << 4)), lo, hi, channels - m, bias + (<usize>m << 2));
           } else {
             const sum = multiplier == 1
               ? clippedTaps(true, x0, wm, rows, inside, stepR, stepS, skip, o0, o1, o2, o3, start)
               : clippedTaps(false, x0, wm, rows, inside, stepR, stepS, skip, o0, o1, o2, o3, start);
-            finish(d, to, sum, lo, hi, channels - m);
+            finish(d, to, sum, lo, hi, channels - m, bias + (<usize>m << 2));
           }
         }
         t += isWhole ? 4 : 1;

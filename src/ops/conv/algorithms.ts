@@ -23,7 +23,7 @@ const direct: Lowering = (b, conv) => {
   const k = (s.C / s.groups) * s.R * s.S;
   const blocks = reductionBlocks(b, [0], k, k);
   const weights = packWeights(b, conv.weight, s.groups, blocks);
-  const values = convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups));
+  const values = convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups, conv.slope));
   b.step("conv2d_direct_f32", ConvDesc, values, s.N * s.P);
 };
 
@@ -37,7 +37,7 @@ const im2col: Lowering = (b, conv) => {
   const patches = b.workspace(rows * rowBytes);
   const blocks = reductionBlocks(b, [0], k);
   const weights = packWeights(b, conv.weight, s.groups, blocks);
-  const bias = packBias(b, conv.bias, s.M, s.groups);
+  const bias = packBias(b, conv.bias, s.M, s.groups, conv.slope);
   b.step(
     "im2col_f32",
     ConvDesc,
@@ -65,6 +65,7 @@ const im2col: Lowering = (b, conv) => {
       cBatchBytes: (s.M / s.groups) * 4,
       tileRows: b.planning.tileRows,
       ...epilogue,
+      slopeBytes: bias.slopeBytes,
     },
     s.groups * rows,
     descBytes(GemmRun),
@@ -117,7 +118,7 @@ export function depthwiseCall(b: Builder, conv: Conv) {
     Math.ceil(s.M / 4),
   );
   const { scratchBytes, ...tiling } = depthwiseTiling(s);
-  const values = convValues(conv, image, weights, packBias(b, conv.bias, s.M, 1));
+  const values = convValues(conv, image, weights, packBias(b, conv.bias, s.M, 1, conv.slope));
   return { values: { ...values, ...clipping(conv), ...tiling }, items: s.N * s.P, scratchBytes };
 }
 

@@ -112,7 +112,7 @@ export function lowerFft(b: Builder, conv: Conv): void {
   const vPointBytes = 2 * block * roundUp(channels, 4) * 8 + CACHE_LINE;
   const zPointBytes = 2 * block * panels * 2 * FFT_POINT_BYTES + CACHE_LINE;
   const values = {
-    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, groups)),
+    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, groups, conv.slope)),
     ...clipping(conv),
     ...tables,
     blockPairs: block,

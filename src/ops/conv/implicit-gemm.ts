@@ -58,7 +58,7 @@ export function implicitGemm(b: Builder, conv: Conv): void {
   const blocks = patchSegments(b, s, image);
   const weights = packWeights(b, conv.weight, s.groups, blocks);
   const values = {
-    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups)),
+    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups, conv.slope)),
     ...(clips ? clipping(conv) : { padTop: 0, padLeft: 0 }),
     ...product(b, blocks),
   };

@@ -121,7 +121,7 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
   const vPointBytes = blockTiles * roundUp(perGroup, 4) * 4 + CACHE_LINE;
   const zPointBytes = blockTiles * blockCols * 4 + CACHE_LINE;
   const values = {
-    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups)),
+    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups, conv.slope)),
     ...clipping(conv),
     ...product(b, blocks),
     tileH,
