@@ -27,16 +27,16 @@ const SCENARIOS = [
     name: "a float CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source"],
-    budget: 89.2 * KB,
-    files: 94.3 * KB,
+    budget: 89.4 * KB,
+    files: 94.5 * KB,
   },
   {
     name: "a quantised CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source", "layers-quantised"],
     packs: ["numeric"],
-    budget: 95.3 * KB,
-    files: 100.4 * KB,
+    budget: 95.5 * KB,
+    files: 100.6 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {
@@ -59,7 +59,7 @@ const SCENARIOS = [
     name: "everything",
     uses: { index: "all", onnx: "all", datasets: "all", vision: "all" },
     families: "all",
-    packs: ["numeric", "rare", "recurrent"],
+    packs: ["numeric", "rare", "recurrent", "audio"],
   },
 ];
 
