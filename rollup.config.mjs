@@ -59,7 +59,7 @@ const SCENARIOS = [
     name: "everything",
     uses: { index: "all", onnx: "all", datasets: "all", vision: "all" },
     families: "all",
-    packs: ["numeric", "rare", "recurrent"],
+    packs: ["numeric", "rare", "recurrent", "audio"],
   },
 ];
 

@@ -11,6 +11,7 @@ export const PACKS = [
   { name: "numeric", entry: "assembly/packs/numeric.ts", variants: ["simd", "relaxed"], budget: 7 * 1024 },
   { name: "rare", entry: "assembly/packs/rare.ts", variants: ["simd", "relaxed"], budget: 20 * 1024 },
   { name: "recurrent", entry: "assembly/packs/recurrent.ts", variants: ["simd", "relaxed"], budget: 5 * 1024 },
+  { name: "audio", entry: "assembly/packs/audio.ts", variants: ["simd", "relaxed"], budget: 3 * 1024 },
   { name: "vision", entry: "assembly/packs/vision.ts", variants: ["simd"], budget: 6 * 1024, layer: "vision" },
 ];
 

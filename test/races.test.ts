@@ -14,8 +14,15 @@ import { instantiateWatched } from "./watched-memory.js";
 
 /** The modules whose kernels a runtime calls, all over its one memory. */
 const FILES = {
-  simd: ["simd.wasm", "numeric-simd.wasm", "rare-simd.wasm", "recurrent-simd.wasm", "vision.wasm"],
-  relaxed: ["relaxed.wasm", "numeric-relaxed.wasm", "rare-relaxed.wasm", "recurrent-relaxed.wasm", "vision.wasm"],
+  simd: ["simd.wasm", "numeric-simd.wasm", "rare-simd.wasm", "recurrent-simd.wasm", "audio-simd.wasm", "vision.wasm"],
+  relaxed: [
+    "relaxed.wasm",
+    "numeric-relaxed.wasm",
+    "rare-relaxed.wasm",
+    "recurrent-relaxed.wasm",
+    "audio-relaxed.wasm",
+    "vision.wasm",
+  ],
 } as const;
 /** Asserts of the debug binary would be watched, too. */
 const RELEASES = BINARIES.filter(({ name }) => name !== "debug");

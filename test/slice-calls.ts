@@ -515,6 +515,47 @@ const STEPS: Readonly<Record<string, Call>> = {
   "steps of RNN": recurrent("RNN", 1),
 };
 
+/** Two signals, and a reader of frames of 128 of their 5,291 samples. */
+const signals = (shape: readonly number[], node: Omit<Node, "outputs">, constants: Graph["constants"]): Call =>
+  onnx(
+    [
+      { op: "Reshape", inputs: ["x", "shape"], outputs: ["s"] },
+      { ...node, outputs: ["y"] },
+    ],
+    { constants: { ...constants, shape: integers(...shape) } },
+  );
+const wavesOf = (wave: (angle: number) => number): Constant => ({
+  dims: [65, 1, 128],
+  data: Float32Array.from({ length: 65 * 128 }, (_, i) =>
+    wave((2 * Math.PI * ((Math.floor(i / 128) * (i % 128)) % 128)) / 128),
+  ),
+});
+const LINES = { kernel_shape: [128], strides: [300] };
+
+const SPECTRA: Readonly<Record<string, Call>> = {
+  "spectra of frames": signals(
+    [2, 5291, 1],
+    { op: "STFT", inputs: ["s", "step", "", "length"] },
+    { step: scalar(250, "int64"), length: scalar(128, "int64") },
+  ),
+  "conv1d with cosines": signals(
+    [2, 1, 5291],
+    { op: "Conv", inputs: ["s", "w"], attributes: LINES },
+    { w: wavesOf(Math.cos) },
+  ),
+  "squares of conv1d with cosines and sines": onnx(
+    [
+      { op: "Reshape", inputs: ["x", "shape"], outputs: ["s"] },
+      { op: "Conv", inputs: ["s", "cos"], outputs: ["re"], attributes: LINES },
+      { op: "Conv", inputs: ["s", "sin"], outputs: ["im"], attributes: LINES },
+      { op: "Mul", inputs: ["re", "re"], outputs: ["re2"] },
+      { op: "Mul", inputs: ["im", "im"], outputs: ["im2"] },
+      { op: "Add", inputs: ["re2", "im2"], outputs: ["y"] },
+    ],
+    { constants: { cos: wavesOf(Math.cos), sin: wavesOf(Math.sin), shape: integers(2, 1, 5291) } },
+  ),
+};
+
 export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...CONVOLUTIONS,
   ...PRODUCTS,
@@ -525,4 +566,5 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...RARE,
   ...PHOTOS,
   ...STEPS,
+  ...SPECTRA,
 });

@@ -52,6 +52,9 @@ export const WINOGRAD_TILE_BYTES: i32 = 5 * 4;
 /** A point of an FFT tile: | 4 real | 4 imaginary |. */
 export const FFT_POINT_BYTES: i32 = 32;
 
+/** A frequency of spectrum_f32: five i32 and a float. */
+export const SPECTRUM_BIN_BYTES: i32 = 6 * 4;
+
 /** Vectors of a depthwise kernel's scratch beside one an output of a run: zeros, and an output that ends outside. */
 export const DEPTHWISE_SPARE_VECTORS: i32 = 2;
 

@@ -23,6 +23,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-quantised": () => import("./families/layers-quantised.js"),
     "layers-picking": () => import("./families/layers-picking.js"),
     "layers-sampling": () => import("./families/layers-sampling.js"),
+    "layers-audio": () => import("./families/layers-audio.js"),
     "layers-recurrent": () => import("./families/layers-recurrent.js"),
     "layers-dynamic": () => import("./families/layers-dynamic.js"),
     "host-network": () => import("./families/host-network.js"),

@@ -269,11 +269,16 @@ export function named<V>(constants: ReadonlyMap<string, PlainTensor>, inputs: re
   return values;
 }
 
-/** The operators of nodes; a Cast to float16 asks for another, and so do places of maxima and patches. */
+/** A window of one axis that may be as long as a frame of sound. */
+const isLongLine = ({ name, ints }: NodeProto["attributes"][number]) =>
+  name === "kernel_shape" && ints.length === 1 && (ints[0] as bigint) >= 64n;
+
+/** The operators of nodes; a Cast to float16 asks for another, and so do places of maxima, patches and long filters. */
 function* usesOf(nodes: Iterable<NodeProto>): Generator<string> {
   for (const node of nodes) {
     yield operatorName(node);
     if (node.opType === "Cast" && node.attributes.some(({ name, i }) => name === "to" && i === FLOAT16)) yield "Half";
+    if (node.opType === "Conv" && node.attributes.some(isLongLine)) yield "Spectra";
     if (node.opType === "MaxPool" && node.outputs[1]) yield "MaxPoolOfPlaces";
     if (node.opType === "DeformConv") yield "DeformColumns";
   }

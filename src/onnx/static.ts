@@ -16,6 +16,7 @@ import * as hostRecurrent from "./families/host-recurrent.js";
 import * as hostReduction from "./families/host-reduction.js";
 import * as hostSignal from "./families/host-signal.js";
 import * as lateStages from "./families/late-stages.js";
+import * as layersAudio from "./families/layers-audio.js";
 import * as layersComputed from "./families/layers-computed.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
@@ -46,6 +47,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-quantised": async () => layersQuantised,
     "layers-picking": async () => layersPicking,
     "layers-sampling": async () => layersSampling,
+    "layers-audio": async () => layersAudio,
     "layers-recurrent": async () => layersRecurrent,
     "layers-dynamic": async () => layersDynamic,
     "host-network": async () => hostNetwork,
