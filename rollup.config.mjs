@@ -16,12 +16,12 @@ const KB = 1024;
  * whole entries: `files`, where it is another. dist/sizes.json has what they are.
  */
 const SCENARIOS = [
-  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 49 * KB, files: 64 * KB },
+  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 49.5 * KB, files: 64.5 * KB },
   {
     name: "LeNet-5 by hand",
     uses: { index: ["createRuntime", "createModel", "sequential", "readSafetensors"] },
     budget: 62 * KB,
-    files: 64 * KB,
+    files: 64.5 * KB,
   },
   {
     name: "a float CNN from ONNX",
