@@ -240,6 +240,8 @@ const PRODUCTS: Readonly<Record<string, Call>> = {
 
 const POOLS: Readonly<Record<string, Call>> = {
   maxPool2d: (rt, x) => rt.maxPool2d(x, { kernel: 3, stride: 2, padding: 1 }),
+  "maxPool2d, 2x2": (rt, x) => rt.maxPool2d(x, { kernel: 2 }),
+  "maxPool2d, steps of 1": (rt, x) => rt.maxPool2d(x, { kernel: 3, stride: 1, padding: 1 }),
   "maxPool2d with NaN": (rt, x) => {
     const data = fill(SHAPE, "x");
     for (let i = 0; i < data.length; i += 41) data[i] = Number.NaN;

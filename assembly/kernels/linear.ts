@@ -50,15 +50,17 @@ export function linear_panels_f32(desc: usize, begin: i32, end: i32, scratch: us
       acc01 = madd(u, v128.load(w0, 16), acc01);
       acc10 = madd(u, v128.load(w1), acc10);
       acc11 = madd(u, v128.load(w1, 16), acc11);
+      if (!w1) break; // none of these ever: without, Node 20's V8 loads everything first, and spills (see lib/gemm.ts)
       acc20 = madd(u, v128.load(w2), acc20);
       acc21 = madd(u, v128.load(w2, 16), acc21);
       acc30 = madd(u, v128.load(w3), acc30);
       acc31 = madd(u, v128.load(w3, 16), acc31);
-      if (!x) break; // never: keeps Binaryen from nesting the steps, see lib/gemm.ts
+      if (!x) break;
       acc00 = madd(v, v128.load(w0, 32), acc00);
       acc01 = madd(v, v128.load(w0, 48), acc01);
       acc10 = madd(v, v128.load(w1, 32), acc10);
       acc11 = madd(v, v128.load(w1, 48), acc11);
+      if (!w2) break;
       acc20 = madd(v, v128.load(w2, 32), acc20);
       acc21 = madd(v, v128.load(w2, 48), acc21);
       acc30 = madd(v, v128.load(w3, 32), acc30);
@@ -129,10 +131,13 @@ export function linear_f32(desc: usize, begin: i32, end: i32, scratch: usize): v
       const v = v128.load(x, 16);
       acc0 = madd(v, v128.load(w0, 16), madd(u, v128.load(w0), acc0));
       acc1 = madd(v, v128.load(w1, 16), madd(u, v128.load(w1), acc1));
+      if (!w1) break; // none of these ever, as in panels
       acc2 = madd(v, v128.load(w2, 16), madd(u, v128.load(w2), acc2));
       acc3 = madd(v, v128.load(w3, 16), madd(u, v128.load(w3), acc3));
+      if (!w2) break;
       acc4 = madd(v, v128.load(w4, 16), madd(u, v128.load(w4), acc4));
       acc5 = madd(v, v128.load(w5, 16), madd(u, v128.load(w5), acc5));
+      if (!w3) break;
       acc6 = madd(v, v128.load(w6, 16), madd(u, v128.load(w6), acc6));
       acc7 = madd(v, v128.load(w7, 16), madd(u, v128.load(w7), acc7));
       x += 32;
