@@ -16,34 +16,34 @@ const KB = 1024;
  * whole entries: `files`, where it is another. dist/sizes.json has what they are.
  */
 const SCENARIOS = [
-  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 49 * KB, files: 64 * KB },
+  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 49.5 * KB, files: 64.5 * KB },
   {
     name: "LeNet-5 by hand",
     uses: { index: ["createRuntime", "createModel", "sequential", "readSafetensors"] },
     budget: 62 * KB,
-    files: 64 * KB,
+    files: 64.5 * KB,
   },
   {
     name: "a float CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source"],
-    budget: 89 * KB,
-    files: 94 * KB,
+    budget: 89.5 * KB,
+    files: 94.5 * KB,
   },
   {
     name: "a quantised CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source", "layers-quantised"],
     packs: ["numeric"],
-    budget: 95 * KB,
-    files: 100 * KB,
+    budget: 95.5 * KB,
+    files: 100.5 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {
     name: "vision",
     uses: { vision: ["createPreprocessor", "preprocess", "presets"] },
     beside: { index: ["createRuntime"] },
-    budget: 12 * KB,
+    budget: 12.1 * KB,
     files: 29 * KB,
   },
   // Answers are functions, each for itself: what one adds, and what one of detectors does.

@@ -22,6 +22,9 @@ export const ROW_BLOCK: i32 = 384;
 /** Scratch of whoever multiplies matrices: one i32 a row of a block. */
 export const ROW_TABLE_BYTES: i32 = ROW_BLOCK * 4;
 
+/** Most rows of scores of attention_f32 at a time. */
+export const ATTENTION_ROWS: i32 = 32;
+
 /** Outputs of one work item of a fully connected layer: of weights as they lie, and in panels. */
 export const LINEAR_BLOCK: i32 = 8;
 export const LINEAR_PANELS_BLOCK: i32 = 4 * PANEL;
