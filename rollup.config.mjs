@@ -43,7 +43,7 @@ const SCENARIOS = [
     name: "vision",
     uses: { vision: ["createPreprocessor", "preprocess", "presets"] },
     beside: { index: ["createRuntime"] },
-    budget: 12.5 * KB,
+    budget: 13 * KB,
     files: 29 * KB,
   },
   // Answers are functions, each for itself: what one adds, and what one of detectors does.

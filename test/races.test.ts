@@ -46,6 +46,7 @@ const DROPPED: Readonly<Partial<Record<KernelName, string>>> = {
   resize_f32: "a third tap and more go on from y",
   sample_f32: "corners beyond 64 go on from y",
   blend_u8: "the last vector of a row goes on into the next",
+  attention_f32: "the last panel of 8 columns goes on from y as a whole, and y is divided in whole vectors",
   softmax_f32: "in place, x is y; else exponentials are read back from y to be divided",
   recurrent_f32:
     "the cell of LSTM stays where it is, and its last units are taken in whole vectors, of the next row's, too",

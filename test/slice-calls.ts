@@ -236,6 +236,26 @@ const PRODUCTS: Readonly<Record<string, Call>> = {
     using b = param(rt, [4, 9, 11], "b");
     return rt.matmul(a, b);
   },
+  // Blocks of rows that end early, heads in two loops, two masks.
+  attention: onnx(
+    [
+      { op: "Reshape", inputs: ["x", "apart"], outputs: ["q"] },
+      { op: "Transpose", inputs: ["q"], outputs: ["k"], attributes: { perm: [0, 1, 3, 2] } },
+      { op: "MatMul", inputs: ["q", "k"], outputs: ["product"] },
+      { op: "Add", inputs: ["product", "keys"], outputs: ["biased"] },
+      { op: "Add", inputs: ["biased", "heads"], outputs: ["scores"] },
+      { op: "Softmax", inputs: ["scores"], outputs: ["weights"] },
+      { op: "MatMul", inputs: ["weights", "q"], outputs: ["sums"] },
+      { op: "Transpose", inputs: ["sums"], outputs: ["y"], attributes: { perm: [0, 2, 1, 3] } },
+    ],
+    {
+      constants: {
+        apart: integers(2, 11, 37, 13),
+        keys: { dims: [37], data: fill([37], "keys") },
+        heads: { dims: [2, 11, 1, 37], data: fill([2, 11, 37], "heads") },
+      },
+    },
+  ),
 };
 
 const POOLS: Readonly<Record<string, Call>> = {

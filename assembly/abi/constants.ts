@@ -25,6 +25,11 @@ export const PANEL: i32 = 8;
 /** Rows of a block of a matrix product: 384 rows * 512 k * 4 B = 768 KB of A at most, within an L2 of 1 MB. */
 export const ROW_BLOCK: i32 = 384;
 
+/** Most rows of scores of attention_f32 at a time. */
+export const ATTENTION_ROWS: i32 = 32;
+/** What lies before them in its scratch. */
+export const ATTENTION_RUN_BYTES: i32 = 64;
+
 /** Outputs of one work item of a fully connected layer: of weights as they lie, and in panels. */
 export const LINEAR_BLOCK: i32 = 8;
 export const LINEAR_PANELS_BLOCK: i32 = 4 * PANEL;

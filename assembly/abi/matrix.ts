@@ -61,6 +61,45 @@
   slopeBytes: i32;
 }
 
+/**
+ * y = softmax(scale q k^T + masks) v by row: see kernels/attention.ts. One work item is a block of rows of one of outer * inner heads,
+ * which lie in two loops.
+ */
+@unmanaged export class AttentionDesc {
+  qPtr: usize;
+  kPtr: usize; // panels of every head's k^T, kBytes a head
+  vPtr: usize; // panels of every head's v, vBytes a head
+  yPtr: usize;
+  zerosPtr: usize; // as many as the longer of keys and cols, rounded up to 8
+  kBlocksPtr: usize; // reduction blocks over depth
+  vBlocksPtr: usize; // and over keys
+  kBlockCount: i32;
+  vBlockCount: i32;
+  inner: i32;
+  rows: i32;
+  keys: i32;
+  cols: i32; // of v and y
+  blockRows: i32; // at most ATTENTION_ROWS
+  qOuterBytes: i32;
+  qInnerBytes: i32;
+  qStrideBytes: i32;
+  yOuterBytes: i32;
+  yInnerBytes: i32;
+  yStrideBytes: i32;
+  kBytes: i32;
+  vBytes: i32;
+  mask0Ptr: usize; // or 0; strides of 0 repeat what is there
+  mask0OuterBytes: i32;
+  mask0InnerBytes: i32;
+  mask0StrideBytes: i32;
+  mask1Ptr: usize; // or 0
+  mask1OuterBytes: i32;
+  mask1InnerBytes: i32;
+  mask1StrideBytes: i32;
+  tileRows: i32;
+  scale: f32;
+}
+
 /** Weights [M, C/groups, R, S] to panels: see kernels/pack.ts. One work item is one panel, numbered group * panels + panel. */
 @unmanaged export class PackDesc {
   srcPtr: usize;

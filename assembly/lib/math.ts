@@ -29,8 +29,8 @@ const TABLE = memory.data<f32>([
   6.382026948580389e-5, 1.8697683016648038e-3, 2.949277530272523e-2, 2.584459884133408e-1, 1,
   // GELU_ENDS
   -6, 6, -0.5, 0.5,
-  // LOGISTIC: -1 / ln 2; from and to where 1 + e^-x is computed
-  -1.44269504, -88, 64,
+  // LOGISTIC: -1 / ln 2; from and to where e^-x is computed
+  -1.44269504, -88, 86,
 ], 16);
 
 /** Constant i of the table in all lanes. */
@@ -182,22 +182,32 @@ const TABLE = memory.data<f32>([
 }
 
 /**
- * x sigmoid(w) = x / (1 + e^-w), for w of the sign of x: e^-w = 2^n e^-s with n of -w / ln 2 and s = w + n ln 2; 2^n comes in by
- * adding n to the exponent, and e^-s by Moshier's coefficients in pairs, which wait for each other half as long as one by one.
- * 3 ulp, and 2.5 more for each unit of a negative w that is itself rounded. Below w = -88 it is 0, where |x| e^w is below 7e-39 |x|:
- * to fade there would cost half as much again, in every activation of an EfficientNet.
+ * e^-t for t from -88 to 86, 1.5 ulp: 2^n e^-s with n of -t / ln 2 and s = t + n ln 2, e^-s by Moshier's coefficients in pairs,
+ * which wait for each other half as long as one by one.
  */
-@inline export function timesSigmoid(x: v128, w: v128): v128 {
-  const t = minOf(maxOf(w, constant(LOGISTIC + 1)), constant(LOGISTIC + 2));
+@inline function decay(t: v128): v128 {
   const whole = madd(t, constant(LOGISTIC), constant(EXP + 6));
   const n = f32x4.sub(whole, constant(EXP + 6));
   const s = madd(n, constant(EXP + 2), madd(n, constant(EXP + 1), t));
   const z = f32x4.mul(s, s);
   const p = madd(madd(pair(s, EXPM1), z, pair(s, EXPM1 + 2)), z, pair(s, EXPM1 + 4));
   const m = madd(p, z, f32x4.sub(constant(EXP + 5), s));
-  const e = i32x4.add(m, i32x4.shl(whole, 23)); // of 1.5 * 2^23 + n only n is left
-  const y = f32x4.div(x, f32x4.add(e, constant(EXP + 5)));
-  return v128.andnot(y, f32x4.lt(w, constant(LOGISTIC + 1)));
+  return f32x4.mul(m, i32x4.add(i32x4.shl(whole, 23), constant(EXP + 5))); // of 1.5 * 2^23 + n only n is left
+}
+
+/** e^-t for t >= 0, 0 from 86 on. */
+@inline export function vanishing(t: v128): v128 {
+  return v128.andnot(decay(minOf(t, constant(LOGISTIC + 2))), f32x4.gt(t, constant(LOGISTIC + 2)));
+}
+
+/**
+ * x sigmoid(w) = x / (1 + e^-w), for w of the sign of x. 3 ulp, and 2.5 more for each unit of a negative w that is itself rounded.
+ * Below w = -88 it is 0, where |x| e^w is below 7e-39 |x|: to fade there would cost half as much again, in every activation of an
+ * EfficientNet.
+ */
+@inline export function timesSigmoid(x: v128, w: v128): v128 {
+  const e = decay(minOf(maxOf(w, constant(LOGISTIC + 1)), constant(LOGISTIC + 2)));
+  return v128.andnot(f32x4.div(x, f32x4.add(e, constant(EXP + 5))), f32x4.lt(w, constant(LOGISTIC + 1)));
 }
 
 /**

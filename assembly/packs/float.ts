@@ -17,6 +17,7 @@ export { conv_transpose_gather_f32 } from "../kernels/conv-transpose"; // column
 export { activation_f32 } from "../kernels/activation"; // an activation by element, in place where wanted
 export { binary_f32 } from "../kernels/elementwise"; // add, sub, mul, div, prelu, maximum and minimum by element, broadcast
 export { softmax_f32 } from "../kernels/softmax"; // softmax or its logarithm, lanes along the axis or across it
+export { attention_f32 } from "../kernels/attention"; // softmax(scale q k^T + masks) v, rows of scores in cache
 export { avg_pool_f32, global_pool_f32, max_pool_f32 } from "../kernels/pool"; // maximum or mean over windows
 export { batch_norm_f32, batch_norm_table_f32, batch_statistics_f32 } from "../kernels/batch-norm"; // by channel
 export { local_response_norm_f32 } from "../kernels/local-response-norm"; // x over a power of neighbours' squares

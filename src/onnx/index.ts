@@ -33,6 +33,7 @@ export const loadOnnx = makeLoadOnnx(
     "host-image": () => import("./families/host-image.js"),
     "graph-folds": () => import("./families/graph-folds.js"),
     "graph-moves": () => import("./families/graph-moves.js"),
+    "graph-attention": () => import("./families/graph-attention.js"),
     "file-functions": () => import("./families/file-functions.js"),
     "late-stages": () => import("./families/late-stages.js"),
     "parts-fused": () => import("./families/parts-fused.js"),

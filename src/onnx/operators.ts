@@ -51,9 +51,10 @@ export interface Family {
   readonly FORMS?: Readonly<Record<string, Form>>;
   /** Rewrites of what its layers are spelled out with, for a graph with these constants. */
   readonly RULES?: (weights: WeightMap) => readonly Rule[];
-  /** Rewrites around constants and padding, for a graph with these constants; those of what moves elements. */
+  /** Rewrites around constants and padding, for a graph with these constants; those of what moves elements; of attention. */
   readonly FOLDS?: NonNullable<Family["RULES"]>;
   readonly MOVES?: readonly Pass[];
+  readonly JOIN?: (weights: WeightMap) => Pass;
   /** What goes on after data has decided shapes, and what small inputs decide. */
   readonly STAGES?: typeof Stages;
   readonly DECIDING?: typeof Deciding;
@@ -145,7 +146,8 @@ export class Operators {
     const own = [...usesOf(nodes)];
     const inner = new Set(own.flatMap((operator) => (operator === "Cast" ? [] : usedBy(operator))));
     const layers: (FamilyName | undefined)[] = ["graph-folds", "graph-moves"];
-    layers.push(...[...inner].flatMap((operator) => [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)]));
+    for (const operator of inner)
+      layers.push(...[FAMILY_OF.FLOATS, FAMILY_OF.OTHERS, FAMILY_OF.GRAPHS].map((families) => families.get(operator)));
     // Casts of a run are few: those that layers leave, JavaScript does.
     const formed = [...own, ...inner].filter((operator) => operator !== "Cast");
     layers.push(...formed.map((operator) => FAMILY_OF.FORMS.get(operator)));

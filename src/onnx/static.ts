@@ -3,6 +3,7 @@
 import * as fileFunctions from "./families/file-functions.js";
 import * as formsNetwork from "./families/forms-network.js";
 import * as formsOther from "./families/forms-other.js";
+import * as graphAttention from "./families/graph-attention.js";
 import * as graphFolds from "./families/graph-folds.js";
 import * as graphMoves from "./families/graph-moves.js";
 import * as hostControl from "./families/host-control.js";
@@ -57,6 +58,7 @@ export const loadOnnx = makeLoadOnnx(
     "host-image": async () => hostImage,
     "graph-folds": async () => graphFolds,
     "graph-moves": async () => graphMoves,
+    "graph-attention": async () => graphAttention,
     "file-functions": async () => fileFunctions,
     "late-stages": async () => lateStages,
     "parts-fused": async () => partsFused,

@@ -63,6 +63,8 @@ export const FAMILIES = {
   "host-image": { HOST: "Resize Upsample GridSample RoiAlign NonMaxSuppression" },
   "graph-folds": { GRAPHS: "Pad BatchNormalization Sub Mul Div" },
   "graph-moves": { GRAPHS: "Transpose" },
+  // Views are code that it shares with graph-moves, which comes first.
+  "graph-attention": { GRAPHS: "MatMul" },
   "file-functions": {},
   "late-stages": {},
   "parts-fused": {
