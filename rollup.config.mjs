@@ -260,7 +260,7 @@ function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
   // For who asks for them; the worker, also as a file, and what static entries say instead, by themselves.
   if (/^threads\/(worker|asked)\.js$/.test(file)) return `threads-${file.slice(8, -3)}`;
-  if (/^(threads\/(?!module)|plan\/split\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
+  if (/^(threads\/(?!module)|plan\/(split|cost)\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
   if (
     BINARY.test(id) ||
     /^(index|static|edge-light|threads\/module|datasets\/.*|(onnx|vision)\/(index|static|edge-light))\.js$/.test(file)
