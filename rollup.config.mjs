@@ -211,6 +211,15 @@ const sizes = {
   },
 };
 
+/** The worker as a file of its own; threads.js has it as text. */
+const worker = {
+  name: "worker",
+  async generateBundle() {
+    const { work } = await import(new URL("build/js/threads/worker.js", import.meta.url));
+    this.emitFile({ type: "asset", fileName: "worker.js", source: `// A worker of lanewise.\n(${work})();\n` });
+  },
+};
+
 const inlined = wasm({ targetEnv: "browser", maxFileSize: 2 ** 31 });
 
 /** Compiled where it is called: a few KB, which engines do at once. */
@@ -258,12 +267,12 @@ function reachOf(id, getModuleInfo, seen = new Set()) {
  */
 function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
-  // For who asks for them; the worker, also as a file, and what static entries say instead, by themselves.
-  if (/^threads\/(worker|asked)\.js$/.test(file)) return `threads-${file.slice(8, -3)}`;
-  if (/^(threads\/(?!module)|plan\/(split|cost)\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
+  // Threads are for who asks for them; static entries have what they say instead.
+  if (file === "threads/asked.js") return "threads-asked";
+  if (/^(threads\/|plan\/(split|cost)\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
   if (
     BINARY.test(id) ||
-    /^(index|static|edge-light|threads\/module|datasets\/.*|(onnx|vision)\/(index|static|edge-light))\.js$/.test(file)
+    /^(index|static|edge-light|datasets\/.*|(onnx|vision)\/(index|static|edge-light))\.js$/.test(file)
   )
     return undefined;
   if (/^vision\/answers\//.test(file)) return "answers";
@@ -291,7 +300,6 @@ export default {
     vision: "build/js/vision/index.js",
     "vision-static": "build/js/vision/static.js",
     "vision-edge-light": "build/js/vision/edge-light.js",
-    worker: "build/js/threads/module.js",
   },
   plugins: [
     binaries,
@@ -315,6 +323,7 @@ export default {
         unsafe_arrows: true, // no function is called with new
       },
     }),
+    worker,
     sizes,
   ],
   output: {

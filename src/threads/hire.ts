@@ -8,7 +8,7 @@ import type { Hiring } from "../runtime/create.js";
 import type { RuntimeOptions } from "../runtime/options.js";
 import { askedThreads, withoutOthers } from "./asked.js";
 import { Threads } from "./crew.js";
-import { Pool, meetingBytes } from "./pool.js";
+import { meetingBytes, Pool } from "./pool.js";
 import { sharedTwin } from "./twin.js";
 
 /** Of "auto": more than these share the memory's bandwidth, and on phones the others are slow. */

@@ -66,12 +66,12 @@ export class Pool {
     return Atomics.load(this.#words, FAILED) !== 0;
   }
 
-  /** Gives a pack to all; only while no step is under way. */
+  /** Gives a pack to all; only while no step is under way: the ticket is the leader's. */
   give(pack: Pack): void {
     this.#packs.push(pack);
     const orders = this.#packs.length;
     for (const worker of this.#workers) worker?.post({ packs: [pack], orders });
-    // Whoever is inside comes out. The ticket is the leader's, and no step is under way.
+    // Whoever is inside comes out.
     Atomics.store(this.#words, ORDERS, orders);
     Atomics.add(this.#words, TICKET, 1);
     Atomics.notify(this.#words, TICKET);
@@ -134,6 +134,10 @@ export class Pool {
     this.#isEnded = true;
     this.running = running;
     this.reason = reason;
+    // Whoever leads is alone from here on, and whoever sleeps inside comes out. The ticket stays: a step may be under way.
+    this.#words[THREADS] = 1;
+    Atomics.store(this.#words, ORDERS, -1);
+    Atomics.notify(this.#words, TICKET);
     for (const worker of this.#workers.splice(0)) worker?.end();
   }
 }

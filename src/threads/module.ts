@@ -1,4 +1,0 @@
-// lanewise/worker.js: the worker as a file.
-import { work } from "./worker.js";
-
-work();
