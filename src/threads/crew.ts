@@ -3,6 +3,7 @@ import { ThreadError } from "../base/errors.js";
 import { type Crew, STEP_BYTES, type Step, type Work } from "../engine/crew.js";
 import type { Engine } from "../engine/engine.js";
 import type { KernelName } from "../kernels/table.js";
+import { costOf } from "../plan/cost.js";
 import type { Pool } from "./pool.js";
 import { sharedTwin } from "./twin.js";
 
@@ -12,6 +13,14 @@ const NEXT = 8;
 
 /** Looks after which others have not got on: each takes 0.2 to 2 ms, also where the machine slept meanwhile. */
 const MOST_LOOKS = 10_000;
+
+/**
+ * Waking a thread takes 50 to 150 µs, and up to a millisecond until it has a core of its own and its caches are warm: a run of less
+ * than this is over sooner without, unless the next one finds it awake.
+ */
+const WORTH_WAKING_NS = 3e6;
+/** A thread that had helped with a run so long ago would not sleep yet. */
+const AWAKE_MS = 0.1;
 
 /** Steps one after the other in records, or one in JavaScript. */
 type Part = { readonly first: number; last: number } | { readonly compute: () => void };
@@ -32,6 +41,8 @@ export class Threads implements Crew {
   #last = 0;
   /** Looks since it got on. */
   #looks = 0;
+  /** When the last run ended. */
+  #ended = -Infinity;
 
   constructor(engine: Engine, pool: Pool) {
     this.#engine = engine;
@@ -85,7 +96,13 @@ export class Threads implements Crew {
         open.last = part.last;
       } else parts.push({ ...part });
     }
-    return () => this.runParts(parts);
+    const ns = (works as readonly Steps[]).reduce((sum, work) => sum + work.ns, 0);
+    return () => this.runParts(parts, ns);
+  }
+
+  /** Estimated, on one thread. */
+  costOf(step: Step, items?: number): number {
+    return typeof step.kernel === "string" ? costOf(step, this.#engine.variant, items) : 0;
   }
 
   call(step: Step & { readonly kernel: KernelName }, begin: number, end: number, scratch: number): void {
@@ -101,10 +118,18 @@ export class Threads implements Crew {
     const unit = step.unit < items ? Math.min(step.unit, share) : end - begin;
     const { record } = this.#pool;
     this.#write(record, step.kernel, [desc, begin, end, unit, scratch, stride]);
+    this.#decide(this.costOf(step, end - begin));
     this.#start(record, record);
   }
 
-  runParts(parts: readonly Part[]): void {
+  /** Whether threads that sleep are woken for so much work. */
+  #decide(ns: number): void {
+    this.#pool.wakes = ns >= WORTH_WAKING_NS || performance.now() - this.#ended < AWAKE_MS;
+  }
+
+  /** ns: what all of them take, estimated, on one thread. */
+  runParts(parts: readonly Part[], ns: number): void {
+    this.#decide(ns);
     for (const part of parts) {
       if ("compute" in part) part.compute();
       else {
@@ -120,7 +145,12 @@ export class Threads implements Crew {
     this.#last = last;
     this.#at = this.#guarded(first, 0);
     this.#looks = 0;
-    if (this.#at === 0) this.#pool.isAtWork = false;
+    if (this.#at === 0) this.#end();
+  }
+
+  #end(): void {
+    this.#pool.isAtWork = false;
+    this.#ended = performance.now();
   }
 
   /** Looks after what is under way; answers whether all of it is done. Throws ThreadError when a thread was lost. */
@@ -130,7 +160,7 @@ export class Threads implements Crew {
     this.#looks = at === this.#at ? this.#looks + 1 : 0;
     this.#at = at;
     if (at === 0) {
-      this.#pool.isAtWork = false;
+      this.#end();
       return true;
     }
     if (this.#pool.isFailed || this.#looks > this.patience) this.#lose();
@@ -174,6 +204,7 @@ export class Threads implements Crew {
 
 /** The steps of a program. */
 class Steps implements Work {
+  readonly ns: number;
   #scratch = 0;
 
   constructor(
@@ -182,7 +213,9 @@ class Steps implements Work {
     readonly at: number,
     readonly steps: readonly Step[],
     readonly parts: readonly Part[],
-  ) {}
+  ) {
+    this.ns = steps.reduce((sum, step) => sum + crew.costOf(step), 0);
+  }
 
   move(scratch: number): void {
     this.#scratch = scratch;
@@ -191,7 +224,7 @@ class Steps implements Work {
   }
 
   run(): void {
-    this.crew.runParts(this.parts);
+    this.crew.runParts(this.parts, this.ns);
   }
 
   *runInParts(parts: number): Generator<void> {
