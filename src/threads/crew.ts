@@ -15,12 +15,12 @@ const NEXT = 8;
 const MOST_LOOKS = 10_000;
 
 /**
- * Waking a thread takes 50 to 150 µs, and up to a millisecond until it has a core of its own and its caches are warm: a run of less
- * than this is over sooner without, unless the next one finds it awake.
+ * Waking a thread takes 50 to 150 µs, and up to a millisecond until it has a core of its own and its caches are warm: less work than
+ * this, without a rest between, is over sooner without.
  */
 const WORTH_WAKING_NS = 3e6;
-/** A thread that had helped with a run so long ago would not sleep yet. */
-const AWAKE_MS = 0.1;
+/** A rest after which a thread that had helped sleeps. */
+const REST_MS = 0.1;
 
 /** Steps one after the other in records, or one in JavaScript. */
 type Part = { readonly first: number; last: number } | { readonly compute: () => void };
@@ -41,8 +41,9 @@ export class Threads implements Crew {
   #last = 0;
   /** Looks since it got on. */
   #looks = 0;
-  /** When the last run ended. */
-  #ended = -Infinity;
+  /** When the last steps ended, and what all of them took since a rest, estimated. */
+  #ended = 0;
+  #sinceRest = 0;
 
   constructor(engine: Engine, pool: Pool) {
     this.#engine = engine;
@@ -122,9 +123,11 @@ export class Threads implements Crew {
     this.#start(record, record);
   }
 
-  /** Whether threads that sleep are woken for so much work. */
+  /** Whether threads that sleep are woken for so much work more. */
   #decide(ns: number): void {
-    this.#pool.wakes = ns >= WORTH_WAKING_NS || performance.now() - this.#ended < AWAKE_MS;
+    if (performance.now() - this.#ended > REST_MS) this.#sinceRest = 0;
+    this.#sinceRest += ns;
+    this.#pool.wakes = this.#sinceRest >= WORTH_WAKING_NS;
   }
 
   /** ns: what all of them take, estimated, on one thread. */
