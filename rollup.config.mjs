@@ -269,7 +269,7 @@ function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
   // Threads are for who asks for them; static entries have what they say instead.
   if (file === "threads/asked.js") return "threads-asked";
-  if (/^(threads\/|plan\/split\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
+  if (/^(threads\/|plan\/(split|cost)\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
   if (
     BINARY.test(id) ||
     /^(index|static|edge-light|datasets\/.*|(onnx|vision)\/(index|static|edge-light))\.js$/.test(file)

@@ -10,6 +10,8 @@ export interface Step {
   /** A kernel, or what a step in JavaScript does. */
   readonly kernel: KernelName | (() => void);
   readonly desc: number;
+  /** What the descriptor says: its costs go by that. */
+  readonly values: Readonly<Record<string, unknown>>;
   readonly items: number;
   /** Work items that one thread takes at a time: all of them where it is not split. */
   readonly unit: number;

@@ -11,7 +11,13 @@ import type { QuantizeDesc } from "../kernels/gen/numeric/quantize-desc.js";
 import type { ResizeDesc } from "../kernels/gen/numeric/resize-desc.js";
 import type { RecurrentDesc } from "../kernels/gen/recurrent/recurrent-desc.js";
 import type { KernelName } from "../kernels/table.js";
-import type { Call } from "./builder.js";
+
+/** A step, whatever else it has. */
+interface Described {
+  readonly kernel: unknown;
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly items: number;
+}
 
 /** What a descriptor says, but for its addresses. */
 type Of<D> = { readonly [field in keyof D]: number };
@@ -193,7 +199,7 @@ function linear({ rows, length, filters }: Of<typeof desc.LinearDesc>, rate: num
 const ITEM_NS = 200;
 
 /** Nanoseconds of a call on one thread, or of so many of its work items. */
-export function costOf(call: Pick<Call, "kernel" | "values" | "items">, variant: Variant, items = call.items): number {
+export function costOf(call: Described, variant: Variant, items = call.items): number {
   const cost = COSTS[call.kernel as keyof typeof COSTS] as Cost<unknown> | undefined;
   const ns = cost?.(call.values as never, items, RATES[variant], items / call.items);
   return CALL_NS + (ns ?? items * ITEM_NS);
