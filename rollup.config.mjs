@@ -128,6 +128,23 @@ const binaries = {
   },
 };
 
+/**
+ * lanewise/worker.js: a file that imports none, so that any tool may copy it, and the same as text in the chunk of threads, since a
+ * function's text is not its own where a user's bundler keeps names or counts lines.
+ */
+const worker = {
+  name: "worker",
+  async transform(code, id) {
+    if (!id.endsWith("/build/js/threads/start.js")) return null;
+    const bundle = await rollup({ input: "build/js/threads/module.js", plugins: [shortFields, terser()] });
+    const [{ code: whole }] = (await bundle.generate({ format: "iife" })).output;
+    this.emitFile({ type: "prebuilt-chunk", fileName: "worker.js", code: whole });
+    const [before, after] = code.split("`(${work})()`");
+    if (after === undefined) this.error(`${id} expected the worker's text`);
+    return { code: before + JSON.stringify(whole.trim()) + after, map: null };
+  },
+};
+
 const gzipped = (code) => gzipSync(code, { level: 9 }).length;
 
 /** Bytes of what a bundler leaves of entries of which these names are used: package.json says that no module has side effects. */
@@ -258,12 +275,12 @@ function reachOf(id, getModuleInfo, seen = new Set()) {
  */
 function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
-  // For who asks for them; the worker, also as a file, and what static entries say instead, by themselves.
-  if (/^threads\/(worker|asked)\.js$/.test(file)) return `threads-${file.slice(8, -3)}`;
-  if (/^(threads\/(?!module)|plan\/split\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
+  // For who asks for them; what static entries say instead, by itself.
+  if (file === "threads/asked.js") return "threads-asked";
+  if (/^(threads\/|plan\/split\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
   if (
     BINARY.test(id) ||
-    /^(index|static|edge-light|threads\/module|datasets\/.*|(onnx|vision)\/(index|static|edge-light))\.js$/.test(file)
+    /^(index|static|edge-light|datasets\/.*|(onnx|vision)\/(index|static|edge-light))\.js$/.test(file)
   )
     return undefined;
   if (/^vision\/answers\//.test(file)) return "answers";
@@ -291,13 +308,13 @@ export default {
     vision: "build/js/vision/index.js",
     "vision-static": "build/js/vision/static.js",
     "vision-edge-light": "build/js/vision/edge-light.js",
-    worker: "build/js/threads/module.js",
   },
   plugins: [
     binaries,
     libraries,
     withoutUnused,
     shortFields,
+    worker,
     measured,
     inlined,
     dense,
