@@ -139,7 +139,7 @@ const worker = {
     const bundle = await rollup({ input: "build/js/threads/module.js", plugins: [shortFields, terser()] });
     const [{ code: whole }] = (await bundle.generate({ format: "iife" })).output;
     this.emitFile({ type: "prebuilt-chunk", fileName: "worker.js", code: whole });
-    const [before, after] = code.split("`(${work})()`");
+    const [before, after] = code.split(/`\(\$\{work\}\)\(\)`/);
     if (after === undefined) this.error(`${id} expected the worker's text`);
     return { code: before + JSON.stringify(whole.trim()) + after, map: null };
   },
