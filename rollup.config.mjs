@@ -275,7 +275,7 @@ function reachOf(id, getModuleInfo, seen = new Set()) {
  */
 function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
-  // For who asks for them; what static entries say instead, by itself.
+  // Threads are for who asks for them; static entries have what they say instead.
   if (file === "threads/asked.js") return "threads-asked";
   if (/^(threads\/|plan\/split\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
   if (

@@ -6,12 +6,17 @@ import type { KernelName } from "../kernels/table.js";
 import type { Pool } from "./pool.js";
 import { sharedTwin } from "./twin.js";
 
+/** Of a step: threads that find none left still count on in the 12 bits that a range has for them. */
+const MOST_UNITS = 2048;
+
 /** Fields of a record, in words. */
 const SCRATCH = 6;
 const NEXT = 8;
 
-/** Looks after which others have not got on: each takes 0.2 to 2 ms, also where the machine slept meanwhile. */
-const MOST_LOOKS = 10_000;
+/** Looks, of some 0.1 ms each, after which others have not got on; not time, in which the machine may have slept. */
+const MOST_LOOKS = 200_000;
+/** A look with naps takes so many times longer. */
+const NAPS_LOOKS = 20;
 
 /** Steps one after the other in records, or one in JavaScript. */
 type Part = { readonly first: number; last: number } | { readonly compute: () => void };
@@ -89,19 +94,19 @@ export class Threads implements Crew {
   }
 
   call(step: Step & { readonly kernel: KernelName }, begin: number, end: number, scratch: number): void {
-    this.begin(step, begin, end, scratch);
+    this.begin(step, begin, end, scratch, this.#naps);
     this.settle();
   }
 
-  /** Begins a kernel's work items [begin, end), to be done when poll() says so. */
-  begin(step: Step & { readonly kernel: KernelName }, begin: number, end: number, scratch: number): void {
+  /** Begins a kernel's work items [begin, end), to be done when poll() says so. naps: how often it may sleep for that. */
+  begin(step: Step & { readonly kernel: KernelName }, begin: number, end: number, scratch: number, naps = 0): void {
     this.settle();
     const { desc, items, stride } = step;
     const share = Math.ceil((end - begin) / this.#pool.threads);
     const unit = step.unit < items ? Math.min(step.unit, share) : end - begin;
     const { record } = this.#pool;
     this.#write(record, step.kernel, [desc, begin, end, unit, scratch, stride]);
-    this.#start(record, record);
+    this.#start(record, record, naps);
   }
 
   runParts(parts: readonly Part[]): void {
@@ -109,25 +114,25 @@ export class Threads implements Crew {
       if ("compute" in part) part.compute();
       else {
         this.settle();
-        this.#start(part.first, part.last);
+        this.#start(part.first, part.last, this.#naps);
         this.settle();
       }
     }
   }
 
-  #start(first: number, last: number): void {
+  #start(first: number, last: number, naps: number): void {
     this.#pool.isAtWork = true;
     this.#last = last;
-    this.#at = this.#guarded(first, 0);
+    this.#at = this.#guarded(first, naps, 0);
     this.#looks = 0;
     if (this.#at === 0) this.#pool.isAtWork = false;
   }
 
   /** Looks after what is under way; answers whether all of it is done. Throws ThreadError when a thread was lost. */
-  poll(): boolean {
+  poll(naps = 0): boolean {
     if (this.#at === 0) return true;
-    const at = this.#guarded(this.#at, 1);
-    this.#looks = at === this.#at ? this.#looks + 1 : 0;
+    const at = this.#guarded(this.#at, naps, 1);
+    this.#looks = at === this.#at ? this.#looks + (naps > 0 ? NAPS_LOOKS : 1) : 0;
     this.#at = at;
     if (at === 0) {
       this.#pool.isAtWork = false;
@@ -138,13 +143,13 @@ export class Threads implements Crew {
   }
 
   settle(): void {
-    while (!this.poll());
+    while (!this.poll(this.#naps));
   }
 
   /** Runs on; a kernel that traps in this thread leaves others at work. */
-  #guarded(at: number, again: 0 | 1): number {
+  #guarded(at: number, naps: number, again: 0 | 1): number {
     try {
-      return this.#pool.run(at, this.#last, this.#naps, again);
+      return this.#pool.run(at, this.#last, naps, again);
     } catch (error) {
       this.#lose(String(error));
     }
@@ -164,8 +169,9 @@ export class Threads implements Crew {
 
   #write(record: number, kernel: KernelName, fields: readonly number[]): void {
     const { i32 } = this.#engine.heap;
-    const [desc = 0, begin = 0, end = 0, unit = 0, scratch = 0, stride = 0] = fields;
-    const units = Math.max(1, Math.ceil((end - begin) / Math.max(1, unit)));
+    const [desc = 0, begin = 0, end = 0, wanted = 0, scratch = 0, stride = 0] = fields;
+    const unit = Math.max(1, wanted, Math.ceil((end - begin) / MOST_UNITS));
+    const units = Math.max(1, Math.ceil((end - begin) / unit));
     const place = this.#places.get(kernel);
     if (place === undefined) this.#engine.kernel(kernel); // throws: its pack is missing
     i32.set([place as number, desc, begin, end, unit, units, scratch, stride, 0], record >>> 2);
