@@ -128,6 +128,23 @@ const binaries = {
   },
 };
 
+/**
+ * lanewise/worker.js: a file that imports none, so that any tool may copy it, and the same as text in the chunk of threads, since a
+ * function's text is not its own where a user's bundler keeps names or counts lines.
+ */
+const worker = {
+  name: "worker",
+  async transform(code, id) {
+    if (!id.endsWith("/build/js/threads/start.js")) return null;
+    const bundle = await rollup({ input: "build/js/threads/module.js", plugins: [shortFields, terser()] });
+    const [{ code: whole }] = (await bundle.generate({ format: "iife" })).output;
+    this.emitFile({ type: "prebuilt-chunk", fileName: "worker.js", code: whole });
+    const [before, after] = code.split(/`\(\$\{work\}\)\(\)`/);
+    if (after === undefined) this.error(`${id} expected the worker's text`);
+    return { code: before + JSON.stringify(whole.trim()) + after, map: null };
+  },
+};
+
 const gzipped = (code) => gzipSync(code, { level: 9 }).length;
 
 /** Bytes of what a bundler leaves of entries of which these names are used: package.json says that no module has side effects. */
@@ -208,15 +225,6 @@ const sizes = {
       if (files > filesBudget)
         this.error(`"${name}" is ${files - filesBudget} B over its size budget without a bundler`);
     }
-  },
-};
-
-/** The worker as a file of its own; threads.js has it as text. */
-const worker = {
-  name: "worker",
-  async generateBundle() {
-    const { work } = await import(new URL("build/js/threads/worker.js", import.meta.url));
-    this.emitFile({ type: "asset", fileName: "worker.js", source: `// A worker of lanewise.\n(${work})();\n` });
   },
 };
 
@@ -306,6 +314,7 @@ export default {
     libraries,
     withoutUnused,
     shortFields,
+    worker,
     measured,
     inlined,
     dense,
@@ -323,7 +332,6 @@ export default {
         unsafe_arrows: true, // no function is called with new
       },
     }),
-    worker,
     sizes,
   ],
   output: {
