@@ -246,6 +246,10 @@ export const CONV_CASES: readonly ConvCase[] = [
   conv("depthwise 3x3 dilation 3, 20 columns", [1, 10, 7, 20], [10, 3, 3], { padding: 3, dilation: 3, groups: 10 }),
   conv("depthwise 5x5 dilation 2, 25 columns", [1, 4, 9, 25], [4, 5, 5], { padding: 4, dilation: 2, groups: 4 }),
   // Powers of two of channels crowd the cache: tiles instead of runs, smaller tiles, rows copied to scratch.
+  conv("depthwise 7x7, 23 columns, valid", [1, 7, 9, 23], [7, 7, 7], { groups: 7 }),
+  conv("depthwise 7x7 dilation 2, 29 columns", [1, 5, 15, 29], [5, 7, 7], { padding: 6, dilation: 2, groups: 5 }),
+  conv("depthwise 3x7, four different sides", [1, 10, 5, 16], [10, 3, 7], { padding: [1, 5, 0, 2], groups: 10 }),
+  conv("depthwise 7x7, 256 channels", [1, 256, 8, 9], [256, 7, 7], { padding: 3, groups: 256, activation: "gelu" }),
   conv("depthwise 3x3, 128 channels", [1, 128, 4, 9], [128, 3, 3], { padding: 1, groups: 128 }),
   conv("depthwise 3x3 stride 2, 256 channels", [1, 256, 5, 18], [256, 3, 3], { stride: 2, padding: 1, groups: 256 }),
   conv("depthwise 3x3, 1024 channels", [1, 1024, 10, 5], [1024, 3, 3], { padding: 1, groups: 1024 }),

@@ -9,7 +9,8 @@
 // x is the channels-last tensor itself: rows and columns outside of it are left out. Three ways (gen/tiles.ts), where the
 // middle tap of a window is inside and the multiplier is 1:
 //   3x3, stride 1      runs of outputs, 9 weights in registers, a column loaded once: bound by multiply-adds
-//   3 or 5 taps a row  tiles of 4 to 7 outputs, row by row, at stride 1 and 2: 7 accumulators + weights + input <= 13 registers
+//   3 or 5 taps a row  tiles of 4 to 7 outputs, row by row, at stride 1 and 2: 7 accumulators + weights + input <= 13 registers;
+//                      7 taps at stride 1 (15 registers)
 //   else               4 outputs with looped taps, or one output with a clipped window
 // At stride 1 and dilation D every Dth output is a convolution of dilation 1 over every Dth column, so the same kernels serve.
 //
@@ -22,7 +23,7 @@
 // channels is computed whole and stored in part.
 import { CACHE_LINE, DEPTHWISE_SPARE_VECTORS } from "../abi/constants";
 import { ConvDesc, DepthwiseDesc } from "../abi/conv";
-import { depthwise3u1, depthwise3u2, depthwise5u1, depthwise5u2, depthwiseRun } from "../gen/tiles";
+import { depthwise3u1, depthwise3u2, depthwise5u1, depthwise5u2, depthwise7u1, depthwiseRun } from "../gen/tiles";
 import { endRows } from "./activate";
 import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
 
@@ -119,7 +120,7 @@ function depthwiseRows(
   const isUnrolled = multiplier == 1 && !d.residualPtr && (d.strideW == 1 || (d.strideW == 2 && d.dilationW == 1));
   const isRun = isUnrolled && d.kernelW == 3 && d.kernelH == 3 && d.tileOutputs > 7;
   const taps = d.kernelW;
-  const isTile = isUnrolled && (taps == 3 || taps == 5);
+  const isTile = isUnrolled && (taps == 3 || taps == 5 || (taps == 7 && d.strideW == 1));
   if (isRun) v128.store(scratch, splat(0));
   scratch += 16;
 
@@ -165,6 +166,8 @@ function depthwiseRows(
             if (taps == 3) {
               if (d.strideW == 1) depthwise3u1(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
               else depthwise3u2(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
+            } else if (taps == 7) {
+              depthwise7u1(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
             } else {
               if (d.strideW == 1) depthwise5u1(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
               else depthwise5u2(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);

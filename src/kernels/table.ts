@@ -94,11 +94,12 @@ function panelBytes({ C, M, R, S, groups }: ConvShape): number {
   return roundUp(M / groups, PANEL) * C * R * S * 4;
 }
 
-/** 3 and 5 taps a row have tiles of their own; others go tap by tap, and with a multiplier every vector is gathered. */
+/** 3, 5 and 7 taps a row have tiles of their own; others go tap by tap, and with a multiplier every vector is gathered. */
 function depthwiseShare({ C, M, S, strideW }: ConvShape): number {
   if (M !== C) return 0.14;
   if (S === 3) return strideW === 1 ? 0.63 : 0.46;
   if (S === 5) return strideW === 1 ? 0.85 : 0.68;
+  if (S === 7 && strideW === 1) return 0.8;
   return S > 15 ? 0.35 : 0.42;
 }
 
