@@ -221,7 +221,7 @@ function lowerOneFilter(b: Builder, operands: Operands, { N, H, W, R, S, ...foun
     cBatchBytes: 0,
     ...found.epilogue,
   };
-  b.step("gemm_f32", GemmDesc, values, pixels, ROW_TABLE_BYTES);
+  b.step("gemm_f32", GemmDesc, values, pixels, descBytes(GemmRun));
   copyStrided(b, "float32", columns, y, [
     { size: N * H, src: W * taps, dst: W * taps },
     { size: R, src: S, dst: W * S },
