@@ -1,7 +1,7 @@
 // How finely a step is split among threads: how many of its work items one thread takes at a time.
 //
 //   split(builder, call, threads)   call.items: the step stays whole, on the thread that leads
-//                                   fewer: a unit of so many items, ceil(items / unit) units, 4,095 at most
+//                                   fewer: a unit of so many items, ceil(items / unit) units, 2,048 at most
 //
 // Called when a plan is made, before anything is in memory; the answer decides how much scratch is reserved (every thread has its own
 // for a step that is split), and no bit of any result. Ranges of the same extent are cut at the same shares, so that a thread goes on

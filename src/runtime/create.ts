@@ -120,8 +120,13 @@ export function makeCreateRuntime(load: Loader, hiring: Hiring): (options?: Runt
       if (binary !== undefined) given.push([pack, await compile(`packs.${pack}`, binary, hire?.twin)]);
     }
     const { engine, reason } = await choose(load, variant, wasm, maxBytes, hire);
-    for (const [pack, module] of given) engine.load(pack, module);
     await hire?.start(engine);
+    try {
+      for (const [pack, module] of given) engine.load(pack, module);
+    } catch (error) {
+      engine.crew?.end();
+      throw error;
+    }
     const loadPack = packLoader(engine, load, hire?.twin);
     return new Runtime(engine, { reason, maxBytes, defaults, loadPack, threads });
   };

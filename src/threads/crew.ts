@@ -7,12 +7,17 @@ import { costOf } from "../plan/cost.js";
 import type { Pool } from "./pool.js";
 import { sharedTwin } from "./twin.js";
 
+/** Of a step: threads that find none left still count on in the 12 bits that a range has for them. */
+const MOST_UNITS = 2048;
+
 /** Fields of a record, in words. */
 const SCRATCH = 6;
 const NEXT = 8;
 
-/** Looks after which others have not got on: each takes 0.2 to 2 ms, also where the machine slept meanwhile. */
-const MOST_LOOKS = 10_000;
+/** Looks, of some 0.1 ms each, after which others have not got on; not time, in which the machine may have slept. */
+const MOST_LOOKS = 200_000;
+/** A look with naps takes so many times longer. */
+const NAPS_LOOKS = 20;
 
 /**
  * Waking a thread takes 50 to 150 µs, and up to a millisecond until it has a core of its own and its caches are warm: less work than
@@ -30,6 +35,8 @@ export class Threads implements Crew {
   onLost: () => void = () => {};
   /** How often threads are looked after before they are given up. */
   patience = MOST_LOOKS;
+  /** Work since a rest for which threads that sleep are woken. */
+  worthWakingNs = WORTH_WAKING_NS;
   readonly #engine: Engine;
   readonly #pool: Pool;
   /** How often this thread sleeps for others, 50 µs each, before it looks after them. */
@@ -107,12 +114,12 @@ export class Threads implements Crew {
   }
 
   call(step: Step & { readonly kernel: KernelName }, begin: number, end: number, scratch: number): void {
-    this.begin(step, begin, end, scratch);
+    this.begin(step, begin, end, scratch, this.#naps);
     this.settle();
   }
 
-  /** Begins a kernel's work items [begin, end), to be done when poll() says so. */
-  begin(step: Step & { readonly kernel: KernelName }, begin: number, end: number, scratch: number): void {
+  /** Begins a kernel's work items [begin, end), to be done when poll() says so. naps: how often it may sleep for that. */
+  begin(step: Step & { readonly kernel: KernelName }, begin: number, end: number, scratch: number, naps = 0): void {
     this.settle();
     const { desc, items, stride } = step;
     const share = Math.ceil((end - begin) / this.#pool.threads);
@@ -120,14 +127,14 @@ export class Threads implements Crew {
     const { record } = this.#pool;
     this.#write(record, step.kernel, [desc, begin, end, unit, scratch, stride]);
     this.#decide(this.costOf(step, end - begin));
-    this.#start(record, record);
+    this.#start(record, record, naps);
   }
 
   /** Whether threads that sleep are woken for so much work more. */
   #decide(ns: number): void {
     if (performance.now() - this.#ended > REST_MS) this.#sinceRest = 0;
     this.#sinceRest += ns;
-    this.#pool.wakes = this.#sinceRest >= WORTH_WAKING_NS;
+    this.#pool.wakes = this.#sinceRest >= this.worthWakingNs;
   }
 
   /** ns: what all of them take, estimated, on one thread. */
@@ -137,16 +144,16 @@ export class Threads implements Crew {
       if ("compute" in part) part.compute();
       else {
         this.settle();
-        this.#start(part.first, part.last);
+        this.#start(part.first, part.last, this.#naps);
         this.settle();
       }
     }
   }
 
-  #start(first: number, last: number): void {
+  #start(first: number, last: number, naps: number): void {
     this.#pool.isAtWork = true;
     this.#last = last;
-    this.#at = this.#guarded(first, 0);
+    this.#at = this.#guarded(first, naps, 0);
     this.#looks = 0;
     if (this.#at === 0) this.#end();
   }
@@ -157,10 +164,10 @@ export class Threads implements Crew {
   }
 
   /** Looks after what is under way; answers whether all of it is done. Throws ThreadError when a thread was lost. */
-  poll(): boolean {
+  poll(naps = 0): boolean {
     if (this.#at === 0) return true;
-    const at = this.#guarded(this.#at, 1);
-    this.#looks = at === this.#at ? this.#looks + 1 : 0;
+    const at = this.#guarded(this.#at, naps, 1);
+    this.#looks = at === this.#at ? this.#looks + (naps > 0 ? NAPS_LOOKS : 1) : 0;
     this.#at = at;
     if (at === 0) {
       this.#end();
@@ -171,13 +178,13 @@ export class Threads implements Crew {
   }
 
   settle(): void {
-    while (!this.poll());
+    while (!this.poll(this.#naps));
   }
 
   /** Runs on; a kernel that traps in this thread leaves others at work. */
-  #guarded(at: number, again: 0 | 1): number {
+  #guarded(at: number, naps: number, again: 0 | 1): number {
     try {
-      return this.#pool.run(at, this.#last, this.#naps, again);
+      return this.#pool.run(at, this.#last, naps, again);
     } catch (error) {
       this.#lose(String(error));
     }
@@ -197,8 +204,9 @@ export class Threads implements Crew {
 
   #write(record: number, kernel: KernelName, fields: readonly number[]): void {
     const { i32 } = this.#engine.heap;
-    const [desc = 0, begin = 0, end = 0, unit = 0, scratch = 0, stride = 0] = fields;
-    const units = Math.max(1, Math.ceil((end - begin) / Math.max(1, unit)));
+    const [desc = 0, begin = 0, end = 0, wanted = 0, scratch = 0, stride = 0] = fields;
+    const unit = Math.max(1, wanted, Math.ceil((end - begin) / MOST_UNITS));
+    const units = Math.max(1, Math.ceil((end - begin) / unit));
     const place = this.#places.get(kernel);
     if (place === undefined) this.#engine.kernel(kernel); // throws: its pack is missing
     i32.set([place as number, desc, begin, end, unit, units, scratch, stride, 0], record >>> 2);

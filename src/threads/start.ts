@@ -51,16 +51,16 @@ function waysOf(own: (() => object) | undefined): Way[] {
   const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
   const threads = process?.getBuiltinModule?.("node:worker_threads") as WorkerThreads | undefined;
   // Without the flags and variables of this process, that may have it load whatever.
-  if (threads?.Worker) return [() => new threads.Worker(text(), { eval: true, env: {}, execArgv: [] })];
+  const node = threads?.Worker && (() => new threads.Worker(text(), { eval: true, env: {}, execArgv: [] }));
   const { Worker } = globalThis as unknown as { Worker?: new (url: string | URL, options?: object) => AnyWorker };
-  if (Worker === undefined) return [];
+  if (Worker === undefined) return node ? [node] : [];
   const blob = (): AnyWorker => {
     const url = URL.createObjectURL(new Blob([text()], { type: "text/javascript" }));
     const worker = new Worker(url);
     setTimeout(() => URL.revokeObjectURL(url), MOST_MS);
     return worker;
   };
-  return [blob, () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" })];
+  return [...(node ? [node] : []), blob, () => new Worker(new URL("./worker.js", import.meta.url), { type: "module" })];
 }
 
 /** Resolves when it is ready. Throws UnsupportedError where no way leads to one. */
@@ -124,7 +124,7 @@ function started(way: Way, listener: Listener, isOthers: boolean): Promise<void>
     } catch (error) {
       fail((error as Error).message);
     }
-    if (!isOthers) return; // late is better than never
+    if (!isOthers || worker.on) return; // late is better than never, and worker_threads say what is wrong
     const timer = setTimeout(() => {
       if (!isReady) fail(`it said nothing for ${MOST_MS} ms`);
     }, MOST_MS) as unknown as { unref?: () => void };
