@@ -34,7 +34,7 @@ it("a short run after a rest wakes nobody, many of them without a rest do, and s
   using w = rt.zeros([256, 256, 3, 3]);
   using long = rt.plan.conv2d({ input: [1, 256, 56, 56], memoryFormat: "channelsLast", weight: w, padding: 1 });
   using image = rt.empty([1, 256, 56, 56], { memoryFormat: "channelsLast" });
-  image.data.fill(1);
+  (image.data as Float32Array).fill(1);
   using out = rt.empty(long.outputs[0] as (typeof long.outputs)[number]);
   await asleep();
   long.run(image, out);
