@@ -35,6 +35,8 @@ export class Threads implements Crew {
   onLost: () => void = () => {};
   /** How often threads are looked after before they are given up. */
   patience = MOST_LOOKS;
+  /** Work since a rest for which threads that sleep are woken. */
+  worthWakingNs = WORTH_WAKING_NS;
   readonly #engine: Engine;
   readonly #pool: Pool;
   /** How often this thread sleeps for others, 50 µs each, before it looks after them. */
@@ -132,7 +134,7 @@ export class Threads implements Crew {
   #decide(ns: number): void {
     if (performance.now() - this.#ended > REST_MS) this.#sinceRest = 0;
     this.#sinceRest += ns;
-    this.#pool.wakes = this.#sinceRest >= WORTH_WAKING_NS;
+    this.#pool.wakes = this.#sinceRest >= this.worthWakingNs;
   }
 
   /** ns: what all of them take, estimated, on one thread. */
