@@ -5,7 +5,7 @@ import type { WasmModule } from "../base/globals.js";
 import { PACKS } from "../kernels/gen/packs.js";
 import { type KernelName, type PackName, packOf } from "../kernels/table.js";
 import type { Crew } from "./crew.js";
-import { detectFeatures, type Features } from "./features.js";
+import { detectFeatures } from "./features.js";
 import { Heap } from "./heap.js";
 
 /** Kernel binaries: "simd" gives the same bits on every engine; "relaxed" is faster, with fused multiply-add. */
@@ -29,11 +29,8 @@ export interface Target {
   readonly isSpilling: boolean;
 }
 
-/** 6 rows with FMA. Without it a product needs a register, too: 5; and JavaScriptCore, which has relaxed SIMD but does not fuse, spills with them. */
-function tileRows(variant: Variant, { relaxed, fused }: Features): number {
-  if (variant === "relaxed") return 6;
-  return relaxed && !fused ? 4 : 5;
-}
+/** 6 rows with FMA; without it a product needs a register, too. */
+const TILE_ROWS: Readonly<Record<Variant, number>> = { simd: 5, relaxed: 6 };
 
 /** One memory, the packs of kernels that are loaded over it, and what planning needs to know of them. */
 export class Engine {
@@ -53,8 +50,7 @@ export class Engine {
   ) {
     this.heap = new Heap(maxBytes, sharedBytes);
     const variant = this.#instantiate("float", PACKS.float, module, "wasm");
-    const features = detectFeatures();
-    this.target = { variant, tileRows: tileRows(variant, features), isSpilling: !features.fused };
+    this.target = { variant, tileRows: TILE_ROWS[variant], isSpilling: !detectFeatures().fused };
   }
 
   get variant(): Variant {
