@@ -282,7 +282,7 @@ describe("optimize", () => {
     const rt = await createRuntime();
     const make: Make = (g, x) => {
       const first = g.layer("first").conv2d(x, "wide"); // read by the second convolution and by the sum
-      return g.add(g.conv2d(first, "w", null, { padding: 1 }), first);
+      return g.add(g.conv2d(first, "w", null, { padding: 1, algorithm: "implicit-gemm" }), first);
     };
     using kept = createModel(rt, graphOf(make, [1, 6, 40, 40]), WEIGHTS);
     // Three images: x, the first sum, which becomes the second one, and the padded input of the second convolution at most.
