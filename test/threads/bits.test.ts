@@ -52,7 +52,12 @@ async function answersOf(rt: Runtime): Promise<Answers> {
 const read = (name: string) => readFileSync(new URL(`../../build/wasm/${name}.wasm`, import.meta.url));
 const GIVEN = {
   wasm: read("simd"),
-  packs: { numeric: read("numeric-simd"), rare: read("rare-simd"), recurrent: read("recurrent-simd") },
+  packs: {
+    numeric: read("numeric-simd"),
+    rare: read("rare-simd"),
+    recurrent: read("recurrent-simd"),
+    audio: read("audio-simd"),
+  },
 };
 /** With 3 threads, of binaries that are given; else with the package's own, packs as they are needed. */
 async function create(threads: number): Promise<Runtime> {
