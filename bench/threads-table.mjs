@@ -36,7 +36,16 @@ function rowsOf({ layers, models }) {
     const some = models.rows.filter((row) => isOne(row.one.min));
     if (some.length === 0) return [];
     const rested = mean(some.map((row) => row.rested.one / row.rested.two));
-    return [[name, "", ...["min", "median"].map((of) => times(mean(some.map((row) => gain(row, of))))), times(rested), "", ""]];
+    return [
+      [
+        name,
+        "",
+        ...["min", "median"].map((of) => times(mean(some.map((row) => gain(row, of))))),
+        times(rested),
+        "",
+        "",
+      ],
+    ];
   });
   return { layerRows, modelRows: [...modelRows, ...means] };
 }
