@@ -47,7 +47,7 @@ const runs = [
   [process.execPath, "simd"],
   [node24(), "relaxed"],
 ].filter(([node, variant]) => node !== undefined && (flags.variant ?? variant) === variant);
-const timing = { rounds: 40, turnMs: 6, budgetMs: 900, warmupMs: 250 };
+const timing = { rounds: 24, turnMs: 25, budgetMs: 900, warmupMs: 250 };
 const results = [];
 const failures = [];
 for (const [node, variant] of runs) {
