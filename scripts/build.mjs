@@ -18,7 +18,8 @@ const jobs = TARGETS.flatMap((target) =>
     return [entry, "--target", target, "--outFile", `build/wasm/${binaryName(name, target)}.wasm`];
   }),
 );
-jobs.push([CREW.entry, "--target", "crew", "--outFile", `build/wasm/${CREW.file}.wasm`]);
+// Before the packs: what the compiler is set to last is what these are put in order with.
+jobs.unshift([CREW.entry, "--target", "crew", "--outFile", `build/wasm/${CREW.file}.wasm`]);
 const bar = isQuiet ? progressBar("building", jobs.length + 2) : () => {};
 await import("./generate.mjs");
 for (const [i, job] of jobs.entries()) {
