@@ -16,19 +16,19 @@ const KB = 1024;
  * whole entries: `files`, where it is another. dist/sizes.json has what they are.
  */
 const SCENARIOS = [
-  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 49.3 * KB, files: 64.2 * KB },
+  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 49.3 * KB, files: 64.3 * KB },
   {
     name: "LeNet-5 by hand",
     uses: { index: ["createRuntime", "createModel", "sequential", "readSafetensors"] },
     budget: 62 * KB,
-    files: 64.2 * KB,
+    files: 64.3 * KB,
   },
   {
     name: "a float CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source"],
     budget: 89 * KB,
-    files: 94 * KB,
+    files: 94.2 * KB,
   },
   {
     name: "a quantised CNN from ONNX",
@@ -36,7 +36,7 @@ const SCENARIOS = [
     families: ["source", "layers-quantised"],
     packs: ["numeric"],
     budget: 95 * KB,
-    files: 100 * KB,
+    files: 100.2 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {
@@ -226,7 +226,8 @@ const dense = {
     const text = JSON.stringify(inlineText(Buffer.from(base64, "base64")));
     const compile = SYNCHRONOUS.test(id) ? "new WebAssembly.Module" : "WebAssembly.compile";
     const source = `import { inlinedBytes } from ${JSON.stringify(INLINE.pathname)};
-export default () => ${compile}(inlinedBytes(${text}));`;
+export const bytes = () => inlinedBytes(${text});
+export default () => ${compile}(bytes());`;
     return { code: source, map: null };
   },
 };
@@ -260,7 +261,9 @@ function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
   if (
     BINARY.test(id) ||
-    /^(index|static|edge-light|datasets\/.*|(onnx|vision)\/(index|static|edge-light))\.js$/.test(file)
+    /^(index|static|edge-light|datasets\/.*|(inline|onnx|vision)\/(index|static|edge-light)|runtime\/create-sync)\.js$/.test(
+      file,
+    )
   )
     return undefined;
   if (/^vision\/answers\//.test(file)) return "answers";
@@ -280,6 +283,7 @@ function manualChunks(id, { getModuleInfo }) {
 export default {
   input: {
     index: "build/js/index.js",
+    inline: "build/js/inline/index.js",
     static: "build/js/static.js",
     "edge-light": "build/js/edge-light.js",
     datasets: "build/js/datasets/index.js",

@@ -3,6 +3,8 @@ declare module "*.wasm" {
   /** Called without imports: compiles the inlined bytes. */
   const load: () => Promise<WebAssembly.Module>;
   export default load;
+  /** What it compiles. */
+  export const bytes: () => Uint8Array<ArrayBuffer>;
 }
 declare module "*.wasm?static" {
   const module: WebAssembly.Module;

@@ -21,6 +21,8 @@ import { BINARIES } from "../../scripts/packs.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const LIMIT_MS = 120_000;
+/** `-- PATTERN`: runtimes whose names match; default: all. */
+const only = new RegExp(process.argv[2] ?? "");
 
 /** Answers a command's stdout; throws with its stderr. */
 function run(command, args, options = {}) {
@@ -122,7 +124,73 @@ function serve() {
   return new Promise((ready) => server.listen(0, "127.0.0.1", () => ready({ server, port: server.address().port })));
 }
 
-async function chromium() {
+/** golden.mjs with static imports of files only, for where neither import() nor an import map is to be had. */
+function inlineGolden() {
+  const files = {
+    lanewise: "inline",
+    "lanewise/datasets": "datasets",
+    "lanewise/onnx": "onnx-static",
+    "lanewise/vision": "vision",
+  };
+  const text = readFileSync(join(project, "golden.mjs"), "utf8");
+  writeFileSync(
+    join(project, "golden-inline.mjs"),
+    text.replace(/ from "(lanewise[^"]*)"/g, (_, name) => ` from "/node_modules/lanewise/dist/${files[name]}.js"`),
+  );
+}
+
+const ANSWER = `golden().then(JSON.stringify, (e) => "failed: " + e.stack)`;
+
+async function serviceWorker() {
+  inlineGolden();
+  writeFileSync(
+    join(project, "sw.mjs"),
+    `import { golden } from "/golden-inline.mjs";
+addEventListener("install", () => skipWaiting());
+addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+addEventListener("message", ({ source }) => ${ANSWER}.then((text) => source.postMessage(text)));`,
+  );
+  return chromium(`<script type="module">
+navigator.serviceWorker.onmessage = ({ data }) => { globalThis.answer = data; };
+navigator.serviceWorker.register("/sw.mjs", { type: "module" }).then(() => navigator.serviceWorker.ready).then(
+  ({ active }) => active.postMessage("go"), (e) => { globalThis.answer = "failed: " + e.stack; });
+</script>`);
+}
+
+/** Inside of process() a runtime is made, and used, at once. */
+async function audioWorklet() {
+  inlineGolden();
+  writeFileSync(
+    join(project, "worklet.mjs"),
+    `import { golden } from "/golden-inline.mjs";
+import { createRuntimeSync } from "/node_modules/lanewise/dist/inline.js";
+registerProcessor("golden", class extends AudioWorkletProcessor {
+  process(_, [[output]]) {
+    if (this.rt) return true;
+    this.rt = createRuntimeSync({ maxBytes: 2 ** 20 });
+    const x = this.rt.tensor(output.map((_, i) => i), [1, 1, output.length]);
+    const y = this.rt.conv1d(x, this.rt.tensor([1, 1], [1, 1, 2]), null, { padding: [1, 0] });
+    if (y.data[5] !== 9) this.port.postMessage("failed: 4 + 5 is " + y.data[5]);
+    else ${ANSWER}.then((text) => this.port.postMessage(text));
+    return true;
+  }
+});`,
+  );
+  return chromium(`<script type="module">
+const context = new OfflineAudioContext(1, 1280, 44100);
+try {
+  await context.audioWorklet.addModule("/worklet.mjs");
+  const node = new AudioWorkletNode(context, "golden");
+  node.port.onmessage = ({ data }) => { globalThis.answer = data; };
+  node.onprocessorerror = ({ message }) => { globalThis.answer = "failed: " + message; };
+  node.connect(context.destination);
+  await context.startRendering();
+} catch (e) { globalThis.answer = "failed: " + e.stack; }
+</script>`);
+}
+
+/** body: what sets `answer`; default: a plain page. */
+async function chromium(body) {
   if (!existsSync("/usr/bin/chromium")) {
     if (process.getuid?.() !== 0) throw new Skip("no /usr/bin/chromium, and not root to install it");
     install("apt-get", ["update"], { timeout: 300_000 });
@@ -142,7 +210,7 @@ async function chromium() {
   writeFileSync(
     join(project, "page.html"),
     `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>
-<script type="module">import { golden } from "/golden.mjs"; globalThis.answer = golden().then(JSON.stringify, (e) => "failed: " + e.stack);</script>`,
+${body ?? `<script type="module">import { golden } from "/golden.mjs"; globalThis.answer = ${ANSWER};</script>`}`,
   );
   const { server, port } = await serve();
   const flags = [
@@ -186,7 +254,7 @@ async function workerd() {
     ["fixtures.mjs", "esModule", "fixtures.mjs"],
     ["lanewise", "esModule", "lanewise.mjs"],
   ];
-  const others = new Set(["index.js", "edge-light.js", "onnx.js", "vision.js", "vision-edge-light.js"]);
+  const others = new Set(["index.js", "inline.js", "edge-light.js", "onnx.js", "vision.js", "vision-edge-light.js"]);
   for (const { file } of BINARIES) others.add(`${file}.js`);
   for (const file of readdirSync(dist).filter((name) => name.endsWith(".js") && !others.has(name))) {
     const name = entries[file.replace(".js", "")] ?? file;
@@ -240,7 +308,7 @@ const worker :Workerd.Worker = (
 }
 
 /** Only ECMAScript and WebAssembly. */
-function bare(entries, ...more) {
+function bare() {
   const dist = join(project, "node_modules/lanewise/dist");
   const names = {
     lanewise: "index",
@@ -248,9 +316,9 @@ function bare(entries, ...more) {
     "lanewise/onnx": "onnx",
     "lanewise/vision": "vision",
   };
-  const map = Object.entries({ ...names, ...entries }).map(([name, file]) => `${name}=${join(dist, `${file}.js`)}`);
+  const map = Object.entries(names).map(([name, file]) => `${name}=${join(dist, `${file}.js`)}`);
   const flags = ["--experimental-vm-modules", "--no-warnings"];
-  return script(process.execPath, [...flags, join(project, "bare.mjs"), ...map, ...more]);
+  return script(process.execPath, [...flags, join(project, "bare.mjs"), ...map]);
 }
 
 const ownVariant = process.versions.node.startsWith("20.") ? "simd" : "relaxed";
@@ -261,7 +329,7 @@ const RUNTIMES = [
     variant: ownVariant,
     run: () => script(process.execPath, [required]),
   },
-  { name: "a bare context of node:vm", variant: ownVariant, run: () => bare({}) },
+  { name: "a bare context of node:vm", variant: ownVariant, run: bare },
   {
     name: "Node 24",
     variant: "relaxed",
@@ -285,14 +353,16 @@ const RUNTIMES = [
       return script(binary, [main]);
     },
   },
-  { name: "Chromium, a plain page", variant: "relaxed", run: chromium },
+  { name: "Chromium, a plain page", variant: "relaxed", hasFrames: true, run: () => chromium() },
+  { name: "Chromium, a service worker, lanewise/inline", variant: "relaxed", run: serviceWorker },
+  { name: "Chromium, an AudioWorklet, lanewise/inline", variant: "relaxed", run: audioWorklet },
   { name: "workerd", variant: "relaxed", run: workerd },
 ];
 
 let passed = 0;
 let failed = 0;
 let bits; // hashes of what the simd binary computes: the same in every runtime
-for (const runtime of RUNTIMES) {
+for (const runtime of RUNTIMES.filter(({ name }) => only.test(name))) {
   let results;
   try {
     results = await runtime.run();
@@ -319,7 +389,7 @@ for (const runtime of RUNTIMES) {
     if (simd.hashes[what] !== hash) problems.push(`simd: ${what} has other bits than in ${RUNTIMES[0].name}`);
   // Photos have the same bits beside either binary.
   if (auto.hashes.photos !== bits.photos) problems.push(`photos have other bits beside ${variant}`);
-  if (runtime.run === chromium && results.some(({ framed }) => framed !== 18)) problems.push("frames were not tried");
+  if (runtime.hasFrames && results.some(({ framed }) => framed !== 18)) problems.push("frames were not tried");
   if (problems.length > 0) failed++;
   else passed++;
   console.log(
