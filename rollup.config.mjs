@@ -261,7 +261,7 @@ function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
   if (
     BINARY.test(id) ||
-    /^(index|static|edge-light|datasets\/.*|(inline|onnx|vision)\/(index|static|edge-light)|runtime\/create-sync)\.js$/.test(
+    /^(index|inline|static|edge-light|datasets\/.*|(onnx|vision)\/(index|static|edge-light)|runtime\/create-sync)\.js$/.test(
       file,
     )
   )
@@ -283,7 +283,7 @@ function manualChunks(id, { getModuleInfo }) {
 export default {
   input: {
     index: "build/js/index.js",
-    inline: "build/js/inline/index.js",
+    inline: "build/js/inline.js",
     static: "build/js/static.js",
     "edge-light": "build/js/edge-light.js",
     datasets: "build/js/datasets/index.js",

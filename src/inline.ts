@@ -1,20 +1,20 @@
 // lanewise/inline: the default entry for where import() is forbidden (service workers, extensions, worklets) or one file is wanted:
 // both variants of every pack inside, compiled when they are needed, at once where that is asked for.
-import { bytes as numericRelaxed } from "../../build/wasm/numeric-relaxed.wasm";
-import { bytes as numericSimd } from "../../build/wasm/numeric-simd.wasm";
-import { bytes as rareRelaxed } from "../../build/wasm/rare-relaxed.wasm";
-import { bytes as rareSimd } from "../../build/wasm/rare-simd.wasm";
-import { bytes as recurrentRelaxed } from "../../build/wasm/recurrent-relaxed.wasm";
-import { bytes as recurrentSimd } from "../../build/wasm/recurrent-simd.wasm";
-import { bytes as relaxed } from "../../build/wasm/relaxed.wasm";
-import { bytes as simd } from "../../build/wasm/simd.wasm";
-import type { Variant } from "../engine/engine.js";
-import type { PackName } from "../kernels/table.js";
-import { makeCreateRuntime } from "../runtime/create.js";
-import { makeCreateRuntimeSync } from "../runtime/create-sync.js";
+import { bytes as numericRelaxed } from "../build/wasm/numeric-relaxed.wasm";
+import { bytes as numericSimd } from "../build/wasm/numeric-simd.wasm";
+import { bytes as rareRelaxed } from "../build/wasm/rare-relaxed.wasm";
+import { bytes as rareSimd } from "../build/wasm/rare-simd.wasm";
+import { bytes as recurrentRelaxed } from "../build/wasm/recurrent-relaxed.wasm";
+import { bytes as recurrentSimd } from "../build/wasm/recurrent-simd.wasm";
+import { bytes as relaxed } from "../build/wasm/relaxed.wasm";
+import { bytes as simd } from "../build/wasm/simd.wasm";
+import type { Variant } from "./engine/engine.js";
+import type { PackName } from "./kernels/table.js";
+import { makeCreateRuntime } from "./runtime/create.js";
+import { makeCreateRuntimeSync } from "./runtime/create-sync.js";
 
-export * from "../api.js";
-export type { SyncRuntimeOptions } from "../runtime/create-sync.js";
+export * from "./api.js";
+export type { SyncRuntimeOptions } from "./runtime/create-sync.js";
 
 const BYTES: Readonly<Record<PackName, Readonly<Record<Variant, () => Uint8Array<ArrayBuffer>>>>> = {
   float: { simd, relaxed },
