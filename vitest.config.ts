@@ -1,18 +1,26 @@
-import { fileURLToPath } from "node:url";
-import { wasm } from "@rollup/plugin-wasm";
-import { defineConfig } from "vitest/config";
+import { readFileSync } from "node:fs";
+import { defineConfig, type Plugin } from "vitest/config";
 
 // Node 20 has relaxed SIMD behind a flag that later versions do not know.
 const relaxedFlag = Number(process.versions.node.split(".")[0]) < 22 ? ["--experimental-wasm-relaxed-simd"] : [];
 
-/** Compiled at once where they are imported, as rollup.config.mjs has it. */
-const sync = [fileURLToPath(new URL("build/wasm/vision.wasm", import.meta.url))];
+/** Binaries inlined as rollup.config.mjs does it: compiled by who imports them; pictures at once. */
+const binaries: Plugin = {
+  name: "binaries",
+  // before Vite's own handling of .wasm, which compiles it in a process without that flag
+  enforce: "pre",
+  load(id) {
+    if (!id.endsWith(".wasm")) return null;
+    const compile = id.endsWith("vision.wasm") ? "new WebAssembly.Module" : "WebAssembly.compile";
+    const bytes = `Uint8Array.from(Buffer.from("${readFileSync(id, "base64")}", "base64"))`;
+    return `export default (twin = (bytes) => bytes) => ${compile}(twin(${bytes}));`;
+  },
+};
 
 export default defineConfig({
-  // "pre": before Vite's own handling of .wasm, which compiles it in a process without that flag
-  plugins: [{ ...wasm({ targetEnv: "browser", maxFileSize: 2 ** 31, sync }), enforce: "pre" }],
+  plugins: [binaries],
   test: {
-    include: ["test/*.test.ts"],
+    include: ["test/*.test.ts", "test/threads/*.test.ts"],
     pool: "forks",
     execArgv: [...relaxedFlag, "--expose-gc"],
     testTimeout: 120_000,

@@ -5,7 +5,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import { ordered } from "./order.mjs";
-import { BINARIES, binaryName, PACKS } from "./packs.mjs";
+import { BINARIES, binaryName, CREW, PACKS } from "./packs.mjs";
 import { progressBar } from "./progress.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
@@ -18,6 +18,8 @@ const jobs = TARGETS.flatMap((target) =>
     return [entry, "--target", target, "--outFile", `build/wasm/${binaryName(name, target)}.wasm`];
   }),
 );
+// Before the packs: what the compiler is set to last is what these are put in order with.
+jobs.unshift([CREW.entry, "--target", "crew", "--outFile", `build/wasm/${CREW.file}.wasm`]);
 const bar = isQuiet ? progressBar("building", jobs.length + 2) : () => {};
 await import("./generate.mjs");
 for (const [i, job] of jobs.entries()) {

@@ -21,10 +21,11 @@ const LAYERS = [
   { name: "plan" },
   { name: "ops" },
   { name: "runtime" },
-  { name: "model" },
-  { name: "datasets", without: ["kernels", "engine", "plan", "ops", "runtime", "model"] },
-  { name: "onnx", without: ["datasets"] },
-  { name: "vision", without: ["datasets", "onnx"] },
+  { name: "threads" },
+  { name: "model", without: ["threads"] },
+  { name: "datasets", without: ["kernels", "engine", "plan", "ops", "runtime", "threads", "model"] },
+  { name: "onnx", without: ["threads", "datasets"] },
+  { name: "vision", without: ["threads", "datasets", "onnx"] },
   { name: "entries" },
 ];
 
@@ -68,10 +69,11 @@ for (const file of sources) {
  */
 const ROOMS = {
   abi: ["abi"],
-  gen: ["lib"],
+  gen: ["abi", "lib"],
   lib: ["abi", "gen", "lib"],
   kernels: ["abi", "lib"],
   packs: ["gen", "kernels", "lib"],
+  crew: [],
 };
 const kernels = readdirSync(join(root, "assembly"), { recursive: true }).filter((file) => file.endsWith(".ts"));
 for (const file of kernels) {

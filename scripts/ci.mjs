@@ -107,6 +107,12 @@ function operatorsSmoke() {
   return { passed: 0, failed: 0 };
 }
 
+/** Whole apart from what runs in them, so that their time shows: what cannot be had is skipped, visibly. */
+function browsers() {
+  sh("node scripts/browsers/install.mjs", { minutes: 15 });
+  return { passed: 0, failed: 0 };
+}
+
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
 const STEPS = [
   ["npm ci", () => one(sh("npm ci").ok)],
@@ -114,7 +120,9 @@ const STEPS = [
   ["lint", () => one(sh("npm run lint").ok)],
   ["docs", docs],
   ["packaging", packaging],
+  ["browsers", browsers],
   ["runtimes", () => counted(sh("npm run test:runtimes", { minutes: 20 }))],
+  ["threads in browsers", () => counted(sh("npm run test:browsers -- --dist dist"))],
   ["conformance", conformance],
   ["fuzz", fuzz],
   ["demo", demo],

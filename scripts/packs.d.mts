@@ -6,4 +6,5 @@ export interface Pack {
   readonly budget: number;
 }
 export const PACKS: readonly Pack[];
+export const BINARIES: readonly { readonly pack: string; readonly file: string; readonly budget: number }[];
 export function binaryName(pack: string, variant: string): string;

@@ -1,7 +1,16 @@
 // The public names of every entry, all but createRuntime, which each entry makes with its own way to load a binary.
-export { DataError, DisposedError, ModelError, OutOfMemoryError, ShapeError, UnsupportedError } from "./base/errors.js";
+export {
+  DataError,
+  DisposedError,
+  ModelError,
+  OutOfMemoryError,
+  ShapeError,
+  ThreadError,
+  UnsupportedError,
+} from "./base/errors.js";
 export type { Padding } from "./base/shape.js";
 export type { DType, DTypeOf, Elements, Float16Data, MemoryFormat, TensorData, TensorSpec } from "./base/spec.js";
+export type { ThreadsReport } from "./engine/crew.js";
 export type { Precision } from "./kernels/select.js";
 export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels/table.js";
 export {
@@ -55,4 +64,5 @@ export type { SoftmaxOptions } from "./ops/softmax.js";
 export type { PlanDescription } from "./plan/builder.js";
 export { Plan } from "./plan/plan.js";
 export { Tensor } from "./plan/tensor.js";
-export { Runtime, type RuntimeOptions, type RuntimeReport, type TensorOptions } from "./runtime/runtime.js";
+export type { RuntimeOptions, RuntimeReport, ThreadsRange } from "./runtime/options.js";
+export { Runtime, type TensorOptions } from "./runtime/runtime.js";

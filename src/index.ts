@@ -2,10 +2,11 @@
 import type { Variant } from "./engine/engine.js";
 import type { PackName } from "./kernels/table.js";
 import { makeCreateRuntime } from "./runtime/create.js";
+import type { Twin } from "./runtime/packs.js";
 
 export * from "./api.js";
 
-type Chunk = () => Promise<{ readonly default: () => Promise<WebAssembly.Module> }>;
+type Chunk = () => Promise<{ readonly default: (twin?: Twin) => Promise<WebAssembly.Module> }>;
 
 const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
   float: {
@@ -24,6 +25,10 @@ const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
     simd: () => import("../build/wasm/recurrent-simd.wasm"),
     relaxed: () => import("../build/wasm/recurrent-relaxed.wasm"),
   },
+  audio: {
+    simd: () => import("../build/wasm/audio-simd.wasm"),
+    relaxed: () => import("../build/wasm/audio-relaxed.wasm"),
+  },
 };
 
 /**
@@ -32,7 +37,10 @@ const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
  * @throws (rejects with) UnsupportedError where the engine has no WebAssembly SIMD, not the variant asked for, or `wasm` is no
  *   binary it compiles, ModelError where `wasm` is another version's, TypeError or RangeError for an option.
  */
-export const createRuntime = makeCreateRuntime(async (pack, variant) => {
-  const { default: module } = await CHUNKS[pack][variant]();
-  return module();
-});
+export const createRuntime = makeCreateRuntime(
+  async (pack, variant, twin) => {
+    const { default: module } = await CHUNKS[pack][variant]();
+    return module(twin);
+  },
+  async (options) => (await import("./threads/hire.js")).hire(options),
+);

@@ -1,5 +1,7 @@
 // lanewise/inline: the default entry for where import() is forbidden (service workers, extensions, worklets) or one file is wanted:
 // both variants of every pack inside, compiled when they are needed, at once where that is asked for.
+import { bytes as audioRelaxed } from "../build/wasm/audio-relaxed.wasm";
+import { bytes as audioSimd } from "../build/wasm/audio-simd.wasm";
 import { bytes as numericRelaxed } from "../build/wasm/numeric-relaxed.wasm";
 import { bytes as numericSimd } from "../build/wasm/numeric-simd.wasm";
 import { bytes as rareRelaxed } from "../build/wasm/rare-relaxed.wasm";
@@ -12,6 +14,7 @@ import type { Variant } from "./engine/engine.js";
 import type { PackName } from "./kernels/table.js";
 import { makeCreateRuntime } from "./runtime/create.js";
 import { makeCreateRuntimeSync } from "./runtime/create-sync.js";
+import { oneThread } from "./threads/asked.js";
 
 export * from "./api.js";
 export type { SyncRuntimeOptions } from "./runtime/create-sync.js";
@@ -21,11 +24,17 @@ const BYTES: Readonly<Record<PackName, Readonly<Record<Variant, () => Uint8Array
   numeric: { simd: numericSimd, relaxed: numericRelaxed },
   rare: { simd: rareSimd, relaxed: rareRelaxed },
   recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
+  audio: { simd: audioSimd, relaxed: audioRelaxed },
 };
 
+const alone = /* @__PURE__ */ oneThread(
+  "service workers and worklets start no workers: lanewise/inline has one thread",
+);
+
 /** See lanewise. @throws (rejects with) as there. */
-export const createRuntime = /* @__PURE__ */ makeCreateRuntime(async (pack, variant) =>
-  WebAssembly.compile(BYTES[pack][variant]()),
+export const createRuntime = /* @__PURE__ */ makeCreateRuntime(
+  async (pack, variant) => WebAssembly.compile(BYTES[pack][variant]()),
+  alone,
 );
 
 /**
@@ -33,4 +42,7 @@ export const createRuntime = /* @__PURE__ */ makeCreateRuntime(async (pack, vari
  *
  * @throws what createRuntime() rejects with; TypeError also for a `wasm` that is no module and no bytes.
  */
-export const createRuntimeSync = /* @__PURE__ */ makeCreateRuntimeSync((pack, variant) => BYTES[pack][variant]());
+export const createRuntimeSync = /* @__PURE__ */ makeCreateRuntimeSync(
+  (pack, variant) => BYTES[pack][variant](),
+  alone,
+);

@@ -1,5 +1,7 @@
 // The entry for workerd, which forbids compiling bytes: all binaries are static imports that arrive compiled.
 
+import audioRelaxed from "../build/wasm/audio-relaxed.wasm?static";
+import audioSimd from "../build/wasm/audio-simd.wasm?static";
 import numericRelaxed from "../build/wasm/numeric-relaxed.wasm?static";
 import numericSimd from "../build/wasm/numeric-simd.wasm?static";
 import rareRelaxed from "../build/wasm/rare-relaxed.wasm?static";
@@ -11,6 +13,7 @@ import simd from "../build/wasm/simd.wasm?static";
 import type { Variant } from "./engine/engine.js";
 import type { PackName } from "./kernels/table.js";
 import { makeCreateRuntime } from "./runtime/create.js";
+import { oneThread } from "./threads/asked.js";
 
 export * from "./api.js";
 
@@ -19,6 +22,10 @@ const MODULES: Readonly<Record<PackName, Readonly<Record<Variant, WebAssembly.Mo
   numeric: { simd: numericSimd, relaxed: numericRelaxed },
   rare: { simd: rareSimd, relaxed: rareRelaxed },
   recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
+  audio: { simd: audioSimd, relaxed: audioRelaxed },
 };
 
-export const createRuntime = makeCreateRuntime(async (pack, variant) => MODULES[pack][variant]);
+export const createRuntime = makeCreateRuntime(
+  async (pack, variant) => MODULES[pack][variant],
+  oneThread("edge workers have one thread"),
+);

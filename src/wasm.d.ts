@@ -1,7 +1,7 @@
 // How the three entries see a .wasm import; rollup.config.mjs makes it so.
 declare module "*.wasm" {
-  /** Called without imports: compiles the inlined bytes. */
-  const load: () => Promise<WebAssembly.Module>;
+  /** Compiles the inlined bytes, or what `twin` makes of them. */
+  const load: (twin?: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>) => Promise<WebAssembly.Module>;
   export default load;
   /** What it compiles. */
   export const bytes: () => Uint8Array<ArrayBuffer>;

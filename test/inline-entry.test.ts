@@ -6,9 +6,11 @@ import { binaryName } from "../scripts/packs.mjs";
 import { createRuntime, UnsupportedError } from "../src/index.js";
 import { makeCreateRuntime } from "../src/runtime/create.js";
 import { makeCreateRuntimeSync } from "../src/runtime/create-sync.js";
+import { oneThread } from "../src/threads/asked.js";
 
 const bytesOf = (name: string) => Uint8Array.from(readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url)));
-const createRuntimeSync = makeCreateRuntimeSync((pack, variant) => bytesOf(binaryName(pack, variant)));
+const alone = oneThread("worklets start no workers");
+const createRuntimeSync = makeCreateRuntimeSync((pack, variant) => bytesOf(binaryName(pack, variant)), alone);
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -38,6 +40,23 @@ describe("createRuntimeSync", () => {
       using rt = createRuntimeSync({ wasm, packs: { numeric: bytesOf("numeric-simd") } });
       expect(rt.report().reason).toBe("binary given by the caller");
     }
+  });
+
+  it("has one thread, and says why where others are asked for", () => {
+    using one = createRuntimeSync();
+    expect(one.report().threads).toEqual({ asked: 1, running: 1 });
+    const reason = expect.stringMatching(/^worklets start no workers/);
+    for (const threads of [3, { max: 3 }] as const) {
+      using rt = createRuntimeSync({ threads });
+      expect(rt.report().threads).toEqual({ asked: 3, running: 1, reason });
+    }
+    using auto = createRuntimeSync({ threads: "auto" });
+    expect(auto.report().threads).toMatchObject({ running: 1, reason });
+    expect(() => createRuntimeSync({ threads: { min: 2 } })).toThrow(
+      /^"threads" expected at least 2, got 1: worklets start no workers/,
+    );
+    expect(() => createRuntimeSync({ threads: 0 })).toThrow(RangeError);
+    expect(() => createRuntimeSync({ threads: "many" as never })).toThrow(TypeError);
   });
 
   it("refuses what is no binary, or has to be waited for", () => {
@@ -91,7 +110,7 @@ describe("a place that does not do", () => {
       throw new WebAssembly.CompileError(message);
     };
     const cure = "; allow 'wasm-unsafe-eval' or give a WebAssembly.Module";
-    expect(await refusal(() => makeCreateRuntime(forbidden)())).toBe(
+    expect(await refusal(() => makeCreateRuntime(forbidden, alone)())).toBe(
       `"wasm" expected a binary this engine compiles, got its own: ${message}${cure}`,
     );
     vi.spyOn(WebAssembly, "compile").mockImplementation(forbidden);
@@ -104,7 +123,7 @@ describe("a place that does not do", () => {
   it("without import() is told of lanewise/inline", async () => {
     const create = makeCreateRuntime(async () => {
       throw new TypeError("import() is disallowed on ServiceWorkerGlobalScope by the HTML specification");
-    });
+    }, alone);
     expect(await refusal(create)).toMatch(/^"wasm" expected .*, got its own: import\(\) .*; take lanewise\/inline$/);
   });
 });

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Engine } from "../src/engine/engine.js";
-import { detectFeatures, isFused } from "../src/engine/features.js";
+import { detectFeatures } from "../src/engine/features.js";
 import {
   createRuntime,
   DisposedError,
@@ -25,7 +25,7 @@ const module = new WebAssembly.Module(simd);
 describe("createRuntime", () => {
   it("picks relaxed where the engine has it, and says why", async () => {
     using rt = await createRuntime();
-    expect(rt.variant).toBe(detectFeatures().relaxed && isFused() ? "relaxed" : "simd");
+    expect(rt.variant).toBe(detectFeatures().fused ? "relaxed" : "simd");
     expect(rt.report().reason).toMatch(/relaxed SIMD|multiply-add/);
   });
 
@@ -34,7 +34,7 @@ describe("createRuntime", () => {
     expect(rt.report()).toMatchObject({
       variant: "simd",
       reason: "asked for",
-      threads: 1,
+      threads: { asked: 1, running: 1 },
       bytesInUse: 0,
       liveTensors: 0,
       livePlans: 0,
@@ -65,7 +65,18 @@ describe("createRuntime", () => {
     [{ variant: "scalar" }, RangeError, /"variant" expected one of auto, simd, relaxed, got "scalar"/],
     [{ maxBytes: 1000 }, RangeError, /"maxBytes" expected integer from 65536/],
     [{ maxBytes: "64M" }, TypeError, /"maxBytes"/],
-    [{ threads: 4 }, RangeError, /"threads"/],
+    [{ threads: 0 }, RangeError, /^"threads" expected integer from 1 to 64, got 0$/],
+    [{ threads: 1.5 }, RangeError, /"threads" .* got 1.5$/],
+    [{ threads: 1000 }, RangeError, /"threads" .* got 1000$/],
+    [{ threads: "many" }, TypeError, /"threads" expected integer from 1 to 64, got "many"$/],
+    [{ threads: { min: 0 } }, RangeError, /"threads.min"/],
+    [{ threads: { min: 3, max: 2 } }, RangeError, /"threads.max" expected integer from 3 to 64, got 2$/],
+    [{ threads: { most: 2 } }, TypeError, /"most"/],
+    [
+      { worker: () => ({}), threads: { min: 2 } },
+      UnsupportedError,
+      /"threads" expected at least 2, got 1: .*"worker" expected/,
+    ],
     [{ treads: 1 }, TypeError, /"treads"/],
     [null, TypeError, /options object, got null/],
   ] as const)("refuses %j", async (options, type, message) => {

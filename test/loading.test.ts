@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { createRuntime, ModelError, UnsupportedError } from "../src/index.js";
 import { PACKS } from "../src/kernels/gen/packs.js";
 import { makeCreateRuntime } from "../src/runtime/create.js";
+import { oneThread } from "../src/threads/asked.js";
 
 const read = (name: "simd" | "relaxed") => readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));
 
@@ -75,11 +76,14 @@ describe("choosing a binary", () => {
   const create = makeCreateRuntime(async (_, variant) => {
     loaded.push(variant);
     return modules[variant];
-  });
+  }, oneThread("none"));
 
   it("falls back from a relaxed binary that computes wrongly, and says so", async () => {
     const wrong = new WebAssembly.Module(emptied("relaxed", "conv2d_winograd_f32"));
-    const createWrong = makeCreateRuntime(async (_, variant) => (variant === "relaxed" ? wrong : modules.simd));
+    const createWrong = makeCreateRuntime(
+      async (_, variant) => (variant === "relaxed" ? wrong : modules.simd),
+      oneThread("none"),
+    );
     using rt = await createWrong();
     expect(rt.report()).toMatchObject({ variant: "simd", bytesInUse: 0 });
     expect(rt.report().reason).toMatch(/^fell back from relaxed: "winograd43" expected /);

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Engine } from "../src/engine/engine.js";
 import { createModel, createRuntime, Graph, Runtime, summarize } from "../src/index.js";
 import type { ConvAlgorithm } from "../src/kernels/table.js";
-import type { ChoiceDefaults } from "../src/runtime/runtime.js";
+import type { ChoiceDefaults } from "../src/runtime/options.js";
 import { type Stopwatch, tuner } from "../src/runtime/tune.js";
 import { fill } from "./random.js";
 

@@ -26,6 +26,11 @@ export class ModelError extends Error {
   override name = "ModelError";
 }
 
+/** A thread was lost while it computed: its runtime is disposed. */
+export class ThreadError extends Error {
+  override name = "ThreadError";
+}
+
 /** A data set file is malformed. */
 export class DataError extends Error {
   override name = "DataError";

@@ -4,7 +4,8 @@ import { ModelError, show, UnsupportedError } from "../base/errors.js";
 import type { WasmModule } from "../base/globals.js";
 import { PACKS } from "../kernels/gen/packs.js";
 import { type KernelName, type PackName, packOf } from "../kernels/table.js";
-import { detectFeatures, type Features } from "./features.js";
+import type { Crew } from "./crew.js";
+import { detectFeatures } from "./features.js";
 import { Heap } from "./heap.js";
 
 /** Kernel binaries: "simd" gives the same bits on every engine; "relaxed" is faster, with fused multiply-add. */
@@ -24,16 +25,12 @@ export interface Target {
   readonly variant: Variant;
   /** Most rows of a GEMM micro-tile; changes speed, never bits. */
   readonly tileRows: number;
+  /** Engines without fused multiply-add, as the V8 of Node 20 is, spill where loops have all registers in use. */
+  readonly isSpilling: boolean;
 }
 
-/**
- * 6 rows with FMA. Without it 5, but 4 on engines without relaxed SIMD: the V8 of Node 20 spills in a 5-row tile (54 % of
- * the machine's limit, 75 % with 4 rows; the V8 of Node 24 has 89 % with 5 and 77 % with 4).
- */
-function tileRows(variant: Variant, features: Features): number {
-  if (variant === "relaxed") return 6;
-  return features.relaxed ? 5 : 4;
-}
+/** 6 rows with FMA; without it a product needs a register, too. */
+const TILE_ROWS: Readonly<Record<Variant, number>> = { simd: 5, relaxed: 6 };
 
 /** One memory, the packs of kernels that are loaded over it, and what planning needs to know of them. */
 export class Engine {
@@ -41,16 +38,19 @@ export class Engine {
   /** Of all loaded packs, by name. */
   readonly kernels: Kernels = {};
   readonly target: Target;
+  /** Threads that compute beside this one. */
+  crew: Crew | undefined;
   readonly #packs = new Set<string>();
 
-  /** With the kernels that every runtime has. */
+  /** With the kernels that every runtime has. sharedBytes: see Heap. */
   constructor(
     readonly module: WasmModule,
     maxBytes: number,
+    sharedBytes?: number,
   ) {
-    this.heap = new Heap(maxBytes);
+    this.heap = new Heap(maxBytes, sharedBytes);
     const variant = this.#instantiate("float", PACKS.float, module, "wasm");
-    this.target = { variant, tileRows: tileRows(variant, detectFeatures()) };
+    this.target = { variant, tileRows: TILE_ROWS[variant], isSpilling: !detectFeatures().fused };
   }
 
   get variant(): Variant {
@@ -67,6 +67,7 @@ export class Engine {
    */
   load(pack: string, module: WasmModule, facts = PACKS[pack as PackName] as Facts, given = `packs.${pack}`): void {
     this.#instantiate(pack, facts, module, given, this.variant);
+    this.crew?.add(module, this.kernels);
   }
 
   /** A kernel to call. Throws UnsupportedError where its pack is not loaded. */

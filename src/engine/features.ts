@@ -50,12 +50,8 @@ export const FUSION = /* @__PURE__ */ moduleWith(
   [7, 5, 1, 1, 102, 0, 0], // export "f"
 );
 
-/**
- * Whether relaxed multiply-add rounds once, of an engine that has it. Where it does not (JavaScriptCore), relaxed kernels are as fast as
- * simd ones within 3 %, and have neither their bits nor FMA's. Where bytes may not be compiled (workerd) nobody can ask: those are
- * V8's, which fuses.
- */
-export function isFused(): boolean {
+/** Where bytes may not be compiled (workerd) nobody can ask: those are V8's, which fuses. */
+function isFused(): boolean {
   try {
     const { f } = new WebAssembly.Instance(new WebAssembly.Module(FUSION)).exports;
     return (f as () => number)() === 1;
@@ -67,13 +63,23 @@ export function isFused(): boolean {
 export interface Features {
   readonly simd: boolean;
   readonly relaxed: boolean;
+  /**
+   * Relaxed multiply-add rounds once. Where it does not (JavaScriptCore), relaxed kernels are as fast as simd ones within 3 %, and have
+   * neither their bits nor FMA's.
+   */
+  readonly fused: boolean;
 }
 
-/** Asks the engine; about 20 µs. */
+let fused: boolean | undefined;
+
+/** Asks the engine; about 20 µs, and the first time as much again for a module that runs. */
 export function detectFeatures(): Features {
+  const relaxed = WebAssembly.validate(ternaryProbe(RELAXED_OPCODES));
+  if (relaxed) fused ??= isFused();
   return {
     // local.get 0, local.get 1, f32x4.pmax
     simd: WebAssembly.validate(moduleWith([0x20, 0, 0x20, 1, 0xfd, 0xeb, 0x01])),
-    relaxed: WebAssembly.validate(ternaryProbe(RELAXED_OPCODES)),
+    relaxed,
+    fused: relaxed && fused === true,
   };
 }

@@ -6,7 +6,7 @@ import { DTYPES } from "../base/spec.js";
 import { Allocator, PAGE_BYTES } from "./allocator.js";
 
 /** Addresses below this are never given out, so that 0 can mean "none"; constants of kernels lie there. */
-const BASE = 1024;
+export const BASE = 1024;
 /** One page is 64 KiB; a wasm memory can address 65,536 of them. */
 export const MAX_MEMORY_BYTES = 65536 * PAGE_BYTES;
 
@@ -17,14 +17,18 @@ export class Heap {
   #f32: Float32Array;
   #u8: Uint8Array;
 
-  constructor(maxBytes: number) {
+  /** sharedBytes: of memory that threads share, what is theirs below all blocks, from `base` on. */
+  constructor(
+    maxBytes: number,
+    readonly sharedBytes?: number,
+  ) {
     const maximum = Math.floor(maxBytes / PAGE_BYTES);
     try {
-      this.memory = new WebAssembly.Memory({ initial: 1, maximum });
+      this.memory = new WebAssembly.Memory({ initial: 1, maximum, shared: sharedBytes !== undefined });
     } catch (cause) {
       throw new OutOfMemoryError(`"maxBytes" expected what the engine can reserve, got ${maxBytes}`, { cause });
     }
-    this.allocator = new Allocator(this.memory, BASE, maximum * PAGE_BYTES);
+    this.allocator = new Allocator(this.memory, BASE + (sharedBytes ?? 0), maximum * PAGE_BYTES);
     this.#i32 = new Int32Array(this.memory.buffer);
     this.#f32 = new Float32Array(this.memory.buffer);
     this.#u8 = new Uint8Array(this.memory.buffer);

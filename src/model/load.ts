@@ -2,6 +2,7 @@
 // a program a step.
 
 import { bytesOf, type TensorSpec } from "../base/spec.js";
+import type { Work } from "../engine/crew.js";
 import type { Engine } from "../engine/engine.js";
 import type { Pack } from "../plan/builder.js";
 import { type Feed, Program } from "../plan/program.js";
@@ -15,6 +16,8 @@ export class Loaded {
   readonly programs: Program[] = [];
   /** Of every input, in order: brings it into its slot from the other memory format. */
   readonly converts: (Program | undefined)[] = [];
+  /** Runs all steps, where there are threads. */
+  joined: (() => void) | undefined;
   readonly shared: Shared;
   readonly #plan: Pick<ModelPlan, "arena"> & { readonly steps: readonly Omit<PlannedStep, "packKeys" | "feedRooms">[] };
   readonly #blocks = new Map<string, Block>();
@@ -73,6 +76,12 @@ export class Loaded {
       this.bindStep(program, this.#plan.steps[i] as PlannedStep);
     });
     for (const program of this.converts) program?.move(this.base);
+  }
+
+  /** Runs all steps, bound. */
+  run(): void {
+    if (this.joined) this.joined();
+    else for (const program of this.programs) program.run();
   }
 
   bindStep(program: Program, { inputs, outputs, run }: Pick<PlannedStep, "inputs" | "outputs" | "run">): void {
@@ -160,6 +169,7 @@ export function loadPlan(
       const places = kept !== undefined && { kept, packs: [], run: loaded.base }; // a copy needs no scratch
       loaded.converts.push(places ? new Program(engine, convert as never, [], places) : undefined);
     });
+    loaded.joined = engine.crew?.join(loaded.programs.map(({ work }) => work as Work));
     for (const { builder } of plan.steps) builder.forget(); // only now: who failed may try again
     return loaded;
   } catch (error) {

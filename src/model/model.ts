@@ -218,7 +218,7 @@ export class Model {
   ): Readonly<Record<string, Tensor<D>>> {
     const pick = picker<D>(outputs, this.outputs);
     this.#accept(tensors);
-    for (const program of this.#loaded.programs) program.run();
+    this.#loaded.run();
     return pick(this.#results);
   }
 
@@ -275,12 +275,8 @@ export class Model {
    * @throws ModelError for an unknown name or while runAsync() runs, DisposedError.
    */
   output<D extends DType = "float32">(name: string): TensorData<D> {
-    return this.#find(
-      Object.hasOwn(this.#results, name) ? this.#results[name] : undefined,
-      "output",
-      name,
-      this.outputs,
-    ).data as TensorData<D>;
+    const found = Object.hasOwn(this.#results, name) ? this.#results[name] : undefined;
+    return this.#find(found, "output", name, this.outputs).data as TensorData<D>;
   }
 
   /** One row a layer: algorithm, output shape, multiply-accumulates, parameters, bytes; and totals. String() makes a table. */
@@ -316,6 +312,7 @@ export class Model {
     if (this.disposed) return;
     this.#disposed = true;
     internalsOf(this.#runtime).notes.delete(this);
+    this.#engine.crew?.settle(); // of a run in turns
     this.#loaded.free();
   }
 

@@ -5,6 +5,7 @@ import type { Shape } from "../base/check.js";
 import type { ConvShape } from "../base/shape.js";
 import { bytesOf, DTYPES, type MemoryFormat, type TensorData, type TensorSpec } from "../base/spec.js";
 import { alignUp } from "../engine/allocator.js";
+import { STEP_BYTES } from "../engine/crew.js";
 import type { Engine, Target } from "../engine/engine.js";
 import { SLACK_BYTES } from "../kernels/gen/constants.js";
 import type { Memory, Precision, Timings } from "../kernels/select.js";
@@ -40,6 +41,10 @@ export interface Call {
   readonly itemBytes: number;
   /** The packed form that it writes, of calls at plan time; else -1. */
   readonly pack: number;
+  /** Bytes of scratch that one caller of the kernel takes, with what has to lie between two callers'. */
+  readonly stride: number;
+  /** Work items that a thread takes at a time: all of them where it is not split. */
+  readonly unit: number;
   /** Of a call at plan time: what does the same with the transposed parameter. */
   readonly turned?: Call | undefined;
 }
@@ -78,6 +83,9 @@ export interface Planning extends Target {
    * runs once; 8 MiB for a model, which would hold both copies while it loads; any for a plan.
    */
   readonly packBytes?: number;
+  /** Threads, where there are several, and how many work items of a call one of them takes at a time. */
+  readonly threads?: number;
+  readonly split?: (builder: Builder, call: Omit<Call, "unit">) => number;
 }
 
 /** What a plan says of itself. */
@@ -121,6 +129,7 @@ export class Builder {
   readonly packs: Pack[] = [];
   workspaceBytes = 0;
   constantBytes = 0;
+  /** Scratch of a run and of packing, every thread's. */
   scratchBytes = 0;
   algorithm = "";
   reason = "the only one";
@@ -132,6 +141,8 @@ export class Builder {
   readonly untimed: TimingRequest[] = [];
   /** Of the descriptors of a run. */
   descBytes = 0;
+  /** Of its steps as threads read them. */
+  stepBytes = 0;
 
   constructor(
     readonly op: string,
@@ -198,13 +209,12 @@ export class Builder {
     items: number,
     scratchBytes = 0,
     itemBytes = 0,
-    turned?: Omit<Call, "params" | "pack">,
+    turned?: Pick<Call, "kernel" | "layout" | "values" | "items" | "itemBytes">,
   ): void {
-    this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
     const [pack = -1] = indicesOf(values, "packed");
     const params = indicesOf(values, "param");
-    const call = { kernel, layout, values, params, items, itemBytes, pack };
-    this.prepares.push({ ...call, turned: turned && { ...turned, params, pack } });
+    const call = this.#split({ kernel, layout, values, params, items, itemBytes, pack, stride: scratchBytes });
+    this.prepares.push({ ...call, turned: turned && this.#split({ ...turned, params, pack, stride: 0 }) });
   }
 
   /** A kernel call of every run. scratchBytes: what one caller of the kernel needs for itself. */
@@ -215,8 +225,17 @@ export class Builder {
     items: number,
     scratchBytes = 0,
   ): void {
-    this.scratchBytes = Math.max(this.scratchBytes, scratchBytes);
-    this.#add({ kernel, layout, values, params: indicesOf(values, "param"), items, itemBytes: 0, pack: -1 });
+    const params = indicesOf(values, "param");
+    this.#add(this.#split({ kernel, layout, values, params, items, itemBytes: 0, pack: -1, stride: scratchBytes }));
+  }
+
+  /** stride: bytes of scratch of one caller. */
+  #split(call: Omit<Call, "unit">): Call {
+    const { threads = 1, split } = this.planning;
+    const unit = split?.(this, call) ?? call.items;
+    const stride = unit < call.items ? alignUp(call.stride + SLACK_BYTES) : 0;
+    this.scratchBytes = Math.max(this.scratchBytes, call.stride + stride * (threads - 1));
+    return { ...call, unit, stride };
   }
 
   /** A step in JavaScript: `compute` is given a view of the elements at every address. */
@@ -229,17 +248,19 @@ export class Builder {
         operands.map(({ spec }, i) => heap.view(spec.dtype, heap.i32[(desc >>> 2) + i] as number, sizes[i] as number)),
       );
     };
-    this.#add({ kernel, layout, values, params: indicesOf(values, "param"), items: 1, itemBytes: 0, pack: -1 });
+    const params = indicesOf(values, "param");
+    this.#add({ kernel, layout, values, params, items: 1, itemBytes: 0, pack: -1, stride: 0, unit: 1 });
   }
 
   #add(call: Call): void {
     this.steps.push(call);
     this.descBytes += alignUp(descBytes(call.layout), 16);
+    if (this.planning.split) this.stepBytes += STEP_BYTES;
   }
 
   /** Puts these calls of every run in the place of all. */
   replaceSteps(calls: readonly Call[]): void {
-    [this.steps.length, this.descBytes] = [0, 0];
+    [this.steps.length, this.descBytes, this.stepBytes] = [0, 0, 0];
     for (const call of calls) this.#add(call);
   }
 
@@ -248,9 +269,9 @@ export class Builder {
     return alignUp(this.scratchBytes + SLACK_BYTES) + this.workspaceBytes;
   }
 
-  /** Bytes that the plan keeps for itself: descriptors, then constants. */
+  /** Bytes that the plan keeps for itself: descriptors, then constants, then steps as threads read them. */
   get keptBytes(): number {
-    return this.descBytes + this.constantBytes;
+    return this.descBytes + this.constantBytes + this.stepBytes;
   }
 
   /** Bytes of packed forms, one behind the other. */

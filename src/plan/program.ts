@@ -1,5 +1,6 @@
 // Kernel calls bound to memory: descriptors that lie ready in linear memory, and the parameters that they read, packed.
 import { alignUp } from "../engine/allocator.js";
+import type { Step, Work } from "../engine/crew.js";
 import type { Engine, Kernel } from "../engine/engine.js";
 import { SLACK_BYTES } from "../kernels/gen/constants.js";
 import type { KernelName } from "../kernels/table.js";
@@ -69,6 +70,8 @@ export class Program {
   readonly #items: number[] = [];
   readonly #patches: Patch[] = [];
   readonly #moved: Patch[] = [];
+  /** The same for threads. */
+  #work: Work | undefined;
 
   /** Fills descriptors and packs parameters, in memory of its own or in `places`. */
   constructor(engine: Engine, builder: Builder, params: readonly (number | Feed | undefined)[], places?: Places) {
@@ -151,7 +154,7 @@ export class Program {
           continue;
         }
         this.#write(call, desc, at);
-        this.#engine.kernel(call.kernel as KernelName)(desc, 0, call.items, this.#scratch);
+        this.#call(call, desc, 0, call.items);
       }
     } finally {
       if (temporary !== undefined) allocator.free(temporary);
@@ -160,7 +163,6 @@ export class Program {
 
   /** Packs a parameter as many work items at a time as there is room for their bytes. */
   #prepareFed(call: Call, desc: number, index: number, feed: Feed, at: Addresses): void {
-    const kernel = this.#engine.kernel(call.kernel as KernelName);
     const each = Math.floor(feed.room / call.itemBytes);
     for (let item = 0; item < call.items; item += each) {
       const end = Math.min(item + each, call.items);
@@ -169,23 +171,40 @@ export class Program {
       feed.write(this.#engine.heap.u8.subarray(feed.ptr, to), from);
       at.params[index] = feed.ptr - from; // item `item` finds its bytes at ptr
       this.#write(call, desc, at);
-      kernel(desc, item, end, this.#scratch);
+      this.#call(call, desc, item, end);
     }
   }
 
+  /** Calls a kernel at plan time. */
+  #call(call: Call, desc: number, begin: number, end: number): void {
+    const kernel = call.kernel as KernelName;
+    const { crew } = this.#engine;
+    if (crew) crew.call({ ...call, kernel, desc }, begin, end, this.#scratch);
+    else this.#engine.kernel(kernel)(desc, begin, end, this.#scratch);
+  }
+
   /** Descriptors of a run, one after another. */
-  #addSteps({ steps }: Builder, at: Addresses): void {
+  #addSteps({ steps, constantBytes }: Builder, at: Addresses): void {
     let desc = this.#kept;
+    const shown: Step[] = [];
     for (const step of steps) {
       this.#write(step, desc, at);
       const { kernel } = step;
+      const ptr = desc;
       this.#kernels.push(
         typeof kernel === "string" ? this.#engine.kernel(kernel) : (desc) => kernel(this.#engine, desc),
       );
       this.#descs.push(desc);
       this.#items.push(step.items);
+      shown.push({ ...step, desc, kernel: typeof kernel === "string" ? kernel : () => kernel(this.#engine, ptr) });
       desc += alignUp(descBytes(step.layout), 16);
     }
+    this.#work = this.#engine.crew?.work(at.constants + constantBytes, shown);
+  }
+
+  /** What threads do of it, for Crew.join(). */
+  get work(): Work | undefined {
+    return this.#work;
   }
 
   /** Writes a descriptor; addresses that are known at a run only are noted as patches. */
@@ -217,10 +236,15 @@ export class Program {
     const { i32 } = this.#engine.heap;
     this.#scratch = run;
     for (const { at, offset } of this.#moved) i32[at] = run + this.#workspace + offset;
+    this.#work?.move(run);
   }
 
   /** Calls every kernel once over all of its work items. Allocates nothing. */
   run(): void {
+    if (this.#work) {
+      this.#work.run();
+      return;
+    }
     for (let i = 0; i < this.#kernels.length; i++) {
       (this.#kernels[i] as Kernel)(this.#descs[i] as number, 0, this.#items[i] as number, this.#scratch);
     }
@@ -228,6 +252,11 @@ export class Program {
 
   /** As run(), every kernel's work items in so many parts; yields before each. */
   *runInParts(parts: number): Generator<void> {
+    if (this.#work) yield* this.#work.runInParts(parts);
+    else yield* this.#runInParts(parts);
+  }
+
+  *#runInParts(parts: number): Generator<void> {
     for (let i = 0; i < this.#kernels.length; i++) {
       const items = this.#items[i] as number;
       const size = Math.ceil(items / Math.min(items, parts));
@@ -249,6 +278,7 @@ export class Program {
 
   /** Gives back what is its own. */
   dispose(): void {
+    this.#engine.crew?.settle();
     for (const ptr of this.#own.splice(0)) this.#engine.heap.allocator.free(ptr);
   }
 }

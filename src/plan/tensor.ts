@@ -92,7 +92,8 @@ export class Tensor<D extends DType = "float32"> {
 
   /**
    * A live view of the elements in memory order. Read it anew after anything that may allocate: growth detaches old views. It is
-   * a view of all of the runtime's memory, and structuredClone() or postMessage() of it copies all of that: send toArray().
+   * a view of all of the runtime's memory, and structuredClone() or postMessage() of it copies all of that: send toArray(). Of a
+   * runtime with threads its buffer is a SharedArrayBuffer, which these share, and TextDecoder, ImageData and others refuse.
    *
    * @throws DisposedError
    */

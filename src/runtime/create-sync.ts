@@ -3,8 +3,9 @@ import { tagOf } from "../base/check.js";
 import type { Bytes, WasmModule } from "../base/globals.js";
 import type { Variant } from "../engine/engine.js";
 import type { PackName } from "../kernels/table.js";
-import { binaryOf, checkedOptions, choosing, notCompiled, runtimeOf } from "./create.js";
-import type { Runtime, RuntimeOptions } from "./runtime.js";
+import { binaryOf, checkedOptions, choosing, isHiring, notCompiled, runtimeOf } from "./create.js";
+import type { RuntimeOptions } from "./options.js";
+import type { Runtime, Threads } from "./runtime.js";
 
 /** RuntimeOptions with binaries that are there. */
 export interface SyncRuntimeOptions extends RuntimeOptions {
@@ -24,12 +25,14 @@ function compile(name: string, wasm: unknown): WasmModule {
   }
 }
 
-/** createRuntimeSync for an entry that has the bytes of its binaries at hand. */
+/** createRuntimeSync for an entry that has the bytes of its binaries at hand, and one thread: `alone` has what is said where others are asked for. */
 export function makeCreateRuntimeSync(
   bytesOf: (pack: PackName, variant: Variant) => Uint8Array<ArrayBuffer>,
+  alone: (options: RuntimeOptions) => Threads,
 ): (options?: SyncRuntimeOptions) => Runtime {
   return function createRuntimeSync(options: SyncRuntimeOptions = {}): Runtime {
     const checked = checkedOptions(options);
+    const threads = isHiring(options) ? alone(options) : undefined;
     const packs = checked.packs.map(([pack, binary]) => [pack, compile(`packs.${pack}`, binary)] as const);
     const { wasm } = checked;
     const choice = choosing(checked, wasm === undefined ? undefined : compile("wasm", wasm));
@@ -42,6 +45,6 @@ export function makeCreateRuntimeSync(
     };
     let step = choice.next();
     while (!step.done) step = choice.next(own("float", step.value));
-    return runtimeOf(step.value, checked, packs, async (pack, variant) => own(pack, variant));
+    return runtimeOf(step.value, checked, packs, async (pack, variant) => own(pack, variant), threads);
   };
 }

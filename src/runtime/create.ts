@@ -3,12 +3,14 @@ import { integer, isBytes, knownOptions, oneOf, tagOf } from "../base/check.js";
 import { show, UnsupportedError } from "../base/errors.js";
 import type { WasmModule, WasmSource } from "../base/globals.js";
 import { PAGE_BYTES } from "../engine/allocator.js";
+import type { Hire } from "../engine/crew.js";
 import { Engine, type Variant } from "../engine/engine.js";
-import { detectFeatures, isFused } from "../engine/features.js";
+import { detectFeatures } from "../engine/features.js";
 import { MAX_MEMORY_BYTES } from "../engine/heap.js";
 import { PACK_NAMES, type PackName } from "../kernels/table.js";
-import { type Loader, packLoader } from "./packs.js";
-import { type ChoiceDefaults, choiceDefaults, Runtime, type RuntimeOptions } from "./runtime.js";
+import type { ChoiceDefaults, RuntimeOptions } from "./options.js";
+import { type Loader, packLoader, type Twin } from "./packs.js";
+import { choiceDefaults, Runtime, type Threads } from "./runtime.js";
 import { selfTest } from "./self-test.js";
 
 /** The packs that a runtime may lack. */
@@ -44,7 +46,7 @@ export function notCompiled(name: string, cause: unknown, bytes?: Uint8Array): U
   return new UnsupportedError(sentence, { cause });
 }
 
-async function compile(name: string, wasm: WasmSource): Promise<WasmModule> {
+async function compile(name: string, wasm: WasmSource, twin: Twin = (binary) => binary): Promise<WasmModule> {
   if (tagOf(wasm) === "WebAssembly.Module") return wasm as WasmModule;
   let bytes: unknown = await wasm;
   if (tagOf(bytes) === "Response") {
@@ -58,7 +60,7 @@ async function compile(name: string, wasm: WasmSource): Promise<WasmModule> {
   }
   const view = binaryOf(name, bytes);
   try {
-    return await WebAssembly.compile(view);
+    return await WebAssembly.compile(twin(view));
   } catch (cause) {
     throw notCompiled(name, cause, view);
   }
@@ -71,11 +73,15 @@ interface Chosen {
 }
 
 /** What createRuntime() does when its options are checked. Yields the variant that it wants loaded, and goes on with the module. */
-export function* choosing({ variant, maxBytes }: Checked, given?: WasmModule): Generator<Variant, Chosen, WasmModule> {
+export function* choosing(
+  { variant, maxBytes }: Checked,
+  given?: WasmModule,
+  hire?: Hire,
+): Generator<Variant, Chosen, WasmModule> {
   const features = detectFeatures();
   if (!features.simd) throw new UnsupportedError(`"engine" expected WebAssembly SIMD, got an engine without it`);
   const tested = (module: WasmModule, reason: string): Chosen => {
-    const engine = new Engine(module, maxBytes);
+    const engine = new Engine(module, hire?.maxBytes ?? maxBytes, hire?.bytes);
     if (given && variant !== "auto" && engine.variant !== variant)
       throw new UnsupportedError(`"wasm" expected the ${variant} binary, got ${engine.variant}`);
     selfTest(engine);
@@ -86,7 +92,7 @@ export function* choosing({ variant, maxBytes }: Checked, given?: WasmModule): G
     throw new UnsupportedError(`"variant" expected an engine with relaxed SIMD, got one without it`);
   }
   if (variant === "simd") return tested(yield "simd", "asked for");
-  if (variant === "auto" && !(features.relaxed && isFused())) {
+  if (variant === "auto" && !features.fused) {
     const lacks = features.relaxed ? "fused multiply-add" : "relaxed SIMD";
     return tested(yield "simd", `the engine has no ${lacks}`);
   }
@@ -99,7 +105,7 @@ export function* choosing({ variant, maxBytes }: Checked, given?: WasmModule): G
   }
 }
 
-/** Options of a runtime. */
+/** Options of a runtime, but for what `threads` asks for. */
 export interface Checked {
   readonly variant: Variant | "auto";
   readonly maxBytes: number;
@@ -119,6 +125,7 @@ export function checkedOptions(options: RuntimeOptions): Checked {
     "packs",
     "maxBytes",
     "threads",
+    "worker",
     "precision",
     "memory",
     "tune",
@@ -127,37 +134,58 @@ export function checkedOptions(options: RuntimeOptions): Checked {
   knownOptions("packs", packs, OTHER_PACKS);
   const variant = oneOf("variant", options.variant ?? "auto", ["auto", "simd", "relaxed"]);
   const maxBytes = integer("maxBytes", options.maxBytes ?? MAX_MEMORY_BYTES, PAGE_BYTES, MAX_MEMORY_BYTES);
-  integer("threads", options.threads ?? 1, 1, 1);
   const given = OTHER_PACKS.flatMap((pack) => (packs[pack] === undefined ? [] : [[pack, packs[pack]] as const]));
   return { variant, maxBytes, defaults: choiceDefaults(options), wasm, packs: given };
 }
 
-/** The runtime that came of it all. */
+/** Threads of a runtime that asks for others than one: what report() says, and, where there can be several, how to get them. */
+export interface Hired extends Threads {
+  readonly hire?: Hire;
+}
+
+/** Throws UnsupportedError, TypeError, RangeError. */
+export type Hiring = (options: RuntimeOptions) => Hired | Promise<Hired>;
+
+/** Whether there is anything to hire. */
+export const isHiring = ({ threads = 1 }: RuntimeOptions): boolean => threads !== 1;
+
+/** The runtime that came of it all; its threads end where it does not. */
 export function runtimeOf(
   { engine, reason }: Chosen,
   { maxBytes, defaults }: Checked,
   packs: readonly (readonly [PackName, WasmModule])[],
   load: Loader,
+  threads?: Hired,
 ): Runtime {
-  for (const [pack, module] of packs) engine.load(pack, module);
-  return new Runtime(engine, { reason, maxBytes, defaults, loadPack: packLoader(engine, load) });
+  const hire = threads?.hire;
+  try {
+    for (const [pack, module] of packs) engine.load(pack, module);
+  } catch (error) {
+    engine.crew?.end();
+    throw error;
+  }
+  const loadPack = packLoader(engine, load, hire?.twin);
+  return new Runtime(engine, { reason, maxBytes: hire?.maxBytes ?? maxBytes, defaults, loadPack, threads });
 }
 
-/** createRuntime for an entry that loads its binaries with `load`. */
-export function makeCreateRuntime(load: Loader): (options?: RuntimeOptions) => Promise<Runtime> {
+/** createRuntime for an entry that loads its binaries with `load`, and whatever more than one thread take with `hiring`. */
+export function makeCreateRuntime(load: Loader, hiring: Hiring): (options?: RuntimeOptions) => Promise<Runtime> {
   return async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
     const checked = checkedOptions(options);
+    const threads = isHiring(options) ? await hiring(options) : undefined;
+    const hire = threads?.hire;
     const packs: [PackName, WasmModule][] = [];
-    for (const [pack, binary] of checked.packs) packs.push([pack, await compile(`packs.${pack}`, binary)]);
+    for (const [pack, binary] of checked.packs) packs.push([pack, await compile(`packs.${pack}`, binary, hire?.twin)]);
     const { wasm } = checked;
-    const choice = choosing(checked, wasm === undefined ? undefined : await compile("wasm", wasm));
+    const choice = choosing(checked, wasm === undefined ? undefined : await compile("wasm", wasm, hire?.twin), hire);
     let step = choice.next();
     while (!step.done) {
-      const module = await load("float", step.value).catch((cause: unknown) => {
+      const module = await load("float", step.value, hire?.twin).catch((cause: unknown) => {
         throw notCompiled("wasm", cause);
       });
       step = choice.next(module);
     }
-    return runtimeOf(step.value, checked, packs, load);
+    await hire?.start(step.value.engine);
+    return runtimeOf(step.value, checked, packs, load, threads);
   };
 }

