@@ -327,7 +327,6 @@ const RUNTIMES = [
   { name: "Firefox, an AudioWorklet, lanewise/inline", variant: "relaxed", run: () => audioWorklet("firefox") },
   { name: "WebKitGTK, a plain page", variant: "simd", frames: 18, run: () => page("webkit") },
   { name: "WebKitGTK, a service worker, lanewise/inline", variant: "simd", run: () => serviceWorker("webkit") },
-  { name: "WebKitGTK, an AudioWorklet, lanewise/inline", variant: "simd", run: () => audioWorklet("webkit") },
   { name: "workerd", variant: "relaxed", run: workerd },
 ];
 
