@@ -38,6 +38,13 @@ const SCENARIOS = [
     budget: 105 * KB,
     files: 108 * KB,
   },
+  // All binaries are in the entry.
+  {
+    name: "lanewise/inline",
+    uses: { inline: ["createRuntime", "createRuntimeSync"] },
+    budget: 118 * KB,
+    files: 121 * KB,
+  },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {
     name: "vision",
@@ -211,7 +218,8 @@ const sizes = {
       }
       const whole = sumOf(chunks, entries);
       const onDemand = sumOf(chunks, [...entries, ...wanted]) - whole;
-      const more = onDemand + ["float", ...packs].reduce((sum, pack) => sum + binaryOf(pack), 0);
+      const fetched = uses.inline ? [] : ["float", ...packs];
+      const more = onDemand + fetched.reduce((sum, pack) => sum + binaryOf(pack), 0);
       scenarios.push({ name, bytes: (await bundled(uses)) + more, files: whole + more, budget, filesBudget: files });
     }
     const limit = (budget) => (budget ? ` (budget ${budget / KB} KB)` : "");
@@ -243,7 +251,8 @@ const dense = {
     const text = JSON.stringify(inlineText(Buffer.from(base64, "base64")));
     const compile = SYNCHRONOUS.test(id) ? "new WebAssembly.Module" : "WebAssembly.compile";
     const source = `import { inlinedBytes } from ${JSON.stringify(INLINE.pathname)};
-export default (twin = (bytes) => bytes) => ${compile}(twin(inlinedBytes(${text})));`;
+export const bytes = () => inlinedBytes(${text});
+export default (twin = (binary) => binary) => ${compile}(twin(bytes()));`;
     return { code: source, map: null };
   },
 };
@@ -280,7 +289,9 @@ function manualChunks(id, { getModuleInfo }) {
   if (/^(threads\/|plan\/(split|cost)\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
   if (
     BINARY.test(id) ||
-    /^(index|static|edge-light|datasets\/.*|(onnx|vision)\/(index|static|edge-light))\.js$/.test(file)
+    /^(index|inline|static|edge-light|datasets\/.*|(onnx|vision)\/(index|static|edge-light)|runtime\/create-sync)\.js$/.test(
+      file,
+    )
   )
     return undefined;
   if (/^vision\/answers\//.test(file)) return "answers";
@@ -300,6 +311,7 @@ function manualChunks(id, { getModuleInfo }) {
 export default {
   input: {
     index: "build/js/index.js",
+    inline: "build/js/inline.js",
     static: "build/js/static.js",
     "edge-light": "build/js/edge-light.js",
     datasets: "build/js/datasets/index.js",

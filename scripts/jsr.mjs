@@ -24,9 +24,9 @@ const entries = Object.entries(exports).flatMap(([name, { default: file }]) =>
   file?.endsWith(".js") ? [[name, file]] : [],
 );
 for (const [, file] of entries) {
-  const types = file.replace(/^.*\//, "./").replace(/\.js$/, ".d.ts");
+  const { types } = Object.values(exports).find((entry) => entry.default === file);
   const code = readFileSync(join(to, file), "utf8");
-  writeFileSync(join(to, file), `/* @ts-self-types="${types}" */\n${code}`);
+  writeFileSync(join(to, file), `/* @ts-self-types="${types.replace("./dist/", "./")}" */\n${code}`);
 }
 const manifest = { name: "@lanewise/lanewise", version, license, exports: Object.fromEntries(entries) };
 writeFileSync(join(to, "deno.json"), `${JSON.stringify({ ...manifest, publish: { exclude: ["!."] } }, null, 2)}\n`);

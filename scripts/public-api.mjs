@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Entries by the name they are imported by. Those of other conditions export the same names as the first. */
 const ENTRIES = {
   lanewise: "index",
+  "lanewise/inline": "inline",
   "lanewise/onnx": "onnx",
   "lanewise/datasets": "datasets",
   "lanewise/vision": "vision",
@@ -125,7 +126,8 @@ function surface() {
       if (declarations.length === 0) throw new Error(`${title}: ${name} is declared nowhere`);
       return [name, declarations];
     });
-    return { title, isExported: true, names: new Map(names.sort(([a], [b]) => (a < b ? -1 : 1))) };
+    const isNew = ([name]) => entry !== "inline" || !exportsOf(join(root, "dist/index.d.ts")).has(name);
+    return { title, isExported: true, names: new Map(names.filter(isNew).sort(([a], [b]) => (a < b ? -1 : 1))) };
   });
   for (const { names } of sections) for (const list of names.values()) for (const one of list) seen.add(one);
   const made = new Map();

@@ -18,7 +18,7 @@ const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric
 const create = makeCreateRuntime(async (pack, variant) => {
   if (variant === "simd") return MODULES[pack];
   throw new UnsupportedError(`"packs.${pack}" expected the relaxed binary from the caller in this entry, got none`);
-}, oneThread);
+}, oneThread("edge workers have one thread"));
 
 export const createRuntime: typeof create = async (options = {}) => {
   if (options.variant === "relaxed" && options.wasm === undefined) {

@@ -25,4 +25,7 @@ const MODULES: Readonly<Record<PackName, Readonly<Record<Variant, WebAssembly.Mo
   audio: { simd: audioSimd, relaxed: audioRelaxed },
 };
 
-export const createRuntime = makeCreateRuntime(async (pack, variant) => MODULES[pack][variant], oneThread);
+export const createRuntime = makeCreateRuntime(
+  async (pack, variant) => MODULES[pack][variant],
+  oneThread("edge workers have one thread"),
+);

@@ -76,13 +76,13 @@ describe("choosing a binary", () => {
   const create = makeCreateRuntime(async (_, variant) => {
     loaded.push(variant);
     return modules[variant];
-  }, oneThread);
+  }, oneThread("none"));
 
   it("falls back from a relaxed binary that computes wrongly, and says so", async () => {
     const wrong = new WebAssembly.Module(emptied("relaxed", "conv2d_winograd_f32"));
     const createWrong = makeCreateRuntime(
       async (_, variant) => (variant === "relaxed" ? wrong : modules.simd),
-      oneThread,
+      oneThread("none"),
     );
     using rt = await createWrong();
     expect(rt.report()).toMatchObject({ variant: "simd", bytesInUse: 0 });

@@ -31,7 +31,7 @@ function spied(numeric: () => Promise<WebAssembly.Module> = async () => MODULES.
   const create = makeCreateRuntime((pack, variant) => {
     loaded.push(`${pack} ${variant}`);
     return pack === "float" ? Promise.resolve(MODULES.float) : numeric();
-  }, oneThread);
+  }, oneThread("none"));
   return { loaded, create: () => create({ variant: "simd" }) };
 }
 

@@ -1,7 +1,6 @@
 // What `threads` asks for.
 import { integer, knownOptions } from "../base/check.js";
 import { show, UnsupportedError } from "../base/errors.js";
-import type { Hiring } from "../runtime/create.js";
 import type { RuntimeOptions } from "../runtime/options.js";
 import type { Threads } from "../runtime/runtime.js";
 
@@ -31,8 +30,10 @@ export function withoutOthers({ min, max }: Asked, reason: string): Threads {
   return { report: () => ({ asked, running: 1, ...(asked > 1 && { reason }) }) };
 }
 
-/** Of entries for edge workers. */
-export const oneThread: Hiring = async ({ threads }) => {
-  const { min, max = Math.max(min, 2) } = askedThreads(threads);
-  return withoutOthers({ min, max }, `edge workers have one thread (options got ${show(threads)})`);
-};
+/** Of an entry that has one thread, and why. */
+export const oneThread =
+  (why: string) =>
+  ({ threads }: RuntimeOptions): Threads => {
+    const { min, max = Math.max(min, 2) } = askedThreads(threads);
+    return withoutOthers({ min, max }, `${why} (options got ${show(threads)})`);
+  };

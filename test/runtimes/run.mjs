@@ -12,6 +12,8 @@ import { BINARIES } from "../../scripts/packs.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const LIMIT_MS = 120_000;
+/** `-- PATTERN`: runtimes whose names match; default: all. */
+const only = new RegExp(process.argv[2] ?? "");
 
 /** Answers a command's stdout; throws with its stderr. */
 function run(command, args, options = {}) {
@@ -102,22 +104,93 @@ writeFileSync(
 
 const script = (command, args) => JSON.parse(run(command, args, { cwd: project }).trim().split("\n").at(-1));
 
-/** A plain page of a browser: no bundler, an import map to the installed files. */
-async function page(name) {
+/**
+ * A browser's page that runs `run`, the text of a function, beside golden(); no bundler, an import map to the installed files. files: more
+ * modules of the project, by name.
+ */
+async function page(name, run = "golden", files = {}) {
   const { missing } = findBrowser(name);
   if (missing) throw new Skip(`no ${missing.join(", ")}: apt-get install ${BROWSERS[name].packages.join(" ")}`);
   const entry = (file) => `/node_modules/lanewise/dist/${file}.js`;
   const imports = { lanewise: entry("index") };
   for (const file of ["datasets", "onnx", "vision"]) imports[`lanewise/${file}`] = entry(file);
+  const blobs = {
+    "/page.mjs": { body: `import { golden } from "./golden.mjs";\nexport default () => (${run})();\n` },
+    "/golden-inline.mjs": { body: inlineGolden() },
+  };
+  for (const [file, body] of Object.entries(files)) blobs[`/${file}`] = { body };
   const browser = await openBrowser(name, { timeoutMs: LIMIT_MS });
   try {
-    const script = "/page.mjs";
-    const body = `import { golden } from "./golden.mjs";\nexport default () => golden();\n`;
-    const { value } = await browser.ask({ script, imports, folders: { "/": project }, blobs: { [script]: { body } } });
+    const { value } = await browser.ask({ script: "/page.mjs", imports, folders: { "/": project }, blobs });
     return value;
   } finally {
     browser.close();
   }
+}
+
+/** golden.mjs with static imports of files only, for where neither import() nor an import map is to be had. */
+function inlineGolden() {
+  const files = {
+    lanewise: "inline",
+    "lanewise/datasets": "datasets",
+    "lanewise/onnx": "onnx-static",
+    "lanewise/vision": "vision",
+  };
+  const text = readFileSync(join(project, "golden.mjs"), "utf8");
+  return text.replace(/ from "(lanewise[^"]*)"/g, (_, name) => ` from "/node_modules/lanewise/dist/${files[name]}.js"`);
+}
+
+/** golden()'s results, or what failed, as a worker or a worklet posts them. */
+const ANSWER = "golden().then((value) => ({ value }), (e) => ({ failure: String(e.stack ?? e) }))";
+
+function serviceWorker(name) {
+  const worker = `import { golden } from "/golden-inline.mjs";
+addEventListener("install", () => skipWaiting());
+addEventListener("activate", (event) => event.waitUntil(clients.claim()));
+addEventListener("message", ({ source }) => ${ANSWER}.then((answer) => source.postMessage(answer)));`;
+  const run = `async () => {
+  const answer = new Promise((resolve) => { navigator.serviceWorker.onmessage = ({ data }) => resolve(data); });
+  await navigator.serviceWorker.register("/sw.mjs", { type: "module" });
+  (await navigator.serviceWorker.ready).active.postMessage("go");
+  const { value, failure } = await answer;
+  if (failure) throw new Error(failure);
+  return value;
+}`;
+  return page(name, run, { "sw.mjs": worker });
+}
+
+/** Inside of process() a runtime is made, and used, at once. */
+function audioWorklet(name) {
+  const worklet = `import { golden } from "/golden-inline.mjs";
+import { createRuntimeSync } from "/node_modules/lanewise/dist/inline.js";
+registerProcessor("golden", class extends AudioWorkletProcessor {
+  process(_, [[output]]) {
+    if (this.rt) return true;
+    this.rt = createRuntimeSync({ maxBytes: 2 ** 20, threads: 2 });
+    const x = this.rt.tensor(output.map((_, i) => i), [1, 1, output.length]);
+    const y = this.rt.conv1d(x, this.rt.tensor([1, 1], [1, 1, 2]), null, { padding: [1, 0] });
+    const { running, reason } = this.rt.report().threads;
+    if (y.data[5] !== 9) this.port.postMessage({ failure: "4 + 5 is " + y.data[5] });
+    else if (running !== 1 || !reason) this.port.postMessage({ failure: "no reason for one thread" });
+    else ${ANSWER}.then((answer) => this.port.postMessage(answer));
+    return true;
+  }
+});`;
+  const run = `async () => {
+  const context = new OfflineAudioContext(1, 1280, 44100);
+  await context.audioWorklet.addModule("/worklet.mjs");
+  const node = new AudioWorkletNode(context, "golden");
+  const answer = new Promise((resolve, reject) => {
+    node.port.onmessage = ({ data }) => resolve(data);
+    node.onprocessorerror = ({ message }) => reject(new Error(message));
+  });
+  node.connect(context.destination);
+  await context.startRendering();
+  const { value, failure } = await answer;
+  if (failure) throw new Error(failure);
+  return value;
+}`;
+  return page(name, run, { "worklet.mjs": worklet });
 }
 
 /** workerd forbids compiling bytes: the "workerd" condition's entry, static.js, with its wasm as modules. */
@@ -138,7 +211,7 @@ async function workerd() {
     ["fixtures.mjs", "esModule", "fixtures.mjs"],
     ["lanewise", "esModule", "lanewise.mjs"],
   ];
-  const others = new Set(["index.js", "edge-light.js", "onnx.js", "vision.js", "vision-edge-light.js"]);
+  const others = new Set(["index.js", "inline.js", "edge-light.js", "onnx.js", "vision.js", "vision-edge-light.js"]);
   for (const { file } of BINARIES) others.add(`${file}.js`);
   for (const file of readdirSync(dist).filter((name) => name.endsWith(".js") && !others.has(name))) {
     const name = entries[file.replace(".js", "")] ?? file;
@@ -192,7 +265,7 @@ const worker :Workerd.Worker = (
 }
 
 /** Only ECMAScript and WebAssembly. */
-function bare(entries, ...more) {
+function bare() {
   const dist = join(project, "node_modules/lanewise/dist");
   const names = {
     lanewise: "index",
@@ -200,9 +273,9 @@ function bare(entries, ...more) {
     "lanewise/onnx": "onnx",
     "lanewise/vision": "vision",
   };
-  const map = Object.entries({ ...names, ...entries }).map(([name, file]) => `${name}=${join(dist, `${file}.js`)}`);
+  const map = Object.entries(names).map(([name, file]) => `${name}=${join(dist, `${file}.js`)}`);
   const flags = ["--experimental-vm-modules", "--no-warnings"];
-  return script(process.execPath, [...flags, join(project, "bare.mjs"), ...map, ...more]);
+  return script(process.execPath, [...flags, join(project, "bare.mjs"), ...map]);
 }
 
 const ownVariant = process.versions.node.startsWith("20.") ? "simd" : "relaxed";
@@ -219,7 +292,7 @@ const RUNTIMES = [
     threads: 3,
     run: () => script(process.execPath, [required]),
   },
-  { name: "a bare context of node:vm", variant: ownVariant, run: () => bare({}) },
+  { name: "a bare context of node:vm", variant: ownVariant, run: bare },
   {
     name: "Node 24",
     variant: "relaxed",
@@ -247,15 +320,20 @@ const RUNTIMES = [
     },
   },
   { name: "Chromium, a plain page", variant: "relaxed", frames: 18, run: () => page("chromium") },
+  { name: "Chromium, a service worker, lanewise/inline", variant: "relaxed", run: () => serviceWorker("chromium") },
+  { name: "Chromium, an AudioWorklet, lanewise/inline", variant: "relaxed", run: () => audioWorklet("chromium") },
   { name: "Firefox, a plain page", variant: "relaxed", frames: 18, run: () => page("firefox") },
+  { name: "Firefox, a service worker, lanewise/inline", variant: "relaxed", run: () => serviceWorker("firefox") },
+  { name: "Firefox, an AudioWorklet, lanewise/inline", variant: "relaxed", run: () => audioWorklet("firefox") },
   { name: "WebKitGTK, a plain page", variant: "simd", frames: 18, run: () => page("webkit") },
+  { name: "WebKitGTK, a service worker, lanewise/inline", variant: "simd", run: () => serviceWorker("webkit") },
   { name: "workerd", variant: "relaxed", run: workerd },
 ];
 
 let passed = 0;
 let failed = 0;
 let bits; // hashes of what the simd binary computes: the same in every runtime
-for (const runtime of RUNTIMES) {
+for (const runtime of RUNTIMES.filter(({ name }) => only.test(name))) {
   let results;
   try {
     results = await runtime.run();

@@ -103,7 +103,10 @@ describe("one thread is the fall-back, with the reason", () => {
   });
 
   it("an edge worker", async () => {
-    const create = makeCreateRuntime(async () => new WebAssembly.Module(simd), oneThread);
+    const create = makeCreateRuntime(
+      async () => new WebAssembly.Module(simd),
+      oneThread("edge workers have one thread"),
+    );
     using rt = await create({ variant: "simd", threads: "auto" });
     expect(rt.report().threads).toMatchObject({ running: 1, reason: expect.stringMatching(/edge workers/) });
     await expect(create({ threads: { min: 2 } })).rejects.toThrow(/"threads" expected at least 2, got 1: edge workers/);

@@ -1,0 +1,48 @@
+// lanewise/inline: the default entry for where import() is forbidden (service workers, extensions, worklets) or one file is wanted:
+// both variants of every pack inside, compiled when they are needed, at once where that is asked for.
+import { bytes as audioRelaxed } from "../build/wasm/audio-relaxed.wasm";
+import { bytes as audioSimd } from "../build/wasm/audio-simd.wasm";
+import { bytes as numericRelaxed } from "../build/wasm/numeric-relaxed.wasm";
+import { bytes as numericSimd } from "../build/wasm/numeric-simd.wasm";
+import { bytes as rareRelaxed } from "../build/wasm/rare-relaxed.wasm";
+import { bytes as rareSimd } from "../build/wasm/rare-simd.wasm";
+import { bytes as recurrentRelaxed } from "../build/wasm/recurrent-relaxed.wasm";
+import { bytes as recurrentSimd } from "../build/wasm/recurrent-simd.wasm";
+import { bytes as relaxed } from "../build/wasm/relaxed.wasm";
+import { bytes as simd } from "../build/wasm/simd.wasm";
+import type { Variant } from "./engine/engine.js";
+import type { PackName } from "./kernels/table.js";
+import { makeCreateRuntime } from "./runtime/create.js";
+import { makeCreateRuntimeSync } from "./runtime/create-sync.js";
+import { oneThread } from "./threads/asked.js";
+
+export * from "./api.js";
+export type { SyncRuntimeOptions } from "./runtime/create-sync.js";
+
+const BYTES: Readonly<Record<PackName, Readonly<Record<Variant, () => Uint8Array<ArrayBuffer>>>>> = {
+  float: { simd, relaxed },
+  numeric: { simd: numericSimd, relaxed: numericRelaxed },
+  rare: { simd: rareSimd, relaxed: rareRelaxed },
+  recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
+  audio: { simd: audioSimd, relaxed: audioRelaxed },
+};
+
+const alone = /* @__PURE__ */ oneThread(
+  "service workers and worklets start no workers: lanewise/inline has one thread",
+);
+
+/** See lanewise. @throws (rejects with) as there. */
+export const createRuntime = /* @__PURE__ */ makeCreateRuntime(
+  async (pack, variant) => WebAssembly.compile(BYTES[pack][variant]()),
+  alone,
+);
+
+/**
+ * Makes a runtime at once: a few milliseconds that the thread waits. Pages' engines compile so up to 8 MB.
+ *
+ * @throws what createRuntime() rejects with; TypeError also for a `wasm` that is no module and no bytes.
+ */
+export const createRuntimeSync = /* @__PURE__ */ makeCreateRuntimeSync(
+  (pack, variant) => BYTES[pack][variant](),
+  alone,
+);
