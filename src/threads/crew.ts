@@ -1,4 +1,5 @@
 // The crew of one engine: steps as records in linear memory, which the calling thread leads through (assembly/crew).
+import { now } from "../base/clock.js";
 import { ThreadError } from "../base/errors.js";
 import { type Crew, STEP_BYTES, type Step, type Work } from "../engine/crew.js";
 import type { Engine } from "../engine/engine.js";
@@ -132,7 +133,7 @@ export class Threads implements Crew {
 
   /** Whether threads that sleep are woken for so much work more; only while no step is under way. */
   #decide(ns: number): void {
-    if (performance.now() - this.#ended > REST_MS) this.#sinceRest = 0;
+    if (now() - this.#ended > REST_MS) this.#sinceRest = 0;
     this.#sinceRest += ns;
     this.#pool.wakes = this.#sinceRest >= this.worthWakingNs;
   }
@@ -161,7 +162,7 @@ export class Threads implements Crew {
 
   #end(): void {
     this.#pool.isAtWork = false;
-    this.#ended = performance.now();
+    this.#ended = now();
   }
 
   /** Looks after what is under way; answers whether all of it is done. Throws ThreadError when a thread was lost. */
