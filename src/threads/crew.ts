@@ -131,7 +131,7 @@ export class Threads implements Crew {
     this.#start(record, record, naps);
   }
 
-  /** Whether threads that sleep are woken for so much work more. */
+  /** Whether threads that sleep are woken for so much work more; only while no step is under way. */
   #decide(ns: number): void {
     if (now() - this.#ended > REST_MS) this.#sinceRest = 0;
     this.#sinceRest += ns;
@@ -140,6 +140,7 @@ export class Threads implements Crew {
 
   /** ns: what all of them take, estimated, on one thread. */
   runParts(parts: readonly Part[], ns: number): void {
+    this.settle(); // of a run in turns: who has done its units and sleeps is counted until then
     this.#decide(ns);
     for (const part of parts) {
       if ("compute" in part) part.compute();

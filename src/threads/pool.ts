@@ -62,7 +62,10 @@ export class Pool {
     this.#words[SPINS] = LOOKS;
   }
 
-  /** Whether threads that sleep are woken: if not, and all of them do, the next steps are led through by a crew of one. */
+  /**
+   * Whether threads that sleep are woken: if not, and all of them do, the next steps are led through by a crew of one. Only while no
+   * step is under way: what others did of it would not be counted.
+   */
   set wakes(wakes: boolean) {
     const asleep = Atomics.load(this.#words, SLEEPERS);
     this.#words[THREADS] = wakes || asleep < this.running - 1 ? this.threads : 1;

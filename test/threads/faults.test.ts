@@ -73,6 +73,15 @@ describe("one thread is the fall-back, with the reason", () => {
       {},
       /not cross-origin isolated/,
     ],
+    [
+      "a worklet, which has neither workers nor clocks",
+      () => {
+        vi.stubGlobal("performance", undefined);
+        vi.stubGlobal("process", { ...process, getBuiltinModule: undefined });
+      },
+      {},
+      /workers are unknown here/,
+    ],
     ["a compiled module", () => {}, { wasm: new WebAssembly.Module(simd) }, /a compiled module .* give its bytes/],
     [
       "a factory that throws",
