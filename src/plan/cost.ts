@@ -40,14 +40,15 @@ const MEMORY_RATE = 25;
 const TILE_ROWS = 6;
 const LEAST_ROWS = 3;
 /** Steps of k that starting and storing a micro-tile costs. */
-const TILE_OVERHEAD = 7;
-/** Winograd's transforms, by outputs of a tile along one axis: an element of the input, and of the output; once more for one axis. */
+const TILE_OVERHEAD = 6;
+/** Storing a part of a panel, a row. */
+const PART_NS = 5;
+/** Winograd's transforms, by outputs of a tile along one axis: an element of the input, and of the output. */
 const TRANSFORM_NS: Readonly<Record<number, readonly [number, number]>> = {
-  2: [0.28, 0.22],
-  4: [0.35, 0.25],
-  6: [0.5, 0.35],
+  2: [0.31, 0.22],
+  4: [0.38, 0.27],
+  6: [0.6, 0.42],
 };
-const ONE_AXIS = 2.3;
 
 /** An element of an activation behind a kernel, by ActivationCode. Clamps are part of the kernel's own sums. */
 function functionNs(code: number): number {
@@ -66,7 +67,8 @@ function product(rows: number, k: number, cols: number, rate: number): number {
   const counted = rows - rest + (rest && Math.max(rest, LEAST_ROWS));
   const compute = (2 * counted * k * width * (1 + TILE_OVERHEAD / k)) / rate;
   const memory = (k * width * 4) / WEIGHTS_RATE;
-  return Math.max(compute, memory) + 0.3 * Math.min(compute, memory) + moved(rows * cols);
+  const stores = moved(rows * cols) + (width > cols ? rows * PART_NS : 0);
+  return Math.max(compute, memory) + 0.3 * Math.min(compute, memory) + stores;
 }
 
 /** Of so many output rows. */
@@ -94,8 +96,8 @@ function winograd(v: Of<typeof desc.WinogradDesc>, items: number, rate: number, 
   const computed = share * v.batch * points(tileH, v.outH) * points(tileW, v.outW);
   const M = roundUp(v.filters, PANEL);
   const [input = 0, output = 0] = TRANSFORM_NS[Math.max(tileH, tileW)] ?? [];
-  const transforms = computed * (tileH > 1 && tileW > 1 ? 1 : ONE_AXIS) * (channels * input + M * output);
-  const products = (2 * computed * channels * M * (1 + 2 * (TILE_OVERHEAD / channels))) / rate;
+  const transforms = computed * (channels * input + M * output);
+  const products = (2 * computed * channels * M * (1 + TILE_OVERHEAD / channels)) / rate;
   const weights = ((tileH > 1 ? tileH + 2 : 1) * (tileW > 1 ? tileW + 2 : 1) * channels * M * 4) / WEIGHTS_RATE;
   const reads = 0.3 * Math.ceil(items / v.blockTiles) * weights; // beside products
   return groups * (transforms + products + reads + outputs * M * functionNs(v.activation));
@@ -147,7 +149,7 @@ const COSTS = {
     items * v.outW * v.filters * (0.1 * v.kernelH * v.kernelW + functionNs(v.activation)),
   linear_panels_f32: (v: Of<typeof desc.LinearDesc>, _, __, share) => share * linear(v, 25),
   linear_f32: (v: Of<typeof desc.LinearDesc>, _, __, share) => share * linear(v, 20),
-  max_pool_f32: (v: Of<typeof desc.PoolDesc>, items) => pool(v, items, 0.085),
+  max_pool_f32: (v: Of<typeof desc.PoolDesc>, items) => pool(v, items, 0.035),
   avg_pool_f32: (v: Of<typeof desc.PoolDesc>, items) => pool(v, items, 0.06),
   global_pool_f32: (v: Of<typeof desc.GlobalPoolDesc>, items) => items * (v.length * 0.1 + 20),
   copy_nd: (v: Of<typeof desc.CopyDesc>, _, __, share) => copy(v, share),
