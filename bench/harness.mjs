@@ -4,11 +4,12 @@ import { Bench } from "tinybench";
 /**
  * Times candidates { name, run, isAsync?, warmupMs?, afterEach? }; afterEach is not timed. Answers name -> { min, median, runs } in
  * milliseconds. Each is warmed up, then gets up to `rounds` turns of about `turnMs`, fewer (at least 3) where that would
- * take over `budgetMs`. Where the clock is coarse, a sample is as many calls as take `sampleMs`.
+ * take over `budgetMs`. Where the clock is coarse, a sample is as many calls as take `sampleMs`. restMs: between two turns, where
+ * threads of the one before go on spinning.
  */
 export async function timeInTurns(
   candidates,
-  { rounds = 20, turnMs = 3, budgetMs = 800, warmupMs = 40, sampleMs = 0 } = {},
+  { rounds = 20, turnMs = 3, budgetMs = 800, warmupMs = 40, sampleMs = 0, restMs = 0 } = {},
 ) {
   const entries = [];
   for (const { name, run, isAsync = false, warmupMs: ownWarmupMs = warmupMs, afterEach } of candidates) {
@@ -32,6 +33,7 @@ export async function timeInTurns(
   for (let round = 0; round < rounds; round++) {
     for (const { bench, calls, turns, samples, isAsync } of entries) {
       if (round >= turns) continue;
+      if (restMs > 0) await new Promise((done) => setTimeout(done, restMs));
       bench.reset(); // else a bench that has run answers its old samples
       const [task] = isAsync ? await bench.run() : bench.runSync();
       samples.push(...task.result.latency.samples.map((sample) => sample / calls));

@@ -1,6 +1,6 @@
 // Builds limit.ts, and opens it under Node; limit-meter.mjs measures.
 import { mkdirSync, readFileSync } from "node:fs";
-import { limitMeter } from "./limit-meter.mjs";
+import { bandwidths, limitMeter } from "./limit-meter.mjs";
 
 const binary = (variant) => new URL(`../build/bench/limit-${variant}.wasm`, import.meta.url);
 
@@ -30,7 +30,14 @@ export async function buildLimit() {
   }
 }
 
+const compiled = (variant) => new WebAssembly.Module(readFileSync(binary(variant)));
+
 /** Answers a function that measures { gflops, readGBs, l2GBs } anew. */
 export function makeLimit(variant) {
-  return limitMeter(new WebAssembly.Module(readFileSync(binary(variant))));
+  return limitMeter(compiled(variant));
+}
+
+/** Rates of memory: [{ bytes, readGBs, copyGBs }]. */
+export function makeBandwidths(variant) {
+  return bandwidths(compiled(variant));
 }

@@ -57,6 +57,7 @@ export function read_sum(ptr: usize, bytes: usize): f32 {
     s1 = f32x4.add(s1, v128.load(ptr, 16));
     s2 = f32x4.add(s2, v128.load(ptr, 32));
     s3 = f32x4.add(s3, v128.load(ptr, 48));
+    if (!ptr) break; // never: Node 20's V8 loads all eight first, and spills (39 GB/s from L2 in place of 100)
     t0 = f32x4.add(t0, v128.load(other));
     t1 = f32x4.add(t1, v128.load(other, 16));
     t2 = f32x4.add(t2, v128.load(other, 32));
@@ -67,6 +68,20 @@ export function read_sum(ptr: usize, bytes: usize): f32 {
   s0 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
   t0 = f32x4.add(f32x4.add(t0, t1), f32x4.add(t2, t3));
   return hsum(f32x4.add(s0, t0));
+}
+
+/** Copies `bytes` (a multiple of 64) from src to dst: what moving anything takes at least. */
+export function copy_bytes(src: usize, dst: usize, bytes: usize): void {
+  const end = src + bytes;
+  do {
+    const v0 = v128.load(src), v1 = v128.load(src, 16), v2 = v128.load(src, 32), v3 = v128.load(src, 48);
+    v128.store(dst, v0);
+    v128.store(dst, v1, 16);
+    v128.store(dst, v2, 32);
+    v128.store(dst, v3, 48);
+    src += 64;
+    dst += 64;
+  } while (src < end);
 }
 
 /** Writes every float of `bytes` at ptr: memory never written is one page of zeros, however long, and reads like L1. */

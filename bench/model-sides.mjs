@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRuntime } from "lanewise";
 import { loadOnnx } from "lanewise/onnx";
 import { ortNative, ortWeb } from "./peers/sides.mjs";
+import { lanewiseSession, ortSession, typeOf } from "./sessions.mjs";
 
 export const SIDES = {
   async lanewise(variant, memory = "default") {
@@ -24,24 +25,7 @@ export const SIDES = {
           bytes: () => ({ held: model.plan.heldBytes, alone: model.plan.totalBytes }),
         };
       },
-      async load(rt, bytes, inputs) {
-        // Sizes that the file leaves open are given, so that the network is planned when it is loaded.
-        const shapes = Object.fromEntries(inputs.map(({ name, shape }) => [name, shape]));
-        const model = await loadOnnx(rt, bytes, { shapes, memory });
-        const feeds = Object.fromEntries(inputs.map(({ name, shape, data }) => [name, { shape, data }]));
-        let results;
-        return {
-          isAsync: false,
-          run: () => {
-            results = model.run(feeds);
-          },
-          answers: () =>
-            model.outputs.map(({ name }) => ({ shape: results[name].shape, data: results[name].toArray() })),
-          release: () => model.dispose(),
-          plannedBytes: model.plan.totalBytes,
-          peakBytes: rt.report().peakBytes,
-        };
-      },
+      load: (rt, bytes, inputs) => lanewiseSession(rt, bytes, inputs, { memory }),
     };
   },
   "ort-web": async () => onnxruntime(await ortWeb()),
@@ -65,25 +49,6 @@ function onnxruntime({ ort, options }) {
         answers: () => session.outputNames.flatMap((name) => Array.from(results[name].data, Number)),
       };
     },
-    async load(_, bytes, inputs) {
-      const session = await ort.InferenceSession.create(bytes, options);
-      const feeds = Object.fromEntries(
-        inputs.map(({ data, shape }, i) => [session.inputNames[i], new ort.Tensor(typeOf(data), data, shape)]),
-      );
-      let results;
-      return {
-        isAsync: true,
-        run: async () => {
-          results = await session.run(feeds);
-        },
-        answers: () => session.outputNames.map((name) => ({ shape: results[name].dims, data: results[name].data })),
-        release: () => session.release(),
-      };
-    },
+    load: (_, bytes, inputs) => ortSession(ort, options, bytes, inputs),
   };
-}
-
-/** "float32" for a Float32Array, as ONNX names element types. */
-function typeOf(data) {
-  return data.constructor.name.replace(/^Big|Array$/g, "").toLowerCase();
 }

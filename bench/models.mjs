@@ -2,7 +2,7 @@
 // times of a run and of a load, and memory. `simd` runs under this Node, `relaxed` under Node 24. --dir DIR (default
 // ../shared/data), --light (DIR/light too), --models FOLDER (its .onnx files too; again for more), --models REGEX (names of those
 // that are wanted), --variant simd|relaxed, --json FILE, --quick (one short pass, ends with "N passed, N failed"), --loads (loads
-// and memory only, by `memory`, beside onnxruntime-web).
+// and memory only, by `memory`, beside onnxruntime-web), --profile (ours only: time by class of kernel beside the machine's limit).
 import { existsSync, statSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { progressBar } from "../scripts/progress.mjs";
@@ -12,6 +12,7 @@ import { loadTable } from "./load-table.mjs";
 import { buildDist, node24, runChild, writeResults } from "./machine.mjs";
 import { modelTables } from "./model-tables.mjs";
 import { installPeers, peerVersions } from "./peers/install.mjs";
+import { profileTable } from "./profile-table.mjs";
 
 const PEERS = ["onnxruntime-web", "onnxruntime-node"];
 /** Largest difference from the reference before anything is timed, as a share of the largest output. */
@@ -23,6 +24,7 @@ const { values: flags } = parseArgs({
     light: { type: "boolean", default: false },
     models: { type: "string", multiple: true, default: [] },
     loads: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
     variant: { type: "string" },
     json: { type: "string" },
     quick: { type: "boolean", default: false },
@@ -44,7 +46,7 @@ const loadTiming = flags.quick
 
 buildDist();
 await buildLimit();
-installPeers();
+if (!flags.profile) installPeers();
 const { findModels } = await import("./model-cases.mjs"); // on what was just built
 const models = await findModels(flags.dir, { light: flags.light, only: new RegExp(only), folders });
 if (models.length === 0) throw new RangeError(`"models" expected names in ${flags.dir}/models, got ${only}`);
@@ -55,6 +57,10 @@ const engines = [
 ].filter(([variant, node]) => node !== undefined && (flags.variant ?? variant) === variant);
 let [passed, failed] = [0, 0];
 for (const [variant, node] of engines) {
+  if (flags.profile) {
+    await profile(variant, node);
+    continue;
+  }
   const rows = [];
   const failures = [];
   const limits = [];
@@ -115,4 +121,20 @@ async function byMemory(ask) {
   for (const memory of ["fast", "small"])
     found[memory] = await ask({ side: "lanewise", memory, loadTiming: { rounds: 1, budgetMs: 1, warmupMs: 0 } });
   return found;
+}
+
+/** Prints where the time of a run goes. */
+async function profile(variant, node) {
+  const { results, limits, ...rest } = await runChild(node, "profile-child.mjs", { models, variant });
+  const failures = results.filter(({ error }) => error);
+  const gflops = Math.max(...limits.map((limit) => limit.gflops));
+  console.log(profileTable({ ...rest, variant, gflops, results: results.filter(({ error }) => !error) }));
+  for (const { name, error } of failures) console.log(`FAILED ${name}: ${error}`);
+  const doubt = noise(
+    limits.map((limit) => limit.gflops),
+    [],
+  );
+  if (doubt) console.log(`NOISY: ${doubt}`);
+  passed += results.length - failures.length;
+  failed += failures.length;
 }

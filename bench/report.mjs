@@ -1,8 +1,9 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
-// bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models (--loads too), bench:operators, bench:vision and the conformance runs, and the sizes of the
+// bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models (--loads too), bench:operators, bench:vision, bench:browsers and the conformance runs, and the sizes of the
 // last build. --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { browsersSection } from "./browsers-table.mjs";
 import { barChart } from "./chart.mjs";
 import { loadTable } from "./load-table.mjs";
 import { memoryTable } from "./memory-table.mjs";
@@ -232,6 +233,8 @@ const operators = newest("operators");
 const loads = newest("loads-relaxed");
 const shapes = newest("shapes");
 const vision = newest("vision");
+const browsers = newest("browsers");
+const browserThreads = newest("browsers-threads");
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -256,6 +259,9 @@ const PAGES = {
     ...(models.every(Boolean) && { networks: () => `${modelsSection(...models)}\n\n${sourceOf(...models)}` }),
     ...(operators && {
       operators: () => [operatorsSection(operators), "", sourceOf(operators)].join("\n"),
+    }),
+    ...(browsers && {
+      browsers: () => [browsersSection(browsers, browserThreads), "", sourceOf(browsers, browserThreads)].join("\n"),
     }),
     ...(start && { start: () => [...startSection(start), "", sourceOf(start)].join("\n") }),
     ...(crossings && { crossover: () => [...crossover(crossings), sourceOf(crossings)].join("\n") }),

@@ -28,7 +28,7 @@ const { values: flags } = parseArgs({
 
 buildDist();
 if (flags.replay) {
-  const { select } = await import("../build/js/select.js");
+  const { select } = await import("../build/js/kernels/select.js");
   for (const file of flags.replay) {
     const result = JSON.parse(readFileSync(file, "utf8"));
     for (const row of result.rows) {

@@ -46,12 +46,17 @@ if (!process.argv.includes("--binaries")) {
   run(isQuiet ? "ignore" : "inherit", "node_modules/rollup/dist/bin/rollup", "-c", "--silent");
   mkdirSync("dist/wasm");
   for (const { file } of BINARIES) cpSync(`build/wasm/${file}.wasm`, `dist/wasm/${file}.wasm`);
-  writeFileSync("dist/wasm-module.d.ts", "declare const module: WebAssembly.Module;\nexport default module;\n");
+  writeFileSync(
+    "dist/wasm-module.d.ts",
+    'import type { WasmModule } from "./types/base/globals.js";\ndeclare const module: WasmModule;\nexport default module;\n',
+  );
   // dist/<entry>.d.ts for every entry that is a file or a folder of src
   const types = readdirSync("dist/types", { withFileTypes: true });
   for (const entry of ["index", "static", "edge-light", "datasets", "onnx", "vision"]) {
     const folder = types.some((type) => type.isDirectory() && type.name === entry);
-    writeFileSync(`dist/${entry}.d.ts`, `export * from "./types/${entry}${folder ? "/index" : ""}.js";\n`);
+    const line = `export * from "./types/${entry}${folder ? "/index" : ""}.js";\n`;
+    // For Symbol.dispose, which programs of lib es2022 do not know.
+    writeFileSync(`dist/${entry}.d.ts`, `/// <reference lib="esnext.disposable" />\n${line}`);
   }
 }
 bar(jobs.length + 2);

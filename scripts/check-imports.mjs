@@ -69,7 +69,7 @@ for (const file of sources) {
  */
 const ROOMS = {
   abi: ["abi"],
-  gen: ["lib"],
+  gen: ["abi", "lib"],
   lib: ["abi", "gen", "lib"],
   kernels: ["abi", "lib"],
   packs: ["gen", "kernels", "lib"],

@@ -11,19 +11,11 @@
 // A block marked `ts browser` or `ts edge` is type-checked only: it needs a page, or a worker. JavaScript goes through tsc too, for
 // engines without `using`.
 import { spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { blocksOf, PAGES } from "./doc-blocks.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -35,20 +27,6 @@ const FILES = {
   "model.onnx": "test/conformance/models/residual-float.onnx",
 };
 const LIMIT_MS = 60_000;
-
-const BLOCK =
-  /(?:<!-- setup\n(?<setup>[\s\S]*?)-->\s*)?^```(?<info>[^\n]*)\n(?<code>[\s\S]*?)^```$(?:\s*<!-- check\n(?<check>[\s\S]*?)-->)?/gm;
-
-/** Fenced blocks of a page in js or ts: { file, line, lang, needs, text }. */
-function blocksOf(file) {
-  const page = readFileSync(join(root, file), "utf8");
-  return [...page.matchAll(BLOCK)].flatMap(({ index, groups: { setup = "", info, code, check = "" } }) => {
-    const [lang, needs] = info.split(" ");
-    const line = page.slice(0, page.indexOf("```", index)).split("\n").length;
-    const text = `${setup}${code}${check}`;
-    return ["js", "ts"].includes(lang) ? [{ file, line, lang, needs, text }] : [];
-  });
-}
 
 /** The name that a heading's link has, as GitHub makes it. */
 function anchorOf(heading) {
@@ -125,18 +103,7 @@ function compile(folder, blocks) {
 }
 
 const pages = process.argv.slice(2);
-if (pages.length === 0)
-  pages.push(
-    "README.md",
-    "CONTRIBUTING.md",
-    "CHANGELOG.md",
-    "bench/README.md",
-    "examples/lenet5/train/README.md",
-    ...readdirSync(join(root, "docs"))
-      .filter((name) => name.endsWith(".md"))
-      .sort()
-      .map((name) => `docs/${name}`),
-  );
+if (pages.length === 0) pages.push(...PAGES);
 const folder = mkdtempSync(join(tmpdir(), "lanewise-docs-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 

@@ -18,7 +18,7 @@ const ENTRIES = {
 const SAME_AS_FIRST = ["static", "edge-light"];
 
 /** Types of the machinery behind the facade: named in a signature, never reached into. */
-const OPAQUE = new Set(["Operator", "TypedOperator"]);
+const OPAQUE = new Set(["Operator", "TypedOperator", "Arrays", "ByteStream", "Global", "WasmModule"]);
 
 /** A module of dist: what it declares, by name; where its imports come from; what it exports, by name. */
 const modules = new Map();

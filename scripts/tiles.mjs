@@ -1,77 +1,91 @@
-// The text of assembly/gen/tiles.ts: fully unrolled GEMM micro-tiles, from the one-line descriptions in TILES, and depthwise runs.
+// The text of assembly/gen/tiles.ts: fully unrolled GEMM micro-tiles, and depthwise runs.
 
 /**
- * rows x (4 * vectors) outputs a tile, as many tiles as fit under a panel; `unroll` steps of k a loop turn. Measured, share of the machine's limit (Zen 4):
- * simd, Node 20: 4x8u4 75 %, 5x8u4 40 % (that V8 spills from 5 rows on); simd, Node 24: 5x8u4 89 %, 4x8u2 77 %;
- * relaxed, Node 24: 6x8u4 97 %, 5x8u4 95 %, 3x12u4 90 %.
+ * rows x 8 outputs a tile, as many tiles as a run has under a panel; UNROLL steps of k a loop turn. Measured, share of the machine's
+ * limit (Zen 4), 1x1 of 512 channels: simd, Node 20: 5 rows 79 %, 4 rows 75 %; relaxed, Node 24: 6 rows 94 %.
  */
-const TILES = [...[1, 2, 3, 4, 5, 6].map((rows) => ({ rows, vectors: 2, unroll: 4 }))];
+const TILE_ROWS = [1, 2, 3, 4, 5, 6];
+const UNROLL = 4;
 
 const range = (n) => [...Array(n).keys()];
 
-function tile({ rows, vectors, unroll }) {
+function panel(rows) {
   const R = range(rows);
-  const V = range(vectors);
   const lines = (items) => items.join("\n");
+  const each = (text) => lines(R.flatMap((r) => [0, 1].map((v) => `      acc${r}${v} = ${text(`acc${r}${v}`, v)};`)));
+  // Never taken. Keeps Binaryen from nesting the unrolled updates, and V8, which loads all that a block of code reads first, from
+  // having more at hand than 16 registers hold. Each has a condition of its own: equal ones are joined.
+  let count = 0;
+  const never = (indent) => `${indent}if (w == ${++count}) break;`;
   const step = (u) =>
     lines([
-      ...V.map((v) => `          b${v} = v128.load(w, ${16 * (vectors * u + v)});`),
+      `          b0 = v128.load(w, ${32 * u});`,
+      `          b1 = v128.load(w, ${32 * u + 16});`,
       ...R.flatMap((r) => [
         `          s = v128.load32_splat(p${r}, ${4 * u});`,
-        ...V.map((v) => `          acc${r}${v} = madd(s, b${v}, acc${r}${v});`),
+        `          acc${r}0 = madd(s, b0, acc${r}0);`,
+        `          acc${r}1 = madd(s, b1, acc${r}1);`,
+        // Without FMA a product needs a register, too.
+        ...(r % 2 === 1 && r < rows - 1 ? [`          if (!RELAXED) {\n${never("            ")}\n          }`] : []),
       ]),
     ]);
-  const advance = (u) =>
-    lines([`          w += ${16 * vectors * u};`, ...R.map((r) => `          p${r} += ${4 * u};`)]);
-  // Never taken: keeps Binaryen from nesting the unrolled updates, and V8 from loading everything first. Up to 4 rows each has
-  // a condition of its own, as Node 20's V8 joins equal ones and spills then; 5 rows of simd lose a tenth by that on Node 24.
-  const steps = (u) =>
-    range(u).reduce(
-      (text, i) => `${text}${i ? `\n          if (${rows < 5 ? `w == ${i}` : "!w"}) break;\n` : ""}${step(i)}`,
-      "",
-    );
-  const loop = (u, end) => `        do {
-${steps(u)}
-${advance(u)}
+  const loop = (steps, end) => `        do {
+${lines(range(steps).map((u) => step(u) + (u < steps - 1 ? `\n${never("          ")}` : "")))}
+          w += ${32 * steps};
+${lines(R.map((r) => `          p${r} += ${4 * steps};`))}
         } while (p0 < ${end});`;
-  return `/** ${rows} rows x ${4 * vectors} columns, k unrolled ${unroll}: ${rows * vectors} accumulators. Arguments as in lib/gemm.ts, "panel". */
-export function panel${rows}x${4 * vectors}u${unroll}(
-  tiles: i32, rowTable: usize, a: usize, seg: usize, segEnd: usize, segBytes: usize, b: usize, init: usize, initStride: usize,
-  c: usize, cStride: usize, residual: usize, lo: f32, hi: f32, cols: i32,
+  return `/** ${rows} rows x 8 columns, k unrolled ${UNROLL}: ${2 * rows} accumulators. Arguments as in lib/gemm.ts, "panel". */
+export function panel${rows}x8(
+  tiles: i32, run: GemmRun, a: usize, b: usize, init: usize, initStep: usize, c: usize, residual: usize,
+  store: i32, end: Epilogue, slopes: usize, cols: i32,
 ): void {
-  let s: v128;
-${lines(V.map((v) => `  let b${v}: v128;`))}
+  const aStep = run.aStepBytes;
+  const cStep = run.cStepBytes;
+  const bytes = run.bytes;
+  const whole = bytes & ~${4 * UNROLL - 1};
+  let s: v128, b0: v128, b1: v128;
   do {
-${lines(R.flatMap((r) => [...V.map((v) => `    let acc${r}${v} = v128.load(init, ${16 * v});`), "    init += initStride;"]))}
-${lines(R.map((r) => `    const a${r} = a + <usize>load<u32>(rowTable, ${4 * r});`))}
-    rowTable += ${4 * rows};
+${lines(R.flatMap((r) => [`    let acc${r}0 = v128.load(init);`, `    let acc${r}1 = v128.load(init, 16);`, "    init += initStep;"]))}
     let w = b;
-    let list = seg;
-    do {
-      const off = <usize>load<u32>(list);
-${lines(R.map((r) => `      let p${r} = a${r} + off;`))}
-      const end = p0 + segBytes;
-      const main = p0 + (segBytes & ~${4 * unroll - 1});
+    for (let list = run.listPtr; list < run.listEndPtr; list += 4) {
+      let p0 = a + <usize>load<u32>(list);
+${lines(R.slice(1).map((r) => `      let p${r} = p${r - 1} + aStep;`))}
+      const main = p0 + whole;
+      const stop = p0 + bytes;
       if (p0 < main) {
-${loop(unroll, "main")}
+${loop(UNROLL, "main")}
       }
-      if (p0 < end) {
-${loop(1, "end")}
+      if (p0 < stop) {
+${loop(1, "stop")}
       }
-      list += 4;
-    } while (list < segEnd);
+      w += run.skipBytes;
+    }
+    a += ${rows} * aStep;
     if (residual) {
-${lines(R.flatMap((r) => [...V.map((v) => `      acc${r}${v} = f32x4.add(acc${r}${v}, v128.load(residual, ${16 * v}));`), "      residual += cStride;"]))}
+${lines(R.flatMap((r) => [...[0, 1].map((v) => `      acc${r}${v} = f32x4.add(acc${r}${v}, v128.load(residual, ${16 * v}));`), "      residual += cStep;"]))}
     }
-    if (lo != -Infinity || hi != Infinity) {
-      const low = f32x4.splat(lo);
-      const high = f32x4.splat(hi);
-${lines(R.flatMap((r) => V.map((v) => `      acc${r}${v} = minOf(maxOf(acc${r}${v}, low), high);`)))}
+    if (store == Store.relu) {
+      const zero = f32x4.splat(0);
+${each((x) => `maxOf(${x}, zero)`)}
+    } else if (store == Store.clamp) {
+      const low = f32x4.splat(end.lo);
+      const high = f32x4.splat(end.hi);
+${each((x) => `minOf(maxOf(${x}, low), high)`)}
+    } else if (store == Store.slope) {
+      let slope0 = f32x4.splat(end.alpha);
+      let slope1 = slope0;
+      if (slopes) {
+        slope0 = v128.load(slopes);
+        slope1 = v128.load(slopes, 16);
+      }
+${each((x, v) => `leaky(${x}, slope${v})`)}
+    } else if (store == Store.hardSwish) {
+${each((x) => `hardSwish(${x})`)}
     }
-    if (cols >= ${4 * vectors}) {
-${lines(R.flatMap((r) => [...V.map((v) => `      v128.store(c, acc${r}${v}, ${16 * v});`), "      c += cStride;"]))}
+    if (cols >= 8) {
+${lines(R.flatMap((r) => [...[0, 1].map((v) => `      v128.store(c, acc${r}${v}, ${16 * v});`), "      c += cStep;"]))}
     } else {
-${lines(R.flatMap((r) => [`      storeTail(c, acc${r}0, acc${r}1, cols);`, "      c += cStride;"]))}
+${lines(R.flatMap((r) => [`      storeTail(c, acc${r}0, acc${r}1, cols);`, "      c += cStep;"]))}
     }
   } while (--tiles);
 }
@@ -226,17 +240,20 @@ const DEPTHWISE_TILES = [
   [3, 2],
   [5, 1],
   [5, 2],
+  [7, 1],
 ];
 
 export const tiles = `// Generated by scripts/generate.mjs: do not edit.
-import { madd, maddFirst, maddLast, maxOf, minOf, storeLanes } from "../lib/simd";
+import { Epilogue, GemmRun } from "../abi/matrix";
+import { hardSwish, leaky, Store } from "../lib/activate";
+import { madd, maddFirst, maddLast, maxOf, minOf, RELAXED, storeLanes } from "../lib/simd";
 
 function storeTail(c: usize, v0: v128, v1: v128, cols: i32): void {
   storeLanes(c, v0, cols);
   if (cols > 4) storeLanes(c + 16, v1, cols - 4);
 }
 
-${TILES.map(tile).join("\n")}
+${TILE_ROWS.map(panel).join("\n")}
 /** The first \`channels\` < 4 lanes of \`count\` vectors to pixels of y. */
 function storeColumn(y: usize, yPixel: usize, from: usize, count: i32, channels: i32): void {
   do {

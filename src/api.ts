@@ -9,7 +9,7 @@ export {
   UnsupportedError,
 } from "./base/errors.js";
 export type { Padding } from "./base/shape.js";
-export type { DType, Elements, Float16Data, MemoryFormat, TensorData, TensorSpec } from "./base/spec.js";
+export type { DType, DTypeOf, Elements, Float16Data, MemoryFormat, TensorData, TensorSpec } from "./base/spec.js";
 export type { ThreadsReport } from "./engine/crew.js";
 export type { Precision } from "./kernels/select.js";
 export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels/table.js";

@@ -1,6 +1,7 @@
 // The entry for edge-light (Vercel): `?module` imports arrive compiled. Only simd binaries, since that runtime's host may lack
 // relaxed SIMD and validates static imports at build time.
 
+import audio from "../build/wasm/audio-simd.wasm?module";
 import numeric from "../build/wasm/numeric-simd.wasm?module";
 import rare from "../build/wasm/rare-simd.wasm?module";
 import recurrent from "../build/wasm/recurrent-simd.wasm?module";
@@ -12,7 +13,7 @@ import { oneThread } from "./threads/asked.js";
 
 export * from "./api.js";
 
-const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric, rare, recurrent };
+const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric, rare, recurrent, audio };
 
 const create = makeCreateRuntime(async (pack, variant) => {
   if (variant === "simd") return MODULES[pack];

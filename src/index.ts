@@ -25,6 +25,10 @@ const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
     simd: () => import("../build/wasm/recurrent-simd.wasm"),
     relaxed: () => import("../build/wasm/recurrent-relaxed.wasm"),
   },
+  audio: {
+    simd: () => import("../build/wasm/audio-simd.wasm"),
+    relaxed: () => import("../build/wasm/audio-relaxed.wasm"),
+  },
 };
 
 /**

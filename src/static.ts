@@ -1,5 +1,7 @@
 // The entry for workerd, which forbids compiling bytes: all binaries are static imports that arrive compiled.
 
+import audioRelaxed from "../build/wasm/audio-relaxed.wasm?static";
+import audioSimd from "../build/wasm/audio-simd.wasm?static";
 import numericRelaxed from "../build/wasm/numeric-relaxed.wasm?static";
 import numericSimd from "../build/wasm/numeric-simd.wasm?static";
 import rareRelaxed from "../build/wasm/rare-relaxed.wasm?static";
@@ -20,6 +22,7 @@ const MODULES: Readonly<Record<PackName, Readonly<Record<Variant, WebAssembly.Mo
   numeric: { simd: numericSimd, relaxed: numericRelaxed },
   rare: { simd: rareSimd, relaxed: rareRelaxed },
   recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
+  audio: { simd: audioSimd, relaxed: audioRelaxed },
 };
 
 export const createRuntime = makeCreateRuntime(async (pack, variant) => MODULES[pack][variant], oneThread);

@@ -18,6 +18,7 @@ export const BINARIES: readonly Binary[] = (["debug", "simd", "relaxed"] as cons
         numeric: read(`numeric-${name}`),
         rare: read(`rare-${name}`),
         recurrent: read(`recurrent-${name}`),
+        audio: read(`audio-${name}`),
       },
     }),
 }));

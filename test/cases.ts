@@ -120,6 +120,7 @@ export const CONV_CASES: readonly ConvCase[] = [
   conv("3x3 valid over whole 6x6 tiles", [1, 8, 14, 14], [8, 3, 3]),
   conv("3x3 valid, one past 6x6 tiles", [1, 4, 15, 9], [12, 3, 3], { bias: false }),
   conv("3x3, more tiles than a block", [1, 5, 31, 29], [7, 3, 3], { padding: 1 }),
+  conv("3x3, more filters than a block", [1, 5, 20, 20], [261, 3, 3], { padding: 1 }),
   conv("3x3 same, batch 3", [3, 7, 6, 5], [11, 3, 3], { padding: "same", activation: "relu6" }),
   conv("3x3 on all sides but the left", [1, 9, 7, 8], [5, 3, 3], { padding: [1, 0, 2, 1] }),
 
@@ -135,6 +136,28 @@ export const CONV_CASES: readonly ConvCase[] = [
   conv("1x1, 600 channels: two reduction blocks", [1, 600, 3, 3], [9, 1, 1]),
   conv("1x1, a row of 400 pixels", [1, 5, 1, 400], [9, 1, 1], { activation: "relu" }),
   conv("1x1, 20x20 pixels in batch 2", [2, 3, 20, 20], [6, 1, 1]),
+
+  // Windows clipped at the border (rows of 12 and more): whole tiles along a row, the rest down the rows, borders in columns.
+  conv("3x3 stride 2, 27 wide", [1, 3, 9, 27], [11, 3, 3], { stride: 2, padding: 1, activation: "relu" }),
+  conv("3x3 stride 2, rows of 14 and batch 2", [2, 5, 26, 27], [8, 3, 3], { stride: 2, padding: 1 }),
+  conv("5x5 on a wide image", [1, 6, 8, 31], [9, 5, 5], { padding: 2, activation: "hardSwish" }),
+  conv("3x3, another padding on every side", [1, 4, 6, 23], [7, 3, 3], { padding: [3, 2, 0, 4], stride: [1, 2] }),
+  conv("3x3, rows of taps apart", [1, 6, 7, 24], [5, 3, 3], {
+    padding: [3, 1, 2, 1],
+    dilation: [3, 1],
+    activation: "leakyRelu",
+  }),
+  conv("2x3, whole windows in the padding", [1, 5, 4, 19], [6, 2, 3], { padding: [3, 4, 2, 5] }),
+  conv("7x7 stride 2, three channels", [1, 3, 21, 40], [10, 7, 7], { stride: 2, padding: 3, activation: "relu6" }),
+  conv("1x3, segments in pieces", [1, 180, 2, 16], [9, 1, 3], { padding: [0, 2, 0, 1] }),
+  conv("3x3 stride 2, pieces of segments", [1, 190, 5, 29], [3, 3, 3], { stride: 2, padding: 1 }),
+  conv("3x3 stride 2, several segments a block", [1, 70, 7, 28], [10, 3, 3], {
+    stride: 2,
+    padding: 1,
+    activation: "relu",
+  }),
+  conv("3x1 down the rows", [1, 7, 30, 13], [6, 3, 1], { padding: [1, 0, 1, 0] }),
+  conv("3x3, more rows than a block", [1, 3, 60, 15], [9, 3, 3], { padding: 1 }),
 
   // Long reductions.
   conv("3x3, 130 channels", [1, 130, 5, 4], [7, 3, 3], { padding: 1 }),
@@ -223,6 +246,10 @@ export const CONV_CASES: readonly ConvCase[] = [
   conv("depthwise 3x3 dilation 3, 20 columns", [1, 10, 7, 20], [10, 3, 3], { padding: 3, dilation: 3, groups: 10 }),
   conv("depthwise 5x5 dilation 2, 25 columns", [1, 4, 9, 25], [4, 5, 5], { padding: 4, dilation: 2, groups: 4 }),
   // Powers of two of channels crowd the cache: tiles instead of runs, smaller tiles, rows copied to scratch.
+  conv("depthwise 7x7, 23 columns, valid", [1, 7, 9, 23], [7, 7, 7], { groups: 7 }),
+  conv("depthwise 7x7 dilation 2, 29 columns", [1, 5, 15, 29], [5, 7, 7], { padding: 6, dilation: 2, groups: 5 }),
+  conv("depthwise 3x7, four different sides", [1, 10, 5, 16], [10, 3, 7], { padding: [1, 5, 0, 2], groups: 10 }),
+  conv("depthwise 7x7, 256 channels", [1, 256, 8, 9], [256, 7, 7], { padding: 3, groups: 256, activation: "gelu" }),
   conv("depthwise 3x3, 128 channels", [1, 128, 4, 9], [128, 3, 3], { padding: 1, groups: 128 }),
   conv("depthwise 3x3 stride 2, 256 channels", [1, 256, 5, 18], [256, 3, 3], { stride: 2, padding: 1, groups: 256 }),
   conv("depthwise 3x3, 1024 channels", [1, 1024, 10, 5], [1024, 3, 3], { padding: 1, groups: 1024 }),

@@ -237,6 +237,7 @@ describe.each(BINARIES)("convolution properties on the $name binary", ({ create 
         "int32 input",
         (r, _, b) => {
           using t = r.zeros([1, 4, 8, 8], { dtype: "int32" });
+          // @ts-expect-error: a tensor of int32
           r.conv2d(t, b);
         },
         UnsupportedError,

@@ -171,7 +171,9 @@ describe.each(BINARIES)("arithmetic on $name", ({ create }) => {
     using int = rt.tensor(Int32Array.of(1, 2, 3), [3]);
     const before = rt.report().bytesInUse;
     expect(() => rt.add(a, b)).toThrow(ShapeError);
+    // @ts-expect-error: a tensor of int32
     expect(() => rt.mul(a, int)).toThrow('"b" expected dtype float32, got int32');
+    // @ts-expect-error: a tensor of int32
     expect(() => rt.mul(int, a)).toThrow('"a" expected dtype float32, got int32');
     expect(() => rt.add(a, a, { activation: "swish" as never })).toThrow(RangeError);
     expect(() => rt.add(a, a, { axis: 1 } as never)).toThrow(TypeError);

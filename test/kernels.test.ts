@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 import { describe, expect, it } from "vitest";
 import { binaryName, PACKS } from "../scripts/packs.mjs";
-import { RELAXED_OPCODES } from "../src/engine/features.js";
+import { detectFeatures, FUSION, RELAXED_OPCODES } from "../src/engine/features.js";
 import { PACKS as OF_RUNTIMES } from "../src/kernels/gen/packs.js";
 import { PACK } from "../src/kernels/gen/vision/pack.js";
 import { CONV_ALGORITHMS, CONV_ROWS, KERNELS, PACK_NAMES, packOf } from "../src/kernels/table.js";
@@ -99,6 +99,34 @@ describe.each(BUILT)("the $file binary", ({ pack, isSingle, variant, budget, fil
   });
 });
 
+describe("the probe of fused multiply-add", () => {
+  const run = (bytes: Uint8Array<ArrayBuffer>) =>
+    (new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as { f: () => number }).f();
+
+  it("is 1 where (1 + 2^-12)^2 - (1 + 2^-11) keeps its last bit, as this engine's relaxed binary does or does not", () => {
+    expect(binaryen.readBinary(FUSION).emitText()).toMatch(/v128\.any_true\s+\(f32x4\.relaxed_madd/);
+    const { relaxed, fused } = detectFeatures();
+    if (!relaxed) {
+      expect(fused).toBe(false);
+      return;
+    }
+    expect(run(FUSION)).toBe(fused ? 1 : 0);
+  });
+
+  it("is 0 of a product that is rounded before the sum", () => {
+    // relaxed_madd (0xfd 0x85 0x02) of a, b, c as mul (0xfd 0xe6 0x01) and add (0xfd 0xe4 0x01): c stands before the two then.
+    const at = FUSION.findIndex((byte, i) => byte === 0xfd && FUSION[i + 1] === 0x85);
+    const [a, b, c] = [at - 21, at - 14, at - 7].map((from) => [...FUSION.slice(from, from + 7)]) as [
+      number[],
+      number[],
+      number[],
+    ];
+    const code = [0, ...c, ...a, ...b, 0xfd, 0xe6, 1, 0xfd, 0xe4, 1, ...FUSION.slice(at + 3)];
+    const from = FUSION.indexOf(10, 24); // the code section
+    expect(run(Uint8Array.from([...FUSION.slice(0, from), 10, code.length + 2, 1, code.length, ...code]))).toBe(0);
+  });
+});
+
 describe("the table", () => {
   it("names every kernel once, and knows its pack", () => {
     expect(new Set(KERNELS).size).toBe(KERNELS.length);
@@ -110,8 +138,8 @@ describe("the table", () => {
   });
 
   it("has packs whose ABI numbers differ", () => {
-    expect(PACK_NAMES).toEqual(["float", "numeric", "rare", "recurrent"]);
-    expect(new Set(Object.values(TABLE).map(({ abi }) => abi)).size).toBe(5);
+    expect(PACK_NAMES).toEqual(["float", "numeric", "rare", "recurrent", "audio"]);
+    expect(new Set(Object.values(TABLE).map(({ abi }) => abi)).size).toBe(6);
   });
 
   it("has a lowering for every algorithm", () => {

@@ -97,6 +97,7 @@ describe.each(BINARIES)("localResponseNorm on $name", ({ create }) => {
     expect(() => rt.localResponseNorm(x, { size: 5, bias: "1" as never })).toThrow(TypeError);
     expect(() => rt.localResponseNorm(x, { size: 5, k: 1 } as never)).toThrow(TypeError);
     expect(() => rt.localResponseNorm(flat, { size: 5 })).toThrow(ShapeError);
+    // @ts-expect-error: a tensor of int32
     expect(() => rt.localResponseNorm(int, { size: 5 })).toThrow('"input" expected dtype float32, got int32');
     expect(rt.report().bytesInUse).toBe(before);
   });

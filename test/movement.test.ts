@@ -193,6 +193,36 @@ describe.each(BINARIES)("moving elements on the $name binary", ({ create }) => {
     }
   });
 
+  it("copies of several work items: runs, rows, tiles, and their ends", () => {
+    // What is left of a transposition or slice, to compare by index: reference.ts takes seconds for these sizes.
+    const numbers = (count: number) => Float32Array.from({ length: count }, (_, i) => i);
+    const wrong = (y: Tensor, at: (i: number) => number) =>
+      (y.toArray() as Float32Array).findIndex((v, i) => v !== at(i));
+    for (const [rows, cols] of [
+      [3, 33_001],
+      [33_001, 3],
+      [200, 131],
+      [131, 1],
+    ] as const) {
+      using x = rt.tensor(numbers(rows * cols), [rows, cols]);
+      using turned = rt.transpose(x);
+      expect(wrong(turned, (i) => (i % rows) * cols + Math.floor(i / rows))).toBe(-1);
+    }
+    for (const [rows, cols, from, step] of [
+      [1, 100_003, 1, 1],
+      [3, 40_001, 5, 1],
+      [1_001, 37, 2, 1],
+      [5_003, 4, 1, 1],
+      [301, 100, 0, 3],
+    ] as const) {
+      using x = rt.tensor(numbers(rows * cols), [rows, cols]);
+      using y = rt.slice(x, { starts: [from], ends: [cols], axes: [1], steps: [step] });
+      const kept = Math.ceil((cols - from) / step);
+      expect(y.shape).toEqual([rows, kept]);
+      expect(wrong(y, (i) => Math.floor(i / kept) * cols + from + (i % kept) * step)).toBe(-1);
+    }
+  });
+
   it("pads every dtype with the least and the largest value it holds", () => {
     const ends = {
       uint8: [0, 255],

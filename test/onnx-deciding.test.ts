@@ -126,10 +126,10 @@ describe("what inputs decide", () => {
     for (const rate of [1, 2, 3, 44100]) expect(answer(model, { x, rate: scalar(rate) }).values).toEqual([2100, 4300]);
     expect(rt.report().bytesInUse).toBe(bytesInUse);
     // Without tensors: what was planned for last goes on, other values are refused.
-    (model.input("x") as Float32Array).fill(1);
-    (model.input("rate") as BigInt64Array).fill(7n);
+    model.input("x").fill(1);
+    model.input<"int64">("rate").fill(7n);
     expect(Array.from((model.run() as { y: Tensor }).y.toArray() as Float32Array)).toEqual([1100, 1100]);
-    (model.input("rate") as BigInt64Array).fill(16000n);
+    model.input<"int64">("rate").fill(16000n);
     expect(() => model.run()).toThrow(/"inputs" expected tensors, since other values/);
   });
 

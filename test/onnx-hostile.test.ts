@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   createRuntime,
+  type DType,
   ModelError,
   OutOfMemoryError,
   type Runtime,
@@ -53,9 +54,9 @@ async function refusal(file: Uint8Array): Promise<Error> {
   const before = rt.report();
   try {
     using model = await loadOnnx(rt, file, LIMITS);
-    const own: Tensor[] = model.inputs.map(({ shape, dtype }) => rt.zeros(shape as number[], { dtype }));
+    const own: Tensor<DType>[] = model.inputs.map(({ shape, dtype }) => rt.zeros(shape as number[], { dtype }));
     try {
-      model.run(Object.fromEntries(model.inputs.map(({ name }, i) => [name, own[i] as Tensor])));
+      model.run(Object.fromEntries(model.inputs.map(({ name }, i) => [name, own[i] as Tensor<DType>])));
     } finally {
       for (const tensor of own) tensor.dispose();
     }

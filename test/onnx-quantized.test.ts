@@ -306,7 +306,7 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
     const file = onnxFile({ nodes, inputs: { x: shape }, types: { x: 2, y: 2 }, outputs: ["y"], constants });
     using model = await loadOnnx(rt, file);
     const data = Uint8Array.from({ length: 256 }, (_, i) => i);
-    const y = model.run({ x: { data, shape } })["y"]?.toArray() as Uint8Array;
+    const y = model.run<"uint8">({ x: { data, shape } })["y"]?.toArray() as Uint8Array;
     expect([...y]).toEqual(Array.from(data, (sum) => roundToEven(Math.fround(sum * factor))));
   });
 

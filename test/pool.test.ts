@@ -99,6 +99,7 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
     x[36 + 8] = -Infinity;
     for (const [kernel, stride] of [
       [3, 1],
+      [3, 2],
       [2, 2],
       [[3, 2], 1],
     ] as const) {
@@ -109,6 +110,31 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
       using input = tensorOf(rt, x, [1, 5, 6, 6], "channelsLast");
       using y = rt.maxPool2d(input, options);
       expectClose(y.toArray() as Float32Array, reference.maxPool2d(refOf(x, [1, 5, 6, 6]), options), 1e-30, "NaN");
+    }
+  });
+
+  it("a NaN in every place of a row is the maximum of its windows alone", () => {
+    const [C, H, W] = [5, 5, 9];
+    for (const [kernel, stride, padding] of [
+      [2, 2, 0],
+      [3, 1, 1],
+      [3, 2, 1],
+      [3, 2, 0],
+    ] as const) {
+      const options = {
+        kernel: [kernel, kernel],
+        stride: [stride, stride],
+        padding: [padding, padding, padding, padding],
+      } as const;
+      for (let at = 0; at < H * W; at++) {
+        const x = fill([1, C, H, W], at + 1);
+        x[(at % C) * H * W + at] = at % 3 ? NaN : Infinity;
+        x[((at + 1) % C) * H * W + at] = -Infinity;
+        using input = tensorOf(rt, x, [1, C, H, W], "channelsLast");
+        using y = rt.maxPool2d(input, options);
+        const expected = reference.maxPool2d(refOf(x, [1, C, H, W]), options);
+        expectClose(y.toArray() as Float32Array, expected, 1e-30, `${kernel}x${kernel}s${stride}, pixel ${at}`);
+      }
     }
   });
 
@@ -217,6 +243,7 @@ describe.each(BINARIES)("pooling on the $name binary", ({ create }) => {
     using flat = rt.zeros([3, 5, 5]);
     using bytes = rt.zeros([1, 3, 5, 5], { dtype: "uint8" });
     expect(() => rt.globalMaxPool(flat)).toThrow(/"input" expected rank 4 \[N, C, H, W\], got \[3, 5, 5\]/);
+    // @ts-expect-error: a tensor of bytes
     expect(() => rt.globalAvgPool(bytes)).toThrow(UnsupportedError);
     flat.dispose();
     bytes.dispose();

@@ -14,8 +14,15 @@ import { instantiateWatched } from "./watched-memory.js";
 
 /** The modules whose kernels a runtime calls, all over its one memory. */
 const FILES = {
-  simd: ["simd.wasm", "numeric-simd.wasm", "rare-simd.wasm", "recurrent-simd.wasm", "vision.wasm"],
-  relaxed: ["relaxed.wasm", "numeric-relaxed.wasm", "rare-relaxed.wasm", "recurrent-relaxed.wasm", "vision.wasm"],
+  simd: ["simd.wasm", "numeric-simd.wasm", "rare-simd.wasm", "recurrent-simd.wasm", "audio-simd.wasm", "vision.wasm"],
+  relaxed: [
+    "relaxed.wasm",
+    "numeric-relaxed.wasm",
+    "rare-relaxed.wasm",
+    "recurrent-relaxed.wasm",
+    "audio-relaxed.wasm",
+    "vision.wasm",
+  ],
 } as const;
 /** Asserts of the debug binary would be watched, too. */
 const RELEASES = BINARIES.filter(({ name }) => name !== "debug");
@@ -30,7 +37,7 @@ const DROPPED: Readonly<Partial<Record<KernelName, string>>> = {
   gemm_f32: PANEL,
   conv2d_direct_f32: PANEL,
   conv2d_implicit_gemm_f32: PANEL,
-  conv2d_winograd_f32: ACTIVATION,
+  conv2d_winograd_f32: "a residual that is y is taken in whole vectors",
   conv2d_depthwise_f32: ACTIVATION,
   conv2d_fft_f32: ACTIVATION,
   separable_conv2d_f32: ACTIVATION,
@@ -39,6 +46,7 @@ const DROPPED: Readonly<Partial<Record<KernelName, string>>> = {
   resize_f32: "a third tap and more go on from y",
   sample_f32: "corners beyond 64 go on from y",
   blend_u8: "the last vector of a row goes on into the next",
+  attention_f32: "the last panel of 8 columns goes on from y as a whole, and y is divided in whole vectors",
   softmax_f32: "in place, x is y; else exponentials are read back from y to be divided",
   recurrent_f32:
     "the cell of LSTM stays where it is, and its last units are taken in whole vectors, of the next row's, too",

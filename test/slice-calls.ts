@@ -1,7 +1,7 @@
 // Calls that together reach every kernel and every way through it: what test/slices.test.ts cuts and test/races.test.ts
 // watches. A kernel is packed, padded or copied for by others, so that a few calls reach many.
 import type { Kernel, Kernels } from "../src/engine/engine.js";
-import type { Conv2dOptions, Runtime, Tensor } from "../src/index.js";
+import type { Conv2dOptions, DType, Runtime, Tensor } from "../src/index.js";
 import type { KernelName } from "../src/kernels/table.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { internalsOf } from "../src/runtime/runtime.js";
@@ -23,10 +23,10 @@ import { noise } from "./vision-pictures.js";
 /** Odd sizes: a last vector of one channel, tiles and rows that end early, two images. */
 export const SHAPE = [2, 37, 11, 13];
 
-type Answer = Tensor | Readonly<Record<string, Tensor>>;
+type Answer = Tensor<DType> | Readonly<Record<string, Tensor<DType>>>;
 export type Call = (rt: Runtime, x: Tensor) => Answer | Promise<Answer>;
 
-export const tensorsOf = (y: Answer): Tensor[] => ("spec" in y ? [y as Tensor] : Object.values(y));
+export const tensorsOf = (y: Answer): Tensor<DType>[] => ("spec" in y ? [y as Tensor<DType>] : Object.values(y));
 
 /** What the runtime plans from here on calls what `wrap` makes of each kernel; those that are loaded later, too. */
 export function wrapKernels(rt: Runtime, wrap: (name: KernelName, whole: Kernel) => Kernel): void {
@@ -129,8 +129,8 @@ const CONVOLUTIONS: Readonly<Record<string, Call>> = {
     ALGORITHMS.map((algorithm) => [
       `conv2d ${algorithm}, residual in place`,
       (rt: Runtime, { memoryFormat }: Tensor) => {
-        using x = tensorOf(rt, fill([1, 3, 6, 7], "x"), [1, 3, 6, 7], memoryFormat);
-        const y = tensorOf(rt, fill([1, 5, 6, 7], "y"), [1, 5, 6, 7], memoryFormat);
+        using x = tensorOf(rt, fill([1, 3, 18, 22], "x"), [1, 3, 18, 22], memoryFormat);
+        const y = tensorOf(rt, fill([1, 5, 18, 22], "y"), [1, 5, 18, 22], memoryFormat);
         using weight = param(rt, [5, 3, 3, 3]);
         const options = { padding: 1, algorithm, activation: "silu" } as const;
         using plan = rt.plan.conv2d({ input: x.shape, residual: y.shape, weight, memoryFormat, ...options });
@@ -149,8 +149,17 @@ const CONVOLUTIONS: Readonly<Record<string, Call>> = {
   "conv2d winograd23 of one column": conv([9, 37, 3, 1], { padding: [1, 0], algorithm: "winograd23" }),
   "conv2d winograd63, many tiles and filters": on(
     [1, 8, 40, 40],
-    conv([72, 8, 3, 3], { padding: 1, algorithm: "winograd63" }),
+    conv([200, 8, 3, 3], { padding: 1, algorithm: "winograd63" }),
   ),
+  "conv2d winograd43, few tiles, filters of groups": on(
+    [1, 8, 20, 18],
+    conv(
+      [272, 4, 3, 3],
+      { padding: 1, groups: 2, algorithm: "winograd43", activation: "hardSwish" },
+      { bias: true, residual: [1, 272, 20, 18] },
+    ),
+  ),
+  "conv2d winograd23, four tiles": on([1, 5, 4, 3], conv([103, 5, 3, 3], { padding: 1, algorithm: "winograd23" })),
   "conv2d fft, dilated": conv([9, 37, 3, 4], { dilation: [2, 1], padding: 3, algorithm: "fft", activation: "relu" }),
   "conv2d fft, depthwise": conv([37, 1, 5, 5], { padding: 2, groups: 37, algorithm: "fft" }),
   "conv2d depthwise": conv([37, 1, 3, 3], { padding: 1, groups: 37, activation: "hardSwish" }),
@@ -164,6 +173,23 @@ const CONVOLUTIONS: Readonly<Record<string, Call>> = {
   "conv2d depthwise 7x2, dilated": conv([37, 1, 7, 2], { padding: 3, dilation: [1, 3], groups: 37 }),
   "conv2d depthwise, two filters a channel": conv([74, 1, 3, 3], { padding: 1, groups: 37, algorithm: "depthwise" }),
   "conv2d depthwise, rows copied": on([1, 1024, 21, 4], conv([1024, 1, 3, 3], { padding: 1, groups: 1024 })),
+  "conv2d implicit-gemm, windows clipped": on(
+    [2, 3, 7, 43],
+    conv([19, 3, 3, 3], { stride: 2, padding: 1, algorithm: "implicit-gemm", activation: "hardSwish" }, { bias: true }),
+  ),
+  "conv2d, slopes": onnx(
+    [
+      { op: "Conv", inputs: ["x", "w", "b"], outputs: ["sum"], attributes: { strides: [2, 2], pads: [1, 1, 1, 1] } },
+      { op: "PRelu", inputs: ["sum", "slope"], outputs: ["y"] },
+    ],
+    {
+      constants: {
+        w: { dims: [19, 37, 3, 3], data: fill([19, 37, 3, 3], "w") },
+        b: { dims: [19], data: fill([19], "b") },
+        slope: { dims: [19, 1, 1], data: fill([19], "slope") },
+      },
+    },
+  ),
   separableConv2d: (rt, x) => {
     using d = param(rt, [37, 1, 3, 3], "d");
     using p = param(rt, [9, 37, 1, 1], "p");
@@ -210,10 +236,32 @@ const PRODUCTS: Readonly<Record<string, Call>> = {
     using b = param(rt, [4, 9, 11], "b");
     return rt.matmul(a, b);
   },
+  // Blocks of rows that end early, heads in two loops, two masks.
+  attention: onnx(
+    [
+      { op: "Reshape", inputs: ["x", "apart"], outputs: ["q"] },
+      { op: "Transpose", inputs: ["q"], outputs: ["k"], attributes: { perm: [0, 1, 3, 2] } },
+      { op: "MatMul", inputs: ["q", "k"], outputs: ["product"] },
+      { op: "Add", inputs: ["product", "keys"], outputs: ["biased"] },
+      { op: "Add", inputs: ["biased", "heads"], outputs: ["scores"] },
+      { op: "Softmax", inputs: ["scores"], outputs: ["weights"] },
+      { op: "MatMul", inputs: ["weights", "q"], outputs: ["sums"] },
+      { op: "Transpose", inputs: ["sums"], outputs: ["y"], attributes: { perm: [0, 2, 1, 3] } },
+    ],
+    {
+      constants: {
+        apart: integers(2, 11, 37, 13),
+        keys: { dims: [37], data: fill([37], "keys") },
+        heads: { dims: [2, 11, 1, 37], data: fill([2, 11, 37], "heads") },
+      },
+    },
+  ),
 };
 
 const POOLS: Readonly<Record<string, Call>> = {
   maxPool2d: (rt, x) => rt.maxPool2d(x, { kernel: 3, stride: 2, padding: 1 }),
+  "maxPool2d, 2x2": (rt, x) => rt.maxPool2d(x, { kernel: 2 }),
+  "maxPool2d, steps of 1": (rt, x) => rt.maxPool2d(x, { kernel: 3, stride: 1, padding: 1 }),
   "maxPool2d with NaN": (rt, x) => {
     const data = fill(SHAPE, "x");
     for (let i = 0; i < data.length; i += 41) data[i] = Number.NaN;
@@ -335,6 +383,14 @@ const MOVES: Readonly<Record<string, Call>> = {
   "transpose of tiles": (rt) => {
     using x = param(rt, [2, 70, 67], "x");
     return rt.transpose(x, { permutation: [2, 0, 1] });
+  },
+  "transpose of several blocks": (rt) => {
+    using x = param(rt, [131, 200], "x");
+    return rt.transpose(x);
+  },
+  "slice of long rows": (rt) => {
+    using x = param(rt, [2, 40_001], "x");
+    return rt.slice(x, { axes: [1], starts: [3], ends: [40_000] });
   },
   toMemoryFormat: (rt, x) =>
     rt.toMemoryFormat(x, { memoryFormat: x.memoryFormat === "contiguous" ? "channelsLast" : "contiguous" }),
@@ -481,6 +537,47 @@ const STEPS: Readonly<Record<string, Call>> = {
   "steps of RNN": recurrent("RNN", 1),
 };
 
+/** Two signals, and a reader of frames of 128 of their 5,291 samples. */
+const signals = (shape: readonly number[], node: Omit<Node, "outputs">, constants: Graph["constants"]): Call =>
+  onnx(
+    [
+      { op: "Reshape", inputs: ["x", "shape"], outputs: ["s"] },
+      { ...node, outputs: ["y"] },
+    ],
+    { constants: { ...constants, shape: integers(...shape) } },
+  );
+const wavesOf = (wave: (angle: number) => number): Constant => ({
+  dims: [65, 1, 128],
+  data: Float32Array.from({ length: 65 * 128 }, (_, i) =>
+    wave((2 * Math.PI * ((Math.floor(i / 128) * (i % 128)) % 128)) / 128),
+  ),
+});
+const LINES = { kernel_shape: [128], strides: [300] };
+
+const SPECTRA: Readonly<Record<string, Call>> = {
+  "spectra of frames": signals(
+    [2, 5291, 1],
+    { op: "STFT", inputs: ["s", "step", "", "length"] },
+    { step: scalar(250, "int64"), length: scalar(128, "int64") },
+  ),
+  "conv1d with cosines": signals(
+    [2, 1, 5291],
+    { op: "Conv", inputs: ["s", "w"], attributes: LINES },
+    { w: wavesOf(Math.cos) },
+  ),
+  "squares of conv1d with cosines and sines": onnx(
+    [
+      { op: "Reshape", inputs: ["x", "shape"], outputs: ["s"] },
+      { op: "Conv", inputs: ["s", "cos"], outputs: ["re"], attributes: LINES },
+      { op: "Conv", inputs: ["s", "sin"], outputs: ["im"], attributes: LINES },
+      { op: "Mul", inputs: ["re", "re"], outputs: ["re2"] },
+      { op: "Mul", inputs: ["im", "im"], outputs: ["im2"] },
+      { op: "Add", inputs: ["re2", "im2"], outputs: ["y"] },
+    ],
+    { constants: { cos: wavesOf(Math.cos), sin: wavesOf(Math.sin), shape: integers(2, 1, 5291) } },
+  ),
+};
+
 export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...CONVOLUTIONS,
   ...PRODUCTS,
@@ -491,4 +588,5 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...RARE,
   ...PHOTOS,
   ...STEPS,
+  ...SPECTRA,
 });

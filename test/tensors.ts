@@ -1,5 +1,5 @@
 // Tensors from logical data, in either memory format; shared by the operator tests.
-import type { MemoryFormat, Runtime, Tensor } from "../src/index.js";
+import type { DType, MemoryFormat, Runtime, Tensor } from "../src/index.js";
 import type { Operator } from "../src/ops/operator.js";
 import { internalsOf } from "../src/runtime/runtime.js";
 import { type Ref, ref } from "./reference.js";
@@ -31,8 +31,8 @@ export function tensorOf(
 }
 
 /** An operator that no facade shows, on one tensor. */
-export function apply(rt: Runtime, operator: Operator, x: Tensor): Tensor {
-  return internalsOf(rt).apply(operator, [x]) as Tensor;
+export function apply(rt: Runtime, operator: Operator, x: Tensor<DType>): Tensor<DType> {
+  return internalsOf(rt).apply(operator, [x]) as Tensor<DType>;
 }
 
 export function refOf(data: ArrayLike<number>, shape: readonly number[]): Ref {

@@ -10,6 +10,12 @@ export const CACHE_LINE: i32 = 64;
 /** Longest chunk of elements that is one work item: 8 KB read and written, a few microseconds at most. */
 export const CHUNK: i32 = 2048;
 
+/** Elements that one work item of a copy moves at most: one to three microseconds of floats. */
+export const COPY_BLOCK: i32 = 8192;
+
+/** Side of a transposed tile in floats: 16 KB a side. */
+export const COPY_TILE: i32 = 64;
+
 /** Neighbours of an axis that one work item takes side by side: a cache line. */
 export const NEIGHBOURS: i32 = 16;
 
@@ -19,8 +25,10 @@ export const PANEL: i32 = 8;
 /** Rows of a block of a matrix product: 384 rows * 512 k * 4 B = 768 KB of A at most, within an L2 of 1 MB. */
 export const ROW_BLOCK: i32 = 384;
 
-/** Scratch of whoever multiplies matrices: one i32 a row of a block. */
-export const ROW_TABLE_BYTES: i32 = ROW_BLOCK * 4;
+/** Most rows of scores of attention_f32 at a time. */
+export const ATTENTION_ROWS: i32 = 32;
+/** What lies before them in its scratch. */
+export const ATTENTION_RUN_BYTES: i32 = 64;
 
 /** Outputs of one work item of a fully connected layer: of weights as they lie, and in panels. */
 export const LINEAR_BLOCK: i32 = 8;
@@ -35,16 +43,22 @@ export const WINOGRAD_TABLE_BYTES: i32 = 80;
 /** Its scratch before the points of `blockChannels` channels: two such tables, three rows of four float64 a point. */
 export const WINOGRAD_WEIGHTS_SCRATCH_BYTES: i32 = 2 * WINOGRAD_TABLE_BYTES + 3 * WINOGRAD_POINTS * 32;
 
-/** Of conv2d_winograd_f32: ten vectors of constants; a tile between its transforms, and one of the image or the output. */
+/**
+ * Of conv2d_winograd_f32: ten vectors of constants; channels of a tile between its transforms, for each point; one vector of
+ * each of its outputs.
+ */
 export const WINOGRAD_CONSTANT_BYTES: i32 = 10 * 16;
-export const WINOGRAD_PATCH_BYTES: i32 = WINOGRAD_POINTS * WINOGRAD_POINTS * 16;
+export const WINOGRAD_NEAR_BYTES: i32 = 64 * 4;
+export const WINOGRAD_PART_BYTES: i32 = 6 * 6 * 16;
 
-/** And of each tile of a block: where it is, five i32, and its entry of the row table. */
+/** And of each tile of a block: where it is, five i32. */
 export const WINOGRAD_TILE_BYTES: i32 = 5 * 4;
-export const WINOGRAD_ROW_BYTES: i32 = 4;
 
 /** A point of an FFT tile: | 4 real | 4 imaginary |. */
 export const FFT_POINT_BYTES: i32 = 32;
+
+/** A frequency of spectrum_f32: five i32 and a float. */
+export const SPECTRUM_BIN_BYTES: i32 = 6 * 4;
 
 /** Vectors of a depthwise kernel's scratch beside one an output of a run: zeros, and an output that ends outside. */
 export const DEPTHWISE_SPARE_VECTORS: i32 = 2;

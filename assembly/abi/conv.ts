@@ -37,24 +37,25 @@
   dilationW: i32;
   wGroupBytes: i32;
   biasGroupBytes: i32;
-  lo: f32;
+  lo: f32; // from here on an Epilogue, see matrix.ts
   hi: f32;
   activation: i32;
   alpha: f32;
   beta: f32;
-}
-
-/** As a matrix product over pixels: see kernels/conv-implicit-gemm.ts. */
-@unmanaged export class ImplicitGemmDesc extends ConvDesc {
-  blocksPtr: usize; // reduction blocks, see lib/gemm.ts
-  blockCount: i32;
-  tileRows: i32; // most rows of a micro-tile
+  slopeBytes: i32;
 }
 
 /** Over the user's own image: taps outside of it are left out, or read as zeros. */
 @unmanaged export class ClippedConvDesc extends ConvDesc {
   padTop: i32; // row of the first tap: -padTop
   padLeft: i32;
+}
+
+/** As a matrix product over pixels: see kernels/conv-implicit-gemm.ts. Where a row of taps is more than one segment, padding is 0. */
+@unmanaged export class ImplicitGemmDesc extends ClippedConvDesc {
+  blocksPtr: usize; // reduction blocks, see lib/gemm.ts
+  blockCount: i32;
+  tileRows: i32; // most rows of a micro-tile
 }
 
 /** See kernels/conv-winograd.ts. */
@@ -66,7 +67,9 @@
   tileW: i32;
   blockTiles: i32; // tiles transformed together
   blockCols: i32; // output channels multiplied together, a multiple of a panel
-  zerosPtr: usize; // blockCols of them, for a bias
+  itemTiles: i32; // of a work item
+  itemCols: i32; // a multiple of a panel
+  zerosPtr: usize; // for a bias of blockCols, and channels outside of the image
   vPointBytes: i32; // scratch: from point to point of the transformed input
   zPointBytes: i32; // and of the products
 }
@@ -96,11 +99,12 @@
   pointBlocksPtr: usize; // reduction blocks, see lib/gemm.ts
   pointBlockCount: i32;
   pointFilters: i32; // M
-  pointLo: f32;
+  pointLo: f32; // from here on an Epilogue
   pointHi: f32;
   pointActivation: i32;
   pointAlpha: f32;
   pointBeta: f32;
+  pointSlopeBytes: i32;
   outPtr: usize; // where yPtr is not read
   outResidualPtr: usize; // laid out as the output, or 0
   blockRows: i32; // most output rows between the halves at a time

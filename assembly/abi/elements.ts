@@ -45,6 +45,7 @@
   flip: i32; // 0x80 in every byte where the quantised type is int8, else 0
   wide: i32; // 1: the quantised type is int32
   multiply: i32; // quantising: 1 multiplies by the scales, 0 divides
+  offset: f32; // added to the real number, in units of the quantum where it is quantised: before it is rounded
 }
 
 /** Softmax over the middle axis of [outer, size, inner]: see kernels/softmax.ts. */

@@ -35,11 +35,13 @@
   dstBatchBytes: i32;
 }
 
-/** Strided copy: see kernels/copy.ts. Dimensions from slowest to fastest, strides in bytes; one work item is a block dim6 x dim7. */
+/** Strided copy: see kernels/copy.ts. Dimensions from slowest to fastest, strides in bytes; one work item is a block of dim6 x dim7. */
 @unmanaged export class CopyDesc {
   srcPtr: usize;
   dstPtr: usize;
   elementBytes: i32; // 1, 2, 4 or 8
+  blockRows: i32; // of dim6
+  blockCols: i32; // of dim7; both whole tiles of COPY_TILE where a block is transposed
   dim0: i32;
   dim1: i32;
   dim2: i32;

@@ -10,7 +10,7 @@
 // x is channels-last and padded (pad_image_f32), so no tap needs a test. w is one reduction block of panels (kernels/pack.ts).
 // A last tile of fewer than 4 pixels repeats its last pixel and stores what it has: no second copy of the loop.
 import { ConvDesc } from "../abi/conv";
-import { activateRows } from "../lib/activate";
+import { endRows } from "../lib/activate";
 import { madd, maxOf, minOf, storeLanes } from "../lib/simd";
 
 @inline function storePixel(y: usize, v0: v128, v1: v128, residual: usize, lo: v128, hi: v128, cols: i32): void {
@@ -88,7 +88,7 @@ export function conv2d_direct_f32(desc: usize, begin: i32, end: i32, scratch: us
           if (pixels > 1) storePixel((y += yStride), acc10, acc11, (residual += step), lo, hi, cols);
           if (pixels > 2) storePixel((y += yStride), acc20, acc21, (residual += step), lo, hi, cols);
           if (pixels > 3) storePixel((y += yStride), acc30, acc31, (residual += step), lo, hi, cols);
-          if (d.activation) activateRows(first, pixels, cols, yStride, d.activation, d.alpha, d.beta);
+          if (d.activation) endRows(first, pixels, cols, yStride, desc + offsetof<ConvDesc>("lo"), bias);
         }
         panel += panelBytes;
       }

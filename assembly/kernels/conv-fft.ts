@@ -27,7 +27,7 @@
 // Source: Mathieu, Henaff and LeCun, Fast Training of Convolutional Networks through FFTs (2013); Vasilache et al. (2014).
 import { CACHE_LINE, FFT_POINT_BYTES } from "../abi/constants";
 import { FftDesc, FftWeightsDesc } from "../abi/conv";
-import { activateRows } from "../lib/activate";
+import { endRows } from "../lib/activate";
 import { fftForward, fftInverse, timesIm, timesRe } from "../lib/fft";
 import { madd, maxOf, minOf, nmadd, splat, storeLanes } from "../lib/simd";
 
@@ -123,19 +123,20 @@ function loadPair(d: FftDesc, tile: usize, tableLog: i32, pair: i32, c: i32, mul
 }
 
 /** bias, clamp, activation and store of one row of a tile: `cols` pixels of `count` channels from m on. */
-function storeRow(d: FftDesc, src: usize, row: i32, q: i32, cols: i32, bias: v128, m: i32, count: i32): void {
+function storeRow(d: FftDesc, src: usize, row: i32, q: i32, cols: i32, bias: usize, m: i32, count: i32): void {
   const lo = splat(d.lo), hi = splat(d.hi);
+  const start = v128.load(bias);
   const yPixel = <usize>d.yPixelBytes;
   let offset = <usize>(row * d.outW + q) * yPixel + (<usize>m << 2);
   const y = d.yPtr + offset;
   for (let j = 0; j < cols; j++) {
-    let v = f32x4.add(v128.load(src), bias);
+    let v = f32x4.add(v128.load(src), start);
     if (d.residualPtr) v = f32x4.add(v, v128.load(d.residualPtr + offset));
     storeLanes(d.yPtr + offset, minOf(maxOf(v, lo), hi), count);
     src += POINT;
     offset += yPixel;
   }
-  if (d.activation) activateRows(y, cols, smaller(4, count), yPixel, d.activation, d.alpha, d.beta);
+  if (d.activation) endRows(y, cols, smaller(4, count), yPixel, changetype<usize>(d) + offsetof<FftDesc>("lo"), bias);
 }
 
 /** Rows inverse, and both tiles of a pair stored: output channels m to m + count, 4 at most. */
@@ -143,7 +144,6 @@ function storePair(d: FftDesc, tile: usize, tableLog: i32, pair: i32, bias: usiz
   const outH = outputsH(d), outW = outputsW(d);
   const tilesH = (d.outH + outH - 1) / outH, tilesW = (d.outW + outW - 1) / outW;
   const rowBytes = rowBytesOf(d.logW);
-  const start = v128.load(bias);
   const rowA = (pair << 1) / tilesW, rowB = ((pair << 1) + 1) / tilesW;
   const nA = rowA / tilesH, nB = rowB / tilesH;
   const qA = ((pair << 1) - rowA * tilesW) * outW, qB = ((pair << 1) + 1 - rowB * tilesW) * outW;
@@ -155,8 +155,8 @@ function storePair(d: FftDesc, tile: usize, tableLog: i32, pair: i32, bias: usiz
     const lines = smaller(ROWS, rows - i);
     fftInverse(tile, d.logW, POINT, lines, rowBytes, d.twiddlesPtr, tableLog);
     for (let k = i; k < i + lines; k++) {
-      if (k < rowsA) storeRow(d, tile, nA * d.outH + pA + k, qA, colsA, start, m, count);
-      if (k < rowsB) storeRow(d, tile + 16, nB * d.outH + pB + k, qB, colsB, start, m, count);
+      if (k < rowsA) storeRow(d, tile, nA * d.outH + pA + k, qA, colsA, bias, m, count);
+      if (k < rowsB) storeRow(d, tile + 16, nB * d.outH + pB + k, qB, colsB, bias, m, count);
       tile += rowBytes;
     }
   }

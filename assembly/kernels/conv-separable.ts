@@ -4,12 +4,13 @@
 //   x ─▶ depthwise, activation ─▶ | blockRows x Q pixels x kC | ─▶ GEMM, bias, residual, activation ─▶ y
 //
 // Both halves are the kernels that compute them alone, so the bits are the same.
-import { ROW_BLOCK, ROW_TABLE_BYTES } from "../abi/constants";
+import { ROW_BLOCK } from "../abi/constants";
 import { DepthwiseDesc, SeparableDesc } from "../abi/conv";
+import { GemmRun } from "../abi/matrix";
 import { depthwise } from "../lib/depthwise";
-import { gemmRows } from "../lib/gemm";
+import { evenRun, gemmRuns } from "../lib/gemm";
 
-/** Work items: output rows, numbered n * P + p. Scratch: a DepthwiseDesc, ROW_BLOCK i32, the depthwise kernel's own, the rows. */
+/** Work items: output rows, numbered n * P + p. Scratch: a DepthwiseDesc, a GemmRun, the depthwise kernel's own, the rows. */
 export function separable_conv2d_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<SeparableDesc>(desc);
   if (!ASC_NO_ASSERT) assert(d.blockRows > 0 && begin >= 0 && end <= d.batch * d.outH);
@@ -19,10 +20,10 @@ export function separable_conv2d_f32(desc: usize, begin: i32, end: i32, scratch:
   // The depthwise half, on a descriptor of this caller's: it writes row p to rows + (p - begin) * rowBytes.
   const half = changetype<DepthwiseDesc>(scratch);
   for (let i: usize = 0; i < offsetof<DepthwiseDesc>(); i += 4) store<i32>(scratch + i, load<i32>(desc + i));
-  const table = scratch + (offsetof<DepthwiseDesc>() + 63 & ~63);
-  const depthwiseScratch = table + ROW_TABLE_BYTES;
+  const run = scratch + (offsetof<DepthwiseDesc>() + 63 & ~63);
+  const runEnd = run + offsetof<GemmRun>();
+  const depthwiseScratch = runEnd + 63 & ~63;
   const rows = depthwiseScratch + <usize>d.depthwiseScratchBytes;
-  for (let i = 0; i < ROW_BLOCK; i++) store<i32>(table + (<usize>i << 2), i * <i32>pixelBytes);
   while (begin < end) {
     const blocks = (end - begin + d.blockRows - 1) / d.blockRows; // evenly over the fewest blocks
     const count = (end - begin + blocks - 1) / blocks;
@@ -34,11 +35,10 @@ export function separable_conv2d_f32(desc: usize, begin: i32, end: i32, scratch:
     while (left > 0) {
       const parts = (left + ROW_BLOCK - 1) / ROW_BLOCK;
       const pixels = (left + parts - 1) / parts;
-      const offset = <usize>pixel * yPixel;
-      gemmRows(
-        table, pixels, a, d.pointBlocksPtr, d.pointBlockCount, d.pointPtr, d.pointFilters, d.outPtr + offset, yPixel,
-        d.pointBiasPtr, d.outResidualPtr ? d.outResidualPtr + offset : 0,
-        d.pointLo, d.pointHi, d.pointActivation, d.pointAlpha, d.pointBeta, d.tileRows,
+      evenRun(run, pixels, 0, pixelBytes, <usize>pixel * yPixel, yPixel);
+      gemmRuns(
+        run, runEnd, 0, a, d.pointBlocksPtr, d.pointBlockCount, d.pointPtr, d.pointFilters, d.outPtr, d.pointBiasPtr,
+        d.outResidualPtr, desc + offsetof<SeparableDesc>("pointLo"), d.tileRows,
       );
       a += <usize>pixels * pixelBytes;
       pixel += pixels;

@@ -7,7 +7,7 @@
 // again while they are in L2: memory is read once, not N times.
 import { LINEAR_BLOCK, LINEAR_PANELS_BLOCK } from "../abi/constants";
 import { LinearDesc } from "../abi/matrix";
-import { activateRows } from "../lib/activate";
+import { endRows } from "../lib/activate";
 import { madd, maxOf, minOf, splat, storeLanes } from "../lib/simd";
 
 /** The sums of four vectors, a lane each; every sum pairwise: (0+2) + (1+3). */
@@ -50,15 +50,17 @@ export function linear_panels_f32(desc: usize, begin: i32, end: i32, scratch: us
       acc01 = madd(u, v128.load(w0, 16), acc01);
       acc10 = madd(u, v128.load(w1), acc10);
       acc11 = madd(u, v128.load(w1, 16), acc11);
+      if (!w1) break; // none of these ever: without, Node 20's V8 loads everything first, and spills (see lib/gemm.ts)
       acc20 = madd(u, v128.load(w2), acc20);
       acc21 = madd(u, v128.load(w2, 16), acc21);
       acc30 = madd(u, v128.load(w3), acc30);
       acc31 = madd(u, v128.load(w3, 16), acc31);
-      if (!x) break; // never: keeps Binaryen from nesting the steps, see lib/gemm.ts
+      if (!x) break;
       acc00 = madd(v, v128.load(w0, 32), acc00);
       acc01 = madd(v, v128.load(w0, 48), acc01);
       acc10 = madd(v, v128.load(w1, 32), acc10);
       acc11 = madd(v, v128.load(w1, 48), acc11);
+      if (!w2) break;
       acc20 = madd(v, v128.load(w2, 32), acc20);
       acc21 = madd(v, v128.load(w2, 48), acc21);
       acc30 = madd(v, v128.load(w3, 32), acc30);
@@ -87,7 +89,7 @@ export function linear_panels_f32(desc: usize, begin: i32, end: i32, scratch: us
     if (count > 8) storePanel(y + 32, bias + 32, acc10, acc11, count - 8, low, high);
     if (count > 16) storePanel(y + 64, bias + 64, acc20, acc21, count - 16, low, high);
     if (count > 24) storePanel(y + 96, bias + 96, acc30, acc31, count - 24, low, high);
-    if (d.activation) activateRows(y, 1, count, 0, d.activation, d.alpha, d.beta);
+    if (d.activation) endRows(y, 1, count, 0, desc + offsetof<LinearDesc>("lo"), bias);
   }
 }
 
@@ -129,10 +131,13 @@ export function linear_f32(desc: usize, begin: i32, end: i32, scratch: usize): v
       const v = v128.load(x, 16);
       acc0 = madd(v, v128.load(w0, 16), madd(u, v128.load(w0), acc0));
       acc1 = madd(v, v128.load(w1, 16), madd(u, v128.load(w1), acc1));
+      if (!w1) break; // none of these ever, as in panels
       acc2 = madd(v, v128.load(w2, 16), madd(u, v128.load(w2), acc2));
       acc3 = madd(v, v128.load(w3, 16), madd(u, v128.load(w3), acc3));
+      if (!w2) break;
       acc4 = madd(v, v128.load(w4, 16), madd(u, v128.load(w4), acc4));
       acc5 = madd(v, v128.load(w5, 16), madd(u, v128.load(w5), acc5));
+      if (!w3) break;
       acc6 = madd(v, v128.load(w6, 16), madd(u, v128.load(w6), acc6));
       acc7 = madd(v, v128.load(w7, 16), madd(u, v128.load(w7), acc7));
       x += 32;
@@ -175,6 +180,6 @@ export function linear_f32(desc: usize, begin: i32, end: i32, scratch: usize): v
       const high = f32x4.add(sums(acc4, acc5, acc6, acc7), v128.load(bias, 16));
       storeLanes(y + 16, minOf(maxOf(high, lowest), highest), count - 4);
     }
-    if (d.activation) activateRows(y, 1, count, 0, d.activation, d.alpha, d.beta);
+    if (d.activation) endRows(y, 1, count, 0, desc + offsetof<LinearDesc>("lo"), bias);
   }
 }

@@ -9,6 +9,10 @@
 // NaN: the maximum of a window that holds one is NaN, as in PyTorch. pmax forgets NaN, and f32x4.max is six times slower;
 // so the window is summed too (one more instruction), and only where that sum is NaN is the window read again with care.
 //
+// Maxima of 2x2 in steps of 2 and of 3x3 in steps of 1 and 2, which is nearly all there are, have rows of their own where no tap
+// is outside: one check a row, and columns that two windows of 3x3 share are reduced once (64 channels, 112 x 112: 52 us a
+// 2x2 and 89 a 3x3, pixel by pixel 95 and 150; without any sum for NaN 79).
+//
 // global_pool_f32 is for contiguous images, whose channels are rows of H*W floats: no change of layout.
 import { GlobalPoolDesc, PoolDesc } from "../abi/image";
 import { hsum, maxOf, splat, storeLanes } from "../lib/simd";
@@ -123,17 +127,114 @@ function maxOfWindow(x: usize, rows: i32, columns: i32, rowStep: usize, step: us
   return y + <usize>(left << 2); // back over the lanes that were not stored
 }
 
-/** Work items: output rows, numbered n * P + p. */
+/** The larger of a column of three. */
+@inline function columnOf(a: v128, b: v128, c: v128): v128 {
+  return maxOf(maxOf(a, b), c);
+}
+
+@inline function sumOf(a: v128, b: v128, c: v128): v128 {
+  return f32x4.add(f32x4.add(a, b), c);
+}
+
+/** `count` pixels of 2x2 windows, two columns apart. Answers the sum of all taps: NaN where one is. */
+function maxRow2(x: usize, row: usize, pixel: usize, y: usize, count: i32): v128 {
+  let sum = splat(0);
+  do {
+    for (let c: usize = 0; c < pixel; c += 16) {
+      const a = x + c;
+      const b = a + row;
+      const a0 = v128.load(a), a1 = v128.load(a + pixel), b0 = v128.load(b), b1 = v128.load(b + pixel);
+      sum = f32x4.add(sum, f32x4.add(f32x4.add(a0, a1), f32x4.add(b0, b1)));
+      storeLanes(y + c, maxOf(maxOf(maxOf(a0, a1), b0), b1), <i32>(pixel - c) >> 2);
+    }
+    x += pixel << 1;
+    y += pixel;
+  } while (--count);
+  return sum;
+}
+
+/**
+ * As maxRow2, of 3x3 windows `stride` columns apart, 1 or 2. columns: room for the maxima of two columns, all channels: the first
+ * and, in steps of 1, the second of the window at hand.
+ */
+@inline function maxRow3(x: usize, row: usize, pixel: usize, y: usize, count: i32, stride: i32, columns: usize): v128 {
+  const second = columns + (pixel + 15 & ~15);
+  let sum = splat(0);
+  for (let c: usize = 0; c < pixel; c += 16) {
+    const a = x + c;
+    const b = a + row;
+    const a0 = v128.load(a), b0 = v128.load(b), c0 = v128.load(b + row);
+    v128.store(columns + c, columnOf(a0, b0, c0));
+    sum = f32x4.add(sum, sumOf(a0, b0, c0));
+    if (stride == 1) {
+      const a1 = v128.load(a + pixel), b1 = v128.load(b + pixel), c1 = v128.load(b + row + pixel);
+      v128.store(second + c, columnOf(a1, b1, c1));
+      sum = f32x4.add(sum, sumOf(a1, b1, c1));
+    }
+  }
+  x += pixel;
+  if (stride == 1) x += pixel;
+  do {
+    for (let c: usize = 0; c < pixel; c += 16) {
+      const a = x + c;
+      const b = a + row;
+      const d = b + row;
+      const a1 = v128.load(a), b1 = v128.load(b), d1 = v128.load(d);
+      sum = f32x4.add(sum, sumOf(a1, b1, d1));
+      const first = v128.load(columns + c);
+      let result: v128;
+      if (stride == 1) {
+        const middle = v128.load(second + c);
+        const last = columnOf(a1, b1, d1);
+        v128.store(columns + c, middle);
+        v128.store(second + c, last);
+        result = maxOf(maxOf(first, middle), last);
+      } else {
+        result = maxOf(first, columnOf(a1, b1, d1));
+        if (!b) break; // never: Node 20's V8 loads all taps first, and spills
+        const a2 = v128.load(a + pixel), b2 = v128.load(b + pixel), d2 = v128.load(d + pixel);
+        const last = columnOf(a2, b2, d2);
+        v128.store(columns + c, last);
+        sum = f32x4.add(sum, sumOf(a2, b2, d2));
+        result = maxOf(result, last);
+      }
+      storeLanes(y + c, result, <i32>(pixel - c) >> 2);
+    }
+    x += <usize>stride * pixel;
+    y += pixel;
+  } while (--count);
+  return sum;
+}
+
+/** Whether `count` pixels of windows inside of the image are done: false where a tap may be NaN. */
+function maxRow(x: usize, row: usize, pixel: usize, y: usize, count: i32, size: i32, stride: i32, columns: usize): bool {
+  if (size == 2) return !isNaN4(maxRow2(x, row, pixel, y, count));
+  if (stride == 2) return !isNaN4(maxRow3(x, row, pixel, y, count, 2, columns));
+  return !isNaN4(maxRow3(x, row, pixel, y, count, 1, columns));
+}
+
+/** Work items: output rows, numbered n * P + p. Scratch: two columns of all channels, rounded up to 4. */
 export function max_pool_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  pool(changetype<PoolDesc>(desc), begin, end, true);
+  pool(changetype<PoolDesc>(desc), begin, end, scratch, true);
 }
 
 /** Work items: output rows, numbered n * P + p. */
 export function avg_pool_f32(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  pool(changetype<PoolDesc>(desc), begin, end, false);
+  pool(changetype<PoolDesc>(desc), begin, end, scratch, false);
 }
 
-@inline function pool(d: PoolDesc, begin: i32, end: i32, maximum: bool): void {
+/** The size of windows that maxRow takes, 2 or 3; else 0. */
+@inline function rowSize(d: PoolDesc): i32 {
+  const size = d.kernelH;
+  if (d.adaptive | (d.kernelW - size) | (d.dilationH - 1) | (d.dilationW - 1)) return 0;
+  return size == 2 ? (d.strideW == 2 ? 2 : 0) : size == 3 && d.strideW <= 2 ? 3 : 0;
+}
+
+@inline function pool(d: PoolDesc, begin: i32, end: i32, scratch: usize, maximum: bool): void {
+  const size = maximum ? rowSize(d) : 0;
+  // Outputs [inFrom, inEnd) of a row have all columns inside.
+  const inFrom = size == 0 ? -1 : (d.padLeft + d.strideW - 1) / d.strideW;
+  const inEnd = size == 0 ? 0 : min((d.width + d.padLeft - d.kernelW + d.strideW) / d.strideW, d.outW);
   const adaptive = d.adaptive != 0;
   if (!ASC_NO_ASSERT) assert(d.channels > 0 && d.kernelH > 0 && d.kernelW > 0 && d.dilationH > 0 && d.dilationW > 0);
   const pixel = <usize>d.channels << 2;
@@ -150,6 +251,14 @@ export function avg_pool_f32(desc: usize, begin: i32, end: i32, scratch: usize):
     const top = d.xPtr + <usize>n * <usize>d.height * row + <usize>(h + r0 * d.dilationH) * row;
     let y = d.yPtr + <usize>(item * d.outW) * pixel;
     for (let q = 0; q < d.outW; q++) {
+      if (q == inFrom && inEnd > q && rows == size) {
+        const x = top + <usize>(q * d.strideW - d.padLeft) * pixel;
+        if (maxRow(x, row, pixel, y, inEnd - q, size, d.strideW, scratch)) {
+          y += <usize>(inEnd - q) * pixel;
+          q = inEnd - 1;
+          continue;
+        }
+      }
       const w = adaptive ? adaptiveStart(q, d.width, d.outW) : q * d.strideW - d.padLeft;
       const tapsW = adaptive ? adaptiveEnd(q, d.width, d.outW) - w : d.kernelW;
       const s0 = firstTap(w, d.dilationW);

@@ -1,5 +1,6 @@
 // Quantised numbers: y = saturate(round(x / scale) + zero) and back, x = (y - zero) * scale; halves are rounded to even. With
-// `multiply` it is round(x * scale): both forms round, and where a quotient is next to a half that decides.
+// `multiply` it is round(x * scale): both forms round, and where a quotient is next to a half that decides. `offset` is added in
+// front of rounding, or behind the scale on the way back: the operators of onnxruntime's own domain have their zero points there.
 //
 //   uint8   as they are
 //   int8    seen as uint8 with the sign bit flipped, zero points 128 higher: one code for both
@@ -8,7 +9,7 @@
 // Rows are an axis with a scale an element (channels-last, `period` 0), or what lies behind one element of it: then one scale
 // a row, put into scratch four times over, is read again and again. NaN becomes the zero of int32, so 0 before saturation.
 import { QuantizeDesc } from "../abi/elements";
-import { storeLanes } from "../lib/simd";
+import { splat, storeLanes } from "../lib/simd";
 
 @inline function storeBytes(ptr: usize, v: v128, count: i32): void {
   if (count >= 4) {
@@ -22,13 +23,14 @@ import { storeLanes } from "../lib/simd";
 
 /** count columns; scale and zero advance by `step` bytes a vector. */
 function quantizeRun(
-  y: usize, x: usize, count: i32, scale: usize, zero: usize, step: usize, flip: i32, wide: i32, multiply: i32,
+  y: usize, x: usize, count: i32, scale: usize, zero: usize, step: usize, flip: i32, wide: i32, multiply: i32, offset: f32,
 ): void {
   const mask = i32x4.splat(flip);
+  const before = splat(offset);
   do {
     const real = v128.load(x);
     const ratio = multiply ? f32x4.mul(real, v128.load(scale)) : f32x4.div(real, v128.load(scale));
-    const v = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.nearest(ratio), v128.load(zero)));
+    const v = i32x4.trunc_sat_f32x4_s(f32x4.add(f32x4.nearest(f32x4.add(ratio, before)), v128.load(zero)));
     if (wide) {
       storeLanes(y, v, count);
       y += 16;
@@ -45,9 +47,10 @@ function quantizeRun(
 }
 
 function dequantizeRun(
-  y: usize, x: usize, count: i32, scale: usize, zero: usize, step: usize, flip: i32, wide: i32,
+  y: usize, x: usize, count: i32, scale: usize, zero: usize, step: usize, flip: i32, wide: i32, offset: f32,
 ): void {
   const mask = i32x4.splat(flip);
+  const behind = splat(offset);
   do {
     let v: v128;
     if (wide) {
@@ -58,7 +61,7 @@ function dequantizeRun(
       x += 4;
     }
     v = f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(v), v128.load(zero)), v128.load(scale));
-    storeLanes(y, v, count);
+    storeLanes(y, f32x4.add(v, behind), count);
     y += 16;
     scale += step;
     zero += step;
@@ -87,8 +90,8 @@ function dequantizeRun(
     const step: usize = d.period ? 0 : 16;
     const whole = at << 2;
     const part = at << narrow;
-    if (isBack) dequantizeRun(d.yPtr + whole, d.xPtr + part, count, scale, zero, step, d.flip, d.wide);
-    else quantizeRun(d.yPtr + part, d.xPtr + whole, count, scale, zero, step, d.flip, d.wide, d.multiply);
+    if (isBack) dequantizeRun(d.yPtr + whole, d.xPtr + part, count, scale, zero, step, d.flip, d.wide, d.offset);
+    else quantizeRun(d.yPtr + part, d.xPtr + whole, count, scale, zero, step, d.flip, d.wide, d.multiply, d.offset);
   }
 }
 

@@ -9,12 +9,7 @@
 import { NEIGHBOURS } from "../abi/constants";
 import { SoftmaxDesc } from "../abi/elements";
 import { expNegative, log } from "../lib/math";
-import { hsum, maxOf, splat, storeLanes } from "../lib/simd";
-
-@inline function hmax(v: v128): f32 {
-  const pair = maxOf(v, i32x4.shuffle(v, v, 2, 3, 0, 1));
-  return f32x4.extract_lane(maxOf(pair, i32x4.shuffle(pair, pair, 1, 0, 3, 2)), 0);
-}
+import { hmax, hsum, maxOf, splat, storeLanes } from "../lib/simd";
 
 /** Four lines side by side, `step` bytes from element to element; `count` of them are stored. */
 function softmaxAcross(y: usize, x: usize, size: i32, step: usize, count: i32, logarithm: i32): void {

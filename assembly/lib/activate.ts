@@ -2,13 +2,31 @@
 // Formulas that need more than a comparison are in math.ts. Used by activation_f32 and, over a tile just stored and
 // still in L1, as the last step of whatever has an `activation` option.
 import { ActivationCode } from "../abi/codes";
+import { Epilogue } from "../abi/matrix";
 import { expm1Negative, gelu, geluTanh, sigmoid, tanh, timesSigmoid } from "./math";
 import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
+
+/** What a kernel does to a vector before it stores it; what takes more is left to activateRows. */
+export const enum Store {
+  plain,
+  relu,
+  clamp,
+  slope,
+  hardSwish,
+}
+
+/** The end of a sum as far as registers do it. */
+export function storeOf(end: Epilogue): Store {
+  if (end.activation == ActivationCode.leakyRelu) return Store.slope;
+  if (end.activation == ActivationCode.hardSwish) return Store.hardSwish;
+  if (end.lo == -Infinity && end.hi == Infinity) return Store.plain;
+  return end.lo == 0 && end.hi == Infinity ? Store.relu : Store.clamp;
+}
 
 /** f(v) for a code that is known where it is inlined. */
 @inline function lanes(code: i32, v: v128, alpha: v128, beta: v128): v128 {
   if (code == ActivationCode.relu) return maxOf(v, splat(0));
-  if (code == ActivationCode.leakyRelu) return v128.bitselect(f32x4.mul(v, alpha), v, f32x4.lt(v, splat(0)));
+  if (code == ActivationCode.leakyRelu) return leaky(v, alpha);
   if (code == ActivationCode.elu) return v128.bitselect(v, f32x4.mul(expm1Negative(v), alpha), f32x4.gt(v, splat(0)));
   if (code == ActivationCode.sigmoid) return sigmoid(v);
   if (code == ActivationCode.hardSigmoid) return minOf(maxOf(madd(v, alpha, beta), splat(0)), splat(1));
@@ -20,8 +38,13 @@ import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
   return minOf(maxOf(v, alpha), beta);
 }
 
+/** v, or v * alpha below zero. */
+@inline export function leaky(v: v128, alpha: v128): v128 {
+  return v128.bitselect(f32x4.mul(v, alpha), v, f32x4.lt(v, splat(0)));
+}
+
 /** v * min(max(v + 3, 0), 6) / 6; v + 3 is exact where it is small. 6 * fround(1/6) rounds to 1. */
-@inline function hardSwish(v: v128): v128 {
+@inline export function hardSwish(v: v128): v128 {
   const clamped = minOf(maxOf(f32x4.add(v, splat(3)), splat(0)), splat(6));
   return f32x4.mul(v, f32x4.mul(clamped, splat(1.0 / 6.0)));
 }
@@ -64,6 +87,21 @@ export function activate(code: i32, y: usize, x: usize, rows: i32, cols: i32, st
     case ActivationCode.clip: rowsOf(ActivationCode.clip, y, x, rows, cols, stride, alpha, beta); break;
     default: assert(false, "unknown activation code");
   }
+}
+
+/** Ends rows x cols sums at c, in place, as a descriptor says. bias: of the first column; slopes lie behind it. */
+export function endRows(c: usize, rows: i32, cols: i32, stride: usize, epilogue: usize, bias: usize): void {
+  const end = changetype<Epilogue>(epilogue);
+  if (!end.slopeBytes) {
+    activateRows(c, rows, cols, stride, end.activation, end.alpha, end.beta);
+    return;
+  }
+  const slopes = bias + end.slopeBytes;
+  const bytes = <usize>cols << 2;
+  do {
+    for (let i: usize = 0; i < bytes; i += 16) storeLanes(c + i, leaky(v128.load(c + i), v128.load(slopes + i)), <i32>(bytes - i) >> 2);
+    c += stride;
+  } while (--rows);
 }
 
 /** Applies `code` to rows x cols floats at c, in place. Rows without gaps are one. */

@@ -9,7 +9,8 @@
 // x is the channels-last tensor itself: rows and columns outside of it are left out. Three ways (gen/tiles.ts), where the
 // middle tap of a window is inside and the multiplier is 1:
 //   3x3, stride 1      runs of outputs, 9 weights in registers, a column loaded once: bound by multiply-adds
-//   3 or 5 taps a row  tiles of 4 to 7 outputs, row by row, at stride 1 and 2: 7 accumulators + weights + input <= 13 registers
+//   3 or 5 taps a row  tiles of 4 to 7 outputs, row by row, at stride 1 and 2: 7 accumulators + weights + input <= 13 registers;
+//                      7 taps at stride 1 (15 registers)
 //   else               4 outputs with looped taps, or one output with a clipped window
 // At stride 1 and dilation D every Dth output is a convolution of dilation 1 over every Dth column, so the same kernels serve.
 //
@@ -21,9 +22,9 @@
 // With a multiplier > 1 the input vector of outputs m..m+3 is gathered from their channels. A last vector of fewer than 4
 // channels is computed whole and stored in part.
 import { CACHE_LINE, DEPTHWISE_SPARE_VECTORS } from "../abi/constants";
-import { DepthwiseDesc } from "../abi/conv";
-import { depthwise3u1, depthwise3u2, depthwise5u1, depthwise5u2, depthwiseRun } from "../gen/tiles";
-import { activateRows } from "./activate";
+import { ConvDesc, DepthwiseDesc } from "../abi/conv";
+import { depthwise3u1, depthwise3u2, depthwise5u1, depthwise5u2, depthwise7u1, depthwiseRun } from "../gen/tiles";
+import { endRows } from "./activate";
 import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
 
 /** The input vector of 4 outputs whose channels lie o0 to o3 bytes from x. */
@@ -32,10 +33,10 @@ import { madd, maxOf, minOf, splat, storeLanes } from "./simd";
   return v128.load_lane<f32>(x + o3, v128.load_lane<f32>(x + o2, v, 2), 3);
 }
 
-@inline function finish(d: DepthwiseDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32): void {
+@inline function finish(d: DepthwiseDesc, y: usize, v: v128, lo: v128, hi: v128, count: i32, bias: usize): void {
   if (d.residualPtr) v = f32x4.add(v, v128.load(d.residualPtr + (y - d.yPtr)));
   storeLanes(y, minOf(maxOf(v, lo), hi), count);
-  if (d.activation) activateRows(y, 1, count < 4 ? count : 4, 0, d.activation, d.alpha, d.beta);
+  if (d.activation) endRows(y, 1, count < 4 ? count : 4, 0, changetype<usize>(d) + offsetof<ConvDesc>("lo"), bias);
 }
 
 /** First k >= 0 with start + k * step >= 0. */
@@ -119,7 +120,7 @@ function depthwiseRows(
   const isUnrolled = multiplier == 1 && !d.residualPtr && (d.strideW == 1 || (d.strideW == 2 && d.dilationW == 1));
   const isRun = isUnrolled && d.kernelW == 3 && d.kernelH == 3 && d.tileOutputs > 7;
   const taps = d.kernelW;
-  const isTile = isUnrolled && (taps == 3 || taps == 5);
+  const isTile = isUnrolled && (taps == 3 || taps == 5 || (taps == 7 && d.strideW == 1));
   if (isRun) v128.store(scratch, splat(0));
   scratch += 16;
 
@@ -165,12 +166,14 @@ function depthwiseRows(
             if (taps == 3) {
               if (d.strideW == 1) depthwise3u1(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
               else depthwise3u2(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
+            } else if (taps == 7) {
+              depthwise7u1(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
             } else {
               if (d.strideW == 1) depthwise5u1(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
               else depthwise5u2(x, stepR, stepS, rows, w, wBlock, bias, y, yStep, some, skip, stop, channels, lo, hi, scratch);
             }
           }
-          if (d.activation) activateRows(y, some, channels, yStep, d.activation, d.alpha, d.beta);
+          if (d.activation) endRows(y, some, channels, yStep, changetype<usize>(d) + offsetof<ConvDesc>("lo"), bias);
           t += some;
           continue;
         }
@@ -195,12 +198,12 @@ function depthwiseRows(
           if (isWhole) {
             if (multiplier == 1) anyTaps(true, x0, wm, rows, taps, stepR, stepS, stepQ, o0, o1, o2, o3, start, scratch);
             else anyTaps(false, x0, wm, rows, taps, stepR, stepS, stepQ, o0, o1, o2, o3, start, scratch);
-            for (let i: usize = 0; i < 4; i++) finish(d, to + i * yStep, v128.load(scratch + (i << 4)), lo, hi, channels - m);
+            for (let i: usize = 0; i < 4; i++) finish(d, to + i * yStep, v128.load(scratch + (i << 4)), lo, hi, channels - m, bias + (<usize>m << 2));
           } else {
             const sum = multiplier == 1
               ? clippedTaps(true, x0, wm, rows, inside, stepR, stepS, skip, o0, o1, o2, o3, start)
               : clippedTaps(false, x0, wm, rows, inside, stepR, stepS, skip, o0, o1, o2, o3, start);
-            finish(d, to, sum, lo, hi, channels - m);
+            finish(d, to, sum, lo, hi, channels - m, bias + (<usize>m << 2));
           }
         }
         t += isWhole ? 4 : 1;

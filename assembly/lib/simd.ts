@@ -52,6 +52,12 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
   return f32x4.extract_lane(pair, 0) + f32x4.extract_lane(pair, 1);
 }
 
+/** The largest of the four lanes. */
+@inline export function hmax(v: v128): f32 {
+  const pair = maxOf(v, i32x4.shuffle(v, v, 2, 3, 0, 1));
+  return f32x4.extract_lane(maxOf(pair, i32x4.shuffle(pair, pair, 1, 0, 3, 2)), 0);
+}
+
 /** Stores the first `count` (1 to 4) lanes. Loads need no twin: every allocation has SLACK_BYTES behind it. */
 @inline export function storeLanes(ptr: usize, v: v128, count: i32): void {
   if (count >= 4) {

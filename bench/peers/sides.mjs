@@ -2,8 +2,7 @@
 // result in channels-last order. undefined: it has no such layer.
 import { readFileSync } from "node:fs";
 import { lanewise } from "../side.mjs";
-import { onnxModel } from "./onnx.mjs";
-import { swapped } from "./operands.mjs";
+import { onnxruntime, WEB_OPTIONS } from "./ort-layers.mjs";
 
 /** The sides of this process, by name. An engine without relaxed SIMD has no lanewise relaxed. */
 export async function openSides() {
@@ -20,66 +19,12 @@ export async function openSides() {
   return sides;
 }
 
-/** [top, left, bottom, right] */
-const sides4 = (padding) => [...padding, ...padding];
-
-function model({ operator, N, C, H, W, M, P, Q, R, S, groups, stride, dilation, padding, kernel }, { w, bias }) {
-  const io = { input: [N, C, H, W], output: [N, M, P, Q] };
-  const weights =
-    operator === "linear" || operator === "conv"
-      ? [
-          { name: "w", shape: operator === "linear" ? [M, C] : [M, C / groups, R, S], data: w },
-          { name: "b", shape: [M], data: bias },
-        ]
-      : [];
-  const pool = { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: padding && sides4(padding) };
-  return onnxModel(
-    {
-      conv: {
-        ...io,
-        op: "Conv",
-        weights,
-        attributes: {
-          kernel_shape: [R, S],
-          strides: [stride, stride],
-          dilations: [dilation, dilation],
-          pads: padding && sides4(padding),
-          group: groups,
-        },
-      },
-      linear: { input: [N, C], output: [N, M], op: "Gemm", weights, attributes: { transB: 1 } },
-      max: { ...io, op: "MaxPool", attributes: pool },
-      average: { ...io, op: "AveragePool", attributes: { ...pool, count_include_pad: 1 } },
-      global: { ...io, op: "GlobalAveragePool" },
-    }[operator],
-  );
-}
-
-/** onnxruntime computes NCHW; its copies in and out are part of a run, as they are for who uses it. */
-function onnxruntime({ ort, options }) {
-  return async (layer, data) => {
-    const { operator, N, C, H, W, M, P, Q } = layer;
-    const session = await ort.InferenceSession.create(model(layer, data), options);
-    const shape = operator === "linear" ? [N, C] : [N, C, H, W];
-    const feeds = { x: new ort.Tensor("float32", swapped(data.x, N, H * W, C), shape) };
-    let result;
-    return {
-      isAsync: true,
-      run: async () => {
-        result = await session.run(feeds);
-      },
-      output: () => swapped(result.y.data, N, M, P * Q),
-      dispose: () => session.release(),
-    };
-  };
-}
-
 /** onnxruntime-web and how its sessions are made; so too native onnxruntime. */
 export async function ortWeb() {
   const ort = await import("onnxruntime-web/wasm");
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "error";
-  return { ort, options: { executionProviders: ["wasm"], graphOptimizationLevel: "all", logSeverityLevel: 3 } };
+  return { ort, options: WEB_OPTIONS };
 }
 
 export async function ortNative() {

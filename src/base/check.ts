@@ -99,9 +99,15 @@ export function asBytes(bytes: unknown, name = "bytes"): Uint8Array {
 
 let decoder: TextDecoder | undefined;
 
-/** UTF-8 as text. Damage becomes U+FFFD, or, where there is no TextDecoder (jsdom), a URIError. */
+/** UTF-8 as text. Damage becomes U+FFFD, and all that is no ASCII with it where there is no TextDecoder (jsdom, worklets). */
 export function textOf(bytes: Uint8Array): string {
-  if (typeof TextDecoder === "undefined") return strictTextOf(bytes);
+  if (typeof TextDecoder === "undefined") {
+    try {
+      return strictTextOf(bytes);
+    } catch {
+      return Array.from(bytes, (byte) => String.fromCharCode(byte < 128 ? byte : 0xfffd)).join("");
+    }
+  }
   decoder ??= new TextDecoder();
   return decoder.decode(bytes);
 }
@@ -112,3 +118,11 @@ export function strictTextOf(bytes: Uint8Array): string {
     return decodeURIComponent(Array.from(bytes, (byte) => `%${(byte + 256).toString(16).slice(1)}`).join(""));
   return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 }
+
+/** Text as UTF-8. */
+export const utf8Of = (text: string): Uint8Array =>
+  typeof TextEncoder === "undefined"
+    ? Uint8Array.from(encodeURIComponent(text).match(/%..|./g) ?? [], (unit) =>
+        unit.length > 1 ? Number.parseInt(unit.slice(1), 16) : unit.charCodeAt(0),
+      )
+    : new TextEncoder().encode(text);

@@ -37,18 +37,23 @@ export const DTYPES = {
   float64: Float64Array,
 } as const;
 
-/** Elements as a typed array, one class a dtype; Uint8Array is uint8 and bool. */
-export type TensorData =
-  | Float32Array
-  | Uint8Array
-  | Int8Array
-  | Int32Array
-  | BigInt64Array
-  | Uint16Array
-  | Int16Array
-  | Uint32Array
-  | BigUint64Array
-  | Float64Array;
+/** Elements as a typed array, one class a dtype; Uint8Array is uint8 and bool. Without a dtype: any of them. */
+export type TensorData<D extends DType = DType> = Arrays[D];
+
+/** The class that elements of a dtype lie in. */
+interface Arrays {
+  float32: Float32Array;
+  uint8: Uint8Array;
+  int8: Int8Array;
+  int32: Int32Array;
+  int64: BigInt64Array;
+  bool: Uint8Array;
+  uint16: Uint16Array;
+  int16: Int16Array;
+  uint32: Uint32Array;
+  uint64: BigUint64Array;
+  float64: Float64Array;
+}
 
 /** A Float16Array, which not all engines and compilers know. */
 export interface Float16Data extends ArrayLike<number> {
@@ -61,6 +66,16 @@ export interface Float16Data extends ArrayLike<number> {
  * rounding.
  */
 export type Elements = TensorData | Uint8ClampedArray | Float16Data | readonly number[] | readonly bigint[];
+
+/** The dtype that elements have where nothing else is said. */
+export type DTypeOf<E extends Elements> = E extends Uint8Array | Uint8ClampedArray
+  ? "uint8"
+  : E extends readonly (number | bigint)[] | Float16Data
+    ? "float32"
+    : { [D in Exclude<DType, "uint8" | "bool">]: E extends TensorData<D> ? D : never }[Exclude<
+        DType,
+        "uint8" | "bool"
+      >];
 
 const DTYPE_NAMES = Object.keys(DTYPES) as DType[];
 
@@ -130,11 +145,11 @@ export function isBig(dtype: string): dtype is "int64" | "uint64" {
 export const MEMORY_FORMATS: readonly MemoryFormat[] = ["contiguous", "channelsLast"];
 
 /** What a tensor is, apart from where it lies. */
-export interface TensorSpec {
+export interface TensorSpec<D extends DType = DType> {
   /** Logical dimensions, rank 0 to 8; [N, C, H, W] for images. */
   readonly shape: Shape;
   /** Kind of its elements. */
-  readonly dtype: DType;
+  readonly dtype: D;
   /** Order in memory; channelsLast has rank >= 3. */
   readonly memoryFormat: MemoryFormat;
 }
@@ -147,13 +162,13 @@ export function bytesOf(spec: TensorSpec): number {
  * Checks a shape, dtype and memory format given by a user. channelsLast needs a batch, a channel and a spatial axis. least: of
  * every size; tensors may be empty, operands may not.
  */
-export function makeSpec(
+export function makeSpec<D extends DType = DType>(
   shape: unknown,
   dtype: unknown = "float32",
   memoryFormat: unknown = "contiguous",
   name = "shape",
   least = 1,
-): TensorSpec {
+): TensorSpec<D> {
   const type = oneOf("dtype", dtype, DTYPE_NAMES);
   const format = oneOf("memoryFormat", memoryFormat, MEMORY_FORMATS);
   elements(name, shape, DTYPES[type].BYTES_PER_ELEMENT, least);
@@ -161,7 +176,7 @@ export function makeSpec(
   if (format === "channelsLast" && dims.length < 3) {
     throw new ShapeError(`"${name}" expected rank >= 3 for memoryFormat channelsLast, got ${show(dims)}`);
   }
-  return { shape: dims, dtype: type, memoryFormat: format };
+  return { shape: dims, dtype: type as D, memoryFormat: format };
 }
 
 /** The order of logical axes in memory, slowest first: [0, 1, 2, 3], or [0, 2, 3, 1] for channelsLast. */

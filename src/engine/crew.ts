@@ -1,5 +1,7 @@
 // What engines and plans know of the threads that compute beside their own. Who they are is src/threads, which nothing loads for one
 // thread.
+
+import type { WasmModule } from "../base/globals.js";
 import type { KernelName } from "../kernels/table.js";
 import type { Engine } from "./engine.js";
 
@@ -8,6 +10,8 @@ export interface Step {
   /** A kernel, or what a step in JavaScript does. */
   readonly kernel: KernelName | (() => void);
   readonly desc: number;
+  /** What the descriptor says: its costs go by that. */
+  readonly values: Readonly<Record<string, unknown>>;
   readonly items: number;
   /** Work items that one thread takes at a time: all of them where it is not split. */
   readonly unit: number;
@@ -40,7 +44,7 @@ export interface Crew {
   /** Calls a kernel over work items [begin, end). */
   call(step: Step & { readonly kernel: KernelName }, begin: number, end: number, scratch: number): void;
   /** Gives every thread the kernels of a pack. */
-  add(module: WebAssembly.Module, kernels: Readonly<Record<string, unknown>>): void;
+  add(module: WasmModule, kernels: Readonly<Record<string, unknown>>): void;
   /** Waits until no thread is at work. */
   settle(): void;
   /** Ends all threads but the calling one. */

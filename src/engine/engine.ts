@@ -1,10 +1,11 @@
 // Kernels over one heap: an instance of every pack that is loaded.
 
 import { ModelError, show, UnsupportedError } from "../base/errors.js";
+import type { WasmModule } from "../base/globals.js";
 import { PACKS } from "../kernels/gen/packs.js";
 import { type KernelName, type PackName, packOf } from "../kernels/table.js";
 import type { Crew } from "./crew.js";
-import { detectFeatures, type Features } from "./features.js";
+import { detectFeatures } from "./features.js";
 import { Heap } from "./heap.js";
 
 /** Kernel binaries: "simd" gives the same bits on every engine; "relaxed" is faster, with fused multiply-add. */
@@ -24,16 +25,12 @@ export interface Target {
   readonly variant: Variant;
   /** Most rows of a GEMM micro-tile; changes speed, never bits. */
   readonly tileRows: number;
+  /** Engines without fused multiply-add, as the V8 of Node 20 is, spill where loops have all registers in use. */
+  readonly isSpilling: boolean;
 }
 
-/**
- * 6 rows with FMA. Without it 5, but 4 on engines without relaxed SIMD: the V8 of Node 20 spills in a 5-row tile (54 % of
- * the machine's limit, 75 % with 4 rows; the V8 of Node 24 has 89 % with 5 and 77 % with 4).
- */
-function tileRows(variant: Variant, features: Features): number {
-  if (variant === "relaxed") return 6;
-  return features.relaxed ? 5 : 4;
-}
+/** 6 rows with FMA; without it a product needs a register, too. */
+const TILE_ROWS: Readonly<Record<Variant, number>> = { simd: 5, relaxed: 6 };
 
 /** One memory, the packs of kernels that are loaded over it, and what planning needs to know of them. */
 export class Engine {
@@ -47,13 +44,13 @@ export class Engine {
 
   /** With the kernels that every runtime has. sharedBytes: see Heap. */
   constructor(
-    readonly module: WebAssembly.Module,
+    readonly module: WasmModule,
     maxBytes: number,
     sharedBytes?: number,
   ) {
     this.heap = new Heap(maxBytes, sharedBytes);
     const variant = this.#instantiate("float", PACKS.float, module, "wasm");
-    this.target = { variant, tileRows: tileRows(variant, detectFeatures()) };
+    this.target = { variant, tileRows: TILE_ROWS[variant], isSpilling: !detectFeatures().fused };
   }
 
   get variant(): Variant {
@@ -68,12 +65,7 @@ export class Engine {
    * Adds a pack. Throws for a module that is not this version's and variant's, and changes nothing then. Of a pack that runtimes
    * do not know, facts and what the module is called in errors.
    */
-  load(
-    pack: string,
-    module: WebAssembly.Module,
-    facts = PACKS[pack as PackName] as Facts,
-    given = `packs.${pack}`,
-  ): void {
+  load(pack: string, module: WasmModule, facts = PACKS[pack as PackName] as Facts, given = `packs.${pack}`): void {
     this.#instantiate(pack, facts, module, given, this.variant);
     this.crew?.add(module, this.kernels);
   }
@@ -89,13 +81,7 @@ export class Engine {
   }
 
   /** `given`: what the module is called in errors; `wanted`: the variant that it has to be. Answers the one that it is. */
-  #instantiate(
-    pack: string,
-    { abi, kernels }: Facts,
-    module: WebAssembly.Module,
-    given: string,
-    wanted?: Variant,
-  ): Variant {
+  #instantiate(pack: string, { abi, kernels }: Facts, module: WasmModule, given: string, wanted?: Variant): Variant {
     const imports = WebAssembly.Module.imports(module).map((entry) => `${entry.module}.${entry.name}`);
     if (imports.some((name) => name !== "env.memory")) {
       throw new UnsupportedError(`"${given}" expected a binary that imports env.memory alone, got ${show(imports)}`);

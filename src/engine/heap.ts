@@ -1,5 +1,6 @@
 // One linear memory with its allocator, and views of it that are rebuilt after growth.
 import { OutOfMemoryError } from "../base/errors.js";
+import type { WasmMemory } from "../base/globals.js";
 import type { DType, TensorData } from "../base/spec.js";
 import { DTYPES } from "../base/spec.js";
 import { Allocator, PAGE_BYTES } from "./allocator.js";
@@ -10,7 +11,7 @@ export const BASE = 1024;
 export const MAX_MEMORY_BYTES = 65536 * PAGE_BYTES;
 
 export class Heap {
-  readonly memory: WebAssembly.Memory;
+  readonly memory: WasmMemory;
   readonly allocator: Allocator;
   #i32: Int32Array;
   #f32: Float32Array;

@@ -75,12 +75,12 @@ export interface Rates {
 }
 
 export const RATES: Readonly<Record<"simd" | "relaxed", Rates>> = {
-  simd: { gflops: 45, gbps: 30 },
+  simd: { gflops: 47, gbps: 30 },
   relaxed: { gflops: 58, gbps: 30 },
 };
 
-/** Steps of k that starting and storing a micro-tile costs. */
-const TILE_OVERHEAD = 13;
+/** Steps of k that starting and storing a micro-tile costs. Long runs take 5 (1x1 of 16 to 512 channels), those of Winograd and of small images more. */
+const TILE_OVERHEAD = 8;
 
 /** Milliseconds of a matrix product whose sums have K terms. */
 function gemmCost(macs: number, weightBytes: number, K: number, { gflops, gbps }: Rates): number {
@@ -94,11 +94,12 @@ function panelBytes({ C, M, R, S, groups }: ConvShape): number {
   return roundUp(M / groups, PANEL) * C * R * S * 4;
 }
 
-/** 3 and 5 taps a row have tiles of their own; others go tap by tap, and with a multiplier every vector is gathered. */
+/** 3, 5 and 7 taps a row have tiles of their own; others go tap by tap, and with a multiplier every vector is gathered. */
 function depthwiseShare({ C, M, S, strideW }: ConvShape): number {
   if (M !== C) return 0.14;
   if (S === 3) return strideW === 1 ? 0.63 : 0.46;
   if (S === 5) return strideW === 1 ? 0.85 : 0.68;
+  if (S === 7 && strideW === 1) return 0.8;
   return S > 15 ? 0.35 : 0.42;
 }
 
@@ -167,9 +168,9 @@ export const CONV_ROWS: readonly ConvRow[] = [
 ];
 
 /** Nanoseconds an element of the input and of the output transform takes on the reference machine. */
-const TRANSFORM_NS = { 2: [0.28, 0.22], 4: [0.35, 0.25], 6: [0.5, 0.35] } as const;
+const TRANSFORM_NS = { 2: [0.15, 0.1], 4: [0.17, 0.12], 6: [0.3, 0.2] } as const;
 /** Along one axis only, a vector is carried through fewer sums for each time it is loaded and stored. */
-const ONE_AXIS = 2.3;
+const ONE_AXIS = 1.6;
 /** Weights of more bytes are streamed from memory for every block of tiles, slower than the GEMM's. */
 const STREAMED_BYTES = 12 * 2 ** 20;
 const STREAMED_GBPS = 20;

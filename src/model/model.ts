@@ -23,7 +23,7 @@ import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, 
 import { picker, type RunAsyncOptions, requireGoing, runOptions } from "./run-options.js";
 import { Shared } from "./shared.js";
 import { noted, type Profile, profileFrom, type Summary, summaryOf } from "./summary.js";
-import { partsOf, turn } from "./turns.js";
+import { now, partsOf, turn } from "./turns.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
 /** Limits of a model, and how it is planned. */
@@ -149,8 +149,8 @@ export class Model {
   readonly #engine: Engine;
   readonly #planned: ModelPlan;
   readonly #slots = new Map<string, Slot>();
-  readonly #inputTensors = new Map<string, Tensor>();
-  readonly #results: Readonly<Record<string, Tensor>>;
+  readonly #inputTensors = new Map<string, Tensor<DType>>();
+  readonly #results: Readonly<Record<string, Tensor<DType>>>;
   readonly #loaded: Loaded;
   #holds = 0;
   #disposed = false;
@@ -173,7 +173,7 @@ export class Model {
         plan.outputs.map(({ name, spec, place }) => [name, new Tensor(owner, spec, loaded.offsetOf(place))]),
       ),
     );
-    const shown = ({ name, spec }: { name: string; spec: Tensor["spec"] }): ModelTensor => ({ name, ...spec });
+    const shown = ({ name, spec }: { name: string; spec: TensorSpec }): ModelTensor => ({ name, ...spec });
     this.inputs = plan.inputs.map(shown);
     this.outputs = plan.outputs.map(shown);
   }
@@ -207,13 +207,16 @@ export class Model {
   /**
    * Runs on one tensor an input, by name, in either memory format; without tensors, on what was written to model.input().
    * Answers the model's own output tensors by name, or only those named in `outputs`, though all are computed: they hold this
-   * run's values until the next run; clone() or toArray() keeps a copy; disposing them is harmless, disposing the model ends them. Synchronous; allocates nothing.
+   * run's values until the next run; clone() or toArray() keeps a copy; disposing them is harmless, disposing the model ends them. Synchronous; allocates nothing. D: see input().
    *
    * @throws ModelError for missing or unknown names, ShapeError for a tensor of another shape or dtype, RangeError for an
    *   output of this model as input, DisposedError.
    */
-  run(tensors?: Readonly<Record<string, Tensor>>, outputs?: readonly string[]): Readonly<Record<string, Tensor>> {
-    const pick = picker(outputs, this.outputs);
+  run<D extends DType = "float32">(
+    tensors?: Readonly<Record<string, Tensor<DType>>>,
+    outputs?: readonly string[],
+  ): Readonly<Record<string, Tensor<D>>> {
+    const pick = picker<D>(outputs, this.outputs);
     this.#accept(tensors);
     this.#loaded.run();
     return pick(this.#results);
@@ -227,25 +230,25 @@ export class Model {
    * @throws (rejects with) the signal's reason when that is aborted, DisposedError when the model is disposed meanwhile, and
    *   what run() throws.
    */
-  async runAsync(
-    tensors?: Readonly<Record<string, Tensor>>,
+  async runAsync<D extends DType = "float32">(
+    tensors?: Readonly<Record<string, Tensor<DType>>>,
     options: RunAsyncOptions = {},
-  ): Promise<Readonly<Record<string, Tensor>>> {
+  ): Promise<Readonly<Record<string, Tensor<D>>>> {
     const { signal, yieldEvery, outputs } = runOptions(options);
-    const pick = picker(outputs, this.outputs);
+    const pick = picker<D>(outputs, this.outputs);
     requireGoing(signal);
     this.#accept(tensors);
     this.hold(1);
     try {
-      let rested = performance.now();
+      let rested = now();
       for (const [i, program] of this.#loaded.programs.entries()) {
         const { builder } = this.#planned.steps[i] as PlannedStep;
         for (const _ of program.runInParts(partsOf(builder, yieldEvery))) {
-          if (performance.now() - rested < yieldEvery) continue;
+          if (now() - rested < yieldEvery) continue;
           await turn();
           requireGoing(signal);
           if (this.disposed) throw new DisposedError(`"model" expected a live model, got one disposed while it ran`);
-          rested = performance.now();
+          rested = now();
         }
       }
       return pick(this.#results);
@@ -256,28 +259,24 @@ export class Model {
 
   /**
    * A view of where an input lies, in memory order (model.inputs says which): write it before every run() without tensors,
-   * since later layers may take its place. Ask anew after anything that may allocate.
+   * since later layers may take its place. Ask anew after anything that may allocate. D: model.input<"int32">("ids").
    *
    * @throws ModelError for an unknown name or while runAsync() runs, DisposedError.
    */
-  input(name: string): TensorData {
+  input<D extends DType = "float32">(name: string): TensorData<D> {
     const tensor = this.#find(this.#inputTensors.get(name), "input", name, this.inputs);
     this.#loaded.bind();
-    return tensor.data;
+    return tensor.data as TensorData<D>;
   }
 
   /**
-   * A view of an output, contiguous unless the graph asked otherwise. Ask anew after anything that may allocate.
+   * A view of an output, contiguous unless the graph asked otherwise. Ask anew after anything that may allocate. D: see input().
    *
    * @throws ModelError for an unknown name or while runAsync() runs, DisposedError.
    */
-  output(name: string): TensorData {
-    return this.#find(
-      Object.hasOwn(this.#results, name) ? this.#results[name] : undefined,
-      "output",
-      name,
-      this.outputs,
-    ).data;
+  output<D extends DType = "float32">(name: string): TensorData<D> {
+    const found = Object.hasOwn(this.#results, name) ? this.#results[name] : undefined;
+    return this.#find(found, "output", name, this.outputs).data as TensorData<D>;
   }
 
   /** One row a layer: algorithm, output shape, multiply-accumulates, parameters, bytes; and totals. String() makes a table. */
@@ -291,7 +290,7 @@ export class Model {
    *
    * @throws what run() throws; RangeError for `runs` outside 1 to 10,000.
    */
-  profile(tensors: Readonly<Record<string, Tensor>>, options: { readonly runs?: number } = {}): Profile {
+  profile(tensors: Readonly<Record<string, Tensor<DType>>>, options: { readonly runs?: number } = {}): Profile {
     knownOptions("profile options", options, ["runs"]);
     const runs = integer("runs", options.runs ?? 5, 1, 10_000);
     this.run(tensors);
@@ -299,9 +298,9 @@ export class Model {
     for (let i = 0; i < runs; i++) {
       this.#accept(tensors);
       this.#loaded.programs.forEach((program, step) => {
-        const start = performance.now();
+        const start = now();
         program.run();
-        (times[step] as Float64Array)[i] = (performance.now() - start) * 1e3;
+        (times[step] as Float64Array)[i] = (now() - start) * 1e3;
       });
     }
     const medians = times.map((step) => step.sort()[runs >> 1] as number);
@@ -353,7 +352,7 @@ export class Model {
   }
 
   /** Checks every tensor, then brings every one into its slot. */
-  #accept(tensors: Readonly<Record<string, Tensor>> | undefined): void {
+  #accept(tensors: Readonly<Record<string, Tensor<DType>>> | undefined): void {
     this.#alive();
     if (tensors === undefined) {
       this.#loaded.bind();
@@ -370,7 +369,7 @@ export class Model {
     this.#loaded.bind();
     const { heap } = this.#engine;
     for (const { name, spec, place, program } of this.#slots.values()) {
-      const tensor = tensors[name] as Tensor;
+      const tensor = tensors[name] as Tensor<DType>;
       const ptr = this.#loaded.addressOf(place);
       if (program !== undefined && tensor.memoryFormat !== spec.memoryFormat) {
         program.bind([tensor.ptr, ptr], 1);

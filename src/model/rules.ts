@@ -1,6 +1,6 @@
 // The rewrites that models are compiled by, each a small pure function: see rewrite.ts. A rule must only fit what is never
 // slower afterwards.
-import { sameShape } from "../base/check.js";
+import { type Shape, sameShape } from "../base/check.js";
 import { type ConvShape, convShape } from "../base/shape.js";
 import { type BatchNormOptions, type BatchNormParameters, foldBatchNorm } from "../ops/batch-norm.js";
 import type { Conv2dOptions } from "../ops/conv/conv2d.js";
@@ -25,6 +25,38 @@ export const fuseActivation: Rule = (node, scope) => {
   const given = Object.entries(node.options).filter(([, value]) => value !== undefined);
   const activation = given.length > 0 ? { type: node.op, ...Object.fromEntries(given) } : node.op;
   return { ...absorbed, options: { ...absorbed.options, activation }, outputs: node.outputs };
+};
+
+/** Whether a tensor that broadcasts as prelu's slope does is one number for each index of an axis. */
+function isAlong(axis: number, slope: Shape, shape: Shape): boolean {
+  const isPerChannel = slope.length === 1 && slope[0] !== 1 && shape.length > 1;
+  const own = isPerChannel ? [slope[0], ...shape.slice(2).map(() => 1)] : slope;
+  const rank = shape.length;
+  return (
+    own.every((size, i) => {
+      const at = i + rank - own.length;
+      return size === (at === axis ? shape[axis] : 1);
+    }) && own.length >= rank - axis
+  );
+}
+
+/** x ─▶ conv ─▶ prelu by channel   ==>   x ─▶ conv { leakyRelu, slopes } */
+export const fuseSlopes: Rule = (node, scope) => {
+  if (node.op !== "prelu") return undefined;
+  const absorbed = scope.soleProducer(node.inputs[0] as string);
+  if (absorbed === undefined || !hasFreeStore(absorbed)) return undefined;
+  const { inner, params, filters } = operatorOf(absorbed);
+  if (!inner.includes("slope") || filters === undefined) return undefined;
+  const { shape } = scope.specOf(node.inputs[0] as string);
+  const slope = node.params[0] as string;
+  const axis = filters.axis < 0 ? shape.length + filters.axis : filters.axis;
+  if (!isAlong(axis, scope.specOf(slope).shape, shape)) return undefined;
+  return {
+    ...absorbed,
+    params: [...params.map((_, i) => absorbed.params[i] ?? null), slope],
+    options: { ...absorbed.options, activation: "leakyRelu" },
+    outputs: node.outputs,
+  };
 };
 
 /** conv ─▶ add ◀─ y   ==>   conv { residual: y }, of the operands that are convolutions the one computed last. */
@@ -73,6 +105,7 @@ export const joinSeparable: Rule = (node, scope) => {
   const [between, ...residual] = node.inputs as [string];
   const absorbed = scope.soleProducer(between);
   if (absorbed === undefined || absorbed.inputs.length > 1 || !isDepthwise(absorbed, scope)) return undefined;
+  if (absorbed.params.length > operatorOf(absorbed).params.length) return undefined; // slopes between the halves
   const options = [absorbed.options, node.options] as readonly Conv2dOptions[];
   if (
     options.some(({ algorithm, precision, memory, tune }) => (algorithm ?? precision ?? memory ?? tune) !== undefined)
@@ -147,4 +180,4 @@ export const foldNormalisation: Rule = (node, scope) => {
 };
 
 /** All of them; the first one that fits is applied. */
-export const RULES: readonly Rule[] = [foldNormalisation, fuseResidual, fuseActivation, joinSeparable];
+export const RULES: readonly Rule[] = [foldNormalisation, fuseResidual, fuseActivation, fuseSlopes, joinSeparable];

@@ -1,12 +1,14 @@
 // What a run is told beside its inputs: outputs by name, when to stop, how to share its thread.
 import { knownOptions } from "../base/check.js";
 import { ModelError, show } from "../base/errors.js";
+import type { Global } from "../base/globals.js";
+import type { DType } from "../base/spec.js";
 import type { Tensor } from "../plan/tensor.js";
 
 /** How a run shares its thread. */
 export interface RunAsyncOptions {
   /** Ends the run when it is aborted; default: none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: Global<"AbortSignal">;
   /** Milliseconds of work between turns, default 8. 0: between all kernel calls. */
   readonly yieldEvery?: number;
   /** Names of the outputs to answer; default: all. */
@@ -24,11 +26,14 @@ export function runOptions(options: RunAsyncOptions): RunAsyncOptions & { readon
   return { ...options, yieldEvery };
 }
 
-type Results = Readonly<Record<string, Tensor>>;
+type Results<D extends DType> = Readonly<Record<string, Tensor<D>>>;
 
-/** What takes the named of a run's results. Throws ModelError for names that are no outputs, TypeError for what are no names. */
-export function picker(names: unknown, known: readonly { readonly name: string }[]): (results: Results) => Results {
-  if (names === undefined) return (results) => results;
+/** What takes the named of a run's results, of which the caller says that they are of D. Throws ModelError for names that are no outputs, TypeError for what are no names. */
+export function picker<D extends DType>(
+  names: unknown,
+  known: readonly { readonly name: string }[],
+): (results: Results<DType>) => Results<D> {
+  if (names === undefined) return (results) => results as Results<D>;
   if (!Array.isArray(names)) throw new TypeError(`"outputs" expected an array of names, got ${show(names)}`);
   for (const name of names) {
     if (!known.some((output) => output.name === name))
@@ -36,10 +41,10 @@ export function picker(names: unknown, known: readonly { readonly name: string }
         `"outputs" expected names among ${known.map((one) => one.name).join(", ")}, got ${show(name)}`,
       );
   }
-  return (results) => Object.fromEntries(names.map((name: string) => [name, results[name] as Tensor]));
+  return (results) => Object.fromEntries(names.map((name: string) => [name, results[name] as Tensor<D>]));
 }
 
 /** Throws the reason of a signal that is aborted. */
-export function requireGoing(signal: AbortSignal | undefined): void {
+export function requireGoing(signal: Global<"AbortSignal"> | undefined): void {
   if (signal?.aborted) throw signal.reason ?? new Error(`"signal" expected to go on, got aborted`);
 }

@@ -6,7 +6,7 @@
 //
 // Numbers are little-endian, as in the memory of every machine we run on. Offsets count from the end of the
 // header. "__metadata__" is no tensor but an object of strings.
-import { asBytes, type Shape, strictTextOf, tagOf } from "../base/check.js";
+import { asBytes, type Shape, strictTextOf, tagOf, utf8Of } from "../base/check.js";
 import { ModelError, ShapeError, show, UnsupportedError } from "../base/errors.js";
 import { DTYPES, type DType, holds } from "../base/spec.js";
 import type { HostTensor, WeightMap } from "./weights.js";
@@ -91,7 +91,7 @@ export function writeSafetensors(weights: WeightMap): Uint8Array<ArrayBuffer> {
     dataBytes += data.byteLength;
     return [name, { dtype: nameOf(dtype), shape, data_offsets: [begin, dataBytes] }] as const;
   });
-  const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
+  const json = utf8Of(JSON.stringify(Object.fromEntries(entries)));
   const headerBytes = Math.ceil(json.length / 8) * 8;
   if (headerBytes > MAX_HEADER_BYTES) {
     throw malformed("weights", `a header of at most ${MAX_HEADER_BYTES} bytes`, `${headerBytes}`);

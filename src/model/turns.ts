@@ -2,6 +2,8 @@
 import { countOf } from "../base/shape.js";
 import type { Builder } from "../plan/builder.js";
 
+export { now } from "../base/clock.js";
+
 /** Multiply-accumulates of a millisecond where kernels are slow; an element that is stored takes as long as five. */
 const MACS_PER_MS = 5e6;
 
@@ -11,8 +13,11 @@ export function partsOf({ macs, outputs }: Builder, ms: number): number {
   return ms > 0 ? Math.max(1, Math.ceil((macs + 5 * stored) / (MACS_PER_MS * ms))) : 1;
 }
 
-/** Resolves when what else waits in this thread has had its turn. */
+/** Resolves when what else waits in this thread has had its turn; worklets, which have no setTimeout, let promises go on only. */
 export function turn(): Promise<void> {
   const { scheduler } = globalThis as { scheduler?: { yield?: () => Promise<void> } };
-  return scheduler?.yield?.() ?? new Promise((resolve) => setTimeout(resolve));
+  return (
+    scheduler?.yield?.() ??
+    new Promise((resolve) => (typeof setTimeout === "function" ? setTimeout(resolve) : resolve()))
+  );
 }

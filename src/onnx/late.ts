@@ -1,6 +1,7 @@
 // What depends on a run: nodes whose outputs' shapes follow from data are computed after it, in JavaScript; outputs that no model
 // owns get tensors here.
 import { DisposedError, ModelError, show } from "../base/errors.js";
+import type { DType } from "../base/spec.js";
 import type { Model, ModelOptions } from "../model/model.js";
 import type { RunAsyncOptions } from "../model/run-options.js";
 import { type LayerRow, type Summary, summaryFrom } from "../model/summary.js";
@@ -28,9 +29,9 @@ export class Late {
   #begun: Ready | undefined;
   #further: (Run | readonly NodeProto[])[] = [];
   /** Output tensors that no model owns: constants, and what is computed after a run. */
-  readonly #tensors = new Map<string, Tensor>();
+  readonly #tensors = new Map<string, Tensor<DType>>();
   /** And those of networks that went on in the last run. */
-  #given = new Map<string, Tensor>();
+  #given = new Map<string, Tensor<DType>>();
   #isDisposed = false;
 
   constructor(runtime: Runtime, operators: Operators, options: ModelOptions) {
@@ -126,7 +127,7 @@ export class Late {
     if (tried) this.#further.push(nodes);
     const reads = new Set(nodes.flatMap(readsOf));
     for (const { name, type, output } of ready.taps)
-      if (output !== "" && reads.has(name)) values.set(name, plainOf(results[output] as Tensor, type));
+      if (output !== "" && reads.has(name)) values.set(name, plainOf(results[output] as Tensor<DType>, type));
     nodes.forEach((node, i) => {
       this.#evaluate(node, opsets, values);
       done?.(i);
@@ -135,9 +136,9 @@ export class Late {
       this.finishing(after, opsets, answers, known, waited);
     const further = stage && (yield* (this.#stages as Stages).goOn(stage, ready, opsets, results, values, next));
     this.#given = new Map(Object.entries(further ?? {}));
-    const tensorOf = (result: Result): Tensor => {
+    const tensorOf = (result: Result): Tensor<DType> => {
       const { name } = result;
-      if (result.from === "model") return results[name] as Tensor;
+      if (result.from === "model") return results[name] as Tensor<DType>;
       if (result.from === "constant") return this.#tensorFor(name, result.tensor);
       return this.#given.get(name) ?? this.#tensorFor(name, values.get(name) as PlainTensor);
     };
@@ -161,13 +162,13 @@ export class Late {
   }
 
   /** An output of the last run that is not the model's own, if it is there. */
-  output(name: string): Tensor | undefined {
+  output(name: string): Tensor<DType> | undefined {
     const tensor = this.#given.get(name) ?? this.#tensors.get(name);
     return tensor?.disposed ? undefined : tensor;
   }
 
   /** A tensor with these values: the last run's where it fits. */
-  #tensorFor(name: string, { type, shape, data }: PlainTensor): Tensor {
+  #tensorFor(name: string, { type, shape, data }: PlainTensor): Tensor<DType> {
     const dtype = STORED[type];
     const known = this.#tensors.get(name);
     if (known && !known.disposed && known.dtype === dtype && known.shape.join() === shape.join()) {
@@ -236,7 +237,7 @@ export function isAll({ late, results }: Ready): boolean {
 /** What late nodes read that is known before a run: constants, and inputs. */
 export function tapped(
   { constants, taps }: Ready,
-  inputs: Readonly<Record<string, Tensor>> = {},
+  inputs: Readonly<Record<string, Tensor<DType>>> = {},
 ): Map<string, PlainTensor> {
   const values = new Map<string, PlainTensor>(constants);
   for (const { name, type, output } of taps) {
@@ -248,6 +249,6 @@ export function tapped(
   return values;
 }
 
-function plainOf(source: Tensor, type: ElementType): PlainTensor {
+function plainOf(source: Tensor<DType>, type: ElementType): PlainTensor {
   return { type, shape: source.shape, data: source.toArray() };
 }

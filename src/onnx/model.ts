@@ -1,4 +1,5 @@
 // A network from an ONNX file: planned and packed once for each set of input shapes, then run like any model.
+import { now } from "../base/clock.js";
 import { DisposedError, ModelError, ShapeError, show } from "../base/errors.js";
 import { type DType, type Elements, holds, type MemoryFormat, type TensorData } from "../base/spec.js";
 import type { Model, ModelOptions } from "../model/model.js";
@@ -47,7 +48,7 @@ export interface OnnxReport extends ModelReport {
  * input's dtype where that holds it (see Runtime.tensor()); for a float16 or bfloat16 input a Uint16Array is the bits of such
  * numbers.
  */
-export type OnnxInput = Tensor | { readonly data: Elements; readonly shape: readonly number[] };
+export type OnnxInput = Tensor<DType> | { readonly data: Elements; readonly shape: readonly number[] };
 
 /** A network from an ONNX file, planned for the shapes at hand: those of the file and of `shapes`, then those of the last run. */
 export class OnnxModel {
@@ -169,10 +170,10 @@ export class OnnxModel {
       const nodes = this.#late.nodesOf(ready);
       const times = nodes.map(() => Infinity); // the least: what is made new each time varies more than kernels
       for (let i = 0; i < 3; i++) {
-        let last = performance.now();
+        let last = now();
         this.#late.finish(ready, this.#checked.opsets, results, tapped(ready, tensors), undefined, (node) => {
-          times[node] = Math.min(times[node] as number, (performance.now() - last) * 1e3);
-          last = performance.now();
+          times[node] = Math.min(times[node] as number, (now() - last) * 1e3);
+          last = now();
         });
       }
       const { rows, totals } = model.summary();
@@ -186,7 +187,7 @@ export class OnnxModel {
    *
    * @throws ModelError for an unknown name or where no shapes are known yet, DisposedError.
    */
-  input(name: string): TensorData {
+  input<D extends DType = "float32">(name: string): TensorData<D> {
     return this.#model().input(name);
   }
 
@@ -195,9 +196,9 @@ export class OnnxModel {
    *
    * @throws ModelError for an unknown name or where no shapes are known yet, DisposedError.
    */
-  output(name: string): TensorData {
+  output<D extends DType = "float32">(name: string): TensorData<D> {
     const isOwn = this.#plans.current?.results.some((result) => result.name === name && result.from === "model");
-    return (isOwn ? undefined : this.#late.output(name)?.data) ?? this.#model().output(name);
+    return ((isOwn ? undefined : this.#late.output(name)?.data) ?? this.#model().output(name)) as TensorData<D>;
   }
 
   /**
@@ -209,8 +210,11 @@ export class OnnxModel {
    *   TypeError for what is no input, RangeError for data that an input does not hold, DisposedError; where new shapes are
    *   planned, what loadOnnx() throws.
    */
-  run(inputs?: Readonly<Record<string, OnnxInput>>, outputs?: readonly string[]): Readonly<Record<string, Tensor>> {
-    const pick = picker(outputs, this.outputs);
+  run<D extends DType = "float32">(
+    inputs?: Readonly<Record<string, OnnxInput>>,
+    outputs?: readonly string[],
+  ): Readonly<Record<string, Tensor<D>>> {
+    const pick = picker<D>(outputs, this.outputs);
     const ready = this.#readyFor(inputs);
     const { model } = ready;
     if (isAll(ready) && model !== undefined) return pick(this.#withTensors(inputs, (tensors) => model.run(tensors)));
@@ -224,12 +228,12 @@ export class OnnxModel {
    *
    * @throws (rejects with) what run() throws, the signal's reason when it is aborted.
    */
-  async runAsync(
+  async runAsync<D extends DType = "float32">(
     inputs?: Readonly<Record<string, OnnxInput>>,
     options: RunAsyncOptions = {},
-  ): Promise<Readonly<Record<string, Tensor>>> {
+  ): Promise<Readonly<Record<string, Tensor<D>>>> {
     const { outputs, ...rest } = runOptions(options);
-    const pick = picker(outputs, this.outputs);
+    const pick = picker<D>(outputs, this.outputs);
     const ready = this.#readyFor(inputs);
     const { model } = ready;
     // Inputs are in their slots when the model answers its promise: tensors made for the call can go then.
@@ -277,7 +281,7 @@ export class OnnxModel {
     if (!model || !this.#deciding) return;
     const written = this.#decided(this.#planned, (name) => {
       const found = model.inputs.find((input) => input.name === name);
-      return { shape: found?.shape ?? [0], data: found ? model.input(name) : [] };
+      return { shape: found?.shape ?? [0], data: found ? model.input<DType>(name) : [] };
     });
     if (!this.#plans.isFor(written))
       throw new ModelError(`"inputs" expected tensors, since other values than the last run's decide shapes, got none`);
@@ -328,13 +332,13 @@ export class OnnxModel {
   /** Plain data as tensors for the time of a call. */
   #withTensors<T>(
     inputs: Readonly<Record<string, OnnxInput>> | undefined,
-    use: (tensors: Readonly<Record<string, Tensor>>) => T,
+    use: (tensors: Readonly<Record<string, Tensor<DType>>>) => T,
   ): T {
     if (inputs === undefined) return use(undefined as never); // on what was written to input()
-    const own: Tensor[] = [];
+    const own: Tensor<DType>[] = [];
     try {
       const current = this.#plans.current as Ready;
-      const tensorOf = ({ name, dtype }: { readonly name: string; readonly dtype: DType }): Tensor => {
+      const tensorOf = ({ name, dtype }: { readonly name: string; readonly dtype: DType }): Tensor<DType> => {
         const input = inputs[name] as OnnxInput;
         if (input instanceof Tensor) {
           if (input.dtype === dtype) return input;

@@ -51,9 +51,10 @@ export interface Family {
   readonly FORMS?: Readonly<Record<string, Form>>;
   /** Rewrites of what its layers are spelled out with, for a graph with these constants. */
   readonly RULES?: (weights: WeightMap) => readonly Rule[];
-  /** Rewrites around constants and padding, for a graph with these constants; those of what moves elements. */
+  /** Rewrites around constants and padding, for a graph with these constants; those of what moves elements; of attention. */
   readonly FOLDS?: NonNullable<Family["RULES"]>;
   readonly MOVES?: readonly Pass[];
+  readonly JOIN?: (weights: WeightMap) => Pass;
   /** What goes on after data has decided shapes, and what small inputs decide. */
   readonly STAGES?: typeof Stages;
   readonly DECIDING?: typeof Deciding;
@@ -145,7 +146,8 @@ export class Operators {
     const own = [...usesOf(nodes)];
     const inner = new Set(own.flatMap((operator) => (operator === "Cast" ? [] : usedBy(operator))));
     const layers: (FamilyName | undefined)[] = ["graph-folds", "graph-moves"];
-    layers.push(...[...inner].flatMap((operator) => [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)]));
+    for (const operator of inner)
+      layers.push(...[FAMILY_OF.FLOATS, FAMILY_OF.OTHERS, FAMILY_OF.GRAPHS].map((families) => families.get(operator)));
     // Casts of a run are few: those that layers leave, JavaScript does.
     const formed = [...own, ...inner].filter((operator) => operator !== "Cast");
     layers.push(...formed.map((operator) => FAMILY_OF.FORMS.get(operator)));
@@ -269,11 +271,16 @@ export function named<V>(constants: ReadonlyMap<string, PlainTensor>, inputs: re
   return values;
 }
 
-/** The operators of nodes; a Cast to float16 asks for another, and so do places of maxima and patches. */
+/** A window of one axis that may be as long as a frame of sound. */
+const isLongLine = ({ name, ints }: NodeProto["attributes"][number]) =>
+  name === "kernel_shape" && ints.length === 1 && (ints[0] as bigint) >= 64n;
+
+/** The operators of nodes; a Cast to float16 asks for another, and so do places of maxima, patches and long filters. */
 function* usesOf(nodes: Iterable<NodeProto>): Generator<string> {
   for (const node of nodes) {
     yield operatorName(node);
     if (node.opType === "Cast" && node.attributes.some(({ name, i }) => name === "to" && i === FLOAT16)) yield "Half";
+    if (node.opType === "Conv" && node.attributes.some(isLongLine)) yield "Spectra";
     if (node.opType === "MaxPool" && node.outputs[1]) yield "MaxPoolOfPlaces";
     if (node.opType === "DeformConv") yield "DeformColumns";
   }

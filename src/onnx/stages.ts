@@ -3,6 +3,7 @@
 // with such nodes ask for it.
 import { digest } from "../base/digest.js";
 import { countOf } from "../base/shape.js";
+import type { DType } from "../base/spec.js";
 import type { Model, ModelOptions } from "../model/model.js";
 import { Tensor } from "../plan/tensor.js";
 import type { Runtime } from "../runtime/runtime.js";
@@ -20,10 +21,10 @@ import { Plans, type Ready } from "./plans.js";
 /** A run of a model that somebody else does, at once or in turns. */
 export interface Run {
   readonly model: Model;
-  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly tensors: Readonly<Record<string, Tensor<DType>>>;
 }
 
-export type Results = Readonly<Record<string, Tensor>>;
+export type Results = Readonly<Record<string, Tensor<DType>>>;
 
 /** What goes on: asks for runs, is told their results, answers its own. */
 export type Work = Generator<Run, Results, Results>;
@@ -87,9 +88,9 @@ export class Stages {
     finish: (next: Ready, results: Results, values: Map<string, PlainTensor>, tried: ReadonlySet<NodeProto>) => Work,
   ): Work {
     const { taps, reads } = stage;
-    const find = (name: string): Tensor | PlainTensor => {
+    const find = (name: string): Tensor<DType> | PlainTensor => {
       const tap = taps.get(name);
-      return tap ? (results[tap.output] as Tensor) : (values.get(name) as PlainTensor);
+      return tap ? (results[tap.output] as Tensor<DType>) : (values.get(name) as PlainTensor);
     };
     const typeOf = (name: string) => taps.get(name)?.type ?? (values.get(name) as PlainTensor).type;
     const checked: Checked = {
@@ -111,8 +112,8 @@ export class Stages {
       reads.map((name) => find(name).shape),
       decided,
     );
-    const own: Tensor[] = [];
-    const tensorOf = (name: string): Tensor => {
+    const own: Tensor<DType>[] = [];
+    const tensorOf = (name: string): Tensor<DType> => {
       const found = find(name);
       if (found instanceof Tensor) return found;
       const { data, shape, type } = found;

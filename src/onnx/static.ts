@@ -3,6 +3,7 @@
 import * as fileFunctions from "./families/file-functions.js";
 import * as formsNetwork from "./families/forms-network.js";
 import * as formsOther from "./families/forms-other.js";
+import * as graphAttention from "./families/graph-attention.js";
 import * as graphFolds from "./families/graph-folds.js";
 import * as graphMoves from "./families/graph-moves.js";
 import * as hostControl from "./families/host-control.js";
@@ -16,6 +17,7 @@ import * as hostRecurrent from "./families/host-recurrent.js";
 import * as hostReduction from "./families/host-reduction.js";
 import * as hostSignal from "./families/host-signal.js";
 import * as lateStages from "./families/late-stages.js";
+import * as layersAudio from "./families/layers-audio.js";
 import * as layersComputed from "./families/layers-computed.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
@@ -46,6 +48,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-quantised": async () => layersQuantised,
     "layers-picking": async () => layersPicking,
     "layers-sampling": async () => layersSampling,
+    "layers-audio": async () => layersAudio,
     "layers-recurrent": async () => layersRecurrent,
     "layers-dynamic": async () => layersDynamic,
     "host-network": async () => hostNetwork,
@@ -55,6 +58,7 @@ export const loadOnnx = makeLoadOnnx(
     "host-image": async () => hostImage,
     "graph-folds": async () => graphFolds,
     "graph-moves": async () => graphMoves,
+    "graph-attention": async () => graphAttention,
     "file-functions": async () => fileFunctions,
     "late-stages": async () => lateStages,
     "parts-fused": async () => partsFused,

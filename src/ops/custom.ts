@@ -5,12 +5,12 @@ import { type DType, makeSpec, type TensorData, type TensorSpec } from "../base/
 import { defineOperator } from "./operator.js";
 import { contiguousInput } from "./parts/strided.js";
 
-/** A function, and what it answers. */
-export interface CustomOptions {
+/** A function, and what it answers. I and O: dtypes of what it reads and answers. */
+export interface CustomOptions<I extends DType = DType, O extends DType = DType> {
   /** What it answers: shape (sizes >= 1) and dtype (default "float32") of each, contiguous. */
-  readonly outputs: readonly { readonly shape: readonly number[]; readonly dtype?: DType }[];
+  readonly outputs: readonly { readonly shape: readonly number[]; readonly dtype?: O }[];
   /** Fills every output from the inputs, views in logical order that last for this call only. What it throws, the run throws. */
-  readonly compute: (inputs: readonly TensorData[], outputs: readonly TensorData[]) => void;
+  readonly compute: (inputs: readonly TensorData<I>[], outputs: readonly TensorData<O>[]) => void;
   /** Multiply-accumulates that summaries show; default 0. */
   readonly macs?: number;
   /** How summaries call it; default "custom". */

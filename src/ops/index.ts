@@ -1,5 +1,6 @@
 // The registry: every operator once. runtime.<name>, runtime.plan.<name> and graph.<name> are made from it.
 
+import type { DType } from "../base/spec.js";
 import type { Plan } from "../plan/plan.js";
 import * as activations from "./activations.js";
 import * as arithmetic from "./arithmetic.js";
@@ -55,5 +56,7 @@ export type OperatorName = keyof typeof OPERATORS;
 
 /** runtime.plan: one function an operator, operands and options by name. */
 export type PlanOperations = {
-  readonly [K in OperatorName]: (args: PlanArguments<(typeof OPERATORS)[K]>) => Plan;
+  readonly [K in OperatorName]: <D extends DType = "float32">(
+    args: PlanArguments<(typeof OPERATORS)[K], D>,
+  ) => Plan<K extends "custom" ? DType : D>;
 };

@@ -30,6 +30,7 @@ export const linear = defineOperator({
   inputs: ["input"],
   params: ["weight"],
   optional: ["bias"],
+  inner: ["slope"],
   options: ["activation"],
   filters: { weight: "weight", bias: "bias", layout: "first", axis: -1 },
   infer({ input, weight, bias }, options: LinearOptions) {
@@ -42,11 +43,12 @@ export const linear = defineOperator({
     const product: Product = { rows, cols: M, K, epilogue: epilogue(options.activation) };
     return { outputs: [outputSpec([...shape.slice(0, -1), M], input)], macs: rows * M * K, product };
   },
-  lower(b, { input, weight, bias }, { product }) {
+  lower(b, { input, weight, bias, slope }, { product }) {
     const { rows, cols: M, K } = product;
+    const { ref: biasRef, slopeBytes } = packBias(b, bias, M, 1, slope);
+    const end = { ...product.epilogue, slopeBytes };
     const x = contiguousInput(b, input);
     const y = contiguousOutput(b, b.output);
-    const biasRef = packBias(b, bias, M, 1).ref;
     const strides = { col: K * 4, k: 4 };
     if (rows <= FEW_ROWS) {
       const isPacked = M * K * 4 <= (b.planning.packBytes ?? MODEL_BYTES);
@@ -56,13 +58,16 @@ export const linear = defineOperator({
       b.step(
         isPacked ? "linear_panels_f32" : "linear_f32",
         LinearDesc,
-        { xPtr: x, wPtr, biasPtr: biasRef, yPtr: y.ref, rows, length: K, filters: M, ...product.epilogue },
+        { xPtr: x, wPtr, biasPtr: biasRef, yPtr: y.ref, rows, length: K, filters: M, ...end },
         rows * Math.ceil(M / (isPacked ? LINEAR_PANELS_BLOCK : LINEAR_BLOCK)),
       );
     } else {
       b.algorithm = "gemm";
       b.reason = `${rows} rows share packed weights`;
-      multiply(b, x, packMatrix(b, "prepare", weight.ref, product, strides, 1, BLOCK_K), biasRef, y.ref, product);
+      multiply(b, x, packMatrix(b, "prepare", weight.ref, product, strides, 1, BLOCK_K), biasRef, y.ref, {
+        ...product,
+        epilogue: end,
+      });
     }
     y.finish();
   },

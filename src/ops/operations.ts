@@ -1,4 +1,5 @@
 // The operators as a user calls them, documented once: T is Tensor for eager calls on a runtime, Value in a graph.
+import type { DType } from "../base/spec.js";
 import type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./activations.js";
 import type { ArithmeticOptions } from "./arithmetic.js";
 import type { BatchNormOptions, BatchNormTrainOptions } from "./batch-norm.js";
@@ -31,9 +32,9 @@ export interface WithResidual<T> {
  * The operators. Those that compute take and answer float32; an output takes its first input's memory format. On a runtime
  * every one also throws TypeError for an operand that is no tensor of it or an option that is not known, DisposedError for a
  * tensor that is gone, OutOfMemoryError where the output or workspace has no room; nothing is allocated then. In a graph,
- * shapes and options are checked when a model is made of it.
+ * shapes and options are checked when a model is made of it. T: an operand of float32; A: one of any dtype.
  */
-export interface Operations<T> {
+export interface Operations<T extends A, A = T> {
   /**
    * input [N, C, H, W], weight [M, C/groups, R, S], bias [M] → [N, M, P, Q]. A cross-correlation, as in all
    * frameworks: P = floor((H + padding - dilation (R - 1) - 1) / stride) + 1.
@@ -93,45 +94,45 @@ export interface Operations<T> {
    *
    * @throws ShapeError where another size or the dtype differs, RangeError for an axis that is not there.
    */
-  concat(inputs: readonly T[], options?: ConcatOptions): T;
+  concat<X extends A>(inputs: readonly X[], options?: ConcatOptions): X;
   /**
    * numpy's x[start:end:step] on some axes.
    *
    * @throws ShapeError where nothing is left, RangeError for a step of 0, an axis that is not there or twice, or lists of
    *   different lengths.
    */
-  slice(input: T, options: SliceOptions): T;
+  slice<X extends A>(input: X, options: SliceOptions): X;
   /**
    * A border around the elements: of a value, of the elements mirrored, or of those at the edge.
    *
    * @throws RangeError for other than two numbers >= 0 an axis or a value that the dtype does not hold, ShapeError for mode
    *   "reflect" with as many elements as the axis has, or more.
    */
-  pad(input: T, options: PadOptions): T;
+  pad<X extends A>(input: X, options: PadOptions): X;
   /**
    * The axes in another order.
    *
    * @throws ShapeError where the permutation has not each axis once, RangeError for an axis that is not there.
    */
-  transpose(input: T, options?: TransposeOptions): T;
+  transpose<X extends A>(input: X, options?: TransposeOptions): X;
   /**
    * The same elements in logical order under another shape.
    *
    * @throws ShapeError for another number of elements or more than one -1, RangeError for a size below -1.
    */
-  reshape(input: T, options: ReshapeOptions): T;
+  reshape<X extends A>(input: X, options: ReshapeOptions): X;
   /**
    * → [product of the sizes before `axis`, product of the others], in logical order.
    *
    * @throws RangeError for an axis outside -rank to rank.
    */
-  flatten(input: T, options?: FlattenOptions): T;
+  flatten<X extends A>(input: X, options?: FlattenOptions): X;
   /**
    * A copy of the same shape that lies in memory otherwise.
    *
    * @throws ShapeError for channelsLast of a rank below 3, RangeError for a format that is not known.
    */
-  toMemoryFormat(input: T, options: MemoryFormatOptions): T;
+  toMemoryFormat<X extends A>(input: X, options: MemoryFormatOptions): X;
 
   /**
    * A function in JavaScript as an operator, of tensors of any dtype: answers one output as such, more as { 0, 1, … }.
@@ -139,7 +140,10 @@ export interface Operations<T> {
    * @throws TypeError where `outputs` or `compute` is missing, ShapeError or RangeError for an output's shape, and what
    *   `compute` throws.
    */
-  custom(inputs: readonly T[], options: CustomOptions): T;
+  custom<X extends A, O extends DType = "float32", R extends A = "float32" extends O ? T : A>(
+    inputs: readonly X[],
+    options: CustomOptions<X extends { readonly dtype: infer I extends DType } ? I : DType, O | "float32">,
+  ): R;
 
   // Pooling: [N, C, H, W] → [N, C, P, Q]. The maximum of a window with a NaN is NaN.
 

@@ -53,6 +53,8 @@ export interface Operator extends Traits {
   /** Operands fixed at plan time, in call order; the first `required` of them must be given. */
   readonly params: readonly string[];
   readonly required: number;
+  /** Operands fixed at plan time that only rewrites of graphs give, behind `params`. */
+  readonly inner: readonly string[];
   readonly options: readonly string[];
   /** Names of the outputs when there is more than one; from the options where these say how many. */
   readonly outputs?: readonly string[] | ((options: never) => readonly string[] | undefined) | undefined;
@@ -72,6 +74,7 @@ interface Definition<
   Param extends string,
   Optional extends string,
   Extra extends string,
+  Inner extends string,
   Variadic extends boolean,
   Options extends object,
   Found extends Inference,
@@ -83,10 +86,11 @@ interface Definition<
   /** Operands fixed at plan time that must be given, then those that may be left out, in call order. */
   readonly params?: readonly Param[];
   readonly optional?: readonly Optional[];
+  readonly inner?: readonly Inner[];
   readonly options?: readonly (keyof Options & string)[];
   readonly outputs?: readonly string[] | ((options: Options) => readonly string[] | undefined);
-  infer(specs: OwnNamed<TensorSpec, Input, Param, Optional | Extra, Variadic>, options: Options): Found;
-  lower(b: Builder, operands: OwnNamed<Operand, Input, Param, Optional | Extra, Variadic>, found: Found): void;
+  infer(specs: OwnNamed<TensorSpec, Input, Param, Optional | Extra | Inner, Variadic>, options: Options): Found;
+  lower(b: Builder, operands: OwnNamed<Operand, Input, Param, Optional | Extra | Inner, Variadic>, found: Found): void;
 }
 
 /** An operator that still knows the names of its operands and its options: see PlanArguments. */
@@ -115,17 +119,19 @@ export function defineOperator<
   const Param extends string = never,
   const Optional extends string = never,
   const Extra extends string = never,
+  const Inner extends string = never,
   const Variadic extends boolean = false,
 >(
-  definition: Definition<Input, Param, Optional, Extra, Variadic, Options, Found>,
+  definition: Definition<Input, Param, Optional, Extra, Inner, Variadic, Options, Found>,
 ): TypedOperator<Input, Param, Optional, Extra, Options> {
-  const { variadic = false, extras = [], params = [], optional = [], options = [] } = definition;
+  const { variadic = false, extras = [], params = [], optional = [], inner = [], options = [] } = definition;
   return {
     ...(definition as unknown as Operator), // names become strings, and each call gives what its names say
     variadic,
     extras,
     params: [...params, ...optional],
     required: params.length,
+    inner,
     options,
   };
 }
@@ -153,15 +159,15 @@ export function splitExtras(
 }
 
 /** What runtime.plan.<operator> takes: input shapes and parameter tensors by name, and the options. */
-export type PlanArguments<O> =
+export type PlanArguments<O, D extends DType> =
   O extends TypedOperator<infer Input, infer Param, infer Optional, infer Extra, infer Options>
     ? { readonly [K in Input]: Shape } & { readonly [K in Extra]?: Shape | null } & {
-        readonly [K in Param | Optional]?: Tensor | null;
+        readonly [K in Param | Optional]?: Tensor<DType> | null;
       } & {
         /** Of every input of rank >= 3; default "contiguous". */
         readonly memoryFormat?: MemoryFormat;
         /** Of every input; default "float32". */
-        readonly dtype?: DType;
+        readonly dtype?: D;
       } & Options
     : never;
 
@@ -171,7 +177,11 @@ export function outputNames({ outputs }: Operator, options: object): readonly st
 }
 
 /** Operands in the order of a run, then of plan time, as an operator names them. */
-function named<T>({ inputs, extras, variadic, params }: Operator, run: readonly T[], fixed: readonly T[]): Named<T> {
+function named<T>(
+  { inputs, extras, variadic, params, inner }: Operator,
+  run: readonly T[],
+  fixed: readonly T[],
+): Named<T> {
   const operands: Record<string, T | readonly T[]> = {};
   if (variadic) operands[inputs[0] as string] = run;
   else
@@ -179,7 +189,7 @@ function named<T>({ inputs, extras, variadic, params }: Operator, run: readonly 
       operands[(inputs[i] ?? extras[i - inputs.length]) as string] = operand;
     });
   fixed.forEach((operand, i) => {
-    operands[params[i] as string] = operand;
+    operands[(params[i] ?? inner[i - params.length]) as string] = operand;
   });
   return operands;
 }

@@ -1,7 +1,7 @@
 // Pooling: maximum and average over fixed, adaptive and global windows. One kernel each.
 import { boolean, type Pair, pair } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
-import { MOST_PIXELS, type Padding, paddingSides, poolSize, type Sides, spacing } from "../base/shape.js";
+import { MOST_PIXELS, type Padding, paddingSides, poolSize, roundUp, type Sides, spacing } from "../base/shape.js";
 import type { TensorSpec } from "../base/spec.js";
 import { GlobalPoolDesc, PoolDesc } from "../kernels/gen/desc.js";
 import type { Builder } from "../plan/builder.js";
@@ -92,6 +92,7 @@ function lowerPool(
       countPadding: Number(windows.countPadding),
     },
     N * P,
+    kernel === "max_pool_f32" ? 2 * roundUp(C, 4) * 4 : 0, // two columns of windows
   );
   y.finish();
 }

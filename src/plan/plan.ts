@@ -1,7 +1,7 @@
 // A plan: one operator, its kernel calls bound, run by tensors.
 import { sameShape } from "../base/check.js";
 import { DisposedError, ShapeError, show } from "../base/errors.js";
-import { showSpec, type TensorSpec } from "../base/spec.js";
+import { type DType, showSpec, type TensorSpec } from "../base/spec.js";
 import type { Engine } from "../engine/engine.js";
 import type { Builder, PlanDescription } from "./builder.js";
 import type { Operand } from "./operand.js";
@@ -13,20 +13,20 @@ export interface PlanOwner {
   readonly engine: Engine;
   readonly disposed: boolean;
   /** Called when the plan is disposed. */
-  released(plan: Plan): void;
+  released(plan: Plan<DType>): void;
 }
 
-/** One operator, planned for fixed shapes: validated, algorithm chosen, weights packed, workspace reserved. */
-export class Plan {
+/** One operator, planned for fixed shapes: validated, algorithm chosen, weights packed, workspace reserved. D: of its output. */
+export class Plan<D extends DType = "float32"> {
   readonly #owner: PlanOwner;
   readonly #builder: Builder;
   readonly #program: Program;
   readonly #pointers: number[] = []; // of the operands of a run: inputs, then outputs
-  readonly #resident: Tensor[]; // parameters that a run reads in place
+  readonly #resident: Tensor<DType>[]; // parameters that a run reads in place
   #disposed = false;
 
   /** @internal Use runtime.plan.*. */
-  constructor(owner: PlanOwner, builder: Builder, params: readonly (Tensor | undefined)[]) {
+  constructor(owner: PlanOwner, builder: Builder, params: readonly (Tensor<DType> | undefined)[]) {
     this.#owner = owner;
     this.#builder = builder;
     this.#program = new Program(
@@ -34,7 +34,9 @@ export class Plan {
       builder,
       params.map((tensor) => tensor?.ptr),
     );
-    this.#resident = params.filter((tensor, i): tensor is Tensor => tensor !== undefined && builder.readsParam(i));
+    this.#resident = params.filter(
+      (tensor, i): tensor is Tensor<DType> => tensor !== undefined && builder.readsParam(i),
+    );
   }
 
   /** Algorithm, reason, MACs, workspace bytes and output shape. */
@@ -43,8 +45,8 @@ export class Plan {
   }
 
   /** What run() wants its outputs to be, in order. */
-  get outputs(): readonly TensorSpec[] {
-    return this.#builder.outputs.map((output) => output.spec);
+  get outputs(): readonly TensorSpec<D>[] {
+    return this.#builder.outputs.map((output) => output.spec as TensorSpec<D>);
   }
 
   /**
@@ -53,7 +55,7 @@ export class Plan {
    * @throws ShapeError when a tensor is not as planned, DisposedError when one is gone, TypeError for a wrong number of tensors
    *   or another runtime's, RangeError for an output that is an input (where the operator does not work in place).
    */
-  run(...tensors: Tensor[]): Tensor {
+  run(...tensors: Tensor<DType>[]): Tensor<D> {
     if (this.#disposed || this.#owner.disposed)
       throw new DisposedError(`"plan" expected a live plan, got a disposed one`);
     const { inputs, outputs, inPlace } = this.#builder;
@@ -65,22 +67,22 @@ export class Plan {
     for (let i = 0; i < tensors.length; i++) {
       const output = i - inputs.length;
       const { spec } = (output < 0 ? inputs[i] : outputs[output]) as Operand;
-      this.#check(output < 0 ? "input" : "output", output < 0 ? i : output, spec, tensors[i] as Tensor);
+      this.#check(output < 0 ? "input" : "output", output < 0 ? i : output, spec, tensors[i] as Tensor<DType>);
       if (output < 0) continue;
-      const first = tensors.indexOf(tensors[i] as Tensor);
+      const first = tensors.indexOf(tensors[i] as Tensor<DType>);
       if (first < i && !inPlace.includes(first)) {
         const taken = first < inputs.length ? "an input" : "another output";
         throw new RangeError(`"output ${output}" expected a tensor of its own, got ${taken}`);
       }
     }
     for (const tensor of this.#resident) tensor.ptr; // throws when disposed
-    for (let i = 0; i < tensors.length; i++) this.#pointers[i] = (tensors[i] as Tensor).ptr;
+    for (let i = 0; i < tensors.length; i++) this.#pointers[i] = (tensors[i] as Tensor<DType>).ptr;
     this.#program.bind(this.#pointers, inputs.length);
     this.#program.run();
-    return tensors[inputs.length] as Tensor;
+    return tensors[inputs.length] as Tensor<D>;
   }
 
-  #check(kind: "input" | "output", index: number, spec: TensorSpec, tensor: Tensor): void {
+  #check(kind: "input" | "output", index: number, spec: TensorSpec, tensor: Tensor<DType>): void {
     if (tensor?.[OWNER]?.engine !== this.#owner.engine) {
       throw new TypeError(`"${kind} ${index}" expected a tensor of this runtime, got ${show(tensor)}`);
     }

@@ -25,22 +25,25 @@ export interface TensorOwner {
   /** What the model's tensors share an arena by. */
   readonly shared?: object;
   /** Called when the tensor is disposed; answers whether that ends it (a model's own tensors live on). */
-  release(tensor: Tensor): boolean;
-  clone(tensor: Tensor): Tensor;
+  release(tensor: Tensor<DType>): boolean;
+  clone<D extends DType>(tensor: Tensor<D>): Tensor<D>;
 }
 
-/** Elements in linear memory. Made by runtime.tensor(), zeros() and empty(), and by operators. */
-export class Tensor {
+/**
+ * Elements in linear memory. Made by runtime.tensor(), zeros() and empty(), and by operators. `Tensor` alone is one of float32, as
+ * all that computes takes and answers; `Tensor<DType>` is one of any dtype.
+ */
+export class Tensor<D extends DType = "float32"> {
   /** Shape, dtype and memory format in one. */
-  readonly spec: TensorSpec;
+  readonly spec: TensorSpec<D>;
   /** @internal */
   readonly [OWNER]: TensorOwner;
   readonly #ptr: number;
-  #view: TensorData | undefined;
+  #view: TensorData<D> | undefined;
   #disposed = false;
 
   /** @internal Use runtime.tensor(). ptr: from owner.base on. */
-  constructor(owner: TensorOwner, spec: TensorSpec, ptr: number) {
+  constructor(owner: TensorOwner, spec: TensorSpec<D>, ptr: number) {
     this[OWNER] = owner;
     this.spec = spec;
     this.#ptr = ptr;
@@ -52,7 +55,7 @@ export class Tensor {
   }
 
   /** Kind of its elements. */
-  get dtype(): DType {
+  get dtype(): D {
     return this.spec.dtype;
   }
 
@@ -94,19 +97,19 @@ export class Tensor {
    *
    * @throws DisposedError
    */
-  get data(): TensorData {
+  get data(): TensorData<D> {
     const ptr = this.ptr;
     const { heap } = this[OWNER].engine;
     if (this.#view?.buffer !== heap.memory.buffer || this.#view.byteOffset !== ptr) {
-      this.#view = heap.view(this.dtype, ptr, this.size);
+      this.#view = heap.view(this.dtype, ptr, this.size) as TensorData<D>;
     }
-    return this.#view;
+    return this.#view as TensorData<D>;
   }
 
   /** A copy of the elements in logical (N, C, H, W) order. @throws DisposedError */
-  toArray(): TensorData {
+  toArray(): TensorData<D> {
     const { data, shape } = this;
-    const copy = data.slice() as TensorData;
+    const copy = data.slice() as TensorData<D>;
     if (this.memoryFormat === "contiguous") return copy;
     // Memory order is N, spatial…, C: one transposition of [spatial, C] a batch element.
     const order = axisOrder(shape.length, this.memoryFormat);
@@ -123,7 +126,7 @@ export class Tensor {
   }
 
   /** A new tensor of the runtime's, with the same contents. @throws DisposedError, OutOfMemoryError */
-  clone(): Tensor {
+  clone(): Tensor<D> {
     return this[OWNER].clone(this);
   }
 

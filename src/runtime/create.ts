@@ -1,13 +1,14 @@
 // createRuntime: picks a binary by what the engine has, compiles it, tests it.
 import { integer, isBytes, knownOptions, oneOf, tagOf } from "../base/check.js";
 import { show, UnsupportedError } from "../base/errors.js";
+import type { WasmSource } from "../base/globals.js";
 import { PAGE_BYTES } from "../engine/allocator.js";
 import type { Hire } from "../engine/crew.js";
 import { Engine, type Variant } from "../engine/engine.js";
 import { detectFeatures } from "../engine/features.js";
 import { MAX_MEMORY_BYTES } from "../engine/heap.js";
 import { PACK_NAMES, type PackName } from "../kernels/table.js";
-import type { RuntimeOptions, WasmSource } from "./options.js";
+import type { RuntimeOptions } from "./options.js";
 import { type Loader, packLoader, type Twin } from "./packs.js";
 import { choiceDefaults, Runtime, type Threads } from "./runtime.js";
 import { selfTest } from "./self-test.js";
@@ -77,12 +78,14 @@ async function choose(
   if (asked === "relaxed" && !features.relaxed) {
     throw new UnsupportedError(`"variant" expected an engine with relaxed SIMD, got one without it`);
   }
-  if (asked === "simd" || !features.relaxed) {
-    return tested(await own("simd"), asked === "simd" ? "asked for" : "the engine has no relaxed SIMD");
+  if (asked === "simd") return tested(await own("simd"), "asked for");
+  if (asked === "auto" && !features.fused) {
+    const lacks = features.relaxed ? "fused multiply-add" : "relaxed SIMD";
+    return tested(await own("simd"), `the engine has no ${lacks}`);
   }
   const relaxed = await own("relaxed");
   try {
-    return tested(relaxed, asked === "auto" ? "the engine has relaxed SIMD" : "asked for");
+    return tested(relaxed, asked === "auto" ? "the engine fuses multiply-add" : "asked for");
   } catch (error) {
     if (asked !== "auto") throw error;
     return tested(await own("simd"), `fell back from relaxed: ${(error as Error).message}`);

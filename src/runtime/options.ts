@@ -1,11 +1,9 @@
 // What a runtime is made with, and what it reports.
+import type { WasmSource } from "../base/globals.js";
 import type { ThreadsReport } from "../engine/crew.js";
 import type { Variant } from "../engine/engine.js";
 import type { Memory, Precision } from "../kernels/select.js";
 import type { PackName } from "../kernels/table.js";
-
-/** A kernel binary: compiled, its bytes, or a response with them. */
-export type WasmSource = WebAssembly.Module | BufferSource | Response | Promise<Response>;
 
 /** Fewest and most threads. */
 export interface ThreadsRange {

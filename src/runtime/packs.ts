@@ -1,12 +1,13 @@
 // Packs beyond the one that every runtime has, loaded the entry's way when somebody needs them.
 import { UnsupportedError } from "../base/errors.js";
+import type { WasmModule } from "../base/globals.js";
 import type { Engine, Variant } from "../engine/engine.js";
 import type { PackName } from "../kernels/table.js";
 
 /** What becomes of a binary before it is compiled. */
 export type Twin = (binary: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer>;
 /** Loads a compiled binary. Each entry of the package has its own way; those that have bytes take a twin. */
-export type Loader = (pack: PackName, variant: Variant, twin?: Twin) => Promise<WebAssembly.Module>;
+export type Loader = (pack: PackName, variant: Variant, twin?: Twin) => Promise<WasmModule>;
 
 /** Loads a pack that an engine lacks, once, however many ask for it at a time. What failed may be asked for again. Throws UnsupportedError. */
 export function packLoader(engine: Engine, load: Loader, twin?: Twin): (pack: PackName) => Promise<void> {

@@ -5,12 +5,14 @@ import {
   bytesOf,
   DTYPES,
   type DType,
+  type DTypeOf,
   dtypeOf,
   type Elements,
   heldAs,
   isBig,
   type MemoryFormat,
   makeSpec,
+  type TensorData,
   type TensorSpec,
 } from "../base/spec.js";
 import type { ThreadsReport } from "../engine/crew.js";
@@ -28,9 +30,9 @@ import type { ChoiceDefaults, RuntimeReport } from "./options.js";
 import { type Tuner, tuner } from "./tune.js";
 
 /** What a new tensor is. */
-export interface TensorOptions {
+export interface TensorOptions<D extends DType = DType> {
   /** Default: the data's own (float32 for numbers); "float32" for zeros and empty. */
-  readonly dtype?: DType;
+  readonly dtype?: D;
   /** Default "contiguous". */
   readonly memoryFormat?: MemoryFormat;
 }
@@ -47,7 +49,7 @@ export interface RuntimeInternals {
   /** RuntimeReport.notes, by model. */
   readonly notes: Map<object, string>;
   /** An eager call: "plan, run, dispose the plan". */
-  apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor>;
+  apply(operator: Operator, args: readonly unknown[]): Tensor<DType> | Record<string, Tensor<DType>>;
 }
 
 /** What a runtime is made of, beside its engine. */
@@ -73,7 +75,7 @@ export function internalsOf(runtime: Runtime): RuntimeInternals {
 }
 
 /** One kernel binary over one linear memory, with its tensors and plans. Made by createRuntime(). */
-export interface Runtime extends Operations<Tensor> {}
+export interface Runtime extends Operations<Tensor, Tensor<DType>> {}
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the operator methods are made from the registry below.
 export class Runtime {
@@ -85,8 +87,8 @@ export class Runtime {
   readonly #reason: string;
   readonly #maxBytes: number;
   readonly #threads: Threads | undefined;
-  readonly #plans = new Set<Plan>();
-  readonly #tensors = new Set<Tensor>();
+  readonly #plans = new Set<Plan<DType>>();
+  readonly #tensors = new Set<Tensor<DType>>();
   /** Tensors and plans hold on to this, and report their end to it. */
   readonly #owner: TensorOwner & PlanOwner;
   #disposed = false;
@@ -168,16 +170,20 @@ export class Runtime {
    * @throws RangeError for another number of elements than the shape's or one that the dtype does not hold, ShapeError for a rank
    *   that does not do, TypeError for data that is no array of numbers or typed array, OutOfMemoryError, DisposedError.
    */
-  tensor(data: Elements, shape: readonly number[], options: TensorOptions = {}): Tensor {
+  tensor<E extends Elements, D extends DType = DTypeOf<E>>(
+    data: E,
+    shape: readonly number[],
+    options: TensorOptions<D> = {},
+  ): Tensor<D> {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     const own = dtypeOf(data);
-    const spec = makeSpec(shape, options.dtype ?? own, options.memoryFormat, "shape", 0);
+    const spec = makeSpec<D>(shape, options.dtype ?? own, options.memoryFormat, "shape", 0);
     const size = bytesOf(spec) / DTYPES[spec.dtype].BYTES_PER_ELEMENT;
     if (data.length !== size)
       throw new RangeError(`"data" expected ${size} elements for ${show(shape)}, got ${data.length}`);
     const held = heldAs(spec.dtype, data);
     const tensor = this.#allocate(spec);
-    (tensor.data as Float32Array).set(held as Float32Array);
+    (tensor.data as TensorData as Float32Array).set(held as Float32Array);
     return tensor;
   }
 
@@ -186,10 +192,10 @@ export class Runtime {
    *
    * @throws ShapeError, RangeError or TypeError for what is no shape, OutOfMemoryError, DisposedError.
    */
-  zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
+  zeros<D extends DType = "float32">(shape: readonly number[], options: TensorOptions<D> = {}): Tensor<D> {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
-    const tensor = this.#allocate(makeSpec(shape, options.dtype, options.memoryFormat, "shape", 0));
-    (tensor.data as Float32Array).fill(isBig(tensor.dtype) ? (0n as never) : 0);
+    const tensor = this.#allocate(makeSpec<D>(shape, options.dtype, options.memoryFormat, "shape", 0));
+    (tensor.data as TensorData as Float32Array).fill(isBig(tensor.dtype) ? (0n as never) : 0);
     return tensor;
   }
 
@@ -198,12 +204,15 @@ export class Runtime {
    *
    * @throws ShapeError, RangeError or TypeError for what is no shape, OutOfMemoryError, DisposedError.
    */
-  empty(shape: readonly number[] | TensorSpec, options: TensorOptions = {}): Tensor {
+  empty<D extends DType = "float32">(
+    shape: readonly number[] | TensorSpec<D>,
+    options: TensorOptions<D> = {},
+  ): Tensor<D> {
     knownOptions("tensor options", options, ["dtype", "memoryFormat"]);
     return this.#allocate(
       typeof shape === "object" && shape !== null && "dtype" in shape
-        ? makeSpec(shape.shape, shape.dtype, shape.memoryFormat)
-        : makeSpec(shape, options.dtype, options.memoryFormat),
+        ? makeSpec<D>(shape.shape, shape.dtype, shape.memoryFormat)
+        : makeSpec<D>(shape, options.dtype, options.memoryFormat),
     );
   }
 
@@ -212,7 +221,7 @@ export class Runtime {
    *
    * @throws TypeError for what is no tensor of this runtime, DisposedError, OutOfMemoryError.
    */
-  clone(tensor: Tensor): Tensor {
+  clone<D extends DType>(tensor: Tensor<D>): Tensor<D> {
     const source = this.#own("tensor", tensor).ptr;
     const copy = this.#allocate(tensor.spec);
     this.#engine.heap.u8.copyWithin(copy.ptr, source, source + tensor.bytes);
@@ -232,14 +241,14 @@ export class Runtime {
     this.dispose();
   }
 
-  #allocate(spec: TensorSpec): Tensor {
+  #allocate<D extends DType>(spec: TensorSpec<D>): Tensor<D> {
     if (this.#disposed) throw new DisposedError(`"runtime" expected a live runtime, got a disposed one`);
     const tensor = new Tensor(this.#owner, spec, this.#engine.heap.allocator.allocate(bytesOf(spec)));
     this.#tensors.add(tensor);
     return tensor;
   }
 
-  #own(name: string, value: unknown): Tensor {
+  #own(name: string, value: unknown): Tensor<DType> {
     if (value instanceof Tensor && value[OWNER].engine === this.#engine) {
       value.ptr; // throws when disposed
       return value;
@@ -252,7 +261,7 @@ export class Runtime {
   #plan(
     operator: Operator,
     inputs: readonly TensorSpec[],
-    params: readonly (Tensor | undefined)[],
+    params: readonly (Tensor<DType> | undefined)[],
     options: object,
     packBytes = Infinity,
   ): Plan {
@@ -295,7 +304,7 @@ export class Runtime {
     return this.#plan(operator, inputs, params, converts ? { ...rest, memoryFormat } : rest);
   }
 
-  #apply(operator: Operator, args: readonly unknown[]): Tensor | Record<string, Tensor> {
+  #apply(operator: Operator, args: readonly unknown[]): Tensor<DType> | Record<string, Tensor<DType>> {
     const count = operator.variadic ? 1 : operator.inputs.length;
     const given = operator.variadic ? args[0] : args.slice(0, count);
     if (!Array.isArray(given))
@@ -314,7 +323,7 @@ export class Runtime {
       options,
       0,
     );
-    const outputs: Tensor[] = [];
+    const outputs: Tensor<DType>[] = [];
     try {
       for (const spec of plan.outputs) outputs.push(this.#allocate(spec));
       plan.run(...inputs, ...outputs);
@@ -325,8 +334,8 @@ export class Runtime {
       plan.dispose();
     }
     const names = outputNames(operator, options);
-    if (names === undefined) return outputs[0] as Tensor;
-    return Object.fromEntries(names.map((name, i) => [name, outputs[i] as Tensor]));
+    if (names === undefined) return outputs[0] as Tensor<DType>;
+    return Object.fromEntries(names.map((name, i) => [name, outputs[i] as Tensor<DType>]));
   }
 }
 

@@ -1,5 +1,6 @@
 // Choice by measurement: the candidate algorithms of a convolution, timed on the machine at hand with its own shapes, in a
 // memory of their own that is dropped afterwards, so that the runtime's neither grows nor breaks into pieces.
+import { now as clock } from "../base/clock.js";
 import { OutOfMemoryError } from "../base/errors.js";
 import { bytesOf, type TensorSpec } from "../base/spec.js";
 import { PAGE_BYTES } from "../engine/allocator.js";
@@ -74,7 +75,7 @@ export type Tuner = (requests: readonly TimingRequest[]) => (problem: ConvProble
 export function tuner(
   { heap, module }: Engine,
   maxBytes: number,
-  now: Clock = () => performance.now(),
+  now: Clock = clock,
   stopwatch: Stopwatch = timeInTurns,
 ): Tuner {
   const known = new Map<string, Map<ConvAlgorithm, number>>();

@@ -3,6 +3,7 @@ import { ThreadError } from "../base/errors.js";
 import { type Crew, STEP_BYTES, type Step, type Work } from "../engine/crew.js";
 import type { Engine } from "../engine/engine.js";
 import type { KernelName } from "../kernels/table.js";
+import { costOf } from "../plan/cost.js";
 import type { Pool } from "./pool.js";
 import { sharedTwin } from "./twin.js";
 
@@ -18,6 +19,14 @@ const MOST_LOOKS = 200_000;
 /** A look with naps takes so many times longer. */
 const NAPS_LOOKS = 20;
 
+/**
+ * Waking a thread takes 50 to 150 µs, and up to a millisecond until it has a core of its own and its caches are warm: less work than
+ * this, without a rest between, is over sooner without.
+ */
+const WORTH_WAKING_NS = 3e6;
+/** A rest after which a thread that had helped sleeps. */
+const REST_MS = 0.1;
+
 /** Steps one after the other in records, or one in JavaScript. */
 type Part = { readonly first: number; last: number } | { readonly compute: () => void };
 
@@ -26,6 +35,8 @@ export class Threads implements Crew {
   onLost: () => void = () => {};
   /** How often threads are looked after before they are given up. */
   patience = MOST_LOOKS;
+  /** Work since a rest for which threads that sleep are woken. */
+  worthWakingNs = WORTH_WAKING_NS;
   readonly #engine: Engine;
   readonly #pool: Pool;
   /** How often this thread sleeps for others, 50 µs each, before it looks after them. */
@@ -37,6 +48,9 @@ export class Threads implements Crew {
   #last = 0;
   /** Looks since it got on. */
   #looks = 0;
+  /** When the last steps ended, and what all of them took since a rest, estimated. */
+  #ended = 0;
+  #sinceRest = 0;
 
   constructor(engine: Engine, pool: Pool) {
     this.#engine = engine;
@@ -90,7 +104,13 @@ export class Threads implements Crew {
         open.last = part.last;
       } else parts.push({ ...part });
     }
-    return () => this.runParts(parts);
+    const ns = (works as readonly Steps[]).reduce((sum, work) => sum + work.ns, 0);
+    return () => this.runParts(parts, ns);
+  }
+
+  /** Estimated, on one thread. */
+  costOf(step: Step, items?: number): number {
+    return typeof step.kernel === "string" ? costOf(step, this.#engine.variant, items) : 0;
   }
 
   call(step: Step & { readonly kernel: KernelName }, begin: number, end: number, scratch: number): void {
@@ -106,10 +126,20 @@ export class Threads implements Crew {
     const unit = step.unit < items ? Math.min(step.unit, share) : end - begin;
     const { record } = this.#pool;
     this.#write(record, step.kernel, [desc, begin, end, unit, scratch, stride]);
+    this.#decide(this.costOf(step, end - begin));
     this.#start(record, record, naps);
   }
 
-  runParts(parts: readonly Part[]): void {
+  /** Whether threads that sleep are woken for so much work more. */
+  #decide(ns: number): void {
+    if (performance.now() - this.#ended > REST_MS) this.#sinceRest = 0;
+    this.#sinceRest += ns;
+    this.#pool.wakes = this.#sinceRest >= this.worthWakingNs;
+  }
+
+  /** ns: what all of them take, estimated, on one thread. */
+  runParts(parts: readonly Part[], ns: number): void {
+    this.#decide(ns);
     for (const part of parts) {
       if ("compute" in part) part.compute();
       else {
@@ -125,7 +155,12 @@ export class Threads implements Crew {
     this.#last = last;
     this.#at = this.#guarded(first, naps, 0);
     this.#looks = 0;
-    if (this.#at === 0) this.#pool.isAtWork = false;
+    if (this.#at === 0) this.#end();
+  }
+
+  #end(): void {
+    this.#pool.isAtWork = false;
+    this.#ended = performance.now();
   }
 
   /** Looks after what is under way; answers whether all of it is done. Throws ThreadError when a thread was lost. */
@@ -135,7 +170,7 @@ export class Threads implements Crew {
     this.#looks = at === this.#at ? this.#looks + (naps > 0 ? NAPS_LOOKS : 1) : 0;
     this.#at = at;
     if (at === 0) {
-      this.#pool.isAtWork = false;
+      this.#end();
       return true;
     }
     if (this.#pool.isFailed || this.#looks > this.patience) this.#lose();
@@ -180,6 +215,7 @@ export class Threads implements Crew {
 
 /** The steps of a program. */
 class Steps implements Work {
+  readonly ns: number;
   #scratch = 0;
 
   constructor(
@@ -188,7 +224,9 @@ class Steps implements Work {
     readonly at: number,
     readonly steps: readonly Step[],
     readonly parts: readonly Part[],
-  ) {}
+  ) {
+    this.ns = steps.reduce((sum, step) => sum + crew.costOf(step), 0);
+  }
 
   move(scratch: number): void {
     this.#scratch = scratch;
@@ -197,7 +235,7 @@ class Steps implements Work {
   }
 
   run(): void {
-    this.crew.runParts(this.parts);
+    this.crew.runParts(this.parts, this.ns);
   }
 
   *runInParts(parts: number): Generator<void> {

@@ -12,6 +12,7 @@ type Run = (at: number, last: number, naps: number, again: number) => number;
 
 /** Words from BASE on in which threads meet: assembly/crew. */
 const TICKET = 0;
+const SLEEPERS = 32;
 const ORDERS = 64;
 const FAILED = 65;
 const THREADS = 66;
@@ -59,6 +60,12 @@ export class Pool {
     this.#words = new Int32Array(memory.buffer, BASE, meetingBytes(threads) / 4);
     this.#words[THREADS] = threads;
     this.#words[SPINS] = LOOKS;
+  }
+
+  /** Whether threads that sleep are woken: if not, and all of them do, the next steps are led through by a crew of one. */
+  set wakes(wakes: boolean) {
+    const asleep = Atomics.load(this.#words, SLEEPERS);
+    this.#words[THREADS] = wakes || asleep < this.running - 1 ? this.threads : 1;
   }
 
   /** Whether a thread has said that it failed. */

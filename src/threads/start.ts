@@ -33,6 +33,9 @@ type Way = () => AnyWorker;
 /** After so long without a word the next way is tried; a worker takes 10 to 40 ms. */
 const MOST_MS = 2000;
 
+/** Of pages and workers there, by the name that bundlers know. */
+declare const Worker: new (url: string | URL, options?: object) => AnyWorker;
+
 const text = (): string => `(${work})()`;
 
 interface WorkerThreads {
@@ -52,8 +55,7 @@ function waysOf(own: (() => object) | undefined): Way[] {
   const threads = process?.getBuiltinModule?.("node:worker_threads") as WorkerThreads | undefined;
   // Without the flags and variables of this process, that may have it load whatever.
   const node = threads?.Worker && (() => new threads.Worker(text(), { eval: true, env: {}, execArgv: [] }));
-  const { Worker } = globalThis as unknown as { Worker?: new (url: string | URL, options?: object) => AnyWorker };
-  if (Worker === undefined) return node ? [node] : [];
+  if (typeof Worker === "undefined") return node ? [node] : [];
   const blob = (): AnyWorker => {
     const url = URL.createObjectURL(new Blob([text()], { type: "text/javascript" }));
     const worker = new Worker(url);

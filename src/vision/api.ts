@@ -18,5 +18,5 @@ export type { KernelOptions } from "./resample/binary.js";
 export type { Filter } from "./resample/taps.js";
 export type { Rounding } from "./rounding.js";
 export type { PreprocessSpec, Region } from "./spec.js";
-export type { ImageModel, TensorOptions as ImageTensorOptions } from "./target.js";
+export type { ImageDType, ImageModel, TensorOptions as ImageTensorOptions } from "./target.js";
 export { type Affine, type Box, type Point, View } from "./view.js";

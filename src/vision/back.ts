@@ -1,6 +1,7 @@
 // From tensors back to pictures: colours, masks, and pictures of another size.
 import { knownOptions, type Pair, pair } from "../base/check.js";
 import { ShapeError, show } from "../base/errors.js";
+import type { DType } from "../base/spec.js";
 import { OWNER, Tensor } from "../plan/tensor.js";
 import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
 import { geometryOf, shown } from "./geometry.js";
@@ -87,7 +88,7 @@ function planesOf(name: string, runtime: Runtime, tensor: unknown) {
  *
  * @throws TypeError for what is no tensor of this runtime, ShapeError for one that is no picture, RangeError, DisposedError.
  */
-export function toImage(runtime: Runtime, tensor: Tensor, options: PreprocessSpec): RgbaPicture {
+export function toImage(runtime: Runtime, tensor: Tensor<DType>, options: PreprocessSpec): RgbaPicture {
   requireRuntime(runtime);
   knownOptions("image options", options, SPEC_KEYS);
   const planes = planesOf("tensor", runtime, tensor);
@@ -109,7 +110,7 @@ export function toImage(runtime: Runtime, tensor: Tensor, options: PreprocessSpe
 }
 
 /** One channel as bytes: of a tensor from 0 to 1, or of a grey picture. */
-function greyOf(name: string, runtime: Runtime, given: Tensor | Picture) {
+function greyOf(name: string, runtime: Runtime, given: Tensor<DType> | Picture) {
   if (!(given instanceof Tensor) && ArrayBuffer.isView((given as Picture)?.data)) {
     if (channelsIn(given as Picture) === 1) return given as Picture;
     throw new ShapeError(`"${name}" expected one channel, got ${channelsIn(given as Picture)}`);
@@ -122,7 +123,12 @@ function greyOf(name: string, runtime: Runtime, given: Tensor | Picture) {
 /** mergeLuma() of an entry that has its binary so. */
 export const makeMergeLuma =
   (binary: Binary) =>
-  (runtime: Runtime, image: Picture | RawPicture, luma: Tensor | Picture, options: KernelOptions = {}): RgbaPicture => {
+  (
+    runtime: Runtime,
+    image: Picture | RawPicture,
+    luma: Tensor<DType> | Picture,
+    options: KernelOptions = {},
+  ): RgbaPicture => {
     requireRuntime(runtime);
     knownOptions("merge options", options, ["wasm"]);
     channelsIn(image);
@@ -167,7 +173,7 @@ export const makeApplyMask =
   (
     runtime: Runtime,
     image: Picture | RawPicture,
-    mask: Tensor | Picture,
+    mask: Tensor<DType> | Picture,
     view: View,
     options: KernelOptions = {},
   ): RgbaPicture => {

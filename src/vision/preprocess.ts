@@ -1,6 +1,8 @@
 // Photos into a model's input, one after another: what is the same for pictures of one size is made once.
 import { knownOptions } from "../base/check.js";
 import { DisposedError, ModelError, show } from "../base/errors.js";
+import type { Global } from "../base/globals.js";
+import type { TensorSpec } from "../base/spec.js";
 import { requireGoing } from "../model/run-options.js";
 import type { Tensor } from "../plan/tensor.js";
 import { type Runtime, requireRuntime } from "../runtime/runtime.js";
@@ -13,6 +15,7 @@ import { type Binary, type KernelOptions, type Kernels, kernelsOf } from "./resa
 import { type Band, Resampler } from "./resample/resampler.js";
 import { checkedOrientation, checkedRegion, type PreprocessSpec, type Region, SPEC_KEYS } from "./spec.js";
 import {
+  type ImageDType,
   type ImageModel,
   inputOf,
   requireSame,
@@ -25,7 +28,10 @@ import {
 import type { View } from "./view.js";
 
 /** What is done to photos, and where they go. */
-export interface PreprocessorOptions extends PreprocessSpec, TensorOptions, KernelOptions {
+export interface PreprocessorOptions<D extends ImageDType = ImageDType>
+  extends PreprocessSpec,
+    TensorOptions<D>,
+    KernelOptions {
   /** Whose input is written. Default: a tensor of the preprocessor's own. */
   readonly model?: ImageModel;
   /** Which of the model's inputs; default: the only one. */
@@ -33,7 +39,10 @@ export interface PreprocessorOptions extends PreprocessSpec, TensorOptions, Kern
 }
 
 /** What is done to one photo. */
-export interface PreprocessOptions extends PreprocessSpec, TensorOptions, KernelOptions {}
+export interface PreprocessOptions<D extends ImageDType = ImageDType>
+  extends PreprocessSpec,
+    TensorOptions<D>,
+    KernelOptions {}
 
 /** What one photo has of its own. */
 export interface PhotoOptions {
@@ -46,7 +55,7 @@ export interface PhotoOptions {
 /** And one that comes from a page. */
 export interface FrameOptions extends PhotoOptions {
   /** Ends the run when it is aborted; what was written by then stays. Default: none. */
-  readonly signal?: AbortSignal;
+  readonly signal?: Global<"AbortSignal">;
 }
 
 const TENSOR_KEYS = ["dtype", "memoryFormat", "wasm"];
@@ -69,10 +78,10 @@ interface Plan {
   readonly rows: ByteRows | SampledRows;
 }
 
-/** Writes photos where a model reads. Made by createPreprocessor(). */
-export class Preprocessor {
+/** Writes photos where a model reads. Made by createPreprocessor(). D: of its tensor. */
+export class Preprocessor<D extends ImageDType = "float32"> {
   /** What it writes, where that is no model's: [1, C, H, W]. */
-  readonly tensor: Tensor | undefined;
+  readonly tensor: Tensor<D> | undefined;
   readonly #runtime: Runtime;
   readonly #kernels: Kernels;
   readonly #target: Target;
@@ -92,14 +101,14 @@ export class Preprocessor {
     if (model === undefined) {
       this.#target = targetOfTensor(options);
       this.#input = "";
-      this.tensor = runtime.empty(this.#target.spec);
+      this.tensor = runtime.empty(this.#target.spec as TensorSpec<D>);
       return;
     }
     const input = inputOf(model, options.input);
     const target = targetOfModel(input, options);
     this.#target = target;
     this.#input = input.name;
-    if (target.isOpen) this.tensor = runtime.empty(target.spec);
+    if (target.isOpen) this.tensor = runtime.empty(target.spec as TensorSpec<D>);
     else this.#model = model;
   }
 
@@ -166,7 +175,12 @@ export class Preprocessor {
     }
   }
 
-  async #bring(frame: Frame, { resampler }: Plan, band: Band, signal: AbortSignal | undefined): Promise<void> {
+  async #bring(
+    frame: Frame,
+    { resampler }: Plan,
+    band: Band,
+    signal: Global<"AbortSignal"> | undefined,
+  ): Promise<void> {
     const { heap } = this.#kernels.engine;
     for (const { from, to } of band.runs) {
       await frame.bring(() => heap.u8, resampler.addressOf(band, from), from, to);
@@ -221,14 +235,14 @@ export class Preprocessor {
     if (this.#isRunning) throw new ModelError(`"preprocessor" expected one run at a time, got two`);
   }
 
-  #requireGoing(signal: AbortSignal | undefined): void {
+  #requireGoing(signal: Global<"AbortSignal"> | undefined): void {
     requireGoing(signal);
     this.#requireAlive();
   }
 
   /** Where the model's input lies now. */
   #address(): number {
-    if (this.#model === undefined) return (this.tensor as Tensor).ptr;
+    if (this.#model === undefined) return (this.tensor as Tensor<D>).ptr;
     const view = this.#model.input(this.#input);
     if (view !== this.#checkedView) {
       requireSame(inputOf(this.#model, this.#input), this.#target);
@@ -283,17 +297,17 @@ export interface CreatePreprocessor {
    *
    * @throws TypeError or RangeError for an option, UnsupportedError for a binary that does not do, OutOfMemoryError, DisposedError.
    */
-  (
+  <D extends ImageDType = "float32">(
     runtime: Runtime,
-    options: PreprocessorOptions & { readonly model?: undefined },
-  ): Preprocessor & { readonly tensor: Tensor };
+    options: PreprocessorOptions<D> & { readonly model?: undefined },
+  ): Preprocessor<D> & { readonly tensor: Tensor<D> };
   /**
    * Of a model: what it writes is the model's input, or its `tensor` where that leaves sizes open.
    *
    * @throws as without one, and ModelError for an input that the model lacks, ShapeError for one that is no image, of other channels
    *   or sizes, or of open sizes without `size`.
    */
-  (runtime: Runtime, options: PreprocessorOptions): Preprocessor;
+  <D extends ImageDType = "float32">(runtime: Runtime, options: PreprocessorOptions<D>): Preprocessor<D>;
 }
 
 /** createPreprocessor() of an entry that has its binary so. */
@@ -307,7 +321,11 @@ export const makeCreatePreprocessor = (binary: Binary): CreatePreprocessor =>
 /** preprocess() of an entry that has its binary so. */
 export const makePreprocess =
   (binary: Binary) =>
-  (runtime: Runtime, image: Picture | RawPicture, options: PreprocessOptions): Tensor => {
+  <D extends ImageDType = "float32">(
+    runtime: Runtime,
+    image: Picture | RawPicture,
+    options: PreprocessOptions<D>,
+  ): Tensor<D> => {
     requireRuntime(runtime);
     knownOptions("preprocess options", options, [...SPEC_KEYS, ...TENSOR_KEYS]);
     const kernels = kernelsOf(runtime, binary, options.wasm);
@@ -317,7 +335,7 @@ export const makePreprocess =
     const { width, height } = infoOf(image);
     const { resampler, rows } = planOf(kernels, target, { width, height, channels, orientation, region }, () => {});
     try {
-      const tensor = runtime.empty(target.spec);
+      const tensor = runtime.empty(target.spec as TensorSpec<D>);
       resampler.run(rows.use(image.data), tensor.ptr);
       return tensor;
     } finally {

@@ -23,10 +23,13 @@ export interface ImageModel {
   input(name: string): ArrayBufferView;
 }
 
+/** Kinds of elements that photos are written as. */
+export type ImageDType = "float32" | "uint8" | "int8";
+
 /** How a tensor of a photo lies. */
-export interface TensorOptions {
+export interface TensorOptions<D extends ImageDType = ImageDType> {
   /** Default: the model's, else "float32". uint8 and int8 are rounded, halves to even, and saturated. */
-  readonly dtype?: "float32" | "uint8" | "int8";
+  readonly dtype?: D;
   /** Default: the model's, else "contiguous". */
   readonly memoryFormat?: MemoryFormat;
 }

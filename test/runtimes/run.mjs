@@ -2,21 +2,12 @@
 // runtime that can be had. Runtimes are installed under .rt (git-ignored); one that can't be is skipped, visibly. The simd
 // binary must give the same bits in all of them.
 import { execFileSync, spawn } from "node:child_process";
-import {
-  cpSync,
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { createServer } from "node:http";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { extname, join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { BROWSERS, findBrowser } from "../../scripts/browsers/launch.mjs";
+import { openBrowser } from "../../scripts/browsers/open.mjs";
 import { BINARIES } from "../../scripts/packs.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -98,7 +89,7 @@ const exportsOf = (values) =>
     .map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`)
     .join("");
 writeFileSync(join(project, "fixtures.mjs"), exportsOf(fixtures));
-cpSync(join(root, "test/runtimes/golden.mjs"), join(project, "golden.mjs"));
+for (const file of ["golden.mjs", "bare.mjs"]) cpSync(join(root, "test/runtimes", file), join(project, file));
 const main = join(project, "main.mjs");
 writeFileSync(main, `import { golden } from "./golden.mjs";\nconsole.log(JSON.stringify(await golden()));\n`);
 const required = join(project, "main.cjs");
@@ -111,60 +102,21 @@ writeFileSync(
 
 const script = (command, args) => JSON.parse(run(command, args, { cwd: project }).trim().split("\n").at(-1));
 
-function serve() {
-  const types = { ".mjs": "text/javascript", ".js": "text/javascript", ".html": "text/html" };
-  const server = createServer((request, response) => {
-    const path = resolve(project, `.${new URL(request.url, "http://x").pathname}`);
-    if (!path.startsWith(project) || !existsSync(path)) return response.writeHead(404).end();
-    response.writeHead(200, { "content-type": types[extname(path)] ?? "application/octet-stream" });
-    createReadStream(path).pipe(response);
-  });
-  return new Promise((ready) => server.listen(0, "127.0.0.1", () => ready({ server, port: server.address().port })));
-}
-
-async function chromium() {
-  if (!existsSync("/usr/bin/chromium")) {
-    if (process.getuid?.() !== 0) throw new Skip("no /usr/bin/chromium, and not root to install it");
-    install("apt-get", ["update"], { timeout: 300_000 });
-    install("apt-get", ["install", "-y", "chromium"], {
-      timeout: 600_000,
-      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
-    });
-  }
-  const { chromium: browserType } = await import(pathToFileURL(join(installed("playwright-core"), "index.mjs")).href);
-  // A plain page: no bundler, an import map to the installed files.
-  const imports = {
-    lanewise: "/node_modules/lanewise/dist/index.js",
-    "lanewise/datasets": "/node_modules/lanewise/dist/datasets.js",
-    "lanewise/onnx": "/node_modules/lanewise/dist/onnx.js",
-    "lanewise/vision": "/node_modules/lanewise/dist/vision.js",
-  };
-  writeFileSync(
-    join(project, "page.html"),
-    `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script>
-<script type="module">import { golden } from "/golden.mjs"; globalThis.answer = golden().then(JSON.stringify, (e) => "failed: " + e.stack);</script>`,
-  );
-  const { server, port } = await serve();
-  const flags = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ];
-  const browser = await browserType.launch({ executablePath: "/usr/bin/chromium", headless: true, args: flags });
+/** A plain page of a browser: no bundler, an import map to the installed files. */
+async function page(name) {
+  const { missing } = findBrowser(name);
+  if (missing) throw new Skip(`no ${missing.join(", ")}: apt-get install ${BROWSERS[name].packages.join(" ")}`);
+  const entry = (file) => `/node_modules/lanewise/dist/${file}.js`;
+  const imports = { lanewise: entry("index") };
+  for (const file of ["datasets", "onnx", "vision"]) imports[`lanewise/${file}`] = entry(file);
+  const browser = await openBrowser(name, { timeoutMs: LIMIT_MS });
   try {
-    const page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${port}/page.html`);
-    await page.waitForFunction(() => globalThis.answer !== undefined, undefined, { timeout: LIMIT_MS });
-    const answer = await page.evaluate(() => globalThis.answer);
-    if (answer.startsWith("failed")) throw new Error(answer);
-    return JSON.parse(answer);
+    const script = "/page.mjs";
+    const body = `import { golden } from "./golden.mjs";\nexport default () => golden();\n`;
+    const { value } = await browser.ask({ script, imports, folders: { "/": project }, blobs: { [script]: { body } } });
+    return value;
   } finally {
-    await browser.close();
-    server.close();
+    browser.close();
   }
 }
 
@@ -239,6 +191,20 @@ const worker :Workerd.Worker = (
   }
 }
 
+/** Only ECMAScript and WebAssembly. */
+function bare(entries, ...more) {
+  const dist = join(project, "node_modules/lanewise/dist");
+  const names = {
+    lanewise: "index",
+    "lanewise/datasets": "datasets",
+    "lanewise/onnx": "onnx",
+    "lanewise/vision": "vision",
+  };
+  const map = Object.entries({ ...names, ...entries }).map(([name, file]) => `${name}=${join(dist, `${file}.js`)}`);
+  const flags = ["--experimental-vm-modules", "--no-warnings"];
+  return script(process.execPath, [...flags, join(project, "bare.mjs"), ...map, ...more]);
+}
+
 const ownVariant = process.versions.node.startsWith("20.") ? "simd" : "relaxed";
 const RUNTIMES = [
   {
@@ -253,6 +219,7 @@ const RUNTIMES = [
     threads: 3,
     run: () => script(process.execPath, [required]),
   },
+  { name: "a bare context of node:vm", variant: ownVariant, run: () => bare({}) },
   {
     name: "Node 24",
     variant: "relaxed",
@@ -271,7 +238,7 @@ const RUNTIMES = [
   },
   {
     name: "Bun",
-    variant: "relaxed",
+    variant: "simd", // relaxed multiply-add is not fused there
     threads: 3,
     run() {
       const binary = join(installed("bun"), "../@oven/bun-linux-x64/bin/bun");
@@ -279,7 +246,9 @@ const RUNTIMES = [
       return script(binary, [main]);
     },
   },
-  { name: "Chromium, a plain page", variant: "relaxed", run: chromium },
+  { name: "Chromium, a plain page", variant: "relaxed", frames: 18, run: () => page("chromium") },
+  { name: "Firefox, a plain page", variant: "relaxed", frames: 18, run: () => page("firefox") },
+  { name: "WebKitGTK, a plain page", variant: "simd", frames: 18, run: () => page("webkit") },
   { name: "workerd", variant: "relaxed", run: workerd },
 ];
 
@@ -318,7 +287,7 @@ for (const runtime of RUNTIMES) {
   if (running === 1 && !why) problems.push("expected a reason for one thread, got none");
   // Photos have the same bits beside either binary.
   if (auto.hashes.photos !== bits.photos) problems.push(`photos have other bits beside ${variant}`);
-  if (runtime.run === chromium && results.some(({ framed }) => framed !== 18)) problems.push("frames were not tried");
+  if (runtime.frames && results.some(({ framed }) => framed !== runtime.frames)) problems.push("frames were not tried");
   if (problems.length > 0) failed++;
   else passed++;
   console.log(

@@ -47,6 +47,8 @@ export const FAMILIES = {
   "layers-picking": { pack: "rare", OTHERS: "GatherOfTwo GatherElements GatherND" },
   "layers-sampling": { pack: "rare", OTHERS: "GridSample RoiAlign DeformColumns" },
   "layers-recurrent": { pack: "recurrent", FLOATS: "LSTM GRU RNN" },
+  // Spectra is no operator of ONNX: Conv asks for it where its filters may be waves.
+  "layers-audio": { pack: "audio", FLOATS: "STFT DFT", GRAPHS: "Spectra" },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
     HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo MaxPoolOfPlaces DeformColumns",
@@ -61,6 +63,8 @@ export const FAMILIES = {
   "host-image": { HOST: "Resize Upsample GridSample RoiAlign NonMaxSuppression" },
   "graph-folds": { GRAPHS: "Pad BatchNormalization Sub Mul Div" },
   "graph-moves": { GRAPHS: "Transpose" },
+  // Views are code that it shares with graph-moves, which comes first.
+  "graph-attention": { GRAPHS: "MatMul" },
   "file-functions": {},
   "late-stages": {},
   "parts-fused": {

@@ -59,33 +59,63 @@ function axisAttribute(c: Context, t: PlainTensor): number {
     : c.axis("axis", Math.max(-t.shape.length, Math.min(t.shape.length - 1, c.int("axis", 1))), t.shape.length);
 }
 
+/** offset: added in front of rounding, in quanta. */
 export function quantize(
   c: Budgeted,
   x: PlainTensor,
   scale: Float64Array | number,
   zero: Float64Array | number,
   type: ElementType,
+  offset = 0,
 ): PlainTensor {
   const [low, high] = rangeOf(type);
   const out = make(c, type, x.shape);
   for (let i = 0; i < out.data.length; i++) {
-    const value = roundToEven(Math.fround(Number(x.data[i]) / at(scale, i))) + at(zero, i);
+    const ratio = Math.fround(Number(x.data[i]) / at(scale, i));
+    const value = roundToEven(Math.fround(ratio + offset)) + at(zero, i);
     numbers(out)[i] = Math.max(low, Math.min(high, value));
   }
   return out;
 }
 
+/** offset: added behind the scale, after that was rounded to the type. */
 export function dequantize(
   c: Budgeted,
   x: PlainTensor,
   scale: Float64Array | number,
   zero: Float64Array | number,
   type: ElementType = "float32",
+  offset = 0,
 ): PlainTensor {
   const out = make(c, type, x.shape);
   for (let i = 0; i < out.data.length; i++) numbers(out)[i] = (Number(x.data[i]) - at(zero, i)) * at(scale, i);
+  roundToType(out);
+  if (offset !== 0) for (let i = 0; i < out.data.length; i++) numbers(out)[i] = (out.data[i] as number) + offset;
   return roundToType(out);
 }
+
+// --------------------------------------------------------------------- factors of onnxruntime's operators, all in float32
+
+/** Scale and zero point of one value. */
+export interface Point {
+  readonly scale: number;
+  readonly zero: number;
+}
+
+/** c = round(b * rb + (a * ra + fixed)). */
+export function addFactors(a: Point, b: Point, c: Point): { ra: number; rb: number; fixed: number } {
+  const [ra, rb] = [Math.fround(a.scale / c.scale), Math.fround(b.scale / c.scale)];
+  const zeros = Math.fround(Math.fround(ra * a.zero) + Math.fround(rb * b.zero));
+  return { ra, rb, fixed: Math.fround(c.zero - zeros) };
+}
+
+/** c = round((a - zero) * (b - zero) * factor + zero). */
+export const mulFactor = (a: Point, b: Point, c: Point): number =>
+  Math.fround(Math.fround(a.scale * b.scale) / c.scale);
+
+/** y = round(sum * factor) + zero, of the sum of `count` numbers less their zero point. */
+export const meanFactor = (scaleX: number, scaleY: number, count: number): number =>
+  Math.fround(scaleX / Math.fround(scaleY * count));
 
 export const quantizeLinear: HostOp = (c, input, scale, zero) => {
   const x = need(input, "x");

@@ -1,7 +1,8 @@
 // Operators of quantised numbers. Integers are multiplied as numbers: exact up to 2^53.
+import { countOf } from "../../base/shape.js";
 import type { Budgeted } from "../file/budget.js";
 import type { ElementType } from "../file/element-type.js";
-import { numbers, type PlainTensor } from "../file/plain-tensor.js";
+import { numbers, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import { ARRANGING } from "./arranging.js";
 import { type Context, type HostOp, need } from "./context.js";
 import { convolve } from "./convolution.js";
@@ -11,7 +12,7 @@ import { cast, make } from "./make.js";
 import { NORMALISATION } from "./normalisation.js";
 import { POOLING } from "./pooling.js";
 import { matmul } from "./product.js";
-import { at, dequantize, quantize, spread } from "./quantisation.js";
+import { addFactors, at, dequantize, meanFactor, mulFactor, type Point, quantize, spread } from "./quantisation.js";
 
 /** x - zero point, as whole numbers in float64; a zero point of one value, or one a row of `axis`. */
 function centred(c: Budgeted, x: PlainTensor, zero: PlainTensor | undefined, axis: number): PlainTensor {
@@ -74,33 +75,76 @@ const qLinearConv: HostOp = (c, x, scaleX, zeroX, w, scaleW, zeroW, scaleY, zero
   return requantize(c, sums, filters, factor, need(scaleY, "y_scale"), zeroY, need(zeroY, "y_zero_point").type);
 };
 
+const point = (scale: PlainTensor | undefined, zero: PlainTensor | undefined, name: string): Point => ({
+  scale: Number(need(scale, name).data[0]),
+  zero: zero === undefined ? 0 : Number(zero.data[0]),
+});
+
 const real = (
   c: Budgeted,
   x: PlainTensor | undefined,
   scale: PlainTensor | undefined,
   zero: PlainTensor | undefined,
-): PlainTensor =>
-  dequantize(c, need(x, "X"), Number(need(scale, "X_scale").data[0]), zero === undefined ? 0 : Number(zero.data[0]));
+): PlainTensor => {
+  const q = point(scale, zero, "X_scale");
+  return dequantize(c, need(x, "X"), q.scale, q.zero);
+};
 
 const back = (
   c: Budgeted,
   y: PlainTensor,
   scale: PlainTensor | undefined,
   zero: PlainTensor | undefined,
-): PlainTensor =>
-  quantize(
-    c,
-    y,
-    Number(need(scale, "Y_scale").data[0]),
-    zero === undefined ? 0 : Number(zero.data[0]),
-    zero?.type ?? "uint8",
-  );
+): PlainTensor => {
+  const q = point(scale, zero, "Y_scale");
+  return quantize(c, y, q.scale, q.zero, zero?.type ?? "uint8");
+};
 
 /** com.microsoft: two operands (value, scale, zero point), then the output's scale and zero point. */
-function quantizedPair(op: string): HostOp {
-  return (c, a, scaleA, zeroA, b, scaleB, zeroB, scaleY, zeroY) =>
-    back(c, call(ELEMENTWISE[op], c, real(c, a, scaleA, zeroA), real(c, b, scaleB, zeroB)), scaleY, zeroY);
+const qLinearAdd: HostOp = (c, a, scaleA, zeroA, b, scaleB, zeroB, scaleY, zeroY) => {
+  const of = [
+    point(scaleA, zeroA, "A_scale"),
+    point(scaleB, zeroB, "B_scale"),
+    point(scaleY, zeroY, "C_scale"),
+  ] as const;
+  const { ra, rb, fixed } = addFactors(...of);
+  const [left, right] = [need(a, "A"), need(b, "B")];
+  const sum = call(ELEMENTWISE["Add"], c, dequantize(c, left, ra, 0, "float32", fixed), dequantize(c, right, rb, 0));
+  return quantize(c, sum, 1, 0, left.type);
+};
+
+const qLinearMul: HostOp = (c, a, scaleA, zeroA, b, scaleB, zeroB, scaleY, zeroY) => {
+  const of = [
+    point(scaleA, zeroA, "A_scale"),
+    point(scaleB, zeroB, "B_scale"),
+    point(scaleY, zeroY, "C_scale"),
+  ] as const;
+  const [left, right] = [need(a, "A"), need(b, "B")];
+  const product = call(ELEMENTWISE["Mul"], c, dequantize(c, left, 1, of[0].zero), dequantize(c, right, 1, of[1].zero));
+  return quantize(c, scaled(c, product, mulFactor(...of)), 1, 0, left.type, of[2].zero);
+};
+
+/** Times a factor, in float32. */
+function scaled(c: Budgeted, x: PlainTensor, factor: number): PlainTensor {
+  const y = make(c, "float32", x.shape);
+  for (let i = 0; i < y.data.length; i++) numbers(y)[i] = (x.data[i] as number) * factor;
+  return y;
 }
+
+/** The zero point is added in front of rounding. */
+const qLinearAveragePool: HostOp = (c, x, scaleX, zeroX, scaleY, zeroY) => {
+  const q = point(scaleY, zeroY, "Y_scale");
+  return quantize(c, call(POOLING["AveragePool"], c, real(c, x, scaleX, zeroX)), q.scale, 0, need(x, "X").type, q.zero);
+};
+
+const qLinearGlobalAveragePool: HostOp = (c, first, scaleX, zeroX, scaleY, zeroY) => {
+  const x = need(first, "X");
+  const [from, to] = [point(scaleX, zeroX, "X_scale"), point(scaleY, zeroY, "Y_scale")];
+  const count = countOf(x.shape.slice(2));
+  const means = call(POOLING["GlobalAveragePool"], c, dequantize(c, x, 1, from.zero, "float64"));
+  const sums = { ...means, data: Float64Array.from(toNumbers(means), (mean) => Math.round(mean * count)) };
+  return quantize(c, scaled(c, sums, meanFactor(from.scale, to.scale, count)), 1, to.zero, x.type);
+};
 
 /** com.microsoft: one operand, then the output's scale and zero point. */
 function quantizedUnary(op: HostOp | undefined): HostOp {
@@ -151,12 +195,12 @@ export const QUANTISED: Readonly<Record<string, HostOp>> = {
   ConvInteger: convInteger,
   QLinearMatMul: qLinearMatMul,
   QLinearConv: qLinearConv,
-  "com.microsoft.QLinearAdd": quantizedPair("Add"),
-  "com.microsoft.QLinearMul": quantizedPair("Mul"),
+  "com.microsoft.QLinearAdd": qLinearAdd,
+  "com.microsoft.QLinearMul": qLinearMul,
   "com.microsoft.QLinearSigmoid": quantizedUnary(ELEMENTWISE["Sigmoid"]),
   "com.microsoft.QLinearLeakyRelu": quantizedUnary(ELEMENTWISE["LeakyRelu"]),
-  "com.microsoft.QLinearAveragePool": channelsLastAware(quantizedUnary(POOLING["AveragePool"])),
-  "com.microsoft.QLinearGlobalAveragePool": channelsLastAware(quantizedUnary(POOLING["GlobalAveragePool"])),
+  "com.microsoft.QLinearAveragePool": channelsLastAware(qLinearAveragePool),
+  "com.microsoft.QLinearGlobalAveragePool": channelsLastAware(qLinearGlobalAveragePool),
   "com.microsoft.QLinearSoftmax": (c, x, scaleX, zeroX, scaleY, zeroY) => {
     return back(
       c,

@@ -17,6 +17,8 @@ export interface Quantisation {
   readonly axis: number;
   /** Quantising multiplies by the scales instead of dividing. */
   readonly multiply?: boolean;
+  /** Added to what is rounded, in quanta; or to the real number on the way back. */
+  readonly offset?: number;
 }
 
 /** All elements of one scale as one row; else the axis, or what lies behind its elements. */
@@ -45,6 +47,7 @@ function emit(b: Builder, kernel: "quantize_f32" | "dequantize_f32", { spec, ref
     flip: isSigned ? 0x80808080 | 0 : 0,
     wide: Number(q.type === "int32"),
     multiply: Number(q.multiply ?? false),
+    offset: q.offset ?? 0,
   };
   b.step(kernel, QuantizeDesc, values, rows * chunks, QUANTIZE_SCRATCH_BYTES);
 }

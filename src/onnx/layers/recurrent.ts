@@ -15,9 +15,6 @@ export type RecurrentName = "LSTM" | "GRU" | "RNN";
 /** Gates of a unit. */
 export const GATES: Readonly<Record<RecurrentName, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
 
-/** Micro-tiles of engines that spill have no more rows. */
-const SPILLING_ROWS = 4;
-
 /** An activation as the kernel has it: an ActivationCode and its numbers. */
 export interface CellActivation {
   readonly code: number;
@@ -176,7 +173,7 @@ function emitSteps(b: Builder, layer: RecurrentLayer, side: Side, gateBytes: num
     xRowBytes: isBatchFirst ? steps * products : products,
     yStepBytes: isBatchFirst ? directions * bytes : rows * directions * bytes,
     yRowBytes: isBatchFirst ? steps * directions * bytes : bytes,
-    panels: b.planning.tileRows > SPILLING_ROWS ? 4 : 2,
+    panels: b.planning.isSpilling ? 2 : 4,
     coupled: Number(layer.isCoupled),
     lo: -layer.clip,
     hi: layer.clip,

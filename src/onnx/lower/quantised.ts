@@ -9,12 +9,19 @@ import { type ElementType, elementType } from "../file/element-type.js";
 import { Deferred, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import { along } from "../host/indexing.js";
 import { cast } from "../host/make.js";
-import { dequantize as hostDequantize } from "../host/quantisation.js";
+import { addFactors, dequantize as hostDequantize, meanFactor, mulFactor, type Point } from "../host/quantisation.js";
 import { dequantize, type Quantisation, type Quantised, quantize } from "../layers/quantize.js";
+import { reduce } from "../layers/reduce.js";
 import { binary, dynamicAt, isConstant, type NodeLowering, type Site, tensorAt, varies } from "./site.js";
 import { convLayer } from "./window.js";
 
 type Given = Dynamic | PlainTensor;
+interface Pair {
+  readonly a: Point;
+  readonly b: Point;
+  readonly c: Point;
+  readonly q: Quantisation; // c's
+}
 
 const isQuantised = (type: ElementType): type is Quantised => type === "uint8" || type === "int8" || type === "int32";
 
@@ -60,16 +67,65 @@ function floatLayers(site: Site, opType: string, inputs: readonly (Given | undef
   return site.lowering(opType)?.({ ...site, c, inputs })?.[0];
 }
 
-/** Of com.microsoft: each of `count` operands with scale and zero point, then the output's; computed on real numbers. */
-function onReals(opType: string, count: number): NodeLowering {
+/** Of com.microsoft: an operand with scale and zero point, then the output's; computed on real numbers. */
+function onReals(opType: string, finish: (q: Quantisation) => Quantisation = (q) => q): NodeLowering {
   return (site) => {
     if (site.c.int("channels_last", 0) === 1) return undefined;
-    const q = quantisationAt(site, 3 * count, typeAt(site, 3 * count + 1));
-    const inputs = Array.from({ length: count }, (_, i) => realAt(site, 3 * i));
-    const y = q && floatLayers(site, opType, inputs);
-    return y && toQuantised(site, y, q);
+    const q = quantisationAt(site, 3, typeAt(site, 4));
+    const y = q && floatLayers(site, opType, [realAt(site, 0)]);
+    return y && toQuantised(site, y, finish(q));
   };
 }
+
+/** The zero point added before rounding, as onnxruntime does in some operators of its own: halves go another way where it is odd. */
+const zeroFirst = (q: Quantisation): Quantisation => ({ ...q, zero: [0], offset: q.zero[0] as number });
+
+/** An operand's numbers less `zero`, times `scale`, and `offset`. */
+function affineAt(site: Site, i: number, scale: number, zero: number, offset = 0): Given | undefined {
+  const x = site.inputs[i];
+  if (x === undefined || !isQuantised(x.type)) return undefined;
+  if (isConstant(x)) return hostDequantize(site, x, scale, zero, "float32", offset);
+  return toReal(site, x, { type: x.type, scale: [scale], zero: [zero], axis: 0, offset });
+}
+
+/** Of com.microsoft: the scales and zero points of two operands and of the output, one value each. */
+function pairAt(site: Site): Pair | undefined {
+  const [a, b] = [site.inputs[0], site.inputs[3]];
+  const all = a &&
+    b && [quantisationAt(site, 1, a.type), quantisationAt(site, 4, b.type), quantisationAt(site, 6, typeAt(site, 7))];
+  if (!all?.every((q) => q?.scale.length === 1)) return undefined;
+  const value = ({ scale, zero }: Quantisation) => ({ scale: scale[0] as number, zero: zero[0] as number });
+  const [qa, qb, qc] = all.map((q) => value(q as Quantisation)) as [Point, Point, Point];
+  return { a: qa, b: qb, c: qc, q: all[2] as Quantisation };
+}
+
+/** Sum and product as onnxruntime has them, to the bit: see addFactors() and mulFactor(). */
+const qLinearAdd: NodeLowering = (site) => {
+  const p = pairAt(site);
+  if (!p) return undefined;
+  const { ra, rb, fixed } = addFactors(p.a, p.b, p.c);
+  const y = floatLayers(site, "Add", [affineAt(site, 0, ra, 0, fixed), affineAt(site, 3, rb, 0)]);
+  return y && toQuantised(site, y, plain(p.q.type as Quantised));
+};
+
+const qLinearMul: NodeLowering = (site) => {
+  const p = pairAt(site);
+  const y = p && floatLayers(site, "Mul", [affineAt(site, 0, 1, p.a.zero), affineAt(site, 3, 1, p.b.zero)]);
+  return y && toQuantised(site, y, { ...zeroFirst(p.q), scale: [mulFactor(p.a, p.b, p.c)], multiply: true });
+};
+
+/** Whole sums times one factor. */
+const qLinearGlobalAveragePool: NodeLowering = (site) => {
+  const q = quantisationAt(site, 3, typeAt(site, 4));
+  const [x, given] = [dynamicAt(site, 0), site.inputs[0] && quantisationAt(site, 1, site.inputs[0].type)];
+  if (!x || q?.scale.length !== 1 || given?.scale.length !== 1 || site.c.int("channels_last", 0) === 1)
+    return undefined;
+  const whole = affineAt(site, 0, 1, given.zero[0] as number) as Dynamic;
+  const axes = x.shape.map((_, axis) => axis).slice(2);
+  const [sums] = site.draft.add(site.layer, reduce("sum", axes, "sum"), [whole]);
+  const factor = meanFactor(given.scale[0] as number, q.scale[0] as number, countOf(x.shape.slice(2)));
+  return toQuantised(site, sums as Dynamic, { ...q, scale: [factor], multiply: true });
+};
 
 const qLinearConcat: NodeLowering = (site) => {
   const q = quantisationAt(site, 0, typeAt(site, 1));
@@ -111,7 +167,8 @@ function weightsAt(site: Site, i: number, zeroAt: number, axisOf: (rank: number)
 function convSums(site: Site, zeroX: number, w: PlainTensor | undefined, bias?: PlainTensor): Dynamic | undefined {
   const x = w && centredAt(site, zeroX);
   if (!x || !w) return undefined;
-  const isDepthwise = site.c.int("group", 1) === x.shape[1] && w.shape.length === 4;
+  const groups = site.c.int("group", 1);
+  const isDepthwise = groups > 1 && groups === x.shape[1] && w.shape.length === 4;
   const algorithm = isDepthwise ? "depthwise" : "implicit-gemm";
   return convLayer({ ...site, inputs: [x, w, bias && cast(site, bias, "float32")] }, { algorithm })?.[0];
 }
@@ -233,13 +290,13 @@ export const QUANTISED_LAYERS: Readonly<Record<string, NodeLowering>> = {
   MaxPool: maxPool,
   "com.microsoft.QuantizeLinear": quantizeLinear,
   "com.microsoft.DequantizeLinear": dequantizeLinear,
-  "com.microsoft.QLinearAdd": onReals("Add", 2),
-  "com.microsoft.QLinearMul": onReals("Mul", 2),
-  "com.microsoft.QLinearSigmoid": onReals("Sigmoid", 1),
-  "com.microsoft.QLinearLeakyRelu": onReals("LeakyRelu", 1),
-  "com.microsoft.QLinearAveragePool": onReals("AveragePool", 1),
-  "com.microsoft.QLinearGlobalAveragePool": onReals("GlobalAveragePool", 1),
-  "com.microsoft.QLinearSoftmax": onReals("Softmax", 1),
+  "com.microsoft.QLinearAdd": qLinearAdd,
+  "com.microsoft.QLinearMul": qLinearMul,
+  "com.microsoft.QLinearSigmoid": onReals("Sigmoid"),
+  "com.microsoft.QLinearLeakyRelu": onReals("LeakyRelu"),
+  "com.microsoft.QLinearAveragePool": onReals("AveragePool", zeroFirst),
+  "com.microsoft.QLinearGlobalAveragePool": qLinearGlobalAveragePool,
+  "com.microsoft.QLinearSoftmax": onReals("Softmax"),
   "com.microsoft.QLinearConcat": qLinearConcat,
   "com.microsoft.QGemm": qGemm,
 };

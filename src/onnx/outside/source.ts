@@ -2,18 +2,19 @@
 // polyfill, and naming a class that an engine lacks would throw. A chunk of its own: bytes need none of it.
 import { asBytes, isBytes, tagOf } from "../../base/check.js";
 import { ModelError, show } from "../../base/errors.js";
+import type { ByteStream, Global } from "../../base/globals.js";
 import type { OnnxOptions } from "../load.js";
 
 /** A source that is there, or brings the file when it is read. An address is fetched only where it is the source itself. */
 export type OneSource =
   | Uint8Array
   | ArrayBuffer
-  | Blob
-  | Response
-  | Request
-  | URL
+  | Global<"Blob">
+  | Global<"Response">
+  | Global<"Request">
+  | Global<"URL">
   | string
-  | ReadableStream<Uint8Array>
+  | ByteStream
   | AsyncIterable<Uint8Array>;
 
 /**

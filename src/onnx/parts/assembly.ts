@@ -1,4 +1,5 @@
 // How operators that are made of others are described.
+import { utf8Of } from "../../base/check.js";
 import { ModelError } from "../../base/errors.js";
 import { type ElementType, isFloat } from "../file/element-type.js";
 import { nodeName } from "../file/node.js";
@@ -77,7 +78,7 @@ export const attributesOf = (values: Readonly<Record<string, Value>>): Attribute
 function toAttribute([name, value]: readonly [string, Value]): AttributeProto {
   const own = { ...attribute(), name };
   if (typeof value === "number") return { ...own, type: 2, i: BigInt(value) };
-  if (typeof value === "string") return { ...own, type: 3, s: new TextEncoder().encode(value) };
+  if (typeof value === "string") return { ...own, type: 3, s: utf8Of(value) };
   if ("float" in value) return { ...own, type: 1, f: value.float };
   return { ...own, type: 7, ints: value.map(BigInt) };
 }

@@ -24,5 +24,10 @@ export function passesFor(operators: Operators, weights: WeightMap): readonly Pa
     const passes = isWanted ? operators.family("graph-moves").MOVES : undefined;
     return passes?.reduce((before, pass) => pass(before, specs), given) ?? given;
   };
-  return [folds, ...PASSES, moves];
+  const joins: Pass = (given, specs) => {
+    const has = (wanted: LayerNode["op"]) => given.graph.nodes.some(({ op }) => op === wanted);
+    const join = has("softmax") && has("matmul") ? operators.family("graph-attention").JOIN : undefined;
+    return join?.(weights)(given, specs) ?? given;
+  };
+  return [folds, ...PASSES, joins, moves];
 }

@@ -63,7 +63,8 @@ export function cutsOf({ options }: LayerNode, input: readonly number[], output:
   });
 }
 
-function wholeOf(root: string, shape: readonly number[]): View {
+/** All of a value, as a view of itself. */
+export function wholeOf(root: string, shape: readonly number[]): View {
   let stride = 1;
   const axes = [...shape].reverse().map((size) => {
     const loops = size === 1 ? [] : [{ size, stride }];
@@ -74,7 +75,7 @@ function wholeOf(root: string, shape: readonly number[]): View {
 }
 
 /** Loops cut and put together to axes of these sizes; undefined where a loop would have to be cut unevenly. */
-function regroup(loops: readonly Span[], shape: readonly number[]): readonly (readonly Span[])[] | undefined {
+export function regroup(loops: readonly Span[], shape: readonly number[]): readonly (readonly Span[])[] | undefined {
   const left = [...loops];
   const axes: Span[][] = [];
   for (const size of shape) {
@@ -132,7 +133,7 @@ export function moveOnce({ graph, source }: SourcedGraph, specs: ReadonlyMap<str
       if (node.op === "transpose" || turned.has(input)) turned.add(value);
     }
   }
-  let nodes: readonly LayerNode[] = graph.nodes.map((node) => {
+  const nodes: readonly LayerNode[] = graph.nodes.map((node) => {
     const [value] = node.outputs as [string];
     const view = views.get(value);
     if (view === undefined || !read.has(value) || !turned.has(value) || !views.has(node.inputs[0] as string))
@@ -141,9 +142,13 @@ export function moveOnce({ graph, source }: SourcedGraph, specs: ReadonlyMap<str
     return op ? { ...node, op, inputs: [view.root], options: {} } : node;
   });
   if (nodes.every((node, i) => node === graph.nodes[i])) return { graph, source };
-  // What only views read that are gone.
-  const needed = new Set(graph.outputs.map(({ value }) => value));
-  nodes = [...nodes]
+  return { graph: { ...graph, nodes: neededOf(graph, nodes) }, source };
+}
+
+/** Those of a graph's rewritten nodes that an output needs. */
+export function neededOf({ outputs }: SourcedGraph["graph"], nodes: readonly LayerNode[]): readonly LayerNode[] {
+  const needed = new Set(outputs.map(({ value }) => value));
+  return [...nodes]
     .reverse()
     .filter(({ inputs, outputs }) => {
       const isNeeded = outputs.some((output) => needed.has(output));
@@ -151,7 +156,6 @@ export function moveOnce({ graph, source }: SourcedGraph, specs: ReadonlyMap<str
       return isNeeded;
     })
     .reverse();
-  return { graph: { ...graph, nodes }, source };
 }
 
 /** A view of an image [N, C, H, W] as one copy from where its elements lie; undefined where its loops cross rows unevenly. */

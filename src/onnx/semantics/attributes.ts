@@ -58,7 +58,7 @@ export class Attributes {
   }
 
   strings(name: string): readonly string[] | undefined {
-    return this.find(name, "strings", 8)?.strings.map((bytes) => new TextDecoder().decode(bytes));
+    return this.find(name, "strings", 8)?.strings.map(textOf);
   }
 
   /** An axis attribute or value, counted from the end when negative. */

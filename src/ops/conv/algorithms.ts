@@ -2,15 +2,16 @@
 
 import { type ConvShape, extent, roundUp } from "../../base/shape.js";
 import { byteStrides } from "../../base/spec.js";
-import { CACHE_LINE, DEPTHWISE_SPARE_VECTORS, ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
-import { ConvDesc, DepthwiseDesc, DepthwiseWeightsDesc, GemmDesc, ImplicitGemmDesc } from "../../kernels/gen/desc.js";
+import { CACHE_LINE, DEPTHWISE_SPARE_VECTORS } from "../../kernels/gen/constants.js";
+import { ConvDesc, DepthwiseDesc, DepthwiseWeightsDesc, GemmDesc, GemmRun } from "../../kernels/gen/desc.js";
 import type { ConvAlgorithm } from "../../kernels/table.js";
 import type { Builder } from "../../plan/builder.js";
-import type { Operand } from "../../plan/operand.js";
+import { descBytes, type Operand } from "../../plan/operand.js";
 import { channelsLastImage, channelsLastOutput } from "../parts/image.js";
 import { packBias, packWeights, reductionBlocks } from "../parts/panels.js";
 import { lowerFft } from "./fft.js";
-import { type Conv, type ConvOperands, clipping, convValues, patchSegments, product } from "./lowering.js";
+import { implicitGemm } from "./implicit-gemm.js";
+import { type Conv, type ConvOperands, clipping, convValues } from "./lowering.js";
 import { lowerWinograd } from "./winograd.js";
 
 type Lowering = (b: Builder, conv: Conv) => void;
@@ -22,7 +23,7 @@ const direct: Lowering = (b, conv) => {
   const k = (s.C / s.groups) * s.R * s.S;
   const blocks = reductionBlocks(b, [0], k, k);
   const weights = packWeights(b, conv.weight, s.groups, blocks);
-  const values = convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups));
+  const values = convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups, conv.slope));
   b.step("conv2d_direct_f32", ConvDesc, values, s.N * s.P);
 };
 
@@ -36,7 +37,7 @@ const im2col: Lowering = (b, conv) => {
   const patches = b.workspace(rows * rowBytes);
   const blocks = reductionBlocks(b, [0], k);
   const weights = packWeights(b, conv.weight, s.groups, blocks);
-  const bias = packBias(b, conv.bias, s.M, s.groups);
+  const bias = packBias(b, conv.bias, s.M, s.groups, conv.slope);
   b.step(
     "im2col_f32",
     ConvDesc,
@@ -64,23 +65,11 @@ const im2col: Lowering = (b, conv) => {
       cBatchBytes: (s.M / s.groups) * 4,
       tileRows: b.planning.tileRows,
       ...epilogue,
+      slopeBytes: bias.slopeBytes,
     },
     s.groups * rows,
-    ROW_TABLE_BYTES,
+    descBytes(GemmRun),
   );
-};
-
-/** Patches read where they lie. */
-const implicitGemm: Lowering = (b, conv) => {
-  const { shape: s } = conv;
-  const image = channelsLastImage(b, conv.input, s.groups, s.padding);
-  const blocks = patchSegments(b, s, image);
-  const weights = packWeights(b, conv.weight, s.groups, blocks);
-  const values = {
-    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups)),
-    ...product(b, blocks),
-  };
-  b.step("conv2d_implicit_gemm_f32", ImplicitGemmDesc, values, s.N * s.P * s.Q, ROW_TABLE_BYTES);
 };
 
 /** Lines of the L1 cache: 64 sets of 8 lines of 64 bytes. */
@@ -129,7 +118,7 @@ export function depthwiseCall(b: Builder, conv: Conv) {
     Math.ceil(s.M / 4),
   );
   const { scratchBytes, ...tiling } = depthwiseTiling(s);
-  const values = convValues(conv, image, weights, packBias(b, conv.bias, s.M, 1));
+  const values = convValues(conv, image, weights, packBias(b, conv.bias, s.M, 1, conv.slope));
   return { values: { ...values, ...clipping(conv), ...tiling }, items: s.N * s.P, scratchBytes };
 }
 

@@ -4,14 +4,15 @@ import { integer, type Pair, pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
 import { extent, MOST_PIXELS, paddingSides, roundUp, type Sides } from "../../base/shape.js";
 import { byteStrides } from "../../base/spec.js";
-import { PANEL, ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
-import { GatherDesc, GemmDesc, PackDesc } from "../../kernels/gen/desc.js";
+import { PANEL } from "../../kernels/gen/constants.js";
+import { GatherDesc, GemmDesc, GemmRun, PackDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
-import { NONE, type Operand, type Ref, shift } from "../../plan/operand.js";
+import { descBytes, NONE, type Operand, type Ref, shift } from "../../plan/operand.js";
 import { defineOperator, outputSpec, requireRank, requireShape } from "../operator.js";
 import { type Activation, type Epilogue, epilogue } from "../parts/epilogue.js";
 import { channelsLastImage, channelsLastOutput } from "../parts/image.js";
 import { packBias, reductionBlocks } from "../parts/panels.js";
+import { copyStrided } from "../parts/strided.js";
 
 /** Of a transposed convolution. Numbers stand for both directions, pairs are [h, w]. */
 export interface ConvTranspose2dOptions {
@@ -102,7 +103,7 @@ export const convTranspose2d = defineOperator({
   lower(b, operands, found) {
     b.algorithm = found.isApart ? "gemm-scatter" : "gemm-gather";
     const y = channelsLastOutput(b, b.output);
-    (found.isApart ? lowerScatter : lowerGather)(b, operands, found, y.ref);
+    (found.isApart ? (found.M === 1 ? lowerOneFilter : lowerScatter) : lowerGather)(b, operands, found, y.ref);
     y.finish();
   },
 });
@@ -113,9 +114,9 @@ interface Operands {
   readonly bias: Operand | undefined;
 }
 
-/** Weights in panels, one matrix [K, cols] of them for each of `packs` taps (or rows of taps) of a group. */
+/** Weights in panels, one matrix [K, cols] of them for each of `packs` taps of a group; of one filter one for all. */
 interface PackedTaps {
-  /** Filters, or the taps of a row where there is one filter. */
+  /** Filters, or taps where there is one filter. */
   readonly cols: number;
   readonly packs: number;
   readonly colBytes: number;
@@ -168,25 +169,16 @@ function packTaps(b: Builder, { input, weight }: Operands, { C, groups }: Transp
 function lowerScatter(b: Builder, operands: Operands, found: Transposed, y: Ref): void {
   const { N, C, H, W, M, R, S, Q, groups, epilogue: end } = found;
   const perGroup = M / groups;
-  const [, sM, sR, sS] = byteStrides(operands.weight.spec);
-  // Columns of a product are filters, of all taps of a row where whole panels follow each other; or the taps of one filter.
-  const isRow = M === 1;
-  const packed = packTaps(b, operands, found, {
-    cols: isRow ? S : perGroup,
-    packs: isRow ? R : R * S,
-    colBytes: isRow ? sS : sM,
-    packBytes: isRow ? sR : sS,
-  });
-  const isWhole = groups === 1 && M % PANEL === 0 && packed.isOneBlock;
-  const repeats = isRow || isWhole ? S : 1;
-  const biases = b.packed(roundUp(M * repeats, PANEL) * 4);
-  const { bias } = operands;
-  for (let i = 0; bias !== undefined && i < repeats; i++) b.copy(shift(biases, i * M * 4), bias.ref, M * 4);
+  const [, sM, , sS] = byteStrides(operands.weight.spec);
+  // Columns of a product are filters, of all taps of a row where whole panels follow each other.
+  const packed = packTaps(b, operands, found, { cols: perGroup, packs: R * S, colBytes: sM, packBytes: sS });
+  const repeats = groups === 1 && M % PANEL === 0 && packed.isOneBlock ? S : 1;
+  const biases = repeatedBias(b, operands.bias, M, repeats);
   for (let g = 0; g < groups; g++) {
     for (let tap = 0; tap < R * S; tap += repeats) {
       const [r, s] = [Math.floor(tap / S), tap % S];
       const values = {
-        ...packed.product(g, isRow ? r : tap),
+        ...packed.product(g, tap),
         cPtr: shift(y, ((r * Q + s) * M + g * perGroup) * 4),
         biasPtr: shift(biases, g * perGroup * 4),
         rows: W,
@@ -197,9 +189,45 @@ function lowerScatter(b: Builder, operands: Operands, found: Transposed, y: Ref)
         cBatchBytes: R * Q * M * 4,
         ...end,
       };
-      b.step("gemm_f32", GemmDesc, values, N * H * W, ROW_TABLE_BYTES);
+      b.step("gemm_f32", GemmDesc, values, N * H * W, descBytes(GemmRun));
     }
   }
+}
+
+/** The bias, so many times, in whole panels. */
+function repeatedBias(b: Builder, bias: Operand | undefined, M: number, repeats: number): Ref {
+  const biases = b.packed(roundUp(M * repeats, PANEL) * 4);
+  for (let i = 0; bias !== undefined && i < repeats; i++) b.copy(shift(biases, i * M * 4), bias.ref, M * 4);
+  return biases;
+}
+
+/** Of one filter: one product, whose columns are all taps, so that panels are full; then rows of taps go to rows of pixels. */
+function lowerOneFilter(b: Builder, operands: Operands, { N, H, W, R, S, ...found }: Transposed, y: Ref): void {
+  const taps = R * S;
+  const [, , , sS] = byteStrides(operands.weight.spec);
+  const layout = { cols: taps, packs: 1, colBytes: sS, packBytes: 0 };
+  const { product } = packTaps(b, operands, { N, H, W, R, S, ...found }, layout);
+  const pixels = N * H * W;
+  const columns = b.workspace(pixels * taps * 4);
+  const values = {
+    ...product(0, 0),
+    cPtr: columns,
+    biasPtr: repeatedBias(b, operands.bias, 1, taps),
+    rows: pixels,
+    cols: taps,
+    cStrideBytes: taps * 4,
+    aBatchBytes: 0,
+    bBatchBytes: 0,
+    cBatchBytes: 0,
+    ...found.epilogue,
+  };
+  b.step("gemm_f32", GemmDesc, values, pixels, descBytes(GemmRun));
+  copyStrided(b, "float32", columns, y, [
+    { size: N * H, src: W * taps, dst: W * taps },
+    { size: R, src: S, dst: W * S },
+    { size: W, src: taps, dst: S },
+    { size: S, src: 1, dst: 1 },
+  ]);
 }
 
 /** Products into columns, [pixel][tap][filter], which are then summed by output. */
@@ -227,7 +255,7 @@ function lowerGather(b: Builder, operands: Operands, found: Transposed, y: Ref):
       cBatchBytes: M * 4,
       ...epilogue(undefined),
     };
-    b.step("gemm_f32", GemmDesc, values, taps * pixels, ROW_TABLE_BYTES);
+    b.step("gemm_f32", GemmDesc, values, taps * pixels, descBytes(GemmRun));
   }
   const values = {
     columnsPtr: columns,

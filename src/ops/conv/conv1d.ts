@@ -57,6 +57,7 @@ export const conv1d = defineOperator({
   extras: ["residual"],
   params: ["weight"],
   optional: ["bias"],
+  inner: ["slope"],
   options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "memory", "tune"],
   filters: { weight: "weight", bias: "bias", layout: "first", axis: 1 },
   infer({ input, weight, bias, residual }, options: Conv1dOptions) {
@@ -72,8 +73,8 @@ export const conv1d = defineOperator({
     const output = outputSpec([N, M, Q], input);
     return { ...found, outputs: [output], macs: convMacs(found.shape), inPlace: inPlaceOf(residual, output) };
   },
-  lower(b, { input, weight, bias, residual }, found) {
+  lower(b, { input, weight, bias, residual, slope }, found) {
     const operands = { input: imageAt(input), weight: imageAt(weight), output: imageAt(b.output) };
-    lowerConv(b, { ...operands, bias, residual: residual && imageAt(residual) }, found);
+    lowerConv(b, { ...operands, bias, slope, residual: residual && imageAt(residual) }, found);
   },
 });

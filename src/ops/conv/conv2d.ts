@@ -135,6 +135,7 @@ export const conv2d = defineOperator({
   extras: ["residual"],
   params: ["weight"],
   optional: ["bias"],
+  inner: ["slope"],
   options: ["stride", "padding", "dilation", "groups", "activation", "algorithm", "precision", "memory", "tune"],
   readsPixels: true,
   filters: { weight: "weight", bias: "bias", layout: "first", axis: 1 },
@@ -145,7 +146,7 @@ export const conv2d = defineOperator({
     const output = outputSpec(outputShape(found.shape), input);
     return { ...found, outputs: [output], macs: convMacs(found.shape), inPlace: inPlaceOf(residual, output) };
   },
-  lower(b, { input, weight, bias, residual }, found) {
-    lowerConv(b, { input, weight, bias, residual, output: b.output }, found);
+  lower(b, { input, weight, bias, residual, slope }, found) {
+    lowerConv(b, { input, weight, bias, residual, slope, output: b.output }, found);
   },
 });

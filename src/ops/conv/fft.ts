@@ -12,14 +12,14 @@ import { packBias } from "../parts/panels.js";
 import { type Conv, clipping, convValues } from "./lowering.js";
 
 /** Where frequency f of n lies after a forward transform: assembly/lib/fft.ts. */
-function place(f: number, n: number): number {
+export function place(f: number, n: number): number {
   if (n === 1) return 0;
   const radix = n === 2 ? 2 : 4;
   return ((f % radix) * n) / radix + place(Math.floor(f / radix), n / radix);
 }
 
 /** cos, sin of 2 pi k / size, computed in float64. */
-function twiddles(size: number): Float32Array {
+export function twiddles(size: number): Float32Array {
   return Float32Array.from({ length: 2 * size }, (_, i) =>
     (i % 2 ? Math.sin : Math.cos)((2 * Math.PI * (i >> 1)) / size),
   );
@@ -112,7 +112,7 @@ export function lowerFft(b: Builder, conv: Conv): void {
   const vPointBytes = 2 * block * roundUp(channels, 4) * 8 + CACHE_LINE;
   const zPointBytes = 2 * block * panels * 2 * FFT_POINT_BYTES + CACHE_LINE;
   const values = {
-    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, groups)),
+    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, groups, conv.slope)),
     ...clipping(conv),
     ...tables,
     blockPairs: block,

@@ -12,6 +12,8 @@ export interface ConvOperands {
   readonly input: Operand;
   readonly weight: Operand;
   readonly bias: Operand | undefined;
+  /** Of a leakyRelu, by channel. */
+  readonly slope?: Operand | undefined;
   readonly epilogue: Epilogue;
 }
 
@@ -72,6 +74,7 @@ export function convValues(
     wGroupBytes: weights.groupBytes,
     biasGroupBytes: bias.groupBytes,
     ...epilogue,
+    slopeBytes: bias.slopeBytes,
   };
 }
 

@@ -5,8 +5,7 @@ import { oneOf, type Pair } from "../../base/check.js";
 import { ShapeError, show } from "../../base/errors.js";
 import { type ConvShape, convMacs, type Padding, roundUp } from "../../base/shape.js";
 import { bytesOf, makeSpec } from "../../base/spec.js";
-import { ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
-import { DepthwiseDesc, SeparableDesc } from "../../kernels/gen/desc.js";
+import { DepthwiseDesc, GemmRun, SeparableDesc } from "../../kernels/gen/desc.js";
 import type { Memory, Precision } from "../../kernels/select.js";
 import type { Builder } from "../../plan/builder.js";
 import { descBytes, NONE, type Operand } from "../../plan/operand.js";
@@ -67,6 +66,7 @@ export const separableConv2d = defineOperator({
   extras: ["residual"],
   params: ["depthwiseWeight", "pointwiseWeight"],
   optional: ["bias", "depthwiseBias"],
+  inner: ["slope"],
   options: [
     "stride",
     "padding",
@@ -112,7 +112,7 @@ export const separableConv2d = defineOperator({
     const macs = convMacs(depthwise.shape) + convMacs(pointwise.shape);
     return { outputs: [output], macs, inPlace: inPlaceOf(residual, output), algorithm, depthwise, between, pointwise };
   },
-  lower(b, { input, depthwiseWeight, pointwiseWeight, bias, depthwiseBias, residual }, found) {
+  lower(b, { input, depthwiseWeight, pointwiseWeight, bias, depthwiseBias, residual, slope }, found) {
     const { algorithm, depthwise, between, pointwise } = found;
     const output = b.output;
     const dw = chooseConv(b, depthwise, { input: input.spec, weight: depthwiseWeight.spec, output: between });
@@ -121,7 +121,7 @@ export const separableConv2d = defineOperator({
     const reasons = `depthwise: ${dw.reason}; pointwise: ${pw.reason}`;
     b.error = Math.max(dw.row.error, pw.row.error);
     const first = { ...depthwise, input, weight: depthwiseWeight, bias: depthwiseBias };
-    const second = { ...pointwise, weight: pointwiseWeight, bias, residual, output };
+    const second = { ...pointwise, weight: pointwiseWeight, bias, slope, residual, output };
     const canFuse = names === "depthwise + implicit-gemm";
     const isFaster = separableRows(depthwise.shape, pointwise.shape.M) !== undefined;
     if (canFuse && (algorithm === "rows" || (algorithm === "auto" && isFaster))) {
@@ -148,6 +148,7 @@ function lowerRows(
   const { M } = second.shape;
   const call = depthwiseCall(b, { ...first, yPtr: NONE, residualPtr: NONE });
   const packed = packMatrix(b, "prepare", second.weight.ref, { cols: M, K: kC }, { col: kC * 4, k: 4 });
+  const bias = packBias(b, second.bias, M, 1, second.slope);
   const y = channelsLastOutput(b, second.output, second.residual);
   const rowBytes = Q * kC * 4;
   const rows = Math.min(N * P, blockRows(Q, kC));
@@ -155,7 +156,7 @@ function lowerRows(
   const values = {
     ...call.values,
     pointPtr: packed.ref,
-    pointBiasPtr: packBias(b, second.bias, M, 1).ref,
+    pointBiasPtr: bias.ref,
     pointBlocksPtr: packed.blocks.ref,
     pointBlockCount: packed.blocks.count,
     pointFilters: M,
@@ -164,6 +165,7 @@ function lowerRows(
     pointActivation: activation,
     pointAlpha: alpha,
     pointBeta: beta,
+    pointSlopeBytes: bias.slopeBytes,
     outPtr: y.ref,
     outResidualPtr: y.residualPtr,
     blockRows: rows,
@@ -171,7 +173,10 @@ function lowerRows(
     depthwiseScratchBytes: roundUp(call.scratchBytes, 64),
   };
   const scratchBytes =
-    roundUp(descBytes(DepthwiseDesc), 64) + ROW_TABLE_BYTES + values.depthwiseScratchBytes + rows * rowBytes;
+    roundUp(descBytes(DepthwiseDesc), 64) +
+    roundUp(descBytes(GemmRun), 64) +
+    values.depthwiseScratchBytes +
+    rows * rowBytes;
   b.step("separable_conv2d_f32", SeparableDesc, values, call.items, scratchBytes);
   y.finish();
   return rows;

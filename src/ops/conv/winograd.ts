@@ -7,13 +7,15 @@ import {
   CACHE_LINE,
   PANEL,
   WINOGRAD_CONSTANT_BYTES,
-  WINOGRAD_PATCH_BYTES,
-  WINOGRAD_ROW_BYTES,
+  WINOGRAD_NEAR_BYTES,
+  WINOGRAD_PART_BYTES,
+  WINOGRAD_POINTS,
   WINOGRAD_TILE_BYTES,
   WINOGRAD_WEIGHTS_SCRATCH_BYTES,
 } from "../../kernels/gen/constants.js";
-import { WinogradDesc, WinogradWeightsDesc } from "../../kernels/gen/desc.js";
+import { GemmRun, WinogradDesc, WinogradWeightsDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
+import { descBytes } from "../../plan/operand.js";
 import { channelsLastImage } from "../parts/image.js";
 import { packBias, panelSource, reductionBlocks } from "../parts/panels.js";
 import { type Conv, clipping, convValues, product } from "./lowering.js";
@@ -61,9 +63,28 @@ function winogradTiling(s: ConvShape, m: number, isShared = false): Tiling {
   return { tileH, tileW, points, tiles, blockTiles, blockCols };
 }
 
+/** Work items that threads find enough in. */
+const ENOUGH_ITEMS = 16;
+/** Weights of more bytes than a core's own cache holds, several times: whoever works on other tiles reads them all once more. */
+const SHARED_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Tiles and output channels of a work item. Of tiles alone where there are enough; else of columns too. Whoever takes a part of some
+ * tiles' columns transforms their input once more, which takes as long as 8 columns do: so 64 at least, or 32 where the weights of a
+ * few tiles are what takes the time.
+ */
+function workItems({ M, groups }: ConvShape, { tiles, blockTiles }: Tiling, weightBytes: number) {
+  const most = weightBytes > SHARED_BYTES ? blockTiles : Math.min(blockTiles, 12);
+  const itemTiles = Math.ceil(tiles / Math.ceil(tiles / most));
+  const parts = Math.ceil(ENOUGH_ITEMS / Math.ceil(tiles / itemTiles));
+  const columns = Math.max(tiles > 12 ? 64 : 32, Math.ceil(M / groups / parts));
+  return { itemTiles, itemCols: roundUp(Math.min(columns, M / groups), PANEL) };
+}
+
 export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
   const { shape: s } = conv;
-  const { tileH, tileW, points, tiles, blockTiles, blockCols } = winogradTiling(s, m, b.planning.isShared);
+  const tiling = winogradTiling(s, m, b.planning.isShared);
+  const { tileH, tileW, points, tiles, blockTiles, blockCols } = tiling;
   const perGroup = s.C / s.groups;
   const filters = s.M / s.groups;
   const image = channelsLastImage(b, conv.input, s.groups, [0, 0, 0, 0]);
@@ -71,6 +92,7 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
   const blocks = reductionBlocks(b, [0], perGroup, perGroup);
   const groupBytes = points * roundUp(filters, PANEL) * perGroup * 4;
   const weights = { ref: b.packed(s.groups * groupBytes, true), groupBytes };
+  const { itemTiles, itemCols } = workItems(s, tiling, groupBytes);
   const blockChannels = Math.min(perGroup, Math.floor(POINTS_BYTES / (points * PANEL * 4)));
   const [sM, sC, sR, sS] = byteStrides(conv.weight.spec);
   b.prepare(
@@ -99,18 +121,21 @@ export function lowerWinograd(b: Builder, conv: Conv, m: number): void {
   const vPointBytes = blockTiles * roundUp(perGroup, 4) * 4 + CACHE_LINE;
   const zPointBytes = blockTiles * blockCols * 4 + CACHE_LINE;
   const values = {
-    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups)),
+    ...convValues(conv, image, weights, packBias(b, conv.bias, s.M, s.groups, conv.slope)),
     ...clipping(conv),
     ...product(b, blocks),
     tileH,
     tileW,
     blockTiles,
     blockCols,
-    zerosPtr: b.constant(blockCols * 4),
+    itemTiles,
+    itemCols,
+    zerosPtr: b.constant(Math.max(blockCols * 4, WINOGRAD_POINTS * WINOGRAD_NEAR_BYTES, roundUp(perGroup, 4) * 4)),
     vPointBytes,
     zPointBytes,
   };
-  const tableBytes = roundUp(blockTiles * (WINOGRAD_TILE_BYTES + WINOGRAD_ROW_BYTES), 64) + 64;
-  const smallBytes = WINOGRAD_CONSTANT_BYTES + 2 * WINOGRAD_PATCH_BYTES + tableBytes;
-  b.step("conv2d_winograd_f32", WinogradDesc, values, tiles, smallBytes + points * (vPointBytes + zPointBytes));
+  const tableBytes = roundUp(blockTiles * WINOGRAD_TILE_BYTES + descBytes(GemmRun), 64) + 64;
+  const smallBytes = WINOGRAD_CONSTANT_BYTES + points * WINOGRAD_NEAR_BYTES + WINOGRAD_PART_BYTES + tableBytes;
+  const items = Math.ceil(tiles / itemTiles) * Math.ceil(filters / itemCols);
+  b.step("conv2d_winograd_f32", WinogradDesc, values, items, smallBytes + points * (vPointBytes + zPointBytes));
 }

@@ -32,6 +32,8 @@ export interface Epilogue {
   readonly activation: number;
   readonly alpha: number;
   readonly beta: number;
+  /** From a bias to the slope by channel that a leakyRelu has in alpha's place; 0 where it has alpha. */
+  readonly slopeBytes: number;
 }
 
 /** The parameters that each activation takes. */
@@ -53,7 +55,14 @@ const NAMES = Object.keys(PARAMETERS) as readonly (keyof typeof PARAMETERS)[];
 
 /** Reads an activation. prefix: how its parameters are called in error messages. */
 export function epilogue(activation: Activation | undefined, prefix = "activation."): Epilogue {
-  const linear: Epilogue = { lo: -Infinity, hi: Infinity, activation: ActivationCode.none, alpha: 0, beta: 0 };
+  const linear: Epilogue = {
+    lo: -Infinity,
+    hi: Infinity,
+    activation: ActivationCode.none,
+    alpha: 0,
+    beta: 0,
+    slopeBytes: 0,
+  };
   if (activation === undefined) return linear;
   if (typeof activation !== "string" && (typeof activation !== "object" || activation === null)) {
     throw new TypeError(`"activation" expected a name or { type }, got ${show(activation)}`);

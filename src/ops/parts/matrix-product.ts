@@ -1,8 +1,8 @@
 // What linear and matmul share: B in panels, and gemm_f32 over batches of matrices.
-import { PANEL, ROW_TABLE_BYTES } from "../../kernels/gen/constants.js";
-import { GemmDesc, PackDesc } from "../../kernels/gen/desc.js";
+import { PANEL } from "../../kernels/gen/constants.js";
+import { GemmDesc, GemmRun, PackDesc } from "../../kernels/gen/desc.js";
 import type { Builder } from "../../plan/builder.js";
-import { NONE, type Ref } from "../../plan/operand.js";
+import { descBytes, NONE, type Ref } from "../../plan/operand.js";
 import type { Epilogue } from "./epilogue.js";
 import { reductionBlocks } from "./panels.js";
 
@@ -95,6 +95,6 @@ export function multiply(
       ...end,
     },
     count * height,
-    ROW_TABLE_BYTES,
+    descBytes(GemmRun),
   );
 }

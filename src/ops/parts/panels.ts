@@ -99,15 +99,29 @@ export function panelSource(filterBytes: number, filters: number, groups: number
 export interface PackedBias {
   readonly ref: Ref;
   readonly groupBytes: number;
+  /** From a bias to the slope of the same channel; 0 where there are none. */
+  readonly slopeBytes: number;
 }
 
-/** The bias, each group rounded up to whole panels of 8, zeros where there is none. */
-export function packBias(b: Builder, bias: Operand | undefined, M: number, groups: number): PackedBias {
+/** The bias, each group rounded up to whole panels of 8, zeros where there is none; slopes behind it, laid out alike. */
+export function packBias(
+  b: Builder,
+  bias: Operand | undefined,
+  M: number,
+  groups: number,
+  slope?: Operand | undefined,
+): PackedBias {
   const perGroup = M / groups;
   const groupBytes = roundUp(perGroup, PANEL) * 4;
-  const ref = b.packed(groups * groupBytes);
-  for (let g = 0; bias !== undefined && g < groups; g++) {
-    b.copy(shift(ref, g * groupBytes), shift(bias.ref, g * perGroup * 4), perGroup * 4);
-  }
-  return { ref, groupBytes };
+  const bytes = groups * groupBytes;
+  const slopeBytes = slope === undefined ? 0 : bytes;
+  const ref = b.packed(bytes + slopeBytes);
+  const pack = (operand: Operand | undefined, to: number): void => {
+    for (let g = 0; operand !== undefined && g < groups; g++) {
+      b.copy(shift(ref, to + g * groupBytes), shift(operand.ref, g * perGroup * 4), perGroup * 4);
+    }
+  };
+  pack(bias, 0);
+  pack(slope, slopeBytes);
+  return { ref, groupBytes, slopeBytes };
 }

@@ -1,15 +1,16 @@
 // What a page has pixels of, as rows of RGBA: VideoFrame.copyTo, or a canvas where that is missing. Nothing of it is touched before
 // a call: it may not be there.
 import { show } from "../../base/errors.js";
+import type { Global } from "../../base/globals.js";
 
 /** What a page has pixels of. */
 export type FrameSource =
-  | VideoFrame
-  | HTMLVideoElement
-  | HTMLCanvasElement
-  | OffscreenCanvas
-  | ImageBitmap
-  | HTMLImageElement;
+  | Global<"VideoFrame">
+  | Global<"HTMLVideoElement">
+  | Global<"HTMLCanvasElement">
+  | Global<"OffscreenCanvas">
+  | Global<"ImageBitmap">
+  | Global<"HTMLImageElement">;
 
 /** One frame of a source. */
 export interface Frame {
@@ -23,22 +24,33 @@ export interface Frame {
 /** Writes rows [from, to) to the start of `into`. */
 type Read = (into: Uint8Array, from: number, to: number) => Promise<void>;
 
-/** isPaired: read() takes even first rows only, since colours of two rows are one. */
+/** isPaired: read() takes even first rows, and even counts but at the end, since colours of two rows are one. */
 function frameOf(width: number, height: number, isPaired: boolean, read: Read, close: () => void): Frame {
+  const rowBytes = width * 4;
+  let pair: Uint8Array | undefined;
+  /** Rows [from, to) that read() takes. */
+  const direct = async (memory: () => Uint8Array, at: number, from: number, to: number): Promise<void> => {
+    for (;;) {
+      const whole = memory();
+      try {
+        await read(whole.subarray(at, at + (to - from) * rowBytes), from, to);
+      } catch (error) {
+        if (whole.length > 0) throw error;
+      }
+      if (whole.length > 0) return; // a memory that grows takes its old buffer away
+    }
+  };
   return {
     ...{ width, height, close },
     async bring(memory, at, from, to) {
       const first = isPaired ? from & ~1 : from;
-      const start = at - (from - first) * width * 4;
-      for (;;) {
-        const whole = memory();
-        try {
-          await read(whole.subarray(start, at + (to - from) * width * 4), first, to);
-        } catch (error) {
-          if (whole.length > 0) throw error;
-        }
-        if (whole.length > 0) return; // a memory that grows takes its old buffer away
-      }
+      const last = isPaired && to < height ? to & ~1 : to;
+      if (last > first) await direct(memory, at - (from - first) * rowBytes, first, last);
+      if (last === to) return;
+      // The next row would lie beyond what there is room for.
+      pair ??= new Uint8Array(2 * rowBytes);
+      await read(pair, last, last + 2);
+      memory().set(pair.subarray(0, rowBytes), at + (last - from) * rowBytes);
     },
   };
 }
@@ -124,8 +136,7 @@ export function openFrame(source: FrameSource): Frame {
   };
   const rect = frame.visibleRect as DOMRectReadOnly;
   const options = { format: "RGBA" } as VideoFrameCopyToOptions;
-  // A browser that does not know the option would copy what the frame has.
-  if (rect.width !== width || rect.height !== height || sizeAs(frame, options) !== width * height * 4) {
+  if (rect.width !== width || rect.height !== height || rgbaBytes(frame) !== width * height * 4) {
     return openCanvas(frame, width, height, close);
   }
   const hasAlpha = frame.format === null || frame.format.includes("A");
@@ -147,9 +158,18 @@ export function openFrame(source: FrameSource): Frame {
   return frameOf(width, height, frame.format !== null && !/^(RGB|BGR)/.test(frame.format), readFrame, close);
 }
 
-function sizeAs(frame: VideoFrame, options: VideoFrameCopyToOptions): number {
+/** Bytes of a frame as RGBA; 0 where nobody asks for the format, as in WebKit, which would copy BGRA as it is. */
+function rgbaBytes(frame: VideoFrame): number {
+  let isAsked = false;
+  const options = {
+    get format(): string {
+      isAsked = true;
+      return "RGBA";
+    },
+  };
   try {
-    return frame.allocationSize(options);
+    const bytes = frame.allocationSize(options as VideoFrameCopyToOptions);
+    return isAsked ? bytes : 0;
   } catch {
     return 0;
   }

@@ -2,18 +2,19 @@
 
 import { isBytes, tagOf } from "../../base/check.js";
 import { show, UnsupportedError } from "../../base/errors.js";
+import type { Bytes, WasmModule } from "../../base/globals.js";
 import type { Engine, Kernel } from "../../engine/engine.js";
 import { PACK } from "../../kernels/gen/vision/pack.js";
 import type { Twin } from "../../runtime/packs.js";
 import { internalsOf, type Runtime, requireRuntime } from "../../runtime/runtime.js";
 
 /** Answers the compiled binary. Each entry of the package has its own way; those that have bytes take a twin for shared memory. */
-export type Binary = (twin?: Twin) => WebAssembly.Module;
+export type Binary = (twin?: Twin) => WasmModule;
 
 /** Where kernels come from. */
 export interface KernelOptions {
   /** The binary of pictures (lanewise/wasm/vision.wasm), compiled or its bytes, for a runtime that has none yet. Default: the package's own. */
-  readonly wasm?: WebAssembly.Module | BufferSource;
+  readonly wasm?: WasmModule | Bytes;
 }
 
 export interface Kernels {

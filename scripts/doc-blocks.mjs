@@ -1,0 +1,33 @@
+// The fenced blocks of pages in js and ts, for who runs them (scripts/doc-examples.mjs) and who compiles them (test/types/run.mjs).
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+const BLOCK =
+  /(?:<!-- setup\n(?<setup>[\s\S]*?)-->\s*)?^```(?<info>[^\n]*)\n(?<code>[\s\S]*?)^```$(?:\s*<!-- check\n(?<check>[\s\S]*?)-->)?/gm;
+
+/** All pages that have any. */
+export const PAGES = [
+  "README.md",
+  "CONTRIBUTING.md",
+  "CHANGELOG.md",
+  "bench/README.md",
+  "examples/lenet5/train/README.md",
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .sort()
+    .map((name) => `docs/${name}`),
+];
+
+/** Fenced blocks of a page in js or ts: { file, line, lang, needs, text }; text: with what is before and behind it, unseen. */
+export function blocksOf(file) {
+  const page = readFileSync(join(root, file), "utf8");
+  return [...page.matchAll(BLOCK)].flatMap(({ index, groups: { setup = "", info, code, check = "" } }) => {
+    const [lang, needs] = info.split(" ");
+    const line = page.slice(0, page.indexOf("```", index)).split("\n").length;
+    const text = `${setup}${code}${check}`;
+    return ["js", "ts"].includes(lang) ? [{ file, line, lang, needs, text }] : [];
+  });
+}

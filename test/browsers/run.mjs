@@ -1,0 +1,185 @@
+// npm run test:browsers: threads of the packed package in pages of Chromium, Firefox and WebKitGTK: isolated or not, under policies,
+// with workers that are refused, lost or ended, and disposed of in mid-run. --browsers a,b; --only REGEX (names of cases); --runs N
+// (of the case "runs", default 200); --dist FOLDER (instead of packing). A browser that is not there is a visible SKIP.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { BROWSERS, findBrowser } from "../../scripts/browsers/launch.mjs";
+import { ISOLATED, openBrowser } from "../../scripts/browsers/open.mjs";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const { values: flags } = parseArgs({
+  options: {
+    browsers: { type: "string", default: Object.keys(BROWSERS).join() },
+    only: { type: "string", default: "" },
+    runs: { type: "string", default: "200" },
+    dist: { type: "string" },
+  },
+});
+const LIMIT_MS = 90_000 + 20 * Number(flags.runs);
+/** A thread that was lost is given up in 1 to 3 s, on a busy machine later. */
+const LOST_MS = 30_000;
+
+/** dist/ of the tarball, as a user gets it. */
+function unpacked() {
+  const folder = mkdtempSync(join(tmpdir(), "lanewise-browsers-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const pack = ["pack", "--silent", "--pack-destination", folder];
+  const tarball = execFileSync("npm", pack, { cwd: root, encoding: "utf8" }).trim().split("\n").at(-1);
+  execFileSync("tar", ["xzf", join(folder, tarball), "-C", folder]);
+  return join(folder, "package/dist");
+}
+const dist = flags.dist ?? unpacked();
+
+const policy = (text) => ({ ...ISOLATED, "content-security-policy": `script-src 'self' 'wasm-unsafe-eval'; ${text}` });
+
+// --- what an answer has to be: a list of what is wrong ---
+
+const shown = (value) => JSON.stringify(value);
+const bits = ({ same }) => (same ? [] : ["other bits than one thread"]);
+function both(answer) {
+  const { threads, later } = answer;
+  const wrong = [threads, later].filter(({ running, asked }) => running < 2 || running !== asked);
+  return [...bits(answer), ...wrong.map((report) => `expected two threads, got ${shown(report)}`)];
+}
+const alone = (reason) => (answer) => {
+  const { running, reason: got = "" } = answer.threads;
+  return [
+    ...bits(answer),
+    ...(running === 1 && reason.test(got)
+      ? []
+      : [`expected one thread because ${reason}, got ${shown(answer.threads)}`]),
+  ];
+};
+/** Every outcome is one of these, in time, and the page goes on. */
+const outcomes =
+  (pattern) =>
+  ({ outcomes: found, after }) => [
+    ...found.filter(({ how, ms }) => !pattern.test(how) || ms > LOST_MS).map((one) => `got ${shown(one)}`),
+    ...both(after),
+  ];
+const viaFile = (seen) => (seen.includes("/lanewise/worker.js") ? [] : ["expected the worker from its file"]);
+const viaText = (seen) => (seen.includes("/lanewise/worker.js") ? ["expected the worker from a blob"] : []);
+
+const NOT_ISOLATED = /^no SharedArrayBuffer: the page is not cross-origin isolated$/;
+const REFUSED = /^no worker could be started: /;
+
+/** name: the case, or with "case" another one of cases.mjs; check(answer): what is wrong; seen(urls): likewise. */
+const CASES = [
+  { name: "two", check: both, seen: viaText },
+  { name: "auto", check: both },
+  { name: "inWorker", check: both },
+  { name: "own", check: both, seen: viaFile },
+  { name: "notAWorker", check: alone(/"worker" expected a function that answers a worker, got 7$/) },
+  { name: "wrongFile", check: alone(REFUSED) },
+  { name: "constructorThrows", check: alone(/: no workers today$/) },
+  { name: "ended", check: outcomes(/^none: true$|^ThreadError: "threads" expected .*, got one that was lost/) },
+  { name: "lost", check: outcomes(/^ThreadError: "threads" expected .*, got one that was lost/) },
+  {
+    name: "disposed",
+    check: outcomes(/^DisposedError: "model" expected a live model, got one disposed while it ran$/),
+  },
+  {
+    name: "interleaved",
+    check: (answer) => [...bits(answer), ...(answer.aborted === "Error: enough" ? [] : [`aborted: ${answer.aborted}`])],
+  },
+  { name: "background", check: both },
+  { name: "many", check: (answer) => [...bits(answer), ...both(answer.after)] },
+  {
+    name: "runs",
+    check: (answer) => [...both(answer), ...(answer.leaked === 0 ? [] : [`${answer.leaked} bytes leaked`])],
+    note: ({ ms }) => `${flags.runs} runs in ${(ms / 1000).toFixed(1)} s`,
+  },
+  {
+    name: "blocks",
+    check: (answer) => (answer[2].longestBlockMs > 0 ? [] : ["no turns were counted"]),
+    note: (answer) =>
+      [1, 2]
+        .map((n) => `${n}: run ${answer[n].runMs.toFixed(1)}, block ${answer[n].longestBlockMs.toFixed(1)} ms`)
+        .join("; "),
+  },
+  { name: "a policy of scripts alone", case: "two", headers: policy(""), check: both, seen: viaFile },
+  { name: "worker-src 'self'", case: "two", headers: policy("worker-src 'self'"), check: both, seen: viaFile },
+  { name: "worker-src blob:", case: "two", headers: policy("worker-src blob:"), check: both, seen: viaText },
+  { name: "worker-src 'none'", case: "two", headers: policy("worker-src 'none'"), check: alone(REFUSED) },
+  {
+    name: "Trusted Types",
+    case: "two",
+    headers: policy("require-trusted-types-for 'script'"),
+    check: alone(/Trusted|Sink type mismatch/),
+  },
+  {
+    name: "Trusted Types, a worker of the page's own",
+    case: "ownTrusted",
+    headers: policy("require-trusted-types-for 'script'"),
+    check: both,
+    seen: viaFile,
+  },
+  { name: "not isolated", case: "two", headers: {}, check: alone(NOT_ISOLATED) },
+  {
+    name: "not isolated, two at least",
+    case: "atLeastTwo",
+    headers: {},
+    check: ({ how }) =>
+      how ===
+      `UnsupportedError: "threads" expected at least 2, got 1: no SharedArrayBuffer: the page is not cross-origin isolated`
+        ? []
+        : [`got ${how}`],
+  },
+];
+
+/** WebKitGTK has shared memory where it is told to, as Safari has by itself. */
+const HOSTS = [
+  { browser: "chromium", name: "Chromium", cases: CASES },
+  { browser: "firefox", name: "Firefox", cases: CASES },
+  { browser: "webkit", name: "WebKitGTK", env: { JSC_useSharedArrayBuffer: "1" }, cases: CASES },
+  {
+    browser: "webkit",
+    name: "WebKitGTK as it comes",
+    cases: [{ name: "isolated, without SharedArrayBuffer", case: "two", check: alone(/^no SharedArrayBuffer/) }],
+  },
+];
+
+const only = new RegExp(flags.only);
+let [passed, failed] = [0, 0];
+for (const { browser: kind, name: host, env, cases } of HOSTS) {
+  if (!flags.browsers.split(",").includes(kind)) continue;
+  const { missing } = findBrowser(kind);
+  if (missing) {
+    console.log(`SKIP ${host}: no ${missing.join(", ")}: apt-get install ${BROWSERS[kind].packages.join(" ")}`);
+    continue;
+  }
+  let browser;
+  for (const { name, case: page = name, headers = ISOLATED, check, seen, note } of cases.filter((one) =>
+    only.test(one.name),
+  )) {
+    const start = performance.now();
+    let problems;
+    let answer;
+    try {
+      browser ??= await openBrowser(kind, { env, timeoutMs: LIMIT_MS });
+      const script = `/cases.mjs?case=${page}&runs=${flags.runs}`;
+      answer = await browser.ask({
+        script,
+        headers,
+        folders: { "/lanewise/": dist, "/": join(root, "test/browsers") },
+      });
+      problems = [...check(answer.value), ...(seen?.(answer.seen) ?? [])];
+    } catch (error) {
+      problems = [error.message];
+      browser?.close();
+      browser = undefined;
+    }
+    if (problems.length > 0) failed++;
+    else passed++;
+    const ms = (performance.now() - start).toFixed(0);
+    const details = problems.length > 0 ? `: ${problems.join("; ")}` : note ? `, ${note(answer.value)}` : "";
+    console.log(`${problems.length > 0 ? "FAIL" : "ok"} ${host}, ${name} (${ms} ms)${details}`);
+  }
+  browser?.close();
+}
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
