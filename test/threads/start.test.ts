@@ -63,9 +63,10 @@ it("ends a run at once when a kernel traps in it", async () => {
   crew.worthWakingNs = 0;
   crew.patience = Number.POSITIVE_INFINITY; // only what the worker says ends it
   const shape = [1, 24, 28, 28];
-  using plan = rt.plan.conv2d({ input: shape, weight: rt.zeros([24, 24, 3, 3]), padding: 1 });
-  const [x, y] = [rt.zeros(shape), rt.zeros(shape)];
   const run = async (): Promise<void> => {
+    // Weights are packed by all threads: that may be the first to meet it.
+    const plan = rt.plan.conv2d({ input: shape, weight: rt.zeros([24, 24, 3, 3]), padding: 1 });
+    const [x, y] = [rt.zeros(shape), rt.zeros(shape)];
     for (let i = 0; i < 2000; i++) {
       plan.run(x, y);
       await new Promise((resolve) => setTimeout(resolve));
