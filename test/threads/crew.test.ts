@@ -63,6 +63,7 @@ const MOST_ITEMS = places().most;
 
 /** Words of assembly/crew from BASE on: threads that sleep, failure, what one thread has to do and has done. */
 const SLEEPERS = 32;
+const ORDERS = 64;
 const FAILED = 65;
 const rangeOf = (thread: number): number => (BASE >>> 2) + 192 + 64 * thread;
 const doneOf = (thread: number): number => (BASE >>> 2) + 224 + 64 * thread;
@@ -206,4 +207,15 @@ it("a kernel that traps in a worker ends the run: a hang where the worker's hand
     await vi.waitFor(() => expect(pool.reason).toMatch(/unreachable/));
     pool.end("the test is over");
   }
+});
+
+it("while one inside does not know all orders, the leader computes alone: who lacks a pack takes nothing", async () => {
+  const { i32, lead } = await stressed(3);
+  const word = (at: number): number => Atomics.load(i32, (BASE >>> 2) + at);
+  await vi.waitFor(() => expect(word(SLEEPERS)).toBe(2), { timeout: 20_000 });
+  // As pool.give() does, but that nobody is woken: they are still inside.
+  Atomics.store(i32, (BASE >>> 2) + ORDERS, 2);
+  const [ticket, done] = [word(0), others(i32, 3)];
+  expect(await lead({ lists: [[[MOST_ITEMS, 64]]], times: 5 })).toEqual({ wrong: 0 });
+  expect([word(0), others(i32, 3), word(SLEEPERS)]).toEqual([ticket, done, 2]);
 });
