@@ -16,7 +16,7 @@ export const PACKS = [
 ];
 
 /** What leads threads through steps: no pack, and never a file of its own; most bytes. */
-export const CREW = { file: "crew", entry: "assembly/crew/crew.ts", budget: 1040 };
+export const CREW = { file: "crew", entry: "assembly/crew/crew.ts", budget: 1044 };
 
 /** The file of a binary without its extension: the first pack's are called by their variant alone, a single one by its pack. */
 export function binaryName(pack, variant) {

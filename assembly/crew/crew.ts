@@ -85,8 +85,8 @@ export function serve(thread: i32, known: i32): void {
       idle = 0;
     } else if (++idle > load<i32>(SPINS)) {
       atomic.add<i32>(SLEEPERS, 1);
-      atomic.wait<i32>(TICKET, ticket, -1);
-      atomic.sub<i32>(SLEEPERS, 1);
+      // Whoever wakes it counts it out.
+      if (atomic.wait<i32>(TICKET, ticket, -1)) atomic.sub<i32>(SLEEPERS, 1);
     }
   }
   atomic.store<i32>(thread << 2, 0, KNOWN);
@@ -115,7 +115,8 @@ function publish(step: Step): bool {
     from = to;
   }
   atomic.store<i32>(TICKET, ticket);
-  if (atomic.load<i32>(SLEEPERS)) atomic.notify(TICKET, units - 1);
+  // Once each: who is on its way out of wait() needs the lock that notify() takes.
+  if (atomic.load<i32>(SLEEPERS)) atomic.sub<i32>(SLEEPERS, atomic.notify(TICKET, units - 1));
   help(0);
   return true;
 }

@@ -84,7 +84,12 @@ export class Pool {
     // Whoever is inside comes out.
     Atomics.store(this.#words, ORDERS, orders);
     Atomics.add(this.#words, TICKET, 1);
-    Atomics.notify(this.#words, TICKET);
+    this.#wake();
+  }
+
+  /** Whoever sleeps inside, and counts them out. */
+  #wake(): void {
+    Atomics.sub(this.#words, SLEEPERS, Atomics.notify(this.#words, TICKET));
   }
 
   /** Starts all workers in the background. own: makes one, where the user does that. */
@@ -147,7 +152,7 @@ export class Pool {
     // Whoever leads is alone from here on, and whoever sleeps inside comes out. The ticket stays: a step may be under way.
     this.#words[THREADS] = 1;
     Atomics.store(this.#words, ORDERS, -1);
-    Atomics.notify(this.#words, TICKET);
+    this.#wake();
     for (const worker of this.#workers.splice(0)) worker?.end();
   }
 }

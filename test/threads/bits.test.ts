@@ -17,6 +17,7 @@ import type { Threads } from "../../src/threads/crew.js";
 import { fill } from "../random.js";
 import { CALLS, SHAPE, tensorsOf } from "../slice-calls.js";
 import { FORMATS, tensorOf } from "../tensors.js";
+import "./limit.js";
 
 const COUNTS = [1, 2, 3, 4, 7, 16];
 

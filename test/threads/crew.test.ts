@@ -1,21 +1,27 @@
 // The crew's protocol under stress: more threads than cores, steps of one unit beside steps of hundreds, each of which reads what all
-// threads wrote in the one before. What went wrong in sketches has a test each.
+// threads wrote in the one before. What went wrong in sketches has a test each; a leader that hangs is a test that fails.
 
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
 import binaryen from "binaryen";
-import { parseSync } from "oxc-parser";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { BASE } from "../../src/engine/heap.js";
 import { meetingBytes, Pool } from "../../src/threads/pool.js";
-import { work } from "../../src/threads/worker.js";
+import { type Found, type Job, LEADER, type Place, places, type TrapJob } from "./leader.js";
+import { withPauses } from "./pauses.js";
 
-const crew = new WebAssembly.Module(readFileSync(new URL("../../build/wasm/crew.wasm", import.meta.url)));
+const binary = readFileSync(new URL("../../build/wasm/crew.wasm", import.meta.url));
+const CREW = new WebAssembly.Module(binary);
+const PAUSING = new WebAssembly.Module(withPauses(binary));
 
 /**
  * Two kernels. chain: desc is { x, y, n, k }, y[i] = 3 x[i k % n] + i + 1, and a word behind y counts how often each item was computed;
- * scratch has to be this thread's: what is stored there is still there after the work. trap: fails at item desc[0].
+ * scratch has to be this thread's: what is stored there is still there after the work. trap: fails, but where scratch is that of
+ * desc { scratch, word }: there it waits until the word at that address is set, so that there is work left after others have failed.
  */
-const KERNELS = `(module
+const TEXT = `(module
   (import "env" "memory" (memory 1 65536 shared))
   (func (export "chain") (param $d i32) (param $i i32) (param $end i32) (param $scratch i32)
     (local $y i32) (local $at i32)
@@ -32,8 +38,12 @@ const KERNELS = `(module
         (local.set $i (i32.add (local.get $i) (i32.const 1)))
         (br $next)))))
   (func (export "trap") (param $d i32) (param $i i32) (param $end i32) (param $scratch i32)
-    (if (i32.and (i32.ne (local.get $scratch) (i32.load (local.get $d))) (i32.ge_s (local.get $end) (i32.const 0)))
-      (then (unreachable)))))`;
+    (local $looks i32)
+    (if (i32.ne (local.get $scratch) (i32.load (local.get $d))) (then (unreachable)))
+    (loop $look
+      (local.set $looks (i32.add (local.get $looks) (i32.const 1)))
+      (br_if $look (i32.and (i32.lt_s (local.get $looks) (i32.const 100000))
+        (i32.eqz (i32.atomic.load (i32.load offset=4 (local.get $d)))))))))`;
 
 function compiled(text: string): WebAssembly.Module {
   const module = binaryen.parseText(text);
@@ -44,109 +54,77 @@ function compiled(text: string): WebAssembly.Module {
     module.dispose();
   }
 }
-const kernels = compiled(KERNELS);
-const CHAIN = 1;
-const TRAP = 2;
+const kernels = compiled(TEXT);
+const KERNELS: [number, string][] = [
+  [1, "chain"],
+  [2, "trap"],
+];
+const MOST_ITEMS = places().most;
 
-/** Where what is whose: descriptors and records, scratch, two buffers of pairs. */
-const LISTS = 64 * 1024;
-const SCRATCH = 192 * 1024;
-const BUFFERS = 256 * 1024;
-const MOST_ITEMS = 4000;
-const RECORD_BYTES = 48;
-
-/** Words of assembly/crew: threads that sleep, and what one has done. */
+/** Words of assembly/crew from BASE on: threads that sleep, failure, what one thread has to do and has done. */
 const SLEEPERS = 32;
+const ORDERS = 64;
+const FAILED = 65;
+const rangeOf = (thread: number): number => (BASE >>> 2) + 192 + 64 * thread;
 const doneOf = (thread: number): number => (BASE >>> 2) + 224 + 64 * thread;
 
+/** A leader that finishes no list in so long hangs. */
+const MOST_MS = 6000;
+
 const pools: Pool[] = [];
-afterEach(() => {
+const leaders: Worker[] = [];
+afterEach(async () => {
   for (const pool of pools.splice(0)) pool.end("the test is over");
+  await Promise.all(leaders.splice(0).map((leader) => leader.terminate()));
 });
 
-async function poolOf(threads: number): Promise<{ pool: Pool; i32: Int32Array }> {
-  expect(BASE + meetingBytes(threads)).toBeLessThan(LISTS);
+interface Stressed {
+  readonly pool: Pool;
+  readonly i32: Int32Array;
+  /** Has the leader do a job. Throws where it hangs, with what it hangs at. */
+  lead(job: Job | TrapJob): Promise<Found>;
+}
+
+async function stressed(threads: number, crew = CREW): Promise<Stressed> {
+  expect(BASE + meetingBytes(threads)).toBeLessThan(4 * places().progress);
   const memory = new WebAssembly.Memory({ initial: 6, maximum: 16, shared: true });
+  const i32 = new Int32Array(memory.buffer);
   const pool = new Pool(memory, crew, threads);
   pools.push(pool);
-  const { exports } = new WebAssembly.Instance(kernels, { env: { memory } });
-  pool.table.set(CHAIN, exports["chain"]);
-  pool.table.set(TRAP, exports["trap"]);
-  pool.give({
-    module: kernels,
-    kernels: [
-      [CHAIN, "chain"],
-      [TRAP, "trap"],
-    ],
-  });
+  pool.give({ module: kernels, kernels: KERNELS });
   pool.start(undefined);
   await pool.arrived(threads);
   expect(pool.running).toBe(threads);
-  return { pool, i32: new Int32Array(memory.buffer) };
-}
-
-/** A list of steps in memory: items and units of each. Answers first and last record. */
-function listOf(i32: Int32Array, steps: readonly (readonly [items: number, units: number])[]): [number, number] {
-  const bytes = MOST_ITEMS * 8;
-  let n = MOST_ITEMS;
-  steps.forEach(([items, units], i) => {
-    const desc = LISTS + steps.length * RECORD_BYTES + 16 * i;
-    const record = LISTS + RECORD_BYTES * i;
-    const [x, y] = [BUFFERS + (i % 2) * bytes, BUFFERS + ((i + 1) % 2) * bytes];
-    i32.set([x, y, n, 7 + i], desc >>> 2);
-    const unit = Math.ceil(items / units);
-    i32.set([CHAIN, desc, 0, items, unit, Math.ceil(items / unit), SCRATCH, 64, record + RECORD_BYTES], record >>> 2);
-    n = items;
+  const leader = new Worker(LEADER, {
+    eval: true,
+    workerData: { crew, kernels, memory, failed: (BASE >>> 2) + FAILED } satisfies Place,
   });
-  return [LISTS, LISTS + RECORD_BYTES * (steps.length - 1)];
-}
-
-/** What the list answers, on one thread in JavaScript. */
-function expected(steps: readonly (readonly [number, number])[], start: Int32Array): Int32Array {
-  let x = start;
-  steps.forEach(([items], i) => {
-    const from = x;
-    x = Int32Array.from({ length: items }, (_, k) => 3 * (from[Math.imul(k, 7 + i) % from.length] as number) + k + 1);
-  });
-  return x;
-}
-
-/** Runs a list to its end. Throws where others do not get on for some seconds. */
-function lead(pool: Pool, first: number, last: number): void {
-  let at = pool.run(first, last, 40, 0);
-  for (let looks = 0; at !== 0; looks++) {
-    if (looks > 5000) throw new Error("others hang");
-    at = pool.run(at, last, 40, 1);
-  }
-}
-
-/** Runs a list, and answers what is wrong: elements, items that were not computed once. */
-function faults(pool: Pool, i32: Int32Array, steps: readonly (readonly [number, number])[]): number {
-  const base = BUFFERS >>> 2;
-  const start = Int32Array.from({ length: MOST_ITEMS }, (_, i) => i * 5 + 1);
-  for (let i = 0; i < MOST_ITEMS; i++) {
-    i32[base + 2 * i] = start[i] as number;
-    i32[base + 2 * i + 1] = 0;
-    i32[base + 2 * (MOST_ITEMS + i) + 1] = 0;
-  }
-  const [first, last] = listOf(i32, steps);
-  lead(pool, first, last);
-  const wanted = expected(steps, start);
-  const out = base + (steps.length % 2) * 2 * MOST_ITEMS;
-  let wrong = 0;
-  wanted.forEach((value, i) => {
-    if (i32[out + 2 * i] !== value) wrong++;
-  });
-  // How often an item of each buffer was computed: by every second step that has so many.
-  for (const side of [0, 1]) {
-    const writers = steps.filter((_, i) => (i + 1) % 2 === side);
-    for (let i = 0; i < MOST_ITEMS; i++) {
-      const times = writers.filter(([items]) => items > i).length;
-      if (i32[base + 2 * (side * MOST_ITEMS + i) + 1] !== times) wrong++;
+  leaders.push(leader);
+  const lead = async (job: Job | TrapJob): Promise<Found> => {
+    const found = once(leader, "message").then(([answer]) => answer as Found);
+    leader.postMessage(job);
+    for (let before = -1; ; ) {
+      const answer = await Promise.race([found, setTimeout(MOST_MS, undefined, { ref: false })]);
+      if (answer !== undefined) return answer;
+      const now = Atomics.load(i32, places().progress);
+      if (now === before) throw new Error(`the leader hangs after ${now} lists: ${stateOf(i32, threads)}`);
+      before = now;
     }
-  }
-  return wrong;
+  };
+  return { pool, i32, lead };
 }
+
+/** What threads see of each other. */
+function stateOf(i32: Int32Array, threads: number): string {
+  const hex = (at: number): string => (Atomics.load(i32, at) >>> 0).toString(16);
+  const each = Array.from({ length: threads }, (_, t) => `${hex(rangeOf(t))} ${hex(doneOf(t))}`);
+  const [ticket, asleep] = [BASE >>> 2, (BASE >>> 2) + SLEEPERS].map(hex);
+  return `ticket ${ticket}, ${asleep} asleep, ranges and done ${each.join(", ")}`;
+}
+
+/** What others than the leader have done. */
+const others = (i32: Int32Array, threads: number): number[] =>
+  Array.from({ length: threads - 1 }, (_, i) => Atomics.load(i32, doneOf(i + 1)));
 
 /** Numbers below `n`, the same each time. */
 function dice(seed: number): (n: number) => number {
@@ -157,75 +135,87 @@ function dice(seed: number): (n: number) => number {
   };
 }
 
-describe.each([2, 3, 5, 16])("%i threads", (threads) => {
+describe.each([
+  [2, "", CREW],
+  [3, "", CREW],
+  [5, "", CREW],
+  [16, "", CREW],
+  [2, " that pause", PAUSING],
+  [3, " that pause", PAUSING],
+] as const)("%i threads%s", (threads, _, crew) => {
   it("compute every item once, after all of the step before", async () => {
-    const { pool, i32 } = await poolOf(threads);
+    const { i32, lead } = await stressed(threads, crew);
     const roll = dice(threads);
-    for (let run = 0; run < 60; run++) {
-      const steps = Array.from({ length: 1 + roll(12) }, () => {
+    const lists = Array.from({ length: 60 }, () =>
+      Array.from({ length: 1 + roll(12) }, () => {
         const items = 1 + roll(MOST_ITEMS);
         return [items, Math.min(items, 1 + roll([1, 3, 4 * threads, 300][roll(4)] as number))] as const;
-      });
-      expect(faults(pool, i32, steps)).toBe(0);
-    }
-    const others = Array.from({ length: threads - 1 }, (_, i) => i32[doneOf(i + 1)] as number);
-    expect(others.some((done) => done !== 0)).toBe(true);
+      }),
+    );
+    expect(await lead({ lists, times: 1 })).toEqual({ wrong: 0 });
+    expect(others(i32, threads).some((done) => done !== 0)).toBe(true);
   });
 
   it("take bounds from ranges, not from the record: steps of 2 and of 1,000 units, one after the other", async () => {
-    const { pool, i32 } = await poolOf(threads);
+    const { lead } = await stressed(threads, crew);
     const steps = Array.from({ length: 20 }, (_, i) => (i % 2 ? ([1000, 1000] as const) : ([4, 2] as const)));
-    for (let run = 0; run < 20; run++) expect(faults(pool, i32, steps)).toBe(0);
+    expect(await lead({ lists: Array(20).fill(steps), times: 1 })).toEqual({ wrong: 0 });
   });
 
   it("end lists that are over at once, one after the other: a hang where what is done was told before the ticket", async () => {
-    const { pool, i32 } = await poolOf(threads);
-    const [first, last] = listOf(i32, [[threads, threads]]);
-    for (let run = 0; run < 3000; run++) {
-      lead(pool, first, last);
-    }
-    expect(faults(pool, i32, [[threads, threads]])).toBe(0);
+    const { lead } = await stressed(threads, crew);
+    expect(await lead({ lists: [[[threads, threads]]], times: 3000 })).toEqual({ wrong: 0 });
   });
 
   it("count what is done by tags that come again after 65,536 steps", async () => {
-    const { pool, i32 } = await poolOf(threads);
+    const { i32, lead } = await stressed(threads, crew);
     for (const ticket of [0xffff, 0x7fff_ffff, -1]) {
       i32[BASE >>> 2] = ticket;
       // Of a thread that has slept for 65,535 steps: five units of the second one from here on.
       i32[doneOf(threads - 1)] = (1 << 16) | 5;
-      for (let run = 0; run < 4; run++) {
-        const steps = Array.from({ length: 10 }, () => [50, 10] as const);
-        expect(faults(pool, i32, steps)).toBe(0);
-      }
+      const steps = Array.from({ length: 10 }, () => [50, 10] as const);
+      expect(await lead({ lists: Array(4).fill(steps), times: 1 })).toEqual({ wrong: 0 });
     }
   });
 
-  it("sleep when there is nothing to do, and wake for the next list", async () => {
-    const { pool, i32 } = await poolOf(threads);
+  it("sleep when there is nothing to do, and wake for the next list, and for orders", async () => {
+    const { pool, i32, lead } = await stressed(threads, crew);
+    const asleep = () => vi.waitFor(() => expect(i32[(BASE >>> 2) + SLEEPERS]).toBe(threads - 1), { timeout: 20_000 });
     for (let run = 0; run < 3; run++) {
-      await vi.waitFor(() => expect(i32[(BASE >>> 2) + SLEEPERS]).toBe(threads - 1), { timeout: 20_000 });
-      expect(faults(pool, i32, [[MOST_ITEMS, 64]])).toBe(0);
+      await asleep();
+      const before = others(i32, threads);
+      // Until another has done something: one that is woken needs some time to it.
+      await vi.waitFor(
+        async () => {
+          expect(await lead({ lists: [[[MOST_ITEMS, 64]]], times: 20 })).toEqual({ wrong: 0 });
+          expect(others(i32, threads)).not.toEqual(before);
+        },
+        { timeout: 8000, interval: 1 },
+      );
+      if (run > 0) continue;
+      await asleep();
+      pool.give({ module: kernels, kernels: [] });
     }
   });
 });
 
 it("a kernel that traps in a worker ends the run: a hang where the worker's handler had raised the ticket", async () => {
   for (let round = 0; round < 6; round++) {
-    const { pool, i32 } = await poolOf(3);
-    const desc = LISTS + 512;
-    i32[desc >>> 2] = SCRATCH; // the leader's own: it alone does not trap
-    i32.set([TRAP, desc, 0, 300, 1, 300, SCRATCH, 64, 0], LISTS >>> 2);
-    let looks = 0;
-    let at = LISTS;
-    while (at !== 0 && !pool.isFailed && looks < 2000) at = pool.run(at, LISTS, 40, looks++ === 0 ? 0 : 1);
-    // Where workers came too late for any unit, there is nothing to trap.
-    if (at !== 0) expect(pool.isFailed).toBe(true);
+    const { pool, lead } = await stressed(3);
+    expect(await lead("trap")).toEqual({ failed: true });
+    expect(pool.isFailed).toBe(true);
+    await vi.waitFor(() => expect(pool.reason).toMatch(/unreachable/));
     pool.end("the test is over");
   }
 });
 
-it("the worker's text declares nothing: a top-level name would meet those that Bun and Deno give to such a script", () => {
-  const { program } = parseSync("worker.js", `(${work})()`);
-  expect(program.body.map(({ type }) => type)).toEqual(["ExpressionStatement"]);
-  expect(String(work)).not.toMatch(/\b(import|require|__\w+)\b/);
+it("while one inside does not know all orders, the leader computes alone: who lacks a pack takes nothing", async () => {
+  const { i32, lead } = await stressed(3);
+  const word = (at: number): number => Atomics.load(i32, (BASE >>> 2) + at);
+  await vi.waitFor(() => expect(word(SLEEPERS)).toBe(2), { timeout: 20_000 });
+  // As pool.give() does, but that nobody is woken: they are still inside.
+  Atomics.store(i32, (BASE >>> 2) + ORDERS, 2);
+  const [ticket, done] = [word(0), others(i32, 3)];
+  expect(await lead({ lists: [[[MOST_ITEMS, 64]]], times: 5 })).toEqual({ wrong: 0 });
+  expect([word(0), others(i32, 3), word(SLEEPERS)]).toEqual([ticket, done, 2]);
 });

@@ -27,6 +27,7 @@ import * as reference from "../reference.js";
 import { refOf } from "../tensors.js";
 import { dotTolerance } from "../tolerance.js";
 import { noise } from "../vision-pictures.js";
+import "./limit.js";
 
 const simd = readFileSync(new URL("../../build/wasm/simd.wasm", import.meta.url));
 const X = [1, 24, 28, 28];

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { BASE } from "../../src/engine/heap.js";
 import { createRuntime } from "../../src/index.js";
 import { internalsOf } from "../../src/runtime/runtime.js";
+import "./limit.js";
 
 /** Words from BASE on: assembly/crew. */
 const SLEEPERS = 32;
