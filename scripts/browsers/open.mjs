@@ -79,7 +79,6 @@ export async function openBrowser(name, { env = {}, timeoutMs = 60_000 } = {}) {
     waiting = response;
     return current.answered(JSON.parse(body));
   }
-  server.keepAliveTimeout = 0; // a connection that ends just as the browser takes it again fails an import
   await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
   const origin = `http://127.0.0.1:${server.address().port}`;
   let process;
