@@ -2,9 +2,10 @@
 import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, resolve } from "node:path";
+import { BROWSERS, CHROMIUM_FLAGS } from "../../scripts/browsers/launch.mjs";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const BINARIES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const { programs: BINARIES } = BROWSERS.chromium;
 const TYPES = { ".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm" };
 const IMPORTS = {
   lanewise: "/dist/index.js",
@@ -15,15 +16,6 @@ const IMPORTS = {
 };
 const PAGE = `<!doctype html><body><script type="importmap">${JSON.stringify({ imports: IMPORTS })}</script>
 <script type="module" src="/bench/peers/page.mjs"></script>`;
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** An engine as run.mjs takes it: { name, ask, close }; undefined, and said so, where there is no Chromium. */
 export async function openChromium() {
@@ -36,7 +28,7 @@ export async function openChromium() {
   }
   const { chromium } = await import("playwright-core");
   const server = await serve();
-  const browser = await chromium.launch({ executablePath, headless: true, args: FLAGS });
+  const browser = await chromium.launch({ executablePath, headless: true, args: CHROMIUM_FLAGS });
   const close = async () => {
     await browser.close();
     server.close();

@@ -35,7 +35,7 @@ location.replace(await response.text());
 `;
 
 /** A page that runs a module, with an import map where one is given. */
-export function pageOf(script, imports) {
+function pageOf(script, imports) {
   const map = imports ? `<script type="importmap">${JSON.stringify({ imports })}</script>` : "";
   return `<!doctype html><meta charset="utf-8">${map}<body><script type="module" src="/~agent.mjs?script=${encodeURIComponent(script)}"></script>`;
 }
