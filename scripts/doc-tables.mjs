@@ -109,7 +109,41 @@ function kernels() {
   return markdown(["kernels", "do", "pack", "in `assembly/kernels/`"], rows, " --- ");
 }
 
-const PAGES = { "docs/onnx.md": { operators }, "docs/kernels.md": { kernels } };
+/** One layer by each method: what is multiplied and kept, as plans say it of the variant that is the same everywhere. */
+async function methods() {
+  const { createRuntime } = await import(join(root, "dist/index.js"));
+  const rt = await createRuntime({ variant: "simd" });
+  const [channels, side] = [64, 56];
+  const weight = rt.zeros([channels, channels, 3, 3]);
+  const [million, kilo] = [1e6, 1024];
+  const winograd = (m) => Math.ceil(side / m) ** 2 * (m + 2) ** 2 * channels ** 2;
+  const products = { winograd23: winograd(2), winograd43: winograd(4), winograd63: winograd(6), fft: undefined };
+  const sources = { direct: "direct", im2col: "im2col", "implicit-gemm": "implicit-gemm", fft: "fft" };
+  const input = [1, channels, side, side];
+  const rows = ["direct", "im2col", "implicit-gemm", "winograd23", "winograd43", "winograd63", "fft"].map(
+    (algorithm) => {
+      const plan = rt.plan.conv2d({ input, memoryFormat: "channelsLast", weight, padding: 1, algorithm });
+      const { macs, constantBytes, workspaceBytes, error } = plan.describe();
+      const count = algorithm in products ? products[algorithm] : macs;
+      const file = `conv-${sources[algorithm] ?? "winograd"}.ts`;
+      return [
+        `\`${algorithm}\``,
+        count === undefined ? "of spectra" : `${(count / million).toFixed(1)} M`,
+        (constantBytes / kilo).toFixed(0),
+        (workspaceBytes / kilo).toFixed(0),
+        error.toExponential(1),
+        `[${file}](../assembly/kernels/${file})`,
+      ];
+    },
+  );
+  return markdown(["method", "products", "KB of packed weights", "KB while it runs", "error", "source"], rows);
+}
+
+const PAGES = {
+  "docs/convolution.md": { methods },
+  "docs/onnx.md": { operators },
+  "docs/kernels.md": { kernels },
+};
 const isCheck = process.argv.includes("--check");
 for (const [page, sections] of Object.entries(PAGES)) {
   const before = read(page);

@@ -62,6 +62,20 @@ const CHECKS = {
       check(`${name}: ${label} above ${least}`, top.label === label && top.score > least, `${top.label} ${top.score}`);
     }
   },
+  "wrong-answers"(found) {
+    const expected = {
+      "chelsea.jpg": "Egyptian cat",
+      "coffee.jpg": "espresso",
+      "ort-examples--goldfish.jpg": "goldfish",
+    };
+    for (const [name, ways] of Object.entries(found)) {
+      const label = expected[name] ?? "white wolf";
+      const shareOf = (way) => ways[way].find((answer) => answer.label === label)?.score ?? 0;
+      check(`${name}: right is ${label}`, shareOf("right") > 0.8, JSON.stringify(ways.right));
+      for (const way of ["0 to 255, no mean", "channels last in a model of channels first"])
+        check(`${name}: ${way} is not ${label}`, shareOf(way) < 0.05, JSON.stringify(ways[way]));
+    }
+  },
   detect(found) {
     const expected = {
       "onnxmodels--000000017968.jpg": [
