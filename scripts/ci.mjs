@@ -51,7 +51,7 @@ function unitTests() {
 /** Examples and links of README and docs, and what is written there from code and results. */
 function docs() {
   const written = ["npm run docs -- --check", "npm run bench:report -- --check"].map((check) => one(sh(check).ok));
-  return [counted(sh("npm run test:docs")), ...written].reduce(sum);
+  return [counted(sh("npm run test:docs")), counted(sh("npm run docs:site -- --check")), ...written].reduce(sum);
 }
 
 /** The tarball, as a registry would judge it and as TypeScript users meet it: compilers that are at hand. */

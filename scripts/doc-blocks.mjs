@@ -21,6 +21,16 @@ export const PAGES = [
     .map((name) => `docs/${name}`),
 ];
 
+/** The name that a heading's link has, as GitHub makes it. */
+export function anchorOf(heading) {
+  const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/`/g, "");
+  return text
+    .trim()
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .replace(/\s/g, "-");
+}
+
 /** Fenced blocks of a page in js or ts: { file, line, lang, needs, text }; text: with what is before and behind it, unseen. */
 export function blocksOf(file) {
   const page = readFileSync(join(root, file), "utf8");

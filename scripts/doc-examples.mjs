@@ -15,7 +15,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { blocksOf, PAGES } from "./doc-blocks.mjs";
+import { anchorOf, blocksOf, PAGES } from "./doc-blocks.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -27,16 +27,6 @@ const FILES = {
   "model.onnx": "test/conformance/models/residual-float.onnx",
 };
 const LIMIT_MS = 60_000;
-
-/** The name that a heading's link has, as GitHub makes it. */
-function anchorOf(heading) {
-  const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/`/g, "");
-  return text
-    .trim()
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
-    .replace(/\s/g, "-");
-}
 
 /** Links of a page that lead nowhere, a sentence each, and how many lead somewhere. */
 function linksOf(file) {

@@ -1,4 +1,6 @@
 // The public names of every entry, all but createRuntime, which each entry makes with its own way to load a binary.
+
+export type { Shape } from "./base/check.js";
 export {
   DataError,
   DisposedError,
@@ -8,9 +10,11 @@ export {
   ThreadError,
   UnsupportedError,
 } from "./base/errors.js";
+export type { WasmSource } from "./base/globals.js";
 export type { Padding } from "./base/shape.js";
 export type { DType, DTypeOf, Elements, Float16Data, MemoryFormat, TensorData, TensorSpec } from "./base/spec.js";
 export type { ThreadsReport } from "./engine/crew.js";
+export type { Variant } from "./engine/engine.js";
 export type { Precision } from "./kernels/select.js";
 export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels/table.js";
 export {
@@ -46,6 +50,7 @@ export type { Conv1dOptions } from "./ops/conv/conv1d.js";
 export type { Conv2dOptions } from "./ops/conv/conv2d.js";
 export type { SeparableConv2dOptions } from "./ops/conv/separable-conv2d.js";
 export type { CustomOptions } from "./ops/custom.js";
+export type { OperatorName, PlanOperations } from "./ops/index.js";
 export type { LinearOptions } from "./ops/linear.js";
 export type { LocalResponseNormOptions } from "./ops/local-response-norm.js";
 export type {

@@ -28,7 +28,7 @@ export interface DistanceHead {
   readonly scores: Shaped;
   /** [1, cells, 4], or [1, cells, 4 * bins] where each distance is a softmax over bins (Li et al. 2020). */
   readonly boxes: Shaped;
-  /** [1, cells, 1]: YuNet's objectness, FCOS' centreness. A score is the root of the product then. */
+  /** Of shape [1, cells, 1]: YuNet's objectness, FCOS' centreness. A score is the root of the product then. */
   readonly objectness?: Shaped;
   /** [1, cells, 2 * points] */
   readonly points?: Shaped;

@@ -12,9 +12,9 @@ import { addTo, type Detection } from "./suppress.js";
 export interface PeakHeads {
   /** [1, C, H, W]; from 0 to 1, or logits with `activation`. */
   readonly heatmap: Shaped;
-  /** [1, 2, H, W]: width and height, in cells. */
+  /** Of shape [1, 2, H, W]: width and height, in cells. */
   readonly sizes: Shaped;
-  /** [1, 2, H, W]: x and y of the centre in its cell. Default: 0. */
+  /** Of shape [1, 2, H, W]: x and y of the centre in its cell. Default: 0. */
   readonly offsets?: Shaped;
 }
 
