@@ -29,10 +29,12 @@ export class Skip extends Error {}
 export const run = (command, args, options = {}) =>
   execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 300_000, ...options });
 
-/** What a command that failed has to say, in a line. */
+/** What a command that failed has to say, in a line: of its first error, or its last lines. */
 export const saidOf = (error) => {
   const said = `${error.stderr ?? ""}${error.stdout ?? ""}`.trim() || error.message;
-  return said.split("\n").slice(-6).join(" ").slice(-600);
+  const lines = said.split("\n").filter((line) => line.length < 1000);
+  const at = lines.findIndex((line) => /\w*Error\b.*: /.test(line));
+  return (at < 0 ? lines.slice(-6) : lines.slice(at, at + 3)).join(" ").slice(0, 600);
 };
 
 /** What a command printed last, as JSON. */
