@@ -2,6 +2,7 @@
 // only. `--quiet`: no table of sizes, but a progress bar.
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import { ordered } from "./order.mjs";
@@ -57,6 +58,16 @@ if (!process.argv.includes("--binaries")) {
     const line = `export * from "./types/${entry}${folder ? "/index" : ""}.js";\n`;
     // For Symbol.dispose, which programs of lib es2022 do not know.
     writeFileSync(`dist/${entry}.d.ts`, `/// <reference lib="esnext.disposable" />\n${line}`);
+  }
+  // Resolvers that know no "exports" (Parcel as it comes, older webpack, Jest and TypeScript) look for a folder of the entry's name.
+  for (const [name, { types, default: main }] of Object.entries(
+    JSON.parse(readFileSync("package.json", "utf8")).exports,
+  )) {
+    if (!/^\.(\/[a-z-]+)+$/.test(name)) continue;
+    const from = (file) => posix.relative(name, file);
+    mkdirSync(name, { recursive: true });
+    const folder = { type: "module", main: from(main), types: from(types) };
+    writeFileSync(`${name}/package.json`, `${JSON.stringify(folder)}\n`);
   }
 }
 bar(jobs.length + 2);

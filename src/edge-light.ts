@@ -15,14 +15,18 @@ export * from "./api.js";
 
 const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric, rare, recurrent, audio };
 
-const create = makeCreateRuntime(async (pack, variant) => {
-  if (variant === "simd") return MODULES[pack];
-  throw new UnsupportedError(`"packs.${pack}" expected the relaxed binary from the caller in this entry, got none`);
-}, oneThread("edge workers have one thread"));
+const create = makeCreateRuntime(
+  async (pack, variant) => {
+    if (variant === "simd") return MODULES[pack];
+    throw new UnsupportedError(`"packs.${pack}" expected the relaxed binary from the caller in this entry, got none`);
+  },
+  oneThread("edge workers have one thread"),
+  "edge workers get the simd binary alone",
+);
 
 export const createRuntime: typeof create = async (options = {}) => {
   if (options.variant === "relaxed" && options.wasm === undefined) {
     throw new UnsupportedError(`"variant" expected simd in this entry, got relaxed`);
   }
-  return create({ ...options, variant: options.wasm === undefined ? "simd" : (options.variant ?? "auto") });
+  return create(options);
 };

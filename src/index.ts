@@ -1,7 +1,7 @@
 // The default entry: kernel bytes travel inside the JavaScript, one chunk a binary, so there is no path to get wrong.
 import type { Variant } from "./engine/engine.js";
 import type { PackName } from "./kernels/table.js";
-import { makeCreateRuntime } from "./runtime/create.js";
+import { makeCreateRuntime, notCompiled } from "./runtime/create.js";
 import type { Twin } from "./runtime/packs.js";
 
 export * from "./api.js";
@@ -42,5 +42,10 @@ export const createRuntime = makeCreateRuntime(
     const { default: module } = await CHUNKS[pack][variant]();
     return module(twin);
   },
-  async (options) => (await import("./threads/hire.js")).hire(options),
+  async (options) => {
+    const { hire } = await import("./threads/hire.js").catch((cause: unknown) => {
+      throw notCompiled("threads", cause);
+    });
+    return hire(options);
+  },
 );

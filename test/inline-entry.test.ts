@@ -120,6 +120,17 @@ describe("a place that does not do", () => {
     expect(rt.variant).toBe("simd");
   });
 
+  it("with one binary alone says so where none is asked for", async () => {
+    const load = async () => new WebAssembly.Module(bytesOf("simd"));
+    const create = makeCreateRuntime(load, alone, "edge workers get the simd binary alone");
+    using rt = await create();
+    expect(rt.report()).toMatchObject({ variant: "simd", reason: "edge workers get the simd binary alone" });
+    using asked = await create({ variant: "simd" });
+    expect(asked.report().reason).toBe("asked for");
+    using given = await create({ wasm: bytesOf("simd") });
+    expect(given.report().reason).toBe("binary given by the caller");
+  });
+
   it("without import() is told of lanewise/inline", async () => {
     const create = makeCreateRuntime(async () => {
       throw new TypeError("import() is disallowed on ServiceWorkerGlobalScope by the HTML specification");

@@ -46,6 +46,7 @@ function pageOf(script, imports) {
  * - script: URL of the module whose default export is run, with a function that logs a line
  * - imports: an import map; html: a whole page in its place, which loads /~agent.mjs?script=URL itself
  * - headers: of the page and of every file; blobs: URL -> { type?, body }
+ * - through: origin of a server that has what is not here; what it sent is in `bodies`, by URL
  * A page that fails, or answers nothing in timeoutMs, is an Error with what it logged; the browser is gone after the latter.
  */
 export async function openBrowser(name, { env = {}, timeoutMs = 60_000 } = {}) {
@@ -66,6 +67,7 @@ export async function openBrowser(name, { env = {}, timeoutMs = 60_000 } = {}) {
     if (blob) return send(200, blob.type ?? TYPES[extname(pathname)] ?? "application/octet-stream", blob.body);
     const file = fileOf(current.folders ?? {}, decodeURIComponent(pathname));
     current.seen.push(pathname);
+    if (file === undefined && current.through) return void forward(request, response, current);
     if (file === undefined) return send(404, "text/plain", "");
     response.writeHead(200, { ...headers, "content-type": TYPES[extname(file)] ?? "application/octet-stream" });
     return createReadStream(file).pipe(response);
@@ -101,7 +103,7 @@ export async function openBrowser(name, { env = {}, timeoutMs = 60_000 } = {}) {
       log.length = 0;
       let timer;
       const answer = new Promise((resolve, reject) => {
-        current = { ...request, seen: [], answered: resolve };
+        current = { ...request, seen: [], bodies: new Map(), answered: resolve };
         timer = setTimeout(() => reject(new Error(`no answer within ${limit / 1000} s`)), limit);
         if (process === undefined) process = launch(name, url, env);
         else waiting.end(url);
@@ -110,7 +112,7 @@ export async function openBrowser(name, { env = {}, timeoutMs = 60_000 } = {}) {
       try {
         const { value, failure } = await answer;
         if (failure !== undefined) throw new Error(failure);
-        return { value, seen: current.seen, log: [...log] };
+        return { value, seen: current.seen, bodies: current.bodies, log: [...log] };
       } catch (error) {
         error.message = [error.message, ...log].join("\n");
         if (waiting?.writableEnded !== false) close();
@@ -120,6 +122,19 @@ export async function openBrowser(name, { env = {}, timeoutMs = 60_000 } = {}) {
       }
     },
   };
+}
+
+/** Of another server, in our origin. */
+async function forward({ url, headers: asked }, response, { through, headers, bodies }) {
+  const { host, connection, "accept-encoding": encoding, ...others } = asked;
+  try {
+    const got = await fetch(through + url, { headers: others });
+    const body = Buffer.from(await got.arrayBuffer());
+    bodies.set(url, body);
+    response.writeHead(got.status, { ...headers, "content-type": got.headers.get("content-type") ?? "" }).end(body);
+  } catch (error) {
+    response.writeHead(502).end(String(error));
+  }
 }
 
 async function bodyOf(request) {

@@ -72,11 +72,12 @@ interface Chosen {
   readonly reason: string;
 }
 
-/** What createRuntime() does when its options are checked. Yields the variant that it wants loaded, and goes on with the module. */
+/** What createRuntime() does when its options are checked. Yields the variant that it wants loaded, and goes on with the module; only: why that is simd. */
 export function* choosing(
   { variant, maxBytes }: Checked,
   given?: WasmModule,
   hire?: Hire,
+  only?: string,
 ): Generator<Variant, Chosen, WasmModule> {
   const features = detectFeatures();
   if (!features.simd) throw new UnsupportedError(`"engine" expected WebAssembly SIMD, got an engine without it`);
@@ -92,6 +93,7 @@ export function* choosing(
     throw new UnsupportedError(`"variant" expected an engine with relaxed SIMD, got one without it`);
   }
   if (variant === "simd") return tested(yield "simd", "asked for");
+  if (only) return tested(yield "simd", only);
   if (variant === "auto" && !features.fused) {
     const lacks = features.relaxed ? "fused multiply-add" : "relaxed SIMD";
     return tested(yield "simd", `the engine has no ${lacks}`);
@@ -168,8 +170,15 @@ export function runtimeOf(
   return new Runtime(engine, { reason, maxBytes: hire?.maxBytes ?? maxBytes, defaults, loadPack, threads });
 }
 
-/** createRuntime for an entry that loads its binaries with `load`, and whatever more than one thread take with `hiring`. */
-export function makeCreateRuntime(load: Loader, hiring: Hiring): (options?: RuntimeOptions) => Promise<Runtime> {
+/**
+ * createRuntime for an entry that loads its binaries with `load`, and whatever more than one thread take with `hiring`; only: why it has
+ * the simd ones alone.
+ */
+export function makeCreateRuntime(
+  load: Loader,
+  hiring: Hiring,
+  only?: string,
+): (options?: RuntimeOptions) => Promise<Runtime> {
   return async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {
     const checked = checkedOptions(options);
     const threads = isHiring(options) ? await hiring(options) : undefined;
@@ -177,7 +186,12 @@ export function makeCreateRuntime(load: Loader, hiring: Hiring): (options?: Runt
     const packs: [PackName, WasmModule][] = [];
     for (const [pack, binary] of checked.packs) packs.push([pack, await compile(`packs.${pack}`, binary, hire?.twin)]);
     const { wasm } = checked;
-    const choice = choosing(checked, wasm === undefined ? undefined : await compile("wasm", wasm, hire?.twin), hire);
+    const choice = choosing(
+      checked,
+      wasm === undefined ? undefined : await compile("wasm", wasm, hire?.twin),
+      hire,
+      only,
+    );
     let step = choice.next();
     while (!step.done) {
       const module = await load("float", step.value, hire?.twin).catch((cause: unknown) => {

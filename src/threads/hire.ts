@@ -4,7 +4,7 @@ import { tagOf } from "../base/check.js";
 import { UnsupportedError } from "../base/errors.js";
 import { PAGE_BYTES } from "../engine/allocator.js";
 import { split } from "../plan/split.js";
-import type { Hiring } from "../runtime/create.js";
+import { type Hiring, notCompiled } from "../runtime/create.js";
 import type { RuntimeOptions } from "../runtime/options.js";
 import { askedThreads, withoutOthers } from "./asked.js";
 import { Threads } from "./crew.js";
@@ -65,7 +65,9 @@ export const hire: Hiring = async (options) => {
   if (why !== undefined) return withoutOthers({ min, max }, why);
   const maxBytes = reserved(options.maxBytes);
   if (maxBytes === undefined) return withoutOthers({ min, max }, "the engine reserves no shared memory of that size");
-  const module = await crewModule();
+  const module = await crewModule().catch((cause: unknown) => {
+    throw notCompiled("threads", cause);
+  });
   let pool: Pool | undefined;
   return {
     threads: max,
