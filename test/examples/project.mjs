@@ -76,9 +76,11 @@ export function tools(prefix, ...packages) {
   return join(folder, "node_modules", names[0]);
 }
 
+/** Whether the model of photos is at hand. */
 export const hasPhotos = () =>
-  existsSync(join(root, "examples/models/shufflenet-v2-12-int8.onnx")) ||
-  existsSync(join(SHARED, "models/shufflenet-v2-12-int8.onnx"));
+  [join(root, "examples/models"), join(SHARED, "models")].some((folder) =>
+    existsSync(join(folder, "shufflenet-v2-12-int8.onnx")),
+  );
 
 /** A program of ours that serves: { url, child, output, ended }, when it prints `ready`, whose first group is its port. */
 export async function serve(command, args, { ready, ...options }) {

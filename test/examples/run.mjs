@@ -2,6 +2,7 @@
 // browser that they are for, given files, and held to what they answer. --only REGEX; needs a build. What can't be had here (a runtime, a
 // browser, npm) is a visible SKIP. The last line is `N passed, N failed`.
 import { parseArgs } from "node:util";
+import { CASES as PAGES } from "./pages.mjs";
 import { Skip } from "./project.mjs";
 import { CASES as SERVERS } from "./servers.mjs";
 import { CASES as WORKERS } from "./workerd.mjs";
@@ -10,7 +11,7 @@ const { values: flags } = parseArgs({ options: { only: { type: "string", default
 const only = new RegExp(flags.only);
 
 let [passed, failed] = [0, 0];
-for (const { name, run } of [...SERVERS, ...WORKERS].filter((one) => only.test(one.name))) {
+for (const { name, run } of [...SERVERS, ...WORKERS, ...PAGES].filter((one) => only.test(one.name))) {
   const start = performance.now();
   let wrong;
   let note;
@@ -23,7 +24,8 @@ for (const { name, run } of [...SERVERS, ...WORKERS].filter((one) => only.test(o
       console.log(`SKIP ${name}: ${error.message}`);
       continue;
     }
-    wrong = [`${error.stack}\n${error.stderr ?? ""}`];
+    // What a command says is in its message, too.
+    wrong = [error.stderr ? error.message.slice(0, 1000) : error.stack];
   }
   if (wrong.length > 0) failed++;
   else passed++;
