@@ -39,7 +39,13 @@ export const BROWSERS = {
     programs: ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"],
     needs: [],
     packages: ["chromium"],
-    command: (program, profile, url) => [program, ...CHROMIUM_FLAGS, `--user-data-dir=${profile}`, url],
+    command: (program, profile, url, flags) => [
+      program,
+      ...CHROMIUM_FLAGS,
+      ...flags,
+      `--user-data-dir=${profile}`,
+      url,
+    ],
   },
   firefox: {
     programs: ["/usr/bin/firefox-esr", "/usr/bin/firefox"],
@@ -90,15 +96,18 @@ for (const [signal, code] of [
 ])
   process.once(signal, () => process.exit(code));
 
-/** Starts a browser on a page; answers { ended, output, end }: a promise of its exit, what it printed, and the function that ends it. */
-export function launch(name, url, env = {}) {
+/**
+ * Starts a browser on a page; answers { ended, output, end }: a promise of its exit, what it printed, and the function that ends it.
+ * flags: more of Chromium's.
+ */
+export function launch(name, url, env = {}, flags = []) {
   const { command, prepare, display = [] } = BROWSERS[name];
   const { program, missing } = findBrowser(name);
   if (missing) throw new Error(`"${name}" expected ${missing.join(", ")}`);
   const home = mkdtempSync(join(tmpdir(), `lanewise-${name}-`));
   prepare?.(home);
   const mark = `LANEWISE_BROWSER=${home}`;
-  const [file, ...args] = [...display, ...command(program, home, url)];
+  const [file, ...args] = [...display, ...command(program, home, url, flags)];
   const child = spawn(file, args, {
     detached: true, // a process group of its own
     stdio: ["ignore", "pipe", "pipe"],

@@ -47,6 +47,7 @@ function pageOf(script, imports) {
  * - imports: an import map; html: a whole page in its place, which loads /~agent.mjs?script=URL itself
  * - headers: of the page and of every file; blobs: URL -> { type?, body }
  * - through: origin of a server that has what is not here; what it sent is in `bodies`, by URL
+ * - answer(pathname): asked first, { status?, type?, body, headers? } or undefined for what is served otherwise
  * A page that fails, or answers nothing in timeoutMs, is an Error with what it logged; the browser is gone after the latter.
  */
 export async function openBrowser(name, { env = {}, timeoutMs = 60_000 } = {}) {
@@ -58,6 +59,11 @@ export async function openBrowser(name, { env = {}, timeoutMs = 60_000 } = {}) {
     const { pathname } = new URL(request.url, "http://localhost");
     const headers = { "cache-control": "no-store", ...current?.headers };
     const send = (status, type, body) => response.writeHead(status, { ...headers, "content-type": type }).end(body);
+    const own = current?.answer?.(pathname);
+    if (own) {
+      response.writeHead(own.status ?? 200, { ...headers, "content-type": own.type ?? "text/plain", ...own.headers });
+      return response.end(own.body);
+    }
     if (request.method === "POST") return void bodyOf(request).then((body) => taken(pathname, body, response));
     if (pathname === "/~agent.mjs") return send(200, TYPES[".mjs"], AGENT);
     if (current === undefined) return send(404, "text/plain", "");

@@ -33,7 +33,16 @@ export function picker<D extends DType>(
   names: unknown,
   known: readonly { readonly name: string }[],
 ): (results: Results<DType>) => Results<D> {
-  if (names === undefined) return (results) => results as Results<D>;
+  return names === undefined ? all<D> : some<D>(names, known);
+}
+
+/** Of every run, so nothing is made for it. */
+const all = <D extends DType>(results: Results<DType>) => results as Results<D>;
+
+function some<D extends DType>(
+  names: unknown,
+  known: readonly { readonly name: string }[],
+): (results: Results<DType>) => Results<D> {
   if (!Array.isArray(names)) throw new TypeError(`"outputs" expected an array of names, got ${show(names)}`);
   for (const name of names) {
     if (!known.some((output) => output.name === name))

@@ -216,10 +216,19 @@ export class OnnxModel {
   ): Readonly<Record<string, Tensor<D>>> {
     const pick = picker<D>(outputs, this.outputs);
     const ready = this.#readyFor(inputs);
+    // Without closures: an AudioWorklet's block makes no garbage.
+    const isWritten = inputs === undefined && ready.model !== undefined && isAll(ready);
+    return pick(isWritten ? (ready.model as Model).run() : this.#runWith(inputs, ready));
+  }
+
+  #runWith(
+    inputs: Readonly<Record<string, OnnxInput>> | undefined,
+    ready: Ready,
+  ): Readonly<Record<string, Tensor<DType>>> {
     const { model } = ready;
-    if (isAll(ready) && model !== undefined) return pick(this.#withTensors(inputs, (tensors) => model.run(tensors)));
+    if (isAll(ready) && model !== undefined) return this.#withTensors(inputs, (tensors) => model.run(tensors));
     const [values, results] = this.#withTensors(inputs, (tensors) => [tapped(ready, tensors), model?.run(tensors)]);
-    return pick(this.#late.finish(ready, this.#checked.opsets, results ?? {}, values));
+    return this.#late.finish(ready, this.#checked.opsets, results ?? {}, values);
   }
 
   /**

@@ -86,7 +86,7 @@ export class Plans {
 
   /** Before a run: the arena of other shapes may be too small for it, or another run's. Throws OutOfMemoryError. */
   enter(ready: Ready): void {
-    this.roomFor(() => ready.model?.bind(), ready);
+    this.roomFor(bind, ready);
   }
 
   #prepare(checked: Checked, shapes: readonly (readonly number[])[], decided?: Decided): Ready {
@@ -141,10 +141,10 @@ export class Plans {
   }
 
   /** What `make` makes; where memory ends, models for other shapes than `kept` make room for it, that used last at last. */
-  roomFor<T>(make: () => T, kept?: Ready): T {
+  roomFor<T>(make: (kept: Ready | undefined) => T, kept?: Ready): T {
     for (;;) {
       try {
-        return make();
+        return make(kept);
       } catch (error) {
         const isTried = error instanceof OutOfMemoryError && this.#giveUp(kept);
         this.#trim();
@@ -175,3 +175,6 @@ export class Plans {
     this.#shared.dispose();
   }
 }
+
+/** Closes over nothing, since every run does it. */
+const bind = (ready: Ready | undefined) => ready?.model?.bind();
