@@ -8,7 +8,8 @@ export function readBytes(name: string, expected = "a file"): Uint8Array {
   if (/^https?:\/\//i.test(name))
     throw new FileError(`"${name}" expected ${expected} on this machine, got an address: nothing is fetched`);
   try {
-    return readFileSync(name);
+    const { buffer, byteOffset, length } = readFileSync(name);
+    return new Uint8Array(buffer, byteOffset, length); // whose slice() copies, as a Buffer's does not
   } catch (error) {
     throw fileError(name, expected, error);
   }

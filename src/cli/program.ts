@@ -54,11 +54,22 @@ const VARIANTS = ["auto", "simd", "relaxed"];
 
 type Done = (code: number) => void;
 
+const oneVariant = new Option("--variant <name>", "the binary that runs").choices(VARIANTS);
+const twoVariants = new Option(
+  "--variant <names>",
+  "the binary that runs; two, simd,relaxed, beside each other",
+).argParser((text: string) => {
+  const names = text.split(",");
+  if (names.length > 2 || names.some((name) => !VARIANTS.includes(name)))
+    throw new InvalidArgumentError(`Expected one or two of ${VARIANTS.join(", ")}.`);
+  return names;
+});
+
 /** Adds what commands with a model share. */
-const withModel = (command: Command) =>
+const withModel = (command: Command, variant = oneVariant) =>
   command
     .option("--shape <name=sizes>", "a shape that the file leaves open: image=1x3x640x640, or batch=1", gathered)
-    .addOption(new Option("--variant <name>", "the binary that runs").choices(VARIANTS))
+    .addOption(variant)
     .addOption(new Option("--precision <name>", "of convolutions").choices(["default", "high", "exact"]))
     .option("--tune", "choose algorithms by measuring them here")
     .option("--max-bytes <bytes>", "most bytes of linear memory: 64e6, 256MB", bytes);
@@ -158,17 +169,17 @@ function compareCommand(io: Io, command: Make, done: Done): void {
   withExamples(
     withModel(
       command("compare <file>", "hold its answers beside expected ones, another binary's, or the graph's as it stands"),
+      twoVariants,
     )
       .option("--input <x.npy>", "x.npy, or name=x.npy; several times", gathered)
       .option("--expect <y.npy>", "y.npy, or name=y.npy; several times", gathered)
       .option("--folder <folder>", "inputs and outputs of an ONNX test: input_0.pb, output_0.pb, or .npy")
       .option("--tolerance <t>", "most difference, by the largest expected value (default: 1e-4)", real(0, 1e9))
-      .option("--between <names>", "two binaries beside each other: simd,relaxed")
       .option("--per-layer", "beside the graph as it stands, layer by layer: where it starts to differ")
       .option("--json", "one object"),
     "compare model.onnx --input x.npy --expect y.npy",
     "compare model.onnx --folder test_data_set_0 --tolerance 1e-3",
-    "compare model.onnx --between simd,relaxed --per-layer",
+    "compare model.onnx --variant simd,relaxed --per-layer",
   ).action(async (file, flags) => done(await (await import("./commands/compare.js")).compare(io, file, flags)));
 }
 

@@ -70,7 +70,9 @@ async function runArrays(io: Io, flags: RunFlags, description: OnnxDescription, 
   const found = await model.runAsync(Object.fromEntries(feeds), { yieldEvery: YIELD_MS });
   const ms = performance.now() - start;
   const context = await contextOf(flags, model, found, undefined, description);
-  const answer = headFor(flags.decode, context).decode(context);
+  // What arrays mean is the caller's: numbers, unless something asks for more.
+  const isAsked = flags.labels !== undefined || flags.top !== undefined;
+  const answer = headFor(flags.decode ?? (isAsked ? undefined : "numbers"), context).decode(context);
   writeOutputs(io, flags, model, found);
   show(io, flags, answer, model, {}, () => {});
   io.note(`run ${msText(ms)} ms · ${rt.variant}, ${engineText().split(",")[0]}\n`);

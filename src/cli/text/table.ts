@@ -114,3 +114,6 @@ export const msText = (ms: number): string => (ms < 10 ? ms.toFixed(2) : ms < 10
 
 export const percentText = (share: number): string =>
   `${share > 0 && share < 0.0005 ? "<0.1" : (100 * share).toFixed(1)} %`;
+
+/** 1 layer, 2 layers. */
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
