@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import terser from "@rollup/plugin-terser";
 import { wasm } from "@rollup/plugin-wasm";
 import { rollup } from "rollup";
+import { cli } from "./rollup.cli.mjs";
 import { BINARIES, CREW } from "./scripts/packs.mjs";
 
 const KB = 1024;
@@ -308,7 +309,7 @@ function manualChunks(id, { getModuleInfo }) {
     : Object.keys(FAMILIES).find((family) => isReached(`families/${family}`));
 }
 
-export default {
+const library = {
   input: {
     index: "build/js/index.js",
     inline: "build/js/inline.js",
@@ -355,3 +356,5 @@ export default {
     hoistTransitiveImports: false,
   },
 };
+
+export default [library, cli];

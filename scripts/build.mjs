@@ -43,6 +43,7 @@ if (!process.argv.includes("--binaries")) {
   const bin = (name, ...args) => run("inherit", name, ...args);
   bar(jobs.length);
   bin("node_modules/typescript/bin/tsc", "-p", ".", "--declarationDir", "dist/types");
+  bin("node_modules/typescript/bin/tsc", "-p", "tsconfig.cli.json"); // with Node's types, which the package does not know
   bar(jobs.length + 1);
   run(isQuiet ? "ignore" : "inherit", "node_modules/rollup/dist/bin/rollup", "-c", "--silent");
   mkdirSync("dist/wasm");

@@ -1,0 +1,72 @@
+// The terminal, as commands see it: results, notes, colours, progress.
+import { type Paint, paintOf } from "./text/paint.js";
+
+export interface Io {
+  /** A result, to standard output. */
+  readonly out: (text: string) => void;
+  /** Anything else, to standard error. */
+  readonly note: (text: string) => void;
+  /** Width of the terminal; Infinity where results go elsewhere. */
+  readonly columns: number;
+  readonly paint: Paint;
+  /** Says how far something is that takes more than a second, where somebody looks on. */
+  readonly progress: (what: string) => Progress;
+  /** All of standard input. */
+  readonly stdin: () => Promise<Uint8Array>;
+}
+
+export interface Progress {
+  /** done: from 0 to 1. */
+  readonly at: (done: number) => void;
+  readonly end: () => void;
+}
+
+export type ColourOption = "auto" | "always" | "never";
+
+const PATIENCE_MS = 1000;
+const REDRAW_MS = 100;
+
+/** Of this process. colour: --color. */
+export function processIo(colour: ColourOption): Io {
+  const { stdout, stderr, env } = process;
+  const isColoured =
+    colour === "always" || (colour === "auto" && stdout.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb");
+  return {
+    out: (text) => void stdout.write(text),
+    note: (text) => void stderr.write(text),
+    columns: widthOf(stdout, env),
+    paint: paintOf(isColoured),
+    progress: (what) => (stderr.isTTY ? progressOn(stderr, what) : { at: () => {}, end: () => {} }),
+    stdin: readStdin,
+  };
+}
+
+/** COLUMNS is what people set for a width that no terminal says. */
+function widthOf({ isTTY, columns }: NodeJS.WriteStream, env: NodeJS.ProcessEnv): number {
+  const asked = /^\d{1,4}$/.test(env.COLUMNS ?? "") ? Number(env.COLUMNS) : 0;
+  return (isTTY ? columns : 0) || asked || Infinity;
+}
+
+function progressOn(stderr: NodeJS.WriteStream, what: string): Progress {
+  const start = performance.now();
+  let drawn = 0;
+  return {
+    at(done) {
+      const now = performance.now();
+      if (now - start < PATIENCE_MS || now - drawn < REDRAW_MS) return;
+      drawn = now;
+      const width = 20;
+      const full = Math.round(width * Math.min(Math.max(done, 0), 1));
+      stderr.write(`\r${what} ${"█".repeat(full)}${"░".repeat(width - full)} ${Math.round(100 * done)} %\x1b[K`);
+    },
+    end() {
+      if (drawn > 0) stderr.write("\r\x1b[K");
+    },
+  };
+}
+
+async function readStdin(): Promise<Uint8Array> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return new Uint8Array(Buffer.concat(chunks));
+}
