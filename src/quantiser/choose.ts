@@ -6,6 +6,7 @@ import { countOf } from "../base/shape.js";
 import { isStandard } from "../onnx/file/node.js";
 import type { PlainTensor } from "../onnx/file/plain-tensor.js";
 import type { NodeProto } from "../onnx/file/proto.js";
+import { chainsOf } from "./functions.js";
 import type { Outline } from "./outline.js";
 
 /** A convolution or a product: what it is written with, a batch normalisation behind it folded in. */
@@ -23,8 +24,8 @@ export interface Product {
 
 export interface Choice {
   readonly products: ReadonlyMap<NodeProto, Product>;
-  /** Products, and what stands between them. */
-  readonly nodes: ReadonlySet<NodeProto>;
+  /** Products and what stands between them, each with the values that it reads as whole numbers. */
+  readonly nodes: ReadonlyMap<NodeProto, readonly string[]>;
   /** Values that are quantised: each with the one whose quanta it has, mostly itself. */
   readonly values: ReadonlyMap<string, string>;
 }
@@ -39,10 +40,6 @@ const ELEMENTS =
 const STORED = /^(Relu|Clip)$/;
 /** All inputs of these are values; of the others the first. */
 const SEVERAL = /^(Add|Mul|Concat)$/;
-
-/** The inputs of a node that are values to quantise. */
-export const valuesOf = ({ opType, inputs }: NodeProto): readonly string[] =>
-  SEVERAL.test(opType) ? inputs : inputs.slice(0, 1);
 
 /** The product that a node is, where its weights are constant and it does nothing else. */
 function productOf(outline: Outline, node: NodeProto): Product | undefined {
@@ -129,63 +126,90 @@ export function choose(outline: Outline, isExcluded: (node: NodeProto) => boolea
     const message = `"model" expected convolutions or products with constant float32 weights, got none to quantise`;
     throw outline.hasHalves ? new UnsupportedError(message) : new ModelError(message);
   }
-  const folded = new Set([...products.values()].map((product) => product.folded));
-  const producer = (name: string) => {
-    const node = outline.producer.get(name);
-    return folded.has(node) ? outline.producer.get(node?.inputs[0] as string) : node;
-  };
-  const nodes = new Set<NodeProto>(products.keys());
-  for (const node of outline.nodes) {
-    const isValue = (name: string) => !outline.isConstant(name);
-    if (isPlain(outline, node) && !isExcluded(node) && valuesOf(node).some(isValue)) nodes.add(node);
-  }
-  narrow(outline, products, nodes, producer);
-  return { products, nodes, values: valuesIn(outline, products, nodes, producer) };
+  return new Chooser(outline, products, isExcluded).choice();
 }
 
-type Producer = (name: string) => NodeProto | undefined;
+class Chooser {
+  /** Nodes as candidates, each with the inputs that are values to quantise. */
+  readonly #nodes = new Map<NodeProto, readonly string[]>();
+  readonly #chains: ReadonlyMap<NodeProto, string>;
+  readonly #folded: ReadonlySet<NodeProto | undefined>;
 
-/** Takes out what has an input that nobody quantises, or no reader that reads bytes, until nothing changes. */
-function narrow(outline: Outline, products: Choice["products"], nodes: Set<NodeProto>, producer: Producer): void {
-  const reads = (name: string, who: { has(node: NodeProto): boolean }) =>
-    (outline.readers.get(name) ?? []).some((node) => who.has(node) && valuesOf(node).includes(name));
-  const isThere = (name: string) =>
-    outline.isConstant(name) || nodes.has(producer(name) as NodeProto) || reads(name, products);
-  for (let before = -1; before !== nodes.size; ) {
-    before = nodes.size;
-    for (const node of nodes) {
-      if (products.has(node)) continue;
-      const isRead = node.outputs.some((name) => reads(name, nodes));
-      if (!isRead || !valuesOf(node).every(isThere)) nodes.delete(node);
+  constructor(
+    readonly outline: Outline,
+    readonly products: ReadonlyMap<NodeProto, Product>,
+    isExcluded: (node: NodeProto) => boolean,
+  ) {
+    this.#folded = new Set([...products.values()].map((product) => product.folded));
+    this.#chains = chainsOf(outline, (node) => {
+      const from = this.#producer(node.inputs[0] as string);
+      return STORED.test(node.opType) && from !== undefined && products.has(from);
+    });
+    const isValue = (name: string) => name !== "" && !outline.isConstant(name);
+    for (const node of outline.nodes) {
+      if (isExcluded(node) && !products.has(node)) continue;
+      const isChain = this.#chains.has(node);
+      const values = isChain
+        ? node.inputs.filter(isValue)
+        : SEVERAL.test(node.opType)
+          ? node.inputs
+          : node.inputs.slice(0, 1);
+      if (products.has(node) || ((isChain || isPlain(outline, node)) && values.some(isValue)))
+        this.#nodes.set(node, values);
     }
   }
-}
 
-/** What the chosen nodes read, but for what lies between a sum and what its store does. */
-function valuesIn(
-  outline: Outline,
-  products: Choice["products"],
-  nodes: ReadonlySet<NodeProto>,
-  producer: Producer,
-): Map<string, string> {
-  const isBetween = (node: NodeProto, name: string) => {
-    const from = producer(name) as NodeProto;
-    return (
-      STORED.test(node.opType) &&
-      nodes.has(from) &&
-      (products.has(from) || from.opType === "Add") &&
-      outline.onlyReader(name) === node
-    );
-  };
-  const values = new Map<string, string>();
-  for (const node of outline.nodes) {
-    if (nodes.has(node)) for (const name of valuesOf(node)) if (!isBetween(node, name)) values.set(name, name);
+  choice(): Choice {
+    this.#narrow();
+    const reads = new Map<NodeProto, readonly string[]>();
+    const values = new Map<string, string>();
+    for (const [node, inputs] of this.#nodes) {
+      const read = inputs.filter((name) => !this.#isBetween(node, name));
+      reads.set(node, read);
+      for (const name of read) values.set(name, this.#rootOf(name));
+    }
+    return { products: this.products, nodes: reads, values };
   }
-  const rootOf = (name: string): string => {
-    const from = producer(name);
-    const isMove = from !== undefined && nodes.has(from) && !products.has(from) && MOVES.test(from.opType);
-    return isMove ? rootOf(from.inputs[0] as string) : name;
-  };
-  for (const name of values.keys()) values.set(name, rootOf(name));
-  return values;
+
+  /** The node that computes a value: of a normalisation that is folded in, the convolution. */
+  #producer(name: string): NodeProto | undefined {
+    const { producer } = this.outline;
+    const node = producer.get(name);
+    return this.#folded.has(node) ? producer.get(node?.inputs[0] as string) : node;
+  }
+
+  /** Takes out what has an input that nobody quantises, or no reader that reads bytes, until nothing changes. */
+  #narrow(): void {
+    const nodes = this.#nodes;
+    const isRead = (name: string, only: { has(node: NodeProto): boolean }) =>
+      (this.outline.readers.get(name) ?? []).some((node) => only.has(node) && nodes.get(node)?.includes(name));
+    const isThere = (name: string) =>
+      this.outline.isConstant(name) || nodes.has(this.#producer(name) as NodeProto) || isRead(name, this.products);
+    for (let before = -1; before !== nodes.size; ) {
+      before = nodes.size;
+      for (const [node, values] of nodes) {
+        if (this.products.has(node)) continue;
+        if (!values.every(isThere) || !node.outputs.some((name) => isRead(name, nodes))) nodes.delete(node);
+      }
+    }
+  }
+
+  /** Whether a value stays real: between a sum and what its store does, or inside a chain. */
+  #isBetween(node: NodeProto, name: string): boolean {
+    const from = this.#producer(name);
+    if (!from || !this.#nodes.has(from)) return false;
+    const isSum = this.products.has(from) || from.opType === "Add";
+    if (isSum && STORED.test(node.opType) && this.outline.onlyReader(name) === node) return true;
+    const start = this.#chains.get(from);
+    const isInside = (reader: NodeProto) => this.#nodes.has(reader) && this.#chains.get(reader) === start;
+    return (
+      start !== undefined && !this.outline.outputs.has(name) && (this.outline.readers.get(name) ?? []).every(isInside)
+    );
+  }
+
+  #rootOf(name: string): string {
+    const from = this.#producer(name);
+    const isMove = from !== undefined && this.#nodes.has(from) && MOVES.test(from.opType);
+    return isMove ? this.#rootOf(from.inputs[0] as string) : name;
+  }
 }

@@ -9,7 +9,7 @@ import { readsOf } from "../onnx/file/order.js";
 import type { PlainTensor } from "../onnx/file/plain-tensor.js";
 import type { GraphProto, ModelProto, NodeProto } from "../onnx/file/proto.js";
 import { along } from "../onnx/host/indexing.js";
-import { type Choice, type Product, valuesOf } from "./choose.js";
+import type { Choice, Product } from "./choose.js";
 import type { Outline } from "./outline.js";
 import { GRAPH, isConstantNode, node as nodeBytes, output, rewired, tensor } from "./pieces.js";
 import { type Quantum, quantumOf, Range } from "./ranges.js";
@@ -198,7 +198,7 @@ class Writer {
   #piece(node: NodeProto, field: Field): Piece | undefined {
     if (this.#folded.has(node)) return undefined;
     const product = this.choice.products.get(node);
-    const values = this.choice.nodes.has(node) ? valuesOf(node) : [];
+    const values = this.choice.nodes.get(node) ?? [];
     const own = product ? this.#operands(product) : { bytes: [], inputs: node.inputs };
     const inputs = own.inputs.map((name) => (values.includes(name) && this.#behind.get(name)) || name);
     const outputs = product ? [product.output] : node.outputs;
