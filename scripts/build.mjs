@@ -54,7 +54,7 @@ if (!process.argv.includes("--binaries")) {
   );
   // dist/<entry>.d.ts for every entry that is a file or a folder of src
   const types = readdirSync("dist/types", { withFileTypes: true });
-  for (const entry of ["index", "static", "edge-light", "inline", "datasets", "onnx", "vision"]) {
+  for (const entry of ["index", "static", "edge-light", "inline", "datasets", "onnx", "vision", "quantize"]) {
     const folder = types.some((type) => type.isDirectory() && type.name === entry);
     const line = `export * from "./types/${entry}${folder ? "/index" : ""}.js";\n`;
     // For Symbol.dispose, which programs of lib es2022 do not know.

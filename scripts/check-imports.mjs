@@ -26,6 +26,7 @@ const LAYERS = [
   { name: "datasets", without: ["kernels", "engine", "plan", "ops", "runtime", "threads", "model"] },
   { name: "onnx", without: ["threads", "datasets"] },
   { name: "vision", without: ["threads", "datasets", "onnx"] },
+  { name: "quantiser", without: ["threads", "datasets", "vision"] },
   { name: "entries" },
   { name: "cli" },
 ];

@@ -15,6 +15,7 @@ const ENTRIES = {
   "lanewise/onnx": "onnx",
   "lanewise/datasets": "datasets",
   "lanewise/vision": "vision",
+  "lanewise/quantize": "quantize",
 };
 const SAME_AS_FIRST = ["static", "edge-light"];
 

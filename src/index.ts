@@ -29,6 +29,10 @@ const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
     simd: () => import("../build/wasm/audio-simd.wasm"),
     relaxed: () => import("../build/wasm/audio-relaxed.wasm"),
   },
+  int8: {
+    simd: () => import("../build/wasm/int8-simd.wasm"),
+    relaxed: () => import("../build/wasm/int8-relaxed.wasm"),
+  },
 };
 
 /**

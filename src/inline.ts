@@ -2,6 +2,8 @@
 // both variants of every pack inside, compiled when they are needed, at once where that is asked for.
 import { bytes as audioRelaxed } from "../build/wasm/audio-relaxed.wasm";
 import { bytes as audioSimd } from "../build/wasm/audio-simd.wasm";
+import { bytes as int8Relaxed } from "../build/wasm/int8-relaxed.wasm";
+import { bytes as int8Simd } from "../build/wasm/int8-simd.wasm";
 import { bytes as numericRelaxed } from "../build/wasm/numeric-relaxed.wasm";
 import { bytes as numericSimd } from "../build/wasm/numeric-simd.wasm";
 import { bytes as rareRelaxed } from "../build/wasm/rare-relaxed.wasm";
@@ -25,6 +27,7 @@ const BYTES: Readonly<Record<PackName, Readonly<Record<Variant, () => Uint8Array
   rare: { simd: rareSimd, relaxed: rareRelaxed },
   recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
   audio: { simd: audioSimd, relaxed: audioRelaxed },
+  int8: { simd: int8Simd, relaxed: int8Relaxed },
 };
 
 const alone = /* @__PURE__ */ oneThread(

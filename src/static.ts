@@ -2,6 +2,8 @@
 
 import audioRelaxed from "../build/wasm/audio-relaxed.wasm?static";
 import audioSimd from "../build/wasm/audio-simd.wasm?static";
+import int8Relaxed from "../build/wasm/int8-relaxed.wasm?static";
+import int8Simd from "../build/wasm/int8-simd.wasm?static";
 import numericRelaxed from "../build/wasm/numeric-relaxed.wasm?static";
 import numericSimd from "../build/wasm/numeric-simd.wasm?static";
 import rareRelaxed from "../build/wasm/rare-relaxed.wasm?static";
@@ -23,6 +25,7 @@ const MODULES: Readonly<Record<PackName, Readonly<Record<Variant, WebAssembly.Mo
   rare: { simd: rareSimd, relaxed: rareRelaxed },
   recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
   audio: { simd: audioSimd, relaxed: audioRelaxed },
+  int8: { simd: int8Simd, relaxed: int8Relaxed },
 };
 
 export const createRuntime = makeCreateRuntime(

@@ -47,7 +47,12 @@ describe.each(BUILT)("the $file binary", ({ pack, isSingle, variant, budget, fil
       ([, key, kind]) => `${kind} ${key}`,
     );
     expect(exported.sort()).toEqual(
-      [...names.map((kernel) => `func ${kernel}`), "global ABI", ...(isSingle ? [] : ["global RELAXED"])].sort(),
+      [
+        ...names.map((kernel) => `func ${kernel}`),
+        ...(pack === "int8" ? ["func dot"] : []), // what asks the engine for an exact dot product
+        "global ABI",
+        ...(isSingle ? [] : ["global RELAXED"]),
+      ].sort(),
     );
   });
 
@@ -91,7 +96,11 @@ describe.each(BUILT)("the $file binary", ({ pack, isSingle, variant, budget, fil
 
   it("uses exactly the relaxed instructions that the probe asks for", () => {
     const used = [...new Set([...text.matchAll(/\b\w+\.relaxed_\w+/g)].map(([instruction]) => instruction))].sort();
-    expect(used).toEqual(variant === "relaxed" ? RELAXED_OPCODES.map((opcode) => RELAXED_NAMES[opcode]) : []);
+    const asked =
+      pack === "int8"
+        ? ["i32x4.relaxed_dot_i8x16_i7x16_add_s"]
+        : RELAXED_OPCODES.map((opcode) => RELAXED_NAMES[opcode]);
+    expect(used).toEqual(variant === "relaxed" ? asked : []);
   });
 
   it("is within its size budget", () => {
@@ -134,8 +143,8 @@ describe("the table", () => {
   });
 
   it("has packs whose ABI numbers differ", () => {
-    expect(PACK_NAMES).toEqual(["float", "numeric", "rare", "recurrent", "audio"]);
-    expect(new Set(Object.values(TABLE).map(({ abi }) => abi)).size).toBe(6);
+    expect(PACK_NAMES).toEqual(["float", "numeric", "rare", "recurrent", "audio", "int8"]);
+    expect(new Set(Object.values(TABLE).map(({ abi }) => abi)).size).toBe(7);
   });
 
   it("has a lowering for every algorithm", () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type Runtime, UnsupportedError } from "../src/index.js";
 import * as base from "../src/onnx/families/base.js";
-import { FAMILIES, FAMILY_OF, type FamilyName, type Role } from "../src/onnx/families/table.js";
+import { FAMILIES, FAMILY_OF, type FamilyName, type FamilyRow, type Role } from "../src/onnx/families/table.js";
 import { makeLoadOnnx } from "../src/onnx/load.js";
 import type { Family, Loaders } from "../src/onnx/operators.js";
 import { BINARIES } from "./binaries.js";
@@ -15,7 +15,7 @@ const ROLES: readonly Exclude<Role, "GRAPHS">[] = ["HOST", "FLOATS", "OTHERS", "
 describe("the table of families", () => {
   it.each(NAMES)("%s: names what the family exports, no more and no less", async (name) => {
     const family = await LOADERS[name]();
-    const named: Partial<Record<Role, string>> = FAMILIES[name];
+    const named: Partial<Record<Role, string>> = FAMILIES[name] as FamilyRow;
     for (const role of ROLES)
       expect(Object.keys(family[role] ?? {}).sort()).toEqual((named[role]?.split(" ") ?? []).sort());
   });

@@ -71,7 +71,8 @@ it("packs of one memory write the same data at the same place", () => {
   expect(whole.length).toBeGreaterThan(2 * 35 * 4);
   for (const pack of ["numeric-", "rare-", "recurrent-", ""])
     for (const variant of ["simd", "relaxed", "debug"]) expect(dataOf(`${pack}${variant}`)).toBe(whole);
-  for (const name of ["vision", "audio-simd", "audio-relaxed"]) expect(dataOf(name)).toBe("");
+  for (const name of ["vision", "audio-simd", "audio-relaxed", "int8-simd", "int8-relaxed"])
+    expect(dataOf(name)).toBe("");
 });
 
 describe("a pack from the caller", () => {

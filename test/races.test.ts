@@ -14,13 +14,22 @@ import { instantiateWatched } from "./watched-memory.js";
 
 /** The modules whose kernels a runtime calls, all over its one memory. */
 const FILES = {
-  simd: ["simd.wasm", "numeric-simd.wasm", "rare-simd.wasm", "recurrent-simd.wasm", "audio-simd.wasm", "vision.wasm"],
+  simd: [
+    "simd.wasm",
+    "numeric-simd.wasm",
+    "rare-simd.wasm",
+    "recurrent-simd.wasm",
+    "audio-simd.wasm",
+    "int8-simd.wasm",
+    "vision.wasm",
+  ],
   relaxed: [
     "relaxed.wasm",
     "numeric-relaxed.wasm",
     "rare-relaxed.wasm",
     "recurrent-relaxed.wasm",
     "audio-relaxed.wasm",
+    "int8-relaxed.wasm",
     "vision.wasm",
   ],
 } as const;

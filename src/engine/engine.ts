@@ -27,7 +27,23 @@ export interface Target {
   readonly tileRows: number;
   /** Engines without fused multiply-add, as the V8 of Node 20 is, spill where loops have all registers in use. */
   readonly isSpilling: boolean;
+  /** How bytes are read that the loaded int8 kernels multiply: by an exact dot product. Undefined: made wider before. */
+  readonly dot?: Dot | undefined;
 }
+
+/** Which kernels of quantised layers run, and why. Their bits are the same. */
+export interface Int8Report {
+  /** The binary. */
+  readonly variant: Variant;
+  /** Why it and not the other. */
+  readonly reason: string;
+}
+
+/** Whose bytes an exact relaxed dot product multiplies by int8. */
+export type Dot = "uint8" | "int8";
+
+/** By what the relaxed int8 binary answers: assembly/lib/dot.ts. */
+const DOTS = [undefined, "uint8", "int8"] as const;
 
 /** 6 rows with FMA; without it a product needs a register, too. */
 const TILE_ROWS: Readonly<Record<Variant, number>> = { simd: 5, relaxed: 6 };
@@ -37,9 +53,11 @@ export class Engine {
   readonly heap: Heap;
   /** Of all loaded packs, by name. */
   readonly kernels: Kernels = {};
-  readonly target: Target;
+  target: Target;
   /** Threads that compute beside this one. */
   crew: Crew | undefined;
+  /** Which int8 kernels are loaded, and why. */
+  int8: Int8Report | undefined;
   readonly #packs = new Set<string>();
 
   /** With the kernels that every runtime has. sharedBytes: see Heap. */
@@ -66,7 +84,11 @@ export class Engine {
    * do not know, facts and what the module is called in errors.
    */
   load(pack: string, module: WasmModule, facts = PACKS[pack as PackName] as Facts, given = `packs.${pack}`): void {
-    this.#instantiate(pack, facts, module, given, this.variant);
+    const variant = this.#instantiate(pack, facts, module, given, this.variant);
+    if (pack === "int8") {
+      const { dot } = this.target;
+      this.int8 = { variant, reason: dot ? `the dot product is exact, of ${dot}` : "asked for" };
+    }
     this.crew?.add(module, this.kernels);
   }
 
@@ -103,8 +125,15 @@ export class Engine {
     }
     const variant = constant("RELAXED") === 1 ? "relaxed" : "simd";
     // A pack of one binary for both says nothing.
-    if (wanted !== undefined && variant !== wanted && "RELAXED" in exports) {
+    // int8 has the same bits in both.
+    if (wanted !== undefined && variant !== wanted && "RELAXED" in exports && !("dot" in exports)) {
       throw new UnsupportedError(`"${given}" expected the ${wanted} binary, got ${variant}`);
+    }
+    const { dot: asked } = exports;
+    if (asked && variant === "relaxed") {
+      const dot = DOTS[(asked as (zero: number) => 0 | 1 | 2)(0)];
+      if (!dot) throw new UnsupportedError(`"${given}" expected an exact dot product, got one that saturates`);
+      this.target = { ...this.target, dot };
     }
     for (const name of kernels) this.kernels[name] = exports[name] as Kernel;
     this.#packs.add(pack);

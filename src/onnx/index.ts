@@ -25,6 +25,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-sampling": () => import("./families/layers-sampling.js"),
     "layers-audio": () => import("./families/layers-audio.js"),
     "layers-recurrent": () => import("./families/layers-recurrent.js"),
+    "layers-int8": () => import("./families/layers-int8.js"),
     "layers-dynamic": () => import("./families/layers-dynamic.js"),
     "host-network": () => import("./families/host-network.js"),
     "host-movement": () => import("./families/host-movement.js"),

@@ -21,6 +21,7 @@ import * as layersAudio from "./families/layers-audio.js";
 import * as layersComputed from "./families/layers-computed.js";
 import * as layersDynamic from "./families/layers-dynamic.js";
 import * as layersFunctions from "./families/layers-functions.js";
+import * as layersInt8 from "./families/layers-int8.js";
 import * as layersPicking from "./families/layers-picking.js";
 import * as layersQuantised from "./families/layers-quantised.js";
 import * as layersRare from "./families/layers-rare.js";
@@ -51,6 +52,7 @@ export const loadOnnx = makeLoadOnnx(
     "layers-sampling": async () => layersSampling,
     "layers-audio": async () => layersAudio,
     "layers-recurrent": async () => layersRecurrent,
+    "layers-int8": async () => layersInt8,
     "layers-dynamic": async () => layersDynamic,
     "host-network": async () => hostNetwork,
     "host-movement": async () => hostMovement,

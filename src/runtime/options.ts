@@ -1,7 +1,7 @@
 // What a runtime is made with, and what it reports.
 import type { WasmSource } from "../base/globals.js";
 import type { ThreadsReport } from "../engine/crew.js";
-import type { Variant } from "../engine/engine.js";
+import type { Int8Report, Variant } from "../engine/engine.js";
 import type { Memory, Precision } from "../kernels/select.js";
 import type { PackName } from "../kernels/table.js";
 
@@ -54,6 +54,8 @@ export interface RuntimeReport {
   readonly variant: Variant;
   /** Why it and not the other. */
   readonly reason: string;
+  /** The kernels of quantised layers that run, where a model has loaded them: relaxed only where its dot product is exact. */
+  readonly int8?: Int8Report;
   /** Threads that compute, and why fewer than were asked for. */
   readonly threads: ThreadsReport;
   /** Bytes of live tensors, plans and models, alignment and slack included. */

@@ -14,15 +14,23 @@ export function packLoader(engine: Engine, load: Loader, twin?: Twin): (pack: Pa
   const pending = new Map<PackName, Promise<void>>();
   return async (pack) => {
     if (engine.has(pack)) return;
-    const started =
-      pending.get(pack) ??
-      load(pack, engine.variant, twin)
+    const tryIt = (variant: Variant) =>
+      load(pack, variant, twin)
         .catch((cause: unknown) => {
           if (cause instanceof UnsupportedError) throw cause;
           const message = `"packs.${pack}" expected to be given where it cannot be loaded: ${(cause as Error).message}`;
           throw new UnsupportedError(message, { cause });
         })
-        .then((module) => engine.load(pack, module))
+        .then((module) => engine.load(pack, module));
+    const started =
+      pending.get(pack) ??
+      tryIt(engine.variant)
+        .catch(async (error: Error) => {
+          // Of bytes the other binary has the same bits, and asks nothing of the engine.
+          if (pack !== "int8" || engine.variant === "simd") throw error;
+          await tryIt("simd");
+          engine.int8 = { variant: "simd", reason: `fell back from relaxed: ${error.message}` };
+        })
         .finally(() => pending.delete(pack));
     pending.set(pack, started);
     await started;

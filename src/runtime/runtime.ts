@@ -151,6 +151,7 @@ export class Runtime {
     return {
       variant: this.variant,
       reason: this.#reason,
+      ...(this.#engine.int8 && { int8: this.#engine.int8 }),
       threads: this.#threads?.report() ?? { asked: 1, running: 1 },
       bytesInUse: allocator.bytesInUse,
       peakBytes: allocator.peakBytes,

@@ -58,6 +58,7 @@ const GIVEN = {
     rare: read("rare-simd"),
     recurrent: read("recurrent-simd"),
     audio: read("audio-simd"),
+    int8: read("int8-simd"),
   },
 };
 /** With 3 threads, of binaries that are given; else with the package's own, packs as they are needed. */

@@ -49,6 +49,8 @@ export const FAMILIES = {
   "layers-recurrent": { pack: "recurrent", FLOATS: "LSTM GRU RNN" },
   // Spectra is no operator of ONNX: Conv asks for it where its filters may be waves.
   "layers-audio": { pack: "audio", FLOATS: "STFT DFT", GRAPHS: "Spectra" },
+  // Layers of bytes, which rewrites of quantised graphs make.
+  "layers-int8": { pack: "int8" },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
     HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo MaxPoolOfPlaces DeformColumns",

@@ -1,0 +1,7 @@
+// Layers of quantised networks, on bytes. The relaxed binary multiplies by the relaxed dot product: it is taken where that is exact.
+export { ABI } from "../gen/abi-int8";
+export { RELAXED } from "../lib/simd";
+export { dot } from "../lib/dot"; // no kernel: what tells whether it is exact
+
+// Products
+export { pad_image_q8 } from "../kernels/int8-pad"; // a border of zero points, bytes made wider where products want it

@@ -1,0 +1,28 @@
+// The internal form of quantised layers: tensors are uint8, channels-last where they have pixels, real = (byte - zero) * scale. int8 of
+// files is held 128 higher. Weights are uint8 or int8 constants with a zero point for all or by filter.
+
+/** What becomes of the int32 sums of a filter. Factors are float32 values, one or one a filter. */
+export type Ending =
+  /** clamp(round(sum * scale) + zero, low, high), halves to even; 0 <= low <= high <= 255. */
+  | {
+      readonly type: "uint8";
+      readonly scale: Float32Array;
+      readonly zero: number;
+      readonly low: number;
+      readonly high: number;
+    }
+  | { readonly type: "int32" }
+  /** sum * scale, clamped. */
+  | { readonly type: "float32"; readonly scale: Float32Array; readonly low: number; readonly high: number };
+
+/**
+ * A sum of bytes as onnxruntime has it: clamp(round(b * rb + (a * ra + fixed))), no zero point added behind. See addFactors() in
+ * host/quantisation.ts.
+ */
+export interface Addition {
+  readonly ra: number;
+  readonly rb: number;
+  readonly fixed: number;
+  readonly low: number;
+  readonly high: number;
+}
