@@ -46,7 +46,9 @@ const npm = (folder, ...args) =>
 let tarball = flags.tarball && resolve(flags.tarball);
 /** The package as it would be published. */
 export function packed() {
-  tarball ??= join(workspace, run("npm", ["pack", "--silent", "--pack-destination", workspace], { cwd: root }).trim());
+  if (tarball) return tarball;
+  const printed = run("npm", ["pack", "--silent", "--pack-destination", workspace], { cwd: root });
+  tarball = join(workspace, printed.trim().split("\n").at(-1));
   return tarball;
 }
 

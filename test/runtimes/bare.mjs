@@ -1,10 +1,13 @@
-// The golden script where there is nothing but ECMAScript and WebAssembly, as in an AudioWorklet: in a context of node:vm, whose values
-// are of another realm too. `node --experimental-vm-modules bare.mjs SPECIFIER=FILE …`: what imports by name mean, as an import map.
+// A module where there is nothing but ECMAScript and WebAssembly, as in an AudioWorklet: in a context of node:vm, whose values are of
+// another realm too. `node --experimental-vm-modules bare.mjs FILE [--no-import] SPECIFIER=FILE …`: prints what its function golden()
+// answers; what imports by name mean, as an import map; without import() where that is asked for, as worklets are.
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { createContext, SourceTextModule } from "node:vm";
 
-const map = new Map(process.argv.slice(2).map((pair) => pair.split("=")));
+const [entry, ...args] = process.argv.slice(2);
+const isImporting = !args.includes("--no-import");
+const map = new Map(args.filter((arg) => arg.includes("=")).map((pair) => pair.split("=")));
 const context = createContext({});
 const known = new Map();
 
@@ -15,6 +18,7 @@ function moduleOf(file) {
     context,
     identifier: file,
     async importModuleDynamically(specifier) {
+      if (!isImporting) throw new TypeError("import() is disallowed here");
       const next = moduleOf(fileOf(specifier, file));
       await linked(next);
       return next;
@@ -32,6 +36,6 @@ async function linked(module) {
   await module.evaluate();
 }
 
-const golden = moduleOf(resolve("golden.mjs"));
+const golden = moduleOf(resolve(entry));
 await linked(golden);
 console.log(JSON.stringify(await golden.namespace.golden()));

