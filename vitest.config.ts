@@ -21,6 +21,8 @@ export default defineConfig({
   plugins: [binaries],
   test: {
     include: ["test/*.test.ts", "test/threads/*.test.ts", "test/cli/*.test.ts"],
+    // Brought through the plugin above, for the binary that it imports.
+    server: { deps: { inline: ["@jsquash/jpeg"] } },
     pool: "forks",
     execArgv: [...relaxedFlag, "--expose-gc"],
     testTimeout: 120_000,

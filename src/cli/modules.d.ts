@@ -1,7 +1,7 @@
 // What of bundled libraries has no types of its own.
 declare module "pngjs/lib/png-sync.js" {
   const png: {
-    read(bytes: Uint8Array): { width: number; height: number; data: Uint8Array };
+    read(bytes: Uint8Array, options?: { skipRescale?: boolean }): { width: number; height: number; data: Uint8Array };
     write(
       png: { width: number; height: number; data: Uint8Array; gamma: number },
       options?: { deflateLevel?: number },

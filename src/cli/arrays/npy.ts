@@ -81,8 +81,9 @@ export function readNpy(bytes: Uint8Array, name: string): NumpyArray {
   const needed = count * Type.BYTES_PER_ELEMENT;
   const there = bytes.length - start - length;
   if (there < needed) throw bad(`${there} bytes for ${shape.join("x") || "a scalar"} of ${descr}, which are ${needed}`);
-  const own = bytes.slice(start + length, start + length + needed);
-  const data = new (Type as ArrayType)(own.buffer as ArrayBuffer);
+  const own = new Uint8Array(needed); // where numbers may begin
+  own.set(bytes.subarray(start + length, start + length + needed));
+  const data = new (Type as ArrayType)(own.buffer);
   return { shape, dtype, descr, data: isHalf ? Float32Array.from(data as Uint16Array, halfOf) : data };
 }
 

@@ -65,6 +65,11 @@ type Load = (shapes: Shapes) => ReturnType<typeof loadFile>;
 async function runArrays(io: Io, flags: RunFlags, description: OnnxDescription, load: Load): Promise<number> {
   const names = description.inputs.map(({ name }) => name);
   const feeds = arraysFor("--input", flags.input ?? [], names);
+  const missing = names.filter((name) => !feeds.has(name));
+  if (missing.length > 0)
+    throw new UsageError(
+      `"--input" expected an array for each of ${names.join(", ")}, got none for ${missing.join(", ")}`,
+    );
   const { model, rt } = await load(shapesOf(flags.shape));
   const start = performance.now();
   const found = await model.runAsync(Object.fromEntries(feeds), { yieldEvery: YIELD_MS });
@@ -255,14 +260,14 @@ async function onePicture(job: Job, file: string): Promise<void> {
   const answer = headFor(flags.decode, context).decode(context);
   timed("answers");
   const [width, height] = uprightSize(photo, photo.orientation);
-  if (flags.explain) io.note(`${explained(pre.explain(photo), photo)}\n`);
-  const more = { image: name, width, height, ms: rounded(times) };
-  show(io, flags, answer, model, more, () => {
-    if (job.isMany) io.out(`${io.paint("bold", name)}\n`);
-  });
+  // Files first: who reads an answer may rely on them.
   writeOutputs(io, flags, model, found);
   if (draw) writePicture(io, draw(file), drawn(vision, answer, uprightPixels(photo, photo.orientation)));
   if (mask) writePicture(io, mask(file), masked(job, answer, photo, view, context));
+  if (flags.explain) io.note(`${explained(pre.explain(photo), photo)}\n`);
+  show(io, flags, answer, model, { image: name, width, height, ms: rounded(times) }, () => {
+    if (job.isMany) io.out(`${io.paint("bold", name)}\n`);
+  });
   const line = Object.entries(times).map(([what, ms]) => `${what} ${msText(ms)}`);
   if (!flags.json) io.note(`${line.join(" · ")} ms · ${job.rt.variant}, ${engineText().split(",")[0]}\n`);
 }

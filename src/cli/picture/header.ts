@@ -15,12 +15,6 @@ export interface PictureHead {
 // biome-ignore-start lint/suspicious/noControlCharactersInRegex: files begin with them.
 const OTHERS: readonly (readonly [RegExp, string, string, isPicture?: boolean])[] = [
   [/^$/, "an empty file", ""],
-  [
-    /^RIFF[\s\S]{4}WEBPVP8X[\s\S]{4}[\x02\x03\x06\x07\x12\x13\x16\x17\x1a\x1b\x1e\x1f\x22\x23\x32\x33]/,
-    "an animated WebP",
-    ": take one frame of it as PNG (webpmux -get frame 1, then dwebp)",
-    true,
-  ],
   [/^RIFF[\s\S]{4}WEBP/, "a WebP", ": convert it (dwebp in.webp -o out.png, or magick in.webp out.png)", true],
   [/^[\s\S]{4}ftyp(avif|avis)/, "an AVIF", ": convert it (avifdec in.avif out.png)", true],
   [
@@ -42,6 +36,9 @@ const OTHERS: readonly (readonly [RegExp, string, string, isPicture?: boolean])[
 ];
 // biome-ignore-end lint/suspicious/noControlCharactersInRegex: see above.
 
+/** Of the flags of a WebP with more than pixels. */
+const WEBP_ANIMATION = 2;
+
 const latin = (bytes: Uint8Array, from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to));
 
 /** Throws FileError and FormatError. name: the file's, for sentences. */
@@ -49,6 +46,10 @@ export function pictureHead(bytes: Uint8Array, name: string): PictureHead {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return jpegHead(bytes, name);
   if (latin(bytes, 0, 8) === "\x89PNG\r\n\x1a\n") return pngHead(bytes, name);
   const head = latin(bytes, 0, 64);
+  if (/^RIFF[\s\S]{4}WEBPVP8X/.test(head) && (bytes[20] as number) & WEBP_ANIMATION)
+    throw new FormatError(
+      `"${name}" expected a JPEG or PNG, got an animated WebP: take one frame of it (webpmux -get frame 1, then dwebp)`,
+    );
   const [, what = "other bytes", todo = "", isPicture = false] = OTHERS.find(([pattern]) => pattern.test(head)) ?? [];
   const message = `"${name}" expected a JPEG or PNG, got ${what}${todo}`;
   throw isPicture ? new FormatError(message) : new FileError(message);

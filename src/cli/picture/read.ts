@@ -5,6 +5,9 @@ import { type PictureHead, pictureHead } from "./header.js";
 /** Default of --max-pixels. */
 export const MAX_PIXELS = 100e6;
 
+/** Where the head of a PNG says how many bits a sample has. */
+const DEPTH_AT = 24;
+
 /** Pixels as they lie in the file, in RGBA, and how they are to be turned. */
 export interface DecodedPicture {
   readonly data: Uint8Array | Uint8ClampedArray;
@@ -29,10 +32,7 @@ export async function readPicture(bytes: Uint8Array, name: string, maxPixels = M
 
 async function decoded(bytes: Uint8Array, head: PictureHead, name: string): Promise<Uint8Array | Uint8ClampedArray> {
   try {
-    if (head.kind === "png")
-      return (await import("pngjs/lib/png-sync.js")).default.read(
-        Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
-      ).data;
+    if (head.kind === "png") return await ofPng(bytes);
     if (head.components === 4) return await ofInk(bytes, head);
     return (await (await import("./mozjpeg.js")).decodeJpeg(bytes)).data;
   } catch (cause) {
@@ -43,6 +43,15 @@ async function decoded(bytes: Uint8Array, head: PictureHead, name: string): Prom
       { cause },
     );
   }
+}
+
+/** Of 16 bits the upper 8, as Pillow has it. */
+async function ofPng(bytes: Uint8Array): Promise<Uint8Array> {
+  const { default: png } = await import("pngjs/lib/png-sync.js");
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes[DEPTH_AT] !== 16) return png.read(file).data;
+  const wide = png.read(file, { skipRescale: true }).data;
+  return Uint8Array.from(wide, (value) => value >> 8);
 }
 
 /** CMYK, which mozjpeg's module refuses: the other decoder, a fourth as fast. */
