@@ -25,7 +25,7 @@ type Values<F extends Record<string, Field>> = {
   readonly [K in keyof F]: F[K] extends { readonly is: number } ? number : string;
 };
 
-function valueOf(field: Field, text: string | null): number | string {
+function valueFrom(field: Field, text: string | null): number | string {
   if (text === null) return field.is;
   if ("of" in field) return field.of.includes(text) ? text : field.is;
   if ("like" in field) return field.like.test(text) ? text : field.is;
@@ -43,7 +43,7 @@ export interface State<F extends Record<string, Field>> {
 export function stateOf<F extends Record<string, Field>>(section: string, fields: F): State<F> {
   const parse = (state: URLSearchParams) =>
     Object.fromEntries(
-      Object.entries(fields).map(([key, field]) => [key, valueOf(field, state.get(key))]),
+      Object.entries(fields).map(([key, field]) => [key, valueFrom(field, state.get(key))]),
     ) as Values<F>;
   const own = signal(parse(place.peek().section === section ? place.peek().state : new URLSearchParams()));
   place.subscribe(({ section: now, state }) => {
