@@ -20,7 +20,7 @@ const binaries: Plugin = {
 export default defineConfig({
   plugins: [binaries],
   test: {
-    include: ["test/*.test.ts", "test/threads/*.test.ts"],
+    include: ["test/*.test.ts", "test/threads/*.test.ts", "test/cli/*.test.ts"],
     pool: "forks",
     execArgv: [...relaxedFlag, "--expose-gc"],
     testTimeout: 120_000,

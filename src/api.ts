@@ -30,7 +30,15 @@ export { createModel, Model, type ModelOptions, type ModelTensor } from "./model
 export type { ModelReport } from "./model/planner.js";
 export type { RunAsyncOptions } from "./model/run-options.js";
 export { readSafetensors, writeSafetensors } from "./model/safetensors.js";
-export { type LayerRow, type Profile, type ProfileRow, type Summary, summarize, type Trace } from "./model/summary.js";
+export {
+  type ArenaBlock,
+  type LayerRow,
+  type Profile,
+  type ProfileRow,
+  type Summary,
+  summarize,
+  type Trace,
+} from "./model/summary.js";
 export type { HostTensor, WeightMap, Weights } from "./model/weights.js";
 export { alexnet, alexnetTextbook, lenet5, randomWeights, type TextbookRow, type ZooOptions } from "./model/zoo.js";
 export type { ClipOptions, EluOptions, GeluOptions, HardSigmoidOptions, LeakyReluOptions } from "./ops/activations.js";

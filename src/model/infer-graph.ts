@@ -36,6 +36,8 @@ export interface InferredGraph {
   readonly outputs: readonly { readonly name: string; readonly id: number }[];
   /** Every named value and parameter. */
   readonly specs: ReadonlyMap<string, TensorSpec>;
+  /** What named values are, by index of items. */
+  readonly names: ReadonlyMap<number, string>;
   /** Multiply-accumulates of one run, by the layers' definitions. */
   readonly macs: number;
 }
@@ -54,9 +56,13 @@ export function inferGraph(graph: GraphLayers, specOf: (name: string) => TensorS
   });
   const { items, steps, parameters, named } = walk;
   const specs = new Map(parameters);
-  for (const [name, id] of named) specs.set(name, (items[id] as Item).spec);
+  const names = new Map<number, string>();
+  for (const [name, id] of named) {
+    specs.set(name, (items[id] as Item).spec);
+    names.set(id, name);
+  }
   const macs = steps.reduce((sum, { found }) => sum + (found.macs ?? 0), 0);
-  return { items, steps, parameters, inputs, outputs, specs, macs };
+  return { items, steps, parameters, inputs, outputs, specs, names, macs };
 }
 
 class Walk {

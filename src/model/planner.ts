@@ -49,11 +49,22 @@ export interface PlannedOutput {
   readonly place: Place;
 }
 
+/** What lies in the arena for a while: a value, or scratch and workspace of a step. */
+export interface PlannedValue {
+  /** Undefined for scratch and workspace, and for a value in another memory format. */
+  readonly name: string | undefined;
+  readonly bytes: number;
+  readonly block: number;
+  readonly first: number;
+  readonly last: number;
+}
+
 export interface ModelPlan {
   readonly inputs: readonly PlannedInput[];
   readonly outputs: readonly PlannedOutput[];
   readonly steps: readonly PlannedStep[];
   readonly arena: ArenaPlan;
+  readonly values: readonly PlannedValue[];
   /** Parameters that stay in memory as the weight map has them, since a step reads them in place; by what they are called there. */
   readonly resident: ReadonlyMap<string, string>;
   /** Every parameter that a layer uses. */
@@ -81,7 +92,7 @@ export interface ModelReport {
  */
 export function planModel(whole: LoweredGraph, identityOf: (name: string) => string = String): ModelPlan {
   const { parameters, inputs, outputs } = whole;
-  const { placed, arena, place } = placeSteps(whole);
+  const { placed, arena, values, place } = placeSteps(whole);
   const resident = new Map<string, string>();
   const stay = (name: string) => resident.set(name, `in place ${identityOf(name)}`);
   for (const { inputs, builder, params } of placed) {
@@ -116,6 +127,7 @@ export function planModel(whole: LoweredGraph, identityOf: (name: string) => str
     outputs: outputs.map(({ name, id }) => ({ name, spec: (whole.items[id] as Item).spec, place: place(id) })),
     steps,
     arena: { ...arena, bytes: arenaEnd },
+    values,
     resident,
     parameters,
     report: {
@@ -129,7 +141,7 @@ export function planModel(whole: LoweredGraph, identityOf: (name: string) => str
 }
 
 /** Gives every tensor, and the scratch and workspace of every step, a block of the arena for its lifetime. */
-function placeSteps({ items, steps, inputs, outputs }: LoweredGraph) {
+function placeSteps({ items, names, steps, inputs, outputs }: LoweredGraph) {
   const item = (id: number): Item => items[id] as Item;
   // The last step that reads each tensor, by root.
   const lastUse = new Map<number, number>();
@@ -144,8 +156,14 @@ function placeSteps({ items, steps, inputs, outputs }: LoweredGraph) {
     const { root, param } = item(id);
     return param === undefined ? { block: blockOf.get(root) as number } : { param };
   };
-  const reserve = (bytes: number, first: number, last: number): number => blocks.push({ bytes, first, last }) - 1;
-  for (const { id, spec } of inputs) blockOf.set(id, reserve(bytesOf(spec), -1, lastUse.get(id) ?? -1));
+  const values: PlannedValue[] = [];
+  const put = (name: string | undefined, bytes: number, block: number, first: number, last: number): number => {
+    values.push({ name, bytes, block, first, last });
+    return block;
+  };
+  const reserve = (name: string | undefined, bytes: number, first: number, last: number): number =>
+    put(name, bytes, blocks.push({ bytes, first, last }) - 1, first, last);
+  for (const { id, name, spec } of inputs) blockOf.set(id, reserve(name, bytesOf(spec), -1, lastUse.get(id) ?? -1));
 
   /** An input of step i whose bytes nobody needs any more, the step's other inputs included: it may give them to the output. */
   const donorOf = ({ inputs, builder }: LoweredStep, i: number, spec: TensorSpec): number | undefined =>
@@ -166,11 +184,11 @@ function placeSteps({ items, steps, inputs, outputs }: LoweredGraph) {
       const last = lastUse.get(id) ?? i;
       const donor = o === 0 ? donorOf(step, i, spec) : undefined;
       if (donor === undefined) {
-        blockOf.set(id, reserve(bytesOf(spec), i, last));
+        blockOf.set(id, reserve(names.get(id), bytesOf(spec), i, last));
         return;
       }
       const block = blockOf.get(item(donor).root) as number;
-      blockOf.set(id, block);
+      blockOf.set(id, put(names.get(id), bytesOf(spec), block, i, last));
       (blocks[block] as { last: number }).last = last;
     });
     return {
@@ -179,10 +197,10 @@ function placeSteps({ items, steps, inputs, outputs }: LoweredGraph) {
       inputs: step.inputs.map(place),
       outputs: step.outputs.map(place),
       params: node?.params.map((name) => name ?? undefined) ?? [],
-      run: reserve(builder.runBytes, i, i),
+      run: reserve(undefined, builder.runBytes, i, i),
     };
   });
-  return { placed, arena: planArena(blocks satisfies Lifetime[]), place };
+  return { placed, arena: planArena(blocks satisfies Lifetime[]), values, place };
 }
 
 /** Of a parameter that may be packed piece by piece, a piece: it is packed while an L2 of 1 MB still has it. */

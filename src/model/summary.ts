@@ -49,12 +49,28 @@ export interface ProfileRow extends LayerRow {
   readonly gflops: number;
 }
 
+/** What lies in a model's arena for a while; others may lie in the same bytes before and after. */
+export interface ArenaBlock {
+  /** The value's name in the graph; none for a step's scratch and workspace, and for a value in the other memory format. */
+  readonly name?: string;
+  /** Bytes from the arena's start. */
+  readonly offset: number;
+  /** How long it is, slack behind it not counted. */
+  readonly bytes: number;
+  /** The row of the step that makes it, from 0 on; -1 for an input. */
+  readonly first: number;
+  /** The row of the last step that needs it; the number of steps for an output. */
+  readonly last: number;
+}
+
 /** A model, layer by layer. */
 export interface Summary {
   /** In the order they run; `reason` is "JavaScript" where no kernel does it. */
   readonly rows: readonly LayerRow[];
   /** Bytes, multiply-accumulates and parameters of all; ungroupedMacs: those of convolutions without their groups. */
   readonly totals: ModelReport & { readonly ungroupedMacs: number };
+  /** What lies where in totals.arenaBytes, and when, by the first row. */
+  readonly arena: readonly ArenaBlock[];
   /** The table as text, and how many layers run in JavaScript. */
   toString(): string;
 }
@@ -121,14 +137,21 @@ export function summarize(
 export function summaryOf(plan: ModelPlan): Summary {
   const counted = new Set<string>();
   const rows = plan.steps.map((step) => rowOf(plan, step, counted));
-  return summaryFrom(rows, {
-    ...plan.report,
-    ungroupedMacs: rows.reduce((sum, row) => sum + row.ungroupedMacs, 0),
-  });
+  const totals = { ...plan.report, ungroupedMacs: rows.reduce((sum, row) => sum + row.ungroupedMacs, 0) };
+  const arena = plan.values.flatMap(({ block, name, ...value }): ArenaBlock[] =>
+    value.bytes > 0
+      ? [{ ...(name !== undefined && { name }), offset: plan.arena.offsets[block] as number, ...value }]
+      : [],
+  );
+  return summaryFrom(rows, totals, arena);
 }
 
-export function summaryFrom(rows: readonly LayerRow[], totals: Summary["totals"]): Summary {
-  return { rows, totals, toString: () => table(rows, totals) };
+export function summaryFrom(
+  rows: readonly LayerRow[],
+  totals: Summary["totals"],
+  arena: readonly ArenaBlock[],
+): Summary {
+  return { rows, totals, arena, toString: () => table(rows, totals) };
 }
 
 /** A share of time in JavaScript from which on a network is worth a note. */

@@ -8,6 +8,7 @@ import { readTensorProto } from "./file/tensor.js";
 
 export type { OnnxOptions } from "./load.js";
 export { type OnnxInput, OnnxModel, type OnnxReport, type OnnxTensor } from "./model.js";
+export type { OnnxDescription, OnnxOperator, OnnxValue } from "./outside/describe.js";
 export type { OnnxSource } from "./outside/source.js";
 
 /**

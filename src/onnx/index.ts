@@ -1,7 +1,7 @@
 // lanewise/onnx: networks as training tools export them. Operators that few files have are chunks of their own, fetched when a file
 // has one.
 
-import { makeLoadOnnx } from "./load.js";
+import { makeDescribeOnnx, makeLoadOnnx } from "./load.js";
 
 export * from "./api.js";
 
@@ -52,3 +52,16 @@ export const loadOnnx = makeLoadOnnx(
     kinds: () => import("./outside/kinds.js"),
   },
 );
+
+/**
+ * What an ONNX file says of itself: inputs and outputs, operators and which of them are missing here, metadata. Plans nothing, so that
+ * it also answers where shapes are open, operators are not supported or constants are in other files.
+ *
+ * @throws (rejects with) ModelError for what is no ONNX file or does not hold together, as loadOnnx() does.
+ */
+export const describeOnnx = makeDescribeOnnx({
+  describe: () => import("./outside/describe.js"),
+  functions: () => import("./families/file-functions.js"),
+  source: () => import("./outside/source.js"),
+  kinds: () => import("./outside/kinds.js"),
+});

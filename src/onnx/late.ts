@@ -82,7 +82,7 @@ export class Late {
   }
 
   /** The summary of a plan, and of what went on with it in the last run. */
-  summaryOf(ready: Ready, { rows, totals }: Summary): Summary {
+  summaryOf(ready: Ready, { rows, totals, arena }: Summary): Summary {
     const all = [...rows, ...lateRows(this.nodesOf(ready))];
     const sums = { ...totals };
     for (const part of ready === this.#begun ? this.#further : []) {
@@ -93,7 +93,7 @@ export class Late {
         for (const name in sums) sums[name as keyof typeof sums] += further.totals[name as keyof typeof sums];
       }
     }
-    return summaryFrom(all, sums);
+    return summaryFrom(all, sums, arena);
   }
 
   /** Bytes of linear memory of networks that went on. */

@@ -14,7 +14,8 @@ import { everyNode } from "./file/node.js";
 import { type ModelProto, type NodeProto, parseModel } from "./file/proto.js";
 import { InputShapes, isSmall } from "./input-shapes.js";
 import { OnnxModel } from "./model.js";
-import { type Loaders, Operators } from "./operators.js";
+import { isKnown, type Loaders, Operators } from "./operators.js";
+import type { OnnxDescription } from "./outside/describe.js";
 import type { External } from "./outside/external.js";
 import type { Brought, OnnxSource } from "./outside/source.js";
 import { requirePacks } from "./packs.js";
@@ -33,14 +34,22 @@ export interface OnnxOptions extends ModelOptions {
   readonly externalData?: External;
 }
 
-/** What an entry exports as loadOnnx(): see there. */
+/** What an entry exports as loadOnnx() and describeOnnx(): see there. */
 export type LoadOnnx = (runtime: Runtime, source: OnnxSource, options?: OnnxOptions) => Promise<OnnxModel>;
+
+export type DescribeOnnx = (source: OnnxSource) => Promise<OnnxDescription>;
 
 /** Chunks that few calls need: to bring what is no bytes yet, tensors in other files, and to say what a file is that is no ONNX. */
 export interface Outside {
   readonly source: () => Promise<Pick<typeof import("./outside/source.js"), "bytesFrom">>;
   readonly external: () => Promise<Pick<typeof import("./outside/external.js"), "askExternal">>;
   readonly kinds: () => Promise<Pick<typeof import("./outside/kinds.js"), "notOnnx">>;
+}
+
+/** What describeOnnx() has of it, and its own. */
+export interface Describing extends Pick<Outside, "source" | "kinds"> {
+  readonly describe: () => Promise<Pick<typeof import("./outside/describe.js"), "describe">>;
+  readonly functions: Loaders["file-functions"];
 }
 
 /** A file up to this size is kept for a run that brings another value for one of its initialisers. */
@@ -62,7 +71,7 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
     const { INLINED: inlined = (model: ModelProto) => model } =
       file.functions.length > 0 ? await loaders["file-functions"]() : {};
     const proto = inlined(file);
-    const nodes = [...everyNode(requireSupported(proto, (node) => operators.has(node)))];
+    const nodes = [...everyNode(requireSupported(proto, isKnown))];
     const loading = operators.loadFor(nodes); // while the file is checked
     loading.catch(() => {}); // told where it is waited for
     const fill =
@@ -95,6 +104,11 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
   };
 }
 
+/** describeOnnx() of an entry that loads its parts so. */
+export function makeDescribeOnnx(parts: Describing): DescribeOnnx {
+  return async (source) => (await parts.describe()).describe(parts, source);
+}
+
 /** Whether shapes or branches follow from what is no constant. */
 function isSteered({ inputs }: Checked, nodes: readonly NodeProto[]): boolean {
   const varying = new Set(inputs.map(({ name }) => name));
@@ -102,14 +116,18 @@ function isSteered({ inputs }: Checked, nodes: readonly NodeProto[]): boolean {
   return nodes.some((node) => steering(node).some((name) => varying.has(name)));
 }
 
-function atOnce(source: Uint8Array | ArrayBuffer, onProgress: OnnxOptions["onProgress"]): Brought {
+export function atOnce(source: Uint8Array | ArrayBuffer, onProgress: OnnxOptions["onProgress"]): Brought {
   const bytes = asBytes(source);
   onProgress?.({ loaded: bytes.length, total: bytes.length });
   return { bytes, isOurs: false };
 }
 
 /** The file; of what is none, the error says what it looks like. */
-async function parsed(bytes: Uint8Array, from: string | undefined, outside: Outside): Promise<ModelProto> {
+export async function parsed(
+  bytes: Uint8Array,
+  from: string | undefined,
+  outside: Pick<Outside, "kinds">,
+): Promise<ModelProto> {
   try {
     const proto = parseModel(bytes);
     if (proto.graph === null) throw new ModelError(`"model" expected a graph, got none`);

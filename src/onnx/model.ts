@@ -176,9 +176,10 @@ export class OnnxModel {
           last = now();
         });
       }
-      const { rows, totals } = model.summary();
+      const { rows, totals, arena } = model.summary();
       const microseconds = [...profile.rows.map((row) => row.microseconds), ...times];
-      return noted(this.#runtime, model, profileFrom(summaryFrom([...rows, ...lateRows(nodes)], totals), microseconds));
+      const whole = summaryFrom([...rows, ...lateRows(nodes)], totals, arena);
+      return noted(this.#runtime, model, profileFrom(whole, microseconds));
     });
   }
 

@@ -100,12 +100,6 @@ export class Operators {
     return family;
   }
 
-  /** Whether there is such an operator, loaded or not. */
-  has(node: NodeProto): boolean {
-    const operator = operatorName(node);
-    return this.#host.has(operator) || FAMILY_OF.HOST.has(operator) || FAMILY_OF.PARTS.has(operator);
-  }
-
   /** Loads families that are not there yet, with the kernels that their layers need. */
   async load(families: Iterable<FamilyName>): Promise<void> {
     const missing = [...families].filter((family) => !this.#loaded.has(family));
@@ -253,6 +247,12 @@ export class Operators {
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);
     for (const [name, lowering] of Object.entries(OTHERS)) this.#others.set(name, lowering);
   }
+}
+
+/** Whether there is such an operator, loaded or not. */
+export function isKnown(node: NodeProto): boolean {
+  const operator = operatorName(node);
+  return Object.hasOwn(base.HOST, operator) || FAMILY_OF.HOST.has(operator) || FAMILY_OF.PARTS.has(operator);
 }
 
 /** What an operator is made of, one of each family. */

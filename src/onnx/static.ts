@@ -30,7 +30,8 @@ import * as layersResize from "./families/layers-resize.js";
 import * as layersSampling from "./families/layers-sampling.js";
 import * as partsAttention from "./families/parts-attention.js";
 import * as partsFused from "./families/parts-fused.js";
-import { makeLoadOnnx } from "./load.js";
+import { makeDescribeOnnx, makeLoadOnnx } from "./load.js";
+import * as describe from "./outside/describe.js";
 import * as external from "./outside/external.js";
 import * as kinds from "./outside/kinds.js";
 import * as source from "./outside/source.js";
@@ -77,3 +78,11 @@ export const loadOnnx = makeLoadOnnx(
     kinds: async () => kinds,
   },
 );
+
+/** See index.ts. */
+export const describeOnnx = makeDescribeOnnx({
+  describe: async () => describe,
+  functions: async () => fileFunctions,
+  source: async () => source,
+  kinds: async () => kinds,
+});

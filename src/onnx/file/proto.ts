@@ -85,6 +85,7 @@ export interface GraphProto {
 
 export interface ModelProto {
   readonly irVersion: number;
+  readonly producer: readonly string[];
   /** Version by domain; "" and "ai.onnx" are the same domain. */
   readonly opsets: ReadonlyMap<string, number>;
   readonly graph: GraphProto | null;
@@ -357,6 +358,7 @@ function readFunction(tag: number, f: Writable<FunctionProto>, r: Reader): void 
 function readModel(tag: number, m: Writable<ModelProto>, r: Reader): void {
   m.external = r.external;
   if (tag === 1) m.irVersion = r.int();
+  else if (tag === 2 || tag === 3) m.producer[tag - 2] = r.text();
   else if (tag === 7) m.graph = r.message(readGraph, graph());
   else if (tag === 8) opsetInto(m.opsets, r);
   else if (tag === 14) {
@@ -380,10 +382,10 @@ function parse<T>(what: string, bytes: Uint8Array, read: (tag: number, into: T, 
   }
 }
 
-/** Reads a .onnx file. Throws ModelError. */
 export function parseModel(bytes: Uint8Array): ModelProto {
   return parse("model", bytes, readModel, {
     irVersion: 0,
+    producer: ["", ""],
     opsets: new Map<string, number>(),
     graph: null,
     external: new Set(),
@@ -392,7 +394,7 @@ export function parseModel(bytes: Uint8Array): ModelProto {
   } as Writable<ModelProto>);
 }
 
-/** Reads a serialised TensorProto: the .pb files of ONNX test data. Throws ModelError. */
+/** Reads a .pb file of ONNX test data. Throws ModelError. */
 export function parseTensor(bytes: Uint8Array): TensorProto {
   return parse("tensor", bytes, readTensor, tensor());
 }
