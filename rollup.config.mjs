@@ -128,7 +128,7 @@ const shortFields = {
     this.short = new Map([...names].map((name, i) => [name, `$${i.toString(36)}`]));
   },
   transform(code, id) {
-    if (!id.includes("/build/js/")) return null;
+    if (!/\/build\/(js\/|page\/sections\/methods-facts\.js)/.test(id)) return null; // the page asks for FFT's tiles
     for (const [key, end] of code.matchAll(/\[`\$\{\w+\}([A-Z]\w*)`\]/g))
       if ([...this.short.keys()].some((name) => name.endsWith(end)))
         this.error(`${id}: ${key} expected a field spelt out, since its name is shortened`);
@@ -282,6 +282,9 @@ const measured = {
     return null;
   },
 };
+
+/** What makes modules of build/js whole, in whichever bundle: the page's (scripts/page) is another. */
+export const packagePlugins = [binaries, libraries, withoutUnused, shortFields, worker, inlined, dense];
 
 /** Modules that a module imports, and those that they import, and so on. */
 function reachOf(id, getModuleInfo, seen = new Set()) {

@@ -1,0 +1,73 @@
+// The page's side of the worker. Where a page may have no worker, the same operations run in the page.
+import { signal } from "@preact/signals";
+import type { Answer, Args, Failure, Op } from "./engine/ops.js";
+
+interface Waiting {
+  readonly op: Op;
+  readonly args: unknown;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A refusal of the library's, or of the engine: its class by name. */
+export class EngineError extends Error {
+  constructor({ name, message }: Failure) {
+    super(message);
+    this.name = name;
+  }
+}
+
+/** Where the kernels run. */
+export const where = signal<"worker" | "page">("worker");
+
+const waiting = new Map<number, Waiting>();
+let next = 0;
+let worker: Worker | undefined;
+let isInPage = false;
+
+function settle(id: number, found: { value: unknown } | { failure: Failure }) {
+  const call = waiting.get(id);
+  waiting.delete(id);
+  if ("failure" in found) call?.reject(new EngineError(found.failure));
+  else call?.resolve(found.value);
+}
+
+async function runHere(id: number) {
+  const call = waiting.get(id);
+  if (call === undefined) return;
+  const { answer } = await import("./engine/ops.js");
+  settle(id, await answer(call.op, call.args));
+}
+
+/** No worker: what waits, and all that comes, runs here. */
+function stayInPage() {
+  if (isInPage) return;
+  isInPage = true;
+  worker?.terminate();
+  where.value = "page";
+  for (const id of waiting.keys()) void runHere(id);
+}
+
+function start() {
+  try {
+    worker = new Worker(new URL("engine.js", import.meta.url), { type: "module", name: "lanewise" });
+  } catch {
+    return stayInPage(); // forbidden by a policy, or there are none
+  }
+  worker.onmessage = ({ data }) => settle(data.id, data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    stayInPage();
+  };
+}
+
+/** Asks for an operation. */
+export function call<K extends Op>(op: K, args: Args<K>): Promise<Answer<K>> {
+  const id = ++next;
+  return new Promise<unknown>((resolve, reject) => {
+    waiting.set(id, { op, args, resolve, reject });
+    if (worker === undefined && !isInPage) start();
+    else if (isInPage) void runHere(id);
+    if (!isInPage) worker?.postMessage({ id, op, args });
+  }) as Promise<Answer<K>>;
+}

@@ -1,0 +1,42 @@
+// What the page asks of the library: one function an operation, run in the worker, or, where a page may have none, in the page itself.
+import { arithmetic } from "./arithmetic.js";
+import { classify, digitWeights } from "./digit.js";
+import { methodClose, methodOpen, methodRun } from "./methods.js";
+import { options, report, restart, selfTest } from "./runtime.js";
+
+/** Operations by name; those with a chunk of their own are loaded when they are asked for. */
+export const OPS = {
+  report,
+  restart,
+  selfTest,
+  digitWeights,
+  classify,
+  arithmetic,
+  methodOpen,
+  methodRun,
+  methodClose,
+  nets: async (args: Parameters<typeof import("./nets.js").nets>[0]) => (await import("./nets.js")).nets(args),
+  options,
+};
+
+export type Ops = typeof OPS;
+export type Op = keyof Ops;
+export type Args<K extends Op> = Parameters<Ops[K]>[0];
+export type Answer<K extends Op> = Awaited<ReturnType<Ops[K]>>;
+
+/** An error as it travels: a page shows its sentence and, in small letters, its class. */
+export interface Failure {
+  readonly name: string;
+  readonly message: string;
+}
+
+/** What one call comes to; an answer's buffers are moved, not copied. */
+export async function answer(op: Op, args: unknown): Promise<{ value: unknown } | { failure: Failure }> {
+  try {
+    const run = OPS[op] as (args: unknown) => unknown;
+    return { value: await run(args) };
+  } catch (error) {
+    const { name, message } = error as Error;
+    return { failure: { name, message } };
+  }
+}

@@ -1,0 +1,77 @@
+// The page: its text stands in index.html; what moves is put into it here, one section after the other, so that none blocks it long.
+import { type ComponentType, render } from "preact";
+import { place } from "./address.js";
+import { call, where } from "./call.js";
+import { bytes } from "./parts/format.js";
+import { Conv } from "./sections/conv.js";
+import { startConv } from "./sections/conv-state.js";
+import { Digit } from "./sections/digit.js";
+import { digit, firstAnswerMs, loadExamples, startDigit } from "./sections/digit-state.js";
+import { Methods } from "./sections/methods.js";
+import { Nets, startNets } from "./sections/nets.js";
+import { fetchedBytes, limits, loadReport, Report, report, reportFailure } from "./sections/report.js";
+
+function Status() {
+  const found = report.value;
+  const first = firstAnswerMs.value;
+  if (reportFailure.value) return <span class="refusal">{reportFailure.value}</span>;
+  return (
+    <>
+      <span>{found ? found.variant : "…"}</span>
+      <span>{found ? `${found.threads.running} thread${found.threads.running > 1 ? "s" : ""}` : "…"}</span>
+      {where.value === "page" && <span>without a worker</span>}
+      <span>{digit.value ? `${bytes(fetchedBytes())} fetched` : "…"}</span>
+      <span data-first={first}>{first === undefined ? "…" : `first answer ${Math.round(first)} ms`}</span>
+    </>
+  );
+}
+
+const SECTIONS: Readonly<Record<string, { Body: ComponentType; start?: () => void }>> = {
+  digit: { Body: Digit, start: startDigit },
+  conv: { Body: Conv, start: startConv },
+  methods: { Body: Methods },
+  nets: { Body: Nets, start: startNets },
+  report: { Body: Report, start: () => void loadReport() },
+};
+
+const turn = () => new Promise((next) => setTimeout(next));
+
+/** Copies a snippet. */
+function copying() {
+  document.addEventListener("click", async ({ target }) => {
+    const button = target instanceof Element ? target.closest<HTMLButtonElement>("button.copy") : null;
+    const code = button?.parentElement?.querySelector("code")?.textContent;
+    if (!button || !code) return;
+    try {
+      await navigator.clipboard.writeText(code);
+      button.textContent = "copied";
+    } catch {
+      getSelection()?.selectAllChildren(button.parentElement?.querySelector("code") as Element);
+    }
+  });
+}
+
+async function show(): Promise<void> {
+  void call("options", limits());
+  void loadExamples();
+  render(<Status />, document.querySelector("#status") as Element);
+  for (const [id, { Body, start }] of Object.entries(SECTIONS)) {
+    const body = document.querySelector(`#${id} .body`);
+    if (!body) continue;
+    body.textContent = "";
+    render(<Body />, body);
+    start?.();
+    await turn();
+  }
+  document.documentElement.dataset["ready"] = "";
+  const { section } = place.peek();
+  if (section) document.getElementById(section)?.scrollIntoView();
+  copying();
+  if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {}); // offline it is not, then
+}
+
+void show();
+// An address of a section is not an element's, once it has a state.
+place.subscribe(({ section }) => {
+  if ("ready" in document.documentElement.dataset) document.getElementById(section)?.scrollIntoView();
+});

@@ -1,0 +1,147 @@
+// 7: what this browser is to the kernels, to be copied into a bug report.
+import { computed, signal } from "@preact/signals";
+import { stateOf } from "../address.js";
+import { call, where } from "../call.js";
+import type { Report as Found } from "../engine/runtime.js";
+import { bytes, milliseconds } from "../parts/format.js";
+import { askAgain, firstAnswerMs } from "./digit-state.js";
+
+export const report = signal<Found | undefined>(undefined);
+export const reportFailure = signal("");
+const test = signal<{ ms: number; passed: boolean; sentence: string } | undefined>(undefined);
+const copied = signal(false);
+
+export async function loadReport(): Promise<void> {
+  try {
+    report.value = await call("report", undefined);
+    test.value ??= await call("selfTest", undefined);
+    reportFailure.value = "";
+  } catch (error) {
+    reportFailure.value = (error as Error).message;
+  }
+}
+
+/** Bytes that page and worker have fetched, as they were sent. */
+export function fetchedBytes(): number {
+  const entries = performance.getEntriesByType("resource") as PerformanceResourceTiming[];
+  const document_ = performance.getEntriesByType("navigation")[0] as PerformanceResourceTiming | undefined;
+  const own = entries.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, document_?.encodedBodySize ?? 0);
+  return own + (where.value === "worker" ? (report.value?.fetchedBytes ?? 0) : 0);
+}
+
+function rows(): [string, string][] {
+  const found = report.value;
+  const { hardwareConcurrency, userAgent } = navigator;
+  const isolated = globalThis.crossOriginIsolated === true;
+  const given = reportFailure.value
+    ? [["kernels", reportFailure.value] as [string, string]]
+    : found
+      ? ([
+          ["kernels", found.variant],
+          ["because", found.reason],
+          ["threads", `${found.threads.running}${found.threads.reason ? ` (${found.threads.reason})` : ""}`],
+          [
+            "memory",
+            `${bytes(found.bytesInUse)} in use, ${bytes(found.peakBytes)} at most, ${bytes(found.memoryBytes)} reserved of ${bytes(found.maxBytes)}`,
+          ],
+        ] as [string, string][])
+      : [];
+  const tested = test.value;
+  return [
+    ["lanewise", VERSION],
+    ...given,
+    ...(tested
+      ? [
+          ["self-test", tested.passed ? `passed, ${milliseconds(tested.ms)} ms with its start` : tested.sentence] as [
+            string,
+            string,
+          ],
+        ]
+      : []),
+    ["runs in", where.value === "worker" ? "a worker" : "the page itself: a worker was refused"],
+    ["isolated", isolated ? "yes: threads are possible" : "no: one thread"],
+    ["cores", String(hardwareConcurrency)],
+    ["fetched", bytes(fetchedBytes())],
+    [
+      "first answer",
+      firstAnswerMs.value === undefined
+        ? "none yet"
+        : `${Math.round(firstAnswerMs.value)} ms after the page was asked for`,
+    ],
+    ["browser", userAgent],
+  ];
+}
+
+/** Put there by the build: package.json's. */
+declare const VERSION: string;
+
+const VARIANTS = ["auto", "simd", "relaxed"] as const;
+type Variant = (typeof VARIANTS)[number];
+const state = stateOf("report", { variant: { is: "auto", of: VARIANTS } });
+const asked = computed(() => state.now.value.variant);
+async function restart(variant: Variant) {
+  state.set({ variant });
+  try {
+    report.value = await call("restart", { variant, ...limits() });
+    test.value = await call("selfTest", undefined);
+    reportFailure.value = "";
+    askAgain();
+  } catch (error) {
+    reportFailure.value = (error as Error).message;
+  }
+}
+
+/** What the address asks for: ?variant=simd&maxBytes=67108864. */
+export function limits(): { maxBytes?: number; variant?: "simd" | "relaxed" } {
+  const query = new URLSearchParams(location.search);
+  const maxBytes = Number(query.get("maxBytes"));
+  const variant = query.get("variant");
+  return {
+    ...(Number.isInteger(maxBytes) && maxBytes > 0 && { maxBytes }),
+    ...((variant === "simd" || variant === "relaxed") && { variant }),
+  };
+}
+
+export function Report() {
+  const all = rows();
+  const text = all.map(([name, value]) => `${name}: ${value}`).join("\n");
+  return (
+    <>
+      <dl class="report">
+        {all.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      <div class="row">
+        <button
+          type="button"
+          class="primary"
+          onClick={async () => {
+            try {
+              await navigator.clipboard.writeText(text);
+              copied.value = true;
+            } catch {
+              // No permission: the text is there to be selected.
+              getSelection()?.selectAllChildren(document.querySelector("dl.report") as Element);
+            }
+          }}
+        >
+          {copied.value ? "Copied" : "Copy as text"}
+        </button>
+        {VARIANTS.map((variant) => (
+          <button
+            type="button"
+            key={variant}
+            aria-pressed={asked.value === variant}
+            onClick={() => void restart(variant)}
+          >
+            {variant === "auto" ? "the kernels chosen by itself" : `${variant} kernels`}
+          </button>
+        ))}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,80 @@
+// Cases of the page's tests: each has a page of its own in a context of its own, and fails by throwing.
+import { existsSync } from "node:fs";
+import { chromium } from "playwright-core";
+import { BROWSERS, CHROMIUM_FLAGS } from "../../scripts/browsers/launch.mjs";
+import { serveSite } from "./serve.mjs";
+
+const cases = [];
+/** site: what serveSite() takes; context: what newContext() takes; init: runs in the page before its own scripts. */
+export function test(name, options, run) {
+  cases.push({ name, options, run });
+}
+
+export function same(got, expected, what = "it") {
+  const [a, b] = [got, expected].map((value) => JSON.stringify(value));
+  if (a !== b) throw new Error(`"${what}" expected ${b}, got ${a}`);
+}
+export function holds(condition, sentence) {
+  if (!condition) throw new Error(sentence);
+}
+
+const LIMIT_MS = 90_000;
+
+/** The page, ready: all sections are there. */
+export async function ready(page, url) {
+  await page.goto(url);
+  await page.waitForSelector("html[data-ready]");
+}
+
+async function runOne(browser, { options, run }) {
+  const { site, context: given, init } = options;
+  const served = await serveSite(site);
+  const context = await browser.newContext({
+    viewport: { width: 1000, height: 800 },
+    serviceWorkers: "block",
+    ...given,
+  });
+  context.setDefaultTimeout(30_000);
+  const failures = [];
+  try {
+    if (init) await context.addInitScript(init);
+    const page = await context.newPage();
+    page.on("pageerror", ({ message }) => failures.push(message));
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no end within ${LIMIT_MS / 1000} s`)), LIMIT_MS);
+    });
+    await Promise.race([run({ page, context, served, url: served.url }), late]).finally(() => clearTimeout(timer));
+    if (failures.length > 0) throw new Error(`uncaught in the page: ${failures.join("; ")}`);
+  } finally {
+    await context.close();
+    served.close();
+  }
+}
+
+/** Runs all cases whose name matches; answers { passed, failed }. */
+export async function runAll(only) {
+  const executablePath = BROWSERS.chromium.programs.find((path) => existsSync(path));
+  if (!executablePath) {
+    console.log(`SKIP the page in Chromium: no ${BROWSERS.chromium.programs[0]}`);
+    return { passed: 0, failed: 0 };
+  }
+  const browser = await chromium.launch({
+    executablePath,
+    args: CHROMIUM_FLAGS.filter((flag) => flag !== "--headless"),
+  });
+  let [passed, failed] = [0, 0];
+  for (const one of cases.filter(({ name }) => only.test(name))) {
+    const start = performance.now();
+    try {
+      await runOne(browser, one);
+      passed++;
+      console.log(`ok      ${one.name} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+    } catch (error) {
+      failed++;
+      console.log(`FAILED  ${one.name}: ${error.stack}`);
+    }
+  }
+  await browser.close();
+  return { passed, failed };
+}

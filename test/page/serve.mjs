@@ -1,0 +1,58 @@
+// Serves site/ as a static host does: under a sub-path, gzipped, with a policy, cross-origin isolated where asked.
+
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { ISOLATED } from "../../scripts/browsers/open.mjs";
+
+const SITE = fileURLToPath(new URL("../../site/", import.meta.url));
+const TYPES = {
+  ".html": "text/html; charset=utf-8",
+  ".css": "text/css",
+  ".js": "text/javascript",
+  ".svg": "image/svg+xml",
+  ".wasm": "application/wasm",
+};
+export const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+
+/**
+ * { origin, url, log, close }. path: where the site is; policy: a Content-Security-Policy; isolated: threads are possible;
+ * more: URL path -> bytes that are served beside; requests: paths that were asked for, with the bytes sent.
+ */
+export async function serveSite({ path = "/some/where/", policy = POLICY, isolated = false, more = {} } = {}) {
+  const requests = [];
+  const packed = new Map();
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://localhost");
+    const name = pathname.startsWith(path) ? pathname.slice(path.length) || "index.html" : "";
+    const file = join(SITE, name);
+    const isThere = name !== "" && file.startsWith(SITE) && existsSync(file) && statSync(file).isFile();
+    if (!isThere && !more[pathname]) return response.writeHead(404).end();
+    const key = isThere ? file : pathname;
+    if (!packed.has(key)) packed.set(key, gzipSync(isThere ? readFileSync(file) : more[pathname], { level: 9 }));
+    const body = packed.get(key);
+    requests.push({ pathname, bytes: body.length });
+    response.writeHead(200, {
+      "content-type": TYPES[extname(pathname) || ".html"] ?? "application/octet-stream",
+      "content-encoding": "gzip",
+      "content-length": body.length,
+      "cache-control": "max-age=600",
+      ...(policy && { "content-security-policy": policy }),
+      ...(isolated && ISOLATED),
+    });
+    return response.end(body);
+  });
+  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  const origin = `http://127.0.0.1:${server.address().port}`;
+  return {
+    origin,
+    url: origin + path,
+    requests,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
