@@ -26,3 +26,16 @@ export const BINARIES: readonly Binary[] = (["debug", "simd", "relaxed"] as cons
       },
     }),
 }));
+
+/** Those of bytes: the relaxed one also with the dot product of ARM, and where it saturates, which is where it falls back. */
+export const INT8_BINARIES: readonly { readonly name: string; create(): Promise<Runtime> }[] = [
+  ...BINARIES,
+  {
+    name: "relaxed, int8 bytes",
+    create: () => createRuntime({ wasm: read("relaxed"), packs: { int8: withDot(read("int8-relaxed"), "int8") } }),
+  },
+  {
+    name: "relaxed, int8 fixed",
+    create: () => createRuntime({ wasm: read("relaxed"), packs: { int8: read("int8-simd") } }),
+  },
+];

@@ -1,0 +1,68 @@
+// The product of bytes under convolutions and matrices of quantised layers:
+//
+//   sum[m, n] = bias[n] + sum over k of A[m, k] * W[n, k]        int32, exact: in any order the same
+//
+// A is never packed: a table has where each row starts, and a row's segments are where it goes on (i32 bytes from its start), so that
+// a row may be a pixel's patch in a padded image. W is packed once per plan into panels of 8 filters, k inside:
+//
+//   narrow   [K / 2][8][2] i8     A is i16, its zero point subtracted; weights are made wider as they are loaded
+//   wide     [K / 2][8][2] i16    weights beyond int8, and Winograd's
+//   quad     [K / 4][8][4] i8     A is bytes; relaxed dot product, and what A's zero point makes of W is in the bias
+//
+// A segment is rounded up to whole pairs or quads, whose weights are 0 there: what A has behind it counts for nothing.
+//
+// Micro-tile (gen/int8-tiles.ts): up to 5 x 8, 6 x 8 of quads. It ends in bytes (lib/bytes.ts), or stores whole sums.
+import { TileDesc } from "../abi/int8";
+import {
+  narrow1x8, narrow2x8, narrow3x8, narrow4x8, narrow5x8, quad1x8, quad2x8, quad3x8, quad4x8, quad5x8, quad6x8, wide1x8, wide2x8,
+  wide3x8, wide4x8, wide5x8,
+} from "../gen/int8-tiles";
+import { RELAXED } from "./simd";
+
+/**
+ * `tiles` micro-tiles of `rows` rows each under one panel. table: where their rows start in A. scale: 8 of them, or 0 to store sums.
+ * c: the first row's place, cStep bytes from row to row.
+ */
+@inline function tile(
+  rows: i32, wide: i32, d: TileDesc, tiles: i32, table: usize, a: usize, b: usize, bias: usize, scale: usize, c: usize, cStep: usize,
+  cols: i32,
+): void {
+  if (wide) {
+    if (rows == 5) wide5x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 4) wide4x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 3) wide3x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 2) wide2x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else wide1x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+  } else if (RELAXED) {
+    if (rows == 6) quad6x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 5) quad5x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 4) quad4x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 3) quad3x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 2) quad2x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else quad1x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+  } else {
+    if (rows == 5) narrow5x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 4) narrow4x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 3) narrow3x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 2) narrow2x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else narrow1x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+  }
+}
+
+/** `rows` rows of A under one panel of 8 filters, of which there are `cols`. Arguments as above. */
+export function panelRows(
+  wide: i32, d: TileDesc, rows: i32, tileRows: i32, table: usize, a: usize, b: usize, bias: usize, scale: usize, c: usize,
+  cStep: usize, cols: i32,
+): void {
+  // Spread evenly over the fewest tiles: see lib/gemm.ts.
+  const tiles = (rows + tileRows - 1) / tileRows;
+  const small = rows / tiles;
+  const large = rows - small * tiles;
+  if (large) {
+    tile(small + 1, wide, d, large, table, a, b, bias, scale, c, cStep, cols);
+    const done = <usize>(large * (small + 1));
+    table += done << 2;
+    c += done * cStep;
+  }
+  if (large < tiles) tile(small, wide, d, tiles - large, table, a, b, bias, scale, c, cStep, cols);
+}
