@@ -5,3 +5,6 @@ export { dot } from "../lib/dot"; // no kernel: what tells whether it is exact
 
 // Products
 export { pad_image_q8 } from "../kernels/int8-pad"; // a border of zero points, bytes made wider where products want it
+
+// Bytes
+export { depthwise_fits_q8, depthwise_q8, depthwise_weights_q8 } from "../kernels/int8-depthwise"; // depthwise convolution: lanes are filters, rows of 3x3 and 5x5 unrolled
