@@ -7,11 +7,7 @@
 //   other x86 (vpmaddubsw)            b is uint8, pairs of products saturate at 16 bits: wrong sums
 //
 // So an engine is asked before it is trusted (src/engine/engine.ts); where b is int8, images are copied 128 lower.
-
-/** acc + a * b in fours. Of the relaxed binary alone. */
-@inline export function dot4(a: v128, b: v128, acc: v128): v128 {
-  return i32x4.relaxed_dot_i8x16_i7x16_add_s(a, b, acc);
-}
+import { dot4, RELAXED } from "./simd";
 
 @inline function four(a: i32, b: i32): i32 {
   return i32x4.extract_lane(dot4(i32x4.splat(a), i32x4.splat(b), i32x4.splat(0)), 0);
@@ -22,7 +18,7 @@
  * compiler knows, since it would compute by its own semantics.
  */
 export function dot(zero: i32): i32 {
-  if (ASC_FEATURE_RELAXED_SIMD) {
+  if (RELAXED) {
     const sum = four(0x7f7f7f7f ^ zero, ~zero);
     const least = four(0x80808080 ^ zero, 0x80808080 ^ zero);
     if (sum == 4 * 127 * 255 && least == -4 * 128 * 128) return 1;

@@ -73,3 +73,9 @@ export const RELAXED: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 export function storePart(ptr: usize, v: v128, count: i32): void {
   storeLanes(ptr, v, count);
 }
+
+/** acc + a * b, bytes in fours: a int8, b as the engine has it (dot.ts). Nothing calls it in `simd`. */
+@inline export function dot4(a: v128, b: v128, acc: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_dot_i8x16_i7x16_add_s(a, b, acc);
+  else return acc;
+}
