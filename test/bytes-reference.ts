@@ -50,11 +50,15 @@ export function run(
   params: readonly (Tensor<DType> | undefined)[] = [],
 ): TensorData[] {
   const given = operator.variadic ? [inputs] : inputs;
-  const y = internalsOf(rt).apply(operator, [...given, ...params]);
-  const outputs = "spec" in y ? [y as Tensor<DType>] : (Object.values(y) as Tensor<DType>[]);
-  const results = outputs.map((t) => t.data.slice());
-  for (const t of [...outputs, ...inputs, ...params]) t?.dispose();
-  return results;
+  const owned = [...inputs, ...params];
+  try {
+    const y = internalsOf(rt).apply(operator, [...given, ...params]);
+    const outputs = "spec" in y ? [y as Tensor<DType>] : (Object.values(y) as Tensor<DType>[]);
+    owned.push(...outputs);
+    return outputs.map((t) => t.data.slice());
+  } finally {
+    for (const t of owned) t?.dispose();
+  }
 }
 
 /** Where two differ, and how often: short, whatever the lengths. */

@@ -17,6 +17,7 @@ import {
   typed,
 } from "./onnx-file.js";
 import { fill } from "./random.js";
+import { BYTES } from "./slice-calls-bytes.js";
 import { tensorOf } from "./tensors.js";
 import { noise } from "./vision-pictures.js";
 
@@ -589,4 +590,5 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...PHOTOS,
   ...STEPS,
   ...SPECTRA,
+  ...BYTES,
 });

@@ -2,7 +2,7 @@
 //
 //   sum[p, q, m] = bias[m] + Σ (x[h, w, c] - zero) * (weight[m, r, s] - zero of m)
 //
-// in int32, then what lib/bytes.ts makes of it. -zero * Σ weight is in the bias that is packed, and padding holds `zero`, so that no
+// in int32, then what lib/int8-bytes.ts makes of it. -zero * Σ weight is in the bias that is packed, and padding holds `zero`, so that no
 // tap is different from others. A row of outputs reads R rows: rows without padding to their sides where they lie; else copied,
 // each once a slice, to a ring of R rows whose sides are filled already. A multiplier is there in the copy: each byte is
 // repeated, and the rest knows M channels.
@@ -12,12 +12,12 @@
 //   pairs   [R/2][S][8][2] int16, for i32x4.dot_i16x8_s: two rows of a column of 8 channels are one vector of 8 pairs, twice
 //   quads   [R/4][S][8][4] int8, for the relaxed dot, in the binary that has it: 3x3 and 5x5, where all weights fit int8
 //
-// 3x3 and 5x5 in steps of 1 and 2 have unrolled rows (scripts/tiles-bytes.mjs), in which a column is loaded once. Others, and what has
+// 3x3 and 5x5 in steps of 1 and 2 have unrolled rows (scripts/int8-depthwise.mjs), in which a column is loaded once. Others, and what has
 // no quads in that binary, go 4 outputs at a time: sums to scratch, then on from there. An engine whose dot takes both operands as
 // signed is given bytes less 128, in copied rows, and a bias that is as much greater.
-import { DepthwiseBytesDesc, DepthwiseBytesWeightsDesc, EndingCode } from "../abi/bytes";
-import { depthwise3u1, depthwise3u1dot, depthwise3u2, depthwise3u2dot, depthwise5u1, depthwise5u1dot, depthwise5u2, depthwise5u2dot } from "../gen/tiles-bytes";
-import { requantised, storeBytes } from "../lib/bytes";
+import { DepthwiseBytesDesc, DepthwiseBytesWeightsDesc, EndingCode } from "../abi/int8-bytes";
+import { depthwise3u1, depthwise3u1dot, depthwise3u2, depthwise3u2dot, depthwise5u1, depthwise5u1dot, depthwise5u2, depthwise5u2dot } from "../gen/int8-depthwise";
+import { requantised, storeBytes } from "../lib/int8-bytes";
 import { RELAXED, storeLanes } from "../lib/simd";
 
 /** Whether the weights of all blocks fit int8. */

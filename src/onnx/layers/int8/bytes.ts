@@ -1,4 +1,4 @@
-// What kernels of bytes share: see assembly/lib/bytes.ts.
+// What kernels of bytes share: see assembly/lib/int8-bytes.ts.
 import { ShapeError, show } from "../../../base/errors.js";
 import { extent, outputSize } from "../../../base/shape.js";
 import { makeSpec, type TensorSpec } from "../../../base/spec.js";
@@ -42,7 +42,7 @@ export function goesOutside(
   return before > 0 || (outputs - 1) * stride + extent(kernel, dilation) > size;
 }
 
-/** The 64 bytes that numbers end as, as assembly/abi/bytes.ts has them: a zero point, and bounds of what is stored. */
+/** The 64 bytes that numbers end as, as assembly/abi/int8-bytes.ts has them: a zero point, and bounds of what is stored. */
 export function endTable(b: Builder, zero: number, low: number, high: number): Ref {
   const words = new Int32Array(16);
   new Float32Array(words.buffer, 0, 4).fill(MAGIC);

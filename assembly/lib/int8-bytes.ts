@@ -1,4 +1,4 @@
-// Bytes from int32 sums and from floats. What they end as is 64 bytes in memory (abi/bytes.ts): V8 would make a constant
+// Bytes from int32 sums and from floats. What they end as is 64 bytes in memory (abi/int8-bytes.ts): V8 would make a constant
 // vector anew at every use, in three instructions.
 
 /**
@@ -31,4 +31,10 @@ function storeFew(ptr: usize, v: v128, count: i32): void {
     store<u8>(ptr++, <u8>bytes);
     bytes >>= 8;
   } while (--count);
+}
+
+/** As bytesOf, of any floats; NaN as the least. */
+@inline export function boundedBytes(v0: v128, v1: v128, end: usize): v128 {
+  const low = f32x4.splat(-65536), high = f32x4.splat(65536);
+  return bytesOf(f32x4.pmin(f32x4.pmax(low, v0), high), f32x4.pmin(f32x4.pmax(low, v1), high), end);
 }
