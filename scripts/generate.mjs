@@ -1,6 +1,7 @@
 // Writes the generated sources (none is committed):
 //   assembly/gen/tiles.ts         scripts/tiles.mjs
 //   assembly/gen/int8-tiles.ts    scripts/int8-tiles.mjs
+//   assembly/gen/int8-depthwise.ts   scripts/int8-depthwise.mjs
 //   assembly/gen/abi-<pack>.ts    the ABI number of a pack
 //   src/kernels/gen/desc.ts       the byte layout of every descriptor class of assembly/abi
 //   src/kernels/gen/constants.ts  its numbers and codes
@@ -10,6 +11,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { posix } from "node:path";
 import { int8Tiles } from "./int8-tiles.mjs";
+import { int8Depthwise } from "./int8-depthwise.mjs";
 import { PACKS } from "./packs.mjs";
 import { tiles } from "./tiles.mjs";
 
@@ -139,6 +141,7 @@ const object = (name, lines) => `export const ${name} = {\n${lines.map((line) =>
 
 write("assembly/gen/tiles.ts", tiles);
 write("assembly/gen/int8-tiles.ts", int8Tiles);
+write("assembly/gen/int8-depthwise.ts", int8Depthwise);
 const facts = readFacts();
 const packs = PACKS.map((pack) => readPack(pack, facts));
 /** The pack that alone knows a struct or codes, where that is not the first. */

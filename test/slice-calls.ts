@@ -18,6 +18,7 @@ import {
   typed,
 } from "./onnx-file.js";
 import { fill } from "./random.js";
+import { BYTES } from "./slice-calls-bytes.js";
 import { tensorOf } from "./tensors.js";
 import { noise } from "./vision-pictures.js";
 

@@ -1,0 +1,60 @@
+// Where a network's bytes begin and end: y = clamp(round(x / scale) + zero), and (x - zero) * scale, 8 elements at a time.
+//
+// Floats lie as the bytes do, or are contiguous images whose bytes are channels-last: then 8 pixels of a channel at a time, byte by byte.
+import { EdgeBytesDesc } from "../abi/int8-bytes";
+import { boundedBytes, storeBytes } from "../lib/int8-bytes";
+import { storeLanes } from "../lib/simd";
+
+@inline function quantised(x: usize, scale: v128, end: usize): v128 {
+  return boundedBytes(f32x4.div(v128.load(x), scale), f32x4.div(v128.load(x, 16), scale), end);
+}
+
+/** Work items: chunks of pixels, numbered n * chunks + chunk. */
+export function from_float_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<EdgeBytesDesc>(desc);
+  const C = d.channels;
+  const scale = f32x4.splat(d.scale);
+  for (let item = begin; item < end; item++) {
+    const n = item / d.chunks;
+    const first = (item - n * d.chunks) * d.chunkPixels;
+    const pixels = min(d.pixels - first, d.chunkPixels);
+    for (let c = 0; c < C; c++) {
+      let x = d.xPtr + (<usize>((n * C + c) * d.pixels + first) << 2);
+      let y = d.yPtr + <usize>((n * d.pixels + first) * C + c);
+      for (let left = pixels; left > 0; left -= 8) {
+        const v = quantised(x, scale, d.endPtr);
+        if (C == 1) {
+          storeBytes(y, v, left);
+          y += 8;
+        } else {
+          let bytes = i64x2.extract_lane(v, 0);
+          for (let i = min(left, 8); i > 0; i--) {
+            store<u8>(y, <u8>bytes);
+            bytes >>= 8;
+            y += <usize>C;
+          }
+        }
+        x += 32;
+      }
+    }
+  }
+}
+
+/** Work items: chunks of elements. */
+export function to_float_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<EdgeBytesDesc>(desc);
+  const zero = i16x8.splat(<i16>d.zero);
+  const scale = f32x4.splat(d.scale);
+  for (let item = begin; item < end; item++) {
+    const first = item * d.chunkPixels;
+    let x = d.xPtr + <usize>first;
+    let y = d.yPtr + (<usize>first << 2);
+    for (let left = min(d.pixels - first, d.chunkPixels); left > 0; left -= 8) {
+      const v = i16x8.sub(v128.load8x8_u(x), zero);
+      storeLanes(y, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v)), scale), left);
+      if (left > 4) storeLanes(y + 16, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(v)), scale), left - 4);
+      x += 8;
+      y += 32;
+    }
+  }
+}

@@ -1,0 +1,142 @@
+// Maxima and means of bytes, channels-last: lanes are channels.
+//
+//   max    y = max of x over the window, clipped to the input; 16 channels at a time, and of the rest the last 16 or 8 once more
+//   mean   y = clamp(round(Σ scale * (x - zero) / taps / divisor + offset) + zero point), every step in float32, taps row by row:
+//          the bits of onnxruntime, which sums real numbers; 8 channels at a time
+//   all    y = clamp(round(Σ (x - zero) * scale / count / divisor) + zero point), the sum in integers
+//
+// What numbers end as: lib/int8-bytes.ts.
+import { MeanBytesDesc, PoolBytesDesc } from "../abi/int8-bytes";
+import { boundedBytes, storeBytes } from "../lib/int8-bytes";
+
+/** First tap inside: taps are `dilation` apart. */
+@inline function firstTap(start: i32, dilation: i32): i32 {
+  return start >= 0 ? 0 : (dilation - 1 - start) / dilation;
+}
+
+@inline function endTap(start: i32, dilation: i32, size: i32, taps: i32): i32 {
+  return start >= size ? 0 : min((size - start + dilation - 1) / dilation, taps);
+}
+
+/** The greatest of 16 channels. */
+@inline function maximum(x: usize, rows: i32, columns: i32, rowStep: usize, step: usize): v128 {
+  let most = i8x16.splat(0);
+  for (; rows > 0; rows--) {
+    let tap = x;
+    for (let s = columns; s > 0; s--) {
+      most = i8x16.max_u(most, v128.load(tap));
+      tap += step;
+    }
+    x += rowStep;
+  }
+  return most;
+}
+
+/** Work items: output rows, numbered n * P + p. */
+export function max_pool_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  pool(changetype<PoolBytesDesc>(desc), begin, end, true);
+}
+
+/** Work items: output rows, numbered n * P + p. */
+export function avg_pool_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  pool(changetype<PoolBytesDesc>(desc), begin, end, false);
+}
+
+@inline function pool(d: PoolBytesDesc, begin: i32, end: i32, isMax: bool): void {
+  const C = d.channels;
+  const pixel = <usize>C;
+  const row = <usize>d.width * pixel;
+  const rowStep = <usize>d.dilationH * row, step = <usize>d.dilationW * pixel;
+  let y = d.yPtr + <usize>(begin * d.outW) * pixel;
+  for (let item = begin; item < end; item++) {
+    const n = item / d.outH;
+    const h = (item - n * d.outH) * d.strideH - d.padTop;
+    const r0 = firstTap(h, d.dilationH);
+    const rows = max(endTap(h, d.dilationH, d.height, d.kernelH) - r0, 0);
+    const top = d.xPtr + <usize>(n * d.height + h + r0 * d.dilationH) * row;
+    for (let q = 0; q < d.outW; q++) {
+      const w = q * d.strideW - d.padLeft;
+      const s0 = firstTap(w, d.dilationW);
+      const columns = max(endTap(w, d.dilationW, d.width, d.kernelW) - s0, 0);
+      const x = top + <usize>(w + s0 * d.dilationW) * pixel;
+      if (isMax) {
+        const lanes = C < 16 ? 8 : 16;
+        for (let at = 0; at < C; at += lanes) {
+          const c = <usize>max(min(at, C - lanes), 0);
+          const most = maximum(x + c, rows, columns, rowStep, step);
+          if (lanes == 16) v128.store(y + c, most);
+          else storeBytes(y + c, most, C);
+        }
+      } else {
+        let taps = rows * columns;
+        if (d.countPadding) {
+          taps = min(endTap(h, d.dilationH, d.height + d.padBottom, d.kernelH), d.kernelH)
+            * min(endTap(w, d.dilationW, d.width + d.padRight, d.kernelW), d.kernelW);
+        }
+        for (let c = 0; c < C; c += 8) storeBytes(y + <usize>c, mean(d, x + <usize>c, rows, columns, rowStep, step, taps), C - c);
+      }
+      y += pixel;
+    }
+  }
+}
+
+/** Of 8 channels. */
+function mean(d: PoolBytesDesc, x: usize, rows: i32, columns: i32, rowStep: usize, step: usize, taps: i32): v128 {
+  const zero = i16x8.splat(<i16>d.zero), scale = f32x4.splat(d.scale);
+  let sum0 = f32x4.splat(0), sum1 = sum0;
+  for (; rows > 0; rows--) {
+    let tap = x;
+    for (let s = columns; s > 0; s--) {
+      const v = i16x8.sub(v128.load8x8_u(tap), zero);
+      sum0 = f32x4.add(sum0, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v)), scale));
+      sum1 = f32x4.add(sum1, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(v)), scale));
+      tap += step;
+    }
+    x += rowStep;
+  }
+  const count = f32x4.splat(<f32>taps), divisor = f32x4.splat(d.divisor), offset = f32x4.splat(d.offset);
+  return boundedBytes(
+    f32x4.add(f32x4.div(f32x4.div(sum0, count), divisor), offset),
+    f32x4.add(f32x4.div(f32x4.div(sum1, count), divisor), offset),
+    d.endPtr,
+  );
+}
+
+/** Pixels whose bytes add up in 16 bits. */
+const RUN: i32 = 256;
+
+/** Work items: blocks of 16 channels, numbered n * blocks + block. */
+export function mean_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
+  const d = changetype<MeanBytesDesc>(desc);
+  const pixel = <usize>d.channels;
+  const zeros = i32x4.splat(d.zeros);
+  for (let item = begin; item < end; item++) {
+    const n = item / d.blocks;
+    const c = (item - n * d.blocks) << 4;
+    let x = d.xPtr + <usize>(n * d.pixels) * pixel + <usize>c;
+    let a = i32x4.splat(0), b = a, e = a, f = a;
+    for (let left = d.pixels; left > 0; left -= RUN) {
+      let low = i16x8.splat(0), high = low;
+      for (let p = min(left, RUN); p > 0; p--) {
+        const v = v128.load(x);
+        low = i16x8.add(low, i16x8.extend_low_i8x16_u(v));
+        high = i16x8.add(high, i16x8.extend_high_i8x16_u(v));
+        x += pixel;
+      }
+      a = i32x4.add(a, i32x4.extend_low_i16x8_u(low));
+      b = i32x4.add(b, i32x4.extend_high_i16x8_u(low));
+      e = i32x4.add(e, i32x4.extend_low_i16x8_u(high));
+      f = i32x4.add(f, i32x4.extend_high_i16x8_u(high));
+    }
+    const y = d.yPtr + <usize>n * pixel + <usize>c;
+    const count = d.channels - c;
+    storeBytes(y, boundedBytes(meanOf(d, i32x4.sub(a, zeros)), meanOf(d, i32x4.sub(b, zeros)), d.endPtr), count);
+    if (count > 8)
+      storeBytes(y + 8, boundedBytes(meanOf(d, i32x4.sub(e, zeros)), meanOf(d, i32x4.sub(f, zeros)), d.endPtr), count - 8);
+  }
+}
+
+function meanOf(d: MeanBytesDesc, sum: v128): v128 {
+  const scaled = f32x4.mul(f32x4.convert_i32x4_s(sum), f32x4.splat(d.scale));
+  return f32x4.div(f32x4.div(scaled, f32x4.splat(d.count)), f32x4.splat(d.divisor));
+}

@@ -1,0 +1,40 @@
+// Bytes from int32 sums and from floats. What they end as is 64 bytes in memory (abi/int8-bytes.ts): V8 would make a constant
+// vector anew at every use, in three instructions.
+
+/**
+ * 8 sums as bytes, in the lower half: clamp(round(sum * scale) + zero), halves to even. |sum * scale| < 2^22, so that behind the
+ * addition of 1.5 * 2^23 the number is what the lowest bits are.
+ */
+@inline export function requantised(sum0: v128, sum1: v128, scale0: v128, scale1: v128, end: usize): v128 {
+  return bytesOf(f32x4.mul(f32x4.convert_i32x4_s(sum0), scale0), f32x4.mul(f32x4.convert_i32x4_s(sum1), scale1), end);
+}
+
+/** As requantised, of 8 floats. */
+@inline export function bytesOf(v0: v128, v1: v128, end: usize): v128 {
+  const half = i16x8.narrow_i32x4_s(
+    i32x4.sub(f32x4.add(v0, v128.load(end)), v128.load(end, 16)),
+    i32x4.sub(f32x4.add(v1, v128.load(end)), v128.load(end, 16)),
+  );
+  return i8x16.min_u(i8x16.max_u(i8x16.narrow_i16x8_u(half, half), v128.load(end, 32)), v128.load(end, 48));
+}
+
+/** Stores the first `count` (1 to 8) bytes. */
+@inline export function storeBytes(ptr: usize, v: v128, count: i32): void {
+  if (count >= 8) v128.store64_lane(ptr, v, 0);
+  else storeFew(ptr, v, count);
+}
+
+/** 1 to 7 bytes. */
+function storeFew(ptr: usize, v: v128, count: i32): void {
+  let bytes = i64x2.extract_lane(v, 0);
+  do {
+    store<u8>(ptr++, <u8>bytes);
+    bytes >>= 8;
+  } while (--count);
+}
+
+/** As bytesOf, of any floats; NaN as the least. */
+@inline export function boundedBytes(v0: v128, v1: v128, end: usize): v128 {
+  const low = f32x4.splat(-65536), high = f32x4.splat(65536);
+  return bytesOf(f32x4.pmin(f32x4.pmax(low, v0), high), f32x4.pmin(f32x4.pmax(low, v1), high), end);
+}
