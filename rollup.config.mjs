@@ -27,23 +27,23 @@ const SCENARIOS = [
     name: "a float CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source"],
-    budget: 95 * KB,
-    files: 100.5 * KB,
+    budget: 95.5 * KB,
+    files: 101 * KB,
   },
   {
     name: "a quantised CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
-    families: ["source", "layers-quantised"],
-    packs: ["numeric"],
-    budget: 103 * KB,
-    files: 108 * KB,
+    families: ["source", "layers-int8", "host-quantising"],
+    packs: ["int8"],
+    budget: 124 * KB,
+    files: 129 * KB,
   },
   // All binaries are in the entry.
   {
     name: "lanewise/inline",
     uses: { inline: ["createRuntime", "createRuntimeSync"] },
-    budget: 108 * KB,
-    files: 136 * KB,
+    budget: 109 * KB,
+    files: 138 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {

@@ -10,8 +10,8 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { posix } from "node:path";
-import { int8Tiles } from "./int8-tiles.mjs";
 import { int8Depthwise } from "./int8-depthwise.mjs";
+import { int8Tiles } from "./int8-tiles.mjs";
 import { PACKS } from "./packs.mjs";
 import { tiles } from "./tiles.mjs";
 

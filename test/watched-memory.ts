@@ -57,7 +57,7 @@ export function instantiateWatched(
   plain.setFeatures(binaryen.Features.All);
   const module = binaryen.parseText(watched(plain.emitText().replace(/;;.*/g, "")));
   module.setFeatures(binaryen.Features.All);
-  const binary = module.emitBinary() as Uint8Array<ArrayBuffer>;
+  const bytes = module.emitBinary() as Uint8Array<ArrayBuffer>;
   plain.dispose();
   module.dispose();
   const env = {
@@ -80,5 +80,5 @@ export function instantiateWatched(
       new Uint8Array(memory.buffer).fill(value, to >>> 0, (to >>> 0) + bytes);
     },
   };
-  return new WebAssembly.Instance(new WebAssembly.Module(binary), { env }).exports;
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports;
 }

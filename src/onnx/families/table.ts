@@ -50,7 +50,11 @@ export const FAMILIES = {
   // Spectra is no operator of ONNX: Conv asks for it where its filters may be waves.
   "layers-audio": { pack: "audio", FLOATS: "STFT DFT", GRAPHS: "Spectra" },
   // Layers of bytes, which rewrites of quantised graphs make.
-  "layers-int8": { pack: "int8" },
+  "layers-int8": {
+    pack: "int8",
+    WHOLE:
+      "QuantizeLinear QLinearConv QLinearMatMul ConvInteger MatMulInteger com.microsoft.QuantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
+  },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
     HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo MaxPoolOfPlaces DeformColumns",

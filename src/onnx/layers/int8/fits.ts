@@ -49,10 +49,13 @@ export function weightRange({ data, zero, filters, isLast }: ByteWeights): reado
 export function fits(xZero: number, weights: ByteWeights, ending: Ending): string | undefined {
   const sums = weightSums(weights);
   for (let m = 0; m < sums.length; m++) {
+    const scale = ending.type === "uint8" ? Math.abs(ending.scale[ending.scale.length > 1 ? m : 0] as number) : 1;
+    // Filters that training left dead: of their scale whatever 32 bits hold is nothing.
+    if (2 ** 31 * scale < 0.5) continue;
     const most = farthest(xZero) * (sums[m] as number) + Math.abs(weights.bias?.[m] ?? 0);
     if (most >= 2 ** 31) return `sums up to ${most.toPrecision(3)} are beyond 32 bits`;
     if (ending.type !== "uint8") continue;
-    const scaled = most * Math.abs(ending.scale[ending.scale.length > 1 ? m : 0] as number);
+    const scaled = most * scale;
     if (!(scaled < 2 ** 22)) return `outputs up to ${scaled.toPrecision(3)} quanta are beyond 2^22`;
   }
   return undefined;
