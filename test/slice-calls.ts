@@ -18,7 +18,7 @@ import {
   typed,
 } from "./onnx-file.js";
 import { fill } from "./random.js";
-import { BYTES } from "./slice-calls-bytes.js";
+import { BYTES as MOVED_BYTES } from "./slice-calls-bytes.js";
 import { tensorOf } from "./tensors.js";
 import { noise } from "./vision-pictures.js";
 
@@ -592,4 +592,5 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...STEPS,
   ...SPECTRA,
   ...BYTES,
+  ...MOVED_BYTES,
 });
