@@ -16,7 +16,7 @@ const KINDS = {
 const unrollOf = (kind, rows) => (kind === "quad" || rows === 5 ? 4 : 2);
 
 const sum = (kind, acc, b) =>
-  kind === "quad" ? `${acc} = dot4(${b}, s, ${acc});` : `${acc} = i32x4.add(${acc}, i32x4.dot_i16x8_s(s, ${b}));`;
+  kind === "quad" ? `${acc} = dot4(${b}, s, ${acc});` : `${acc} = i32x4.add(i32x4.dot_i16x8_s(s, ${b}), ${acc});`;
 
 function tile(kind, rows) {
   const R = range(rows);

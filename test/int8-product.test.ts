@@ -30,10 +30,11 @@ interface Case extends Partial<Conv> {
   /** Bytes and weights at the ends of their range. */
   readonly extreme?: boolean;
   readonly clamp?: readonly [number, number];
+  readonly algorithm?: "winograd43" | "product";
 }
 
 const CASES: readonly Case[] = [
-  { name: "3x3", C: 16, H: 9, W: 11, M: 24, R: 3, S: 3, padding: [1, 1, 1, 1] },
+  { name: "3x3", algorithm: "product", C: 16, H: 9, W: 11, M: 24, R: 3, S: 3, padding: [1, 1, 1, 1] },
   { name: "3x3, odd channels and filters", C: 13, H: 7, W: 8, M: 11, R: 3, S: 3, padding: [1, 1, 1, 1] },
   { name: "1x1", C: 58, H: 9, W: 7, M: 58 },
   { name: "1x1 of few channels", C: 3, H: 5, W: 4, M: 5 },
@@ -88,6 +89,45 @@ const CASES: readonly Case[] = [
   { name: "an addition, first", C: 14, H: 6, W: 7, M: 22, R: 3, S: 3, padding: [1, 1, 1, 1], addition: "first" },
   { name: "an addition, second", C: 14, H: 5, W: 5, M: 15, addition: "second", clamp: [90, 255] },
   { name: "many pixels", C: 8, H: 40, W: 41, M: 9, R: 3, S: 3, padding: [1, 1, 1, 1] },
+];
+
+const WINOGRAD: Case = {
+  name: "winograd",
+  C: 16,
+  H: 9,
+  W: 11,
+  M: 24,
+  R: 3,
+  S: 3,
+  padding: [1, 1, 1, 1],
+  algorithm: "winograd43",
+};
+const WINOGRAD_CASES: readonly Case[] = [
+  WINOGRAD,
+  { ...WINOGRAD, name: "odd channels and filters", C: 13, M: 11, H: 7, W: 8 },
+  { ...WINOGRAD, name: "few channels", C: 3, M: 3, H: 5, W: 6 },
+  { ...WINOGRAD, name: "one output", C: 9, M: 8, H: 3, W: 3, padding: [0, 0, 0, 0] },
+  { ...WINOGRAD, name: "uneven padding", padding: [2, 0, 1, 3], H: 6, W: 14 },
+  { ...WINOGRAD, name: "images", N: 3, H: 10, W: 5 },
+  { ...WINOGRAD, name: "several blocks of filters and tiles", C: 8, M: 75, H: 41, W: 42 },
+  { ...WINOGRAD, name: "no bias, one scale", bias: false, oneScale: true },
+  { ...WINOGRAD, name: "clamped", clamp: [100, 140] },
+  { ...WINOGRAD, name: "uint8 weights beyond int8", wType: "uint8", wZero: "filter" },
+  { ...WINOGRAD, name: "parts of channels", C: 150, M: 9, H: 6, W: 6 },
+  { ...WINOGRAD, name: "more parts, odd channels", C: 371, M: 12, H: 5, W: 7, padding: [0, 1, 0, 1] },
+  { ...WINOGRAD, name: "extremes, parts", C: 260, M: 9, H: 6, W: 6, xZero: 0, extreme: true },
+  {
+    ...WINOGRAD,
+    name: "extremes of 255, uint8 weights of zero 0",
+    C: 33,
+    M: 9,
+    xZero: 255,
+    wType: "uint8",
+    wZero: 0,
+    extreme: true,
+  },
+  { ...WINOGRAD, name: "an addition, first", addition: "first" },
+  { ...WINOGRAD, name: "an addition, second, parts", C: 140, M: 13, H: 6, W: 5, addition: "second" },
 ];
 
 const shapeOf = (c: Case): Conv => ({
@@ -148,14 +188,15 @@ function prepared(c: Case) {
   const wanted = addition
     ? plain.map((v, i) => added(isFirst ? v : (addend[i] as number), isFirst ? (addend[i] as number) : v, addition))
     : plain;
-  return { conv, x, w, wZero, xZero, bias, ending, addition, isFirst, addend, wanted, P, Q };
+  const algorithm: NonNullable<Case["algorithm"]> | "auto" = c.algorithm ?? "auto";
+  return { conv, x, w, wZero, xZero, bias, ending, addition, isFirst, addend, wanted, P, Q, algorithm };
 }
 
 /** What the layer answers on a runtime, [N, M, P, Q]. */
 function run(rt: Runtime, p: ReturnType<typeof prepared>): number[] {
   const { N, C, H, W, M, R, S, groups } = p.conv;
-  const { addition, isFirst, xZero, wZero, ending } = p;
-  const operator = convolution({ ...p.conv, xZero, wZero, ending, ...(addition && { addition, isFirst }) });
+  const { addition, isFirst, xZero, wZero, ending, algorithm } = p;
+  const operator = convolution({ ...p.conv, xZero, wZero, ending, algorithm, ...(addition && { addition, isFirst }) });
   const tensors: Tensor<DType>[] = [
     rt.tensor(Uint8Array.from(turned(p.x, N, C, H * W)), [N, C, H, W], { memoryFormat: "channelsLast" }),
   ];
@@ -184,6 +225,14 @@ const known = new Map<Case, ReturnType<typeof prepared>>();
 
 describe.each(INT8_BINARIES)("convolutions of bytes, $name", ({ create }) => {
   it.each(CASES)("$name", async (c) => {
+    const p = known.get(c) ?? prepared(c);
+    known.set(c, p);
+    using rt = await create();
+    expect(difference(run(rt, p), p.wanted)).toBe("none");
+    expect(rt.report().bytesInUse).toBe(0);
+  });
+
+  it.each(WINOGRAD_CASES)("winograd: $name", async (c) => {
     const p = known.get(c) ?? prepared(c);
     known.set(c, p);
     using rt = await create();

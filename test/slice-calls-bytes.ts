@@ -100,7 +100,7 @@ export const BYTES: Readonly<Record<string, Call>> = {
   ),
   "bytes in turn": call(interleave(2), [[2, 54, 11, 13]]),
   "bytes in turn, three groups": call(interleave(3), [SHAPE]),
-  "bytes zipped": call(zip(2), [
+  "bytes zipped": call(zip(1), [
     [2, 22, 11, 13],
     [2, 22, 11, 13],
   ]),

@@ -5,8 +5,8 @@
 // The image is padded (int8-pad.ts), or needs no padding. Rows of a matrix, and pixels of a 1x1 kernel, are made wider here, those of
 // a block of rows in scratch.
 import { ProductBytesDesc, SumEnd } from "../abi/int8";
-import { storeBytes, widen } from "../lib/bytes";
-import { panelRows } from "../lib/int8";
+import { widen } from "../lib/bytes";
+import { addBytes, panelRows } from "../lib/int8";
 import { storePart } from "../lib/simd";
 
 /** Where rows [begin, begin + count) start. Those that are made wider lie at `rows`. */
@@ -52,33 +52,6 @@ function endSums(d: ProductBytesDesc, sums: usize, rows: i32, scale: usize, y: u
     scale += 16;
     y += 16;
     left -= 4;
-  }
-}
-
-/** Eight bytes of two tensors added, as onnxruntime does it: see Addition in src/onnx/layers/int8/form.ts. */
-@inline function added(d: ProductBytesDesc, own: v128, other: v128, magic: v128, base: v128): v128 {
-  const a = f32x4.mul(f32x4.convert_i32x4_s(own), f32x4.splat(d.ownFactor));
-  const b = f32x4.mul(f32x4.convert_i32x4_s(other), f32x4.splat(d.addFactor));
-  const fixed = f32x4.splat(d.fixed);
-  const sum = d.isFirst ? f32x4.add(b, f32x4.add(a, fixed)) : f32x4.add(a, f32x4.add(b, fixed));
-  return i32x4.sub(f32x4.add(sum, magic), base);
-}
-
-/** Adds bytes at `add` to `count` bytes at y, whole or the first of them. */
-function addBytes(d: ProductBytesDesc, y: usize, add: usize, count: i32): void {
-  const magic = f32x4.splat(d.magic);
-  const base = i32x4.splat(0x4b400000);
-  const low = i8x16.splat(<i8>d.addLow), high = i8x16.splat(<i8>d.addHigh);
-  for (; count > 0; count -= 8) {
-    const a = v128.load8x8_u(y), b = v128.load8x8_u(add);
-    const r0 = added(d, i32x4.extend_low_i16x8_u(a), i32x4.extend_low_i16x8_u(b), magic, base);
-    const r1 = added(d, i32x4.extend_high_i16x8_u(a), i32x4.extend_high_i16x8_u(b), magic, base);
-    const pairs = i16x8.narrow_i32x4_s(r0, r1);
-    const t = i8x16.min_u(i8x16.max_u(i8x16.narrow_i16x8_u(pairs, pairs), low), high);
-    if (count >= 8) v128.store64_lane(y, t, 0);
-    else storeBytes(y, t, count);
-    y += 8;
-    add += 8;
   }
 }
 

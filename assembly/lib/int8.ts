@@ -12,11 +12,12 @@
 // A segment is rounded up to whole pairs or quads, whose weights are 0 there: what A has behind it counts for nothing.
 //
 // Micro-tile (gen/int8-tiles.ts): up to 5 x 8, 6 x 8 of quads. It ends in bytes (lib/bytes.ts), or stores whole sums.
-import { TileDesc } from "../abi/int8";
+import { SumsDesc, TileDesc } from "../abi/int8";
 import {
   narrow1x8, narrow2x8, narrow3x8, narrow4x8, narrow5x8, quad1x8, quad2x8, quad3x8, quad4x8, quad5x8, quad6x8, wide1x8, wide2x8,
   wide3x8, wide4x8, wide5x8,
 } from "../gen/int8-tiles";
+import { storeBytes } from "./bytes";
 import { RELAXED } from "./simd";
 
 /**
@@ -65,4 +66,31 @@ export function panelRows(
     c += done * cStep;
   }
   if (large < tiles) tile(small, wide, d, tiles - large, table, a, b, bias, scale, c, cStep, cols);
+}
+
+/** Eight bytes of two tensors added, as onnxruntime does it: see Addition in src/onnx/layers/int8/form.ts. */
+@inline function added(d: SumsDesc, own: v128, other: v128, magic: v128, base: v128): v128 {
+  const a = f32x4.mul(f32x4.convert_i32x4_s(own), f32x4.splat(d.ownFactor));
+  const b = f32x4.mul(f32x4.convert_i32x4_s(other), f32x4.splat(d.addFactor));
+  const fixed = f32x4.splat(d.fixed);
+  const sum = d.isFirst ? f32x4.add(b, f32x4.add(a, fixed)) : f32x4.add(a, f32x4.add(b, fixed));
+  return i32x4.sub(f32x4.add(sum, magic), base);
+}
+
+/** Adds bytes at `add` to `count` bytes at y, whole or the first of them. */
+export function addBytes(d: SumsDesc, y: usize, add: usize, count: i32): void {
+  const magic = f32x4.splat(d.magic);
+  const base = i32x4.splat(0x4b400000);
+  const low = i8x16.splat(<i8>d.addLow), high = i8x16.splat(<i8>d.addHigh);
+  for (; count > 0; count -= 8) {
+    const a = v128.load8x8_u(y), b = v128.load8x8_u(add);
+    const r0 = added(d, i32x4.extend_low_i16x8_u(a), i32x4.extend_low_i16x8_u(b), magic, base);
+    const r1 = added(d, i32x4.extend_high_i16x8_u(a), i32x4.extend_high_i16x8_u(b), magic, base);
+    const pairs = i16x8.narrow_i32x4_s(r0, r1);
+    const t = i8x16.min_u(i8x16.max_u(i8x16.narrow_i16x8_u(pairs, pairs), low), high);
+    if (count >= 8) v128.store64_lane(y, t, 0);
+    else storeBytes(y, t, count);
+    y += 8;
+    add += 8;
+  }
 }

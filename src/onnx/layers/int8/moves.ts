@@ -61,36 +61,26 @@ export function interleave(groups: number): Operator {
 }
 
 /**
- * Two uint8 [N, C, H, W] → [N, 2C, H, W], a channel of a, a channel of b in turn: joined and interleaved. `outputs` 2: its halves, each
- * [N, C, H, W], of an even C.
+ * Two uint8 [N, C, H, W] → [N, 2C, H, W], a channel of a, a channel of b in turn: joined and interleaved. half: its first or second half
+ * alone, [N, C, H, W], of an even C.
  */
-export function zip(outputs: 1 | 2): Operator {
+export function zip(half?: 0 | 1): Operator {
   return defineOperator({
     name: "zip q8",
     inputs: ["a", "b"],
-    outputs: outputs === 2 ? ["first", "second"] : (undefined as never),
     infer({ a, b }) {
       const [N, C, H, W] = imageOf("a", a);
       if (show(imageOf("b", b)) !== show(a.shape))
         throw new ShapeError(`"b" expected shape ${show(a.shape)}, got ${show(b.shape)}`);
-      if (C % outputs !== 0) throw new ShapeError(`"a" expected an even number of channels, got ${C}`);
-      return { outputs: outputs === 2 ? [a, a] : [bytesSpec([N, 2 * C, H, W])] };
+      if (half !== undefined && C % 2 !== 0) throw new ShapeError(`"a" expected an even number of channels, got ${C}`);
+      return { outputs: [half === undefined ? bytesSpec([N, 2 * C, H, W]) : a] };
     },
     lower(builder, { a, b }) {
       const [N, C, H, W] = a.spec.shape as [number, number, number, number];
-      const each = C / outputs;
-      builder.outputs.forEach((output, i) => {
-        const [from, second] = [shift(a.ref, i * each), shift(b.ref, i * each)];
-        emitInterleaving(builder, N * H * W, {
-          groups: 2,
-          each,
-          from,
-          fromPixel: C,
-          second,
-          secondPixel: C,
-          to: output.ref,
-        });
-      });
+      const each = half === undefined ? C : C / 2;
+      const [from, second] = [a.ref, b.ref].map((ref) => shift(ref, (half ?? 0) * each)) as [Ref, Ref];
+      const pixels = { groups: 2, each, fromPixel: C, secondPixel: C };
+      emitInterleaving(builder, N * H * W, { ...pixels, from, second, to: builder.output.ref });
     },
   });
 }

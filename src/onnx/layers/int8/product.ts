@@ -11,7 +11,8 @@ import type { Builder } from "../../../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../../../plan/operand.js";
 import type { Addition, Ending } from "./form.js";
 import { bytesImage } from "./image.js";
-import { byFilter, packed, type Segments, type WeightForm, weightForm } from "./weights.js";
+import { byFilter, packed, rangeOf, type Segments, type WeightForm, weightForm } from "./weights.js";
+import { isWinograd, winograd, winogradReason } from "./winograd.js";
 
 export { type ByteWeights, fits, sumBound, weightRange } from "./fits.js";
 
@@ -23,6 +24,8 @@ export interface ProductOptions {
   readonly ending: Ending;
   /** The least and the most of weights less their zero points, where it is known: weightRange(). Default: what their type allows. */
   readonly range?: readonly [number, number];
+  /** The most that a sum without its bias can be, where it is known: sumBound(). Default: what the types allow. */
+  readonly bound?: number;
 }
 
 export interface ConvolutionOptions extends ProductOptions {
@@ -34,6 +37,8 @@ export interface ConvolutionOptions extends ProductOptions {
   /** Ends in uint8, and adds the addend: the sum's byte is a where isFirst, else b. */
   readonly addition?: Addition | undefined;
   readonly isFirst?: boolean;
+  /** Default "auto": by estimated cost. */
+  readonly algorithm?: "auto" | "product" | "winograd43";
 }
 
 const DTYPES: Readonly<Record<Ending["type"], DType>> = { uint8: "uint8", int32: "int32", float32: "float32" };
@@ -73,9 +78,6 @@ export function endValues(b: Builder, ending: Ending, filters: number, groups: n
     low: ending.type === "uint8" ? ending.low : 0,
     high: ending.type === "uint8" ? ending.high : 255,
     scalePtr: ending.type === "int32" ? NONE : b.table(byFilter(ending.scale, filters, groups, Float32Array)),
-    end: ENDS[ending.type],
-    lo: ending.type === "float32" ? ending.low : 0,
-    hi: ending.type === "float32" ? ending.high : 0,
   };
 }
 
@@ -118,6 +120,9 @@ function emit(
   );
   const values = {
     ...endValues(b, ending, filters, groups),
+    end: ENDS[ending.type],
+    lo: ending.type === "float32" ? ending.low : 0,
+    hi: ending.type === "float32" ? ending.high : 0,
     ...addValues(operands.addend, options.addition, options.isFirst),
     segsPtr: b.table(Int32Array.from(places)),
     segCount: places.length,
@@ -139,7 +144,7 @@ function emit(
     panelBytes: weights.panelBytes,
     yPixelBytes: filters * (ending.type === "uint8" ? 1 : 4),
     wide: Number(form.isWide),
-    tileRows: dot ? 6 : 5,
+    tileRows: dot ? 6 : b.planning.isSpilling ? 4 : 5,
     blockRows,
   };
   const sums = ending.type === "uint8" ? 0 : 32;
@@ -217,7 +222,7 @@ function patches(b: Builder, input: Operand, s: ConvShape, xZero: number) {
  * Padding is the zero point. With an addition there is a second input, of the output's shape.
  */
 export function convolution(options: ConvolutionOptions): Operator {
-  const { xZero, wZero, ending, addition, groups } = options;
+  const { xZero, wZero, ending, addition, groups, algorithm = "auto" } = options;
   return defineOperator({
     name: "convolution of bytes",
     inputs: addition ? ["input", "addend"] : ["input"],
@@ -229,6 +234,21 @@ export function convolution(options: ConvolutionOptions): Operator {
     },
     lower(b, operands: Operands, { shape: s }) {
       const { input, weight, bias, addend } = operands;
+      const isAble = ending.type === "uint8" && isWinograd(s);
+      if (algorithm === "winograd43" && !isAble)
+        throw new UnsupportedError(
+          `"algorithm" expected 3x3 kernels of stride 1 that end in bytes, got ${show(weight.spec.shape)}`,
+        );
+      const bound = options.bound ?? mostOf(weight.spec, options);
+      const asked = algorithm === "auto" ? undefined : "asked for";
+      const reason = asked ?? (isAble ? winogradReason(s, bound, b.planning) : undefined);
+      if (reason !== undefined && algorithm !== "product") {
+        b.algorithm = "bytes, winograd43";
+        b.reason = reason;
+        const ends = { ...endValues(b, ending, s.M, 1), ...addValues(addend, addition, options.isFirst) };
+        winograd(b, { input, weight, bias }, s, { xZero, wZero, bound, ends });
+        return;
+      }
       const form = weightForm(weight.spec.dtype, wZero, options.range, b.planning.dot);
       const { rows, segments } = patches(b, input, s, xZero);
       b.algorithm = `bytes, ${form.name}`;
@@ -236,6 +256,12 @@ export function convolution(options: ConvolutionOptions): Operator {
       emit(b, rows, segments, { weight, bias, addend }, options, form, { filters: s.M, groups });
     },
   });
+}
+
+/** The most that a sum can be by its types. */
+function mostOf({ shape, dtype }: TensorSpec, { xZero, wZero, range = rangeOf(dtype, wZero) }: ProductOptions): number {
+  const terms = countOf(shape.slice(1));
+  return terms * Math.max(xZero, 255 - xZero) * Math.max(range[1], -range[0]);
 }
 
 /** Named as operators with and without an addend have them. */

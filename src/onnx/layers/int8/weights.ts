@@ -34,7 +34,7 @@ export interface WeightForm {
 }
 
 /** The least and the most of weights of a type less their zero points. */
-function rangeOf(dtype: DType, zeros: readonly number[]): readonly [number, number] {
+export function rangeOf(dtype: DType, zeros: readonly number[]): readonly [number, number] {
   const [low, high] = dtype === "int8" ? [-128, 127] : [0, 255];
   return [low - Math.max(...zeros), high - Math.min(...zeros)];
 }

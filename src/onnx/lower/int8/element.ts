@@ -7,7 +7,7 @@ import { operatorName } from "../../file/node.js";
 import type { PlainTensor } from "../../file/plain-tensor.js";
 import { ELEMENTWISE } from "../../host/elementwise.js";
 import { addFactors, meanFactor, mulFactor, type Point } from "../../host/quantisation.js";
-import { add, fromFloat, multiply, toFloat } from "../../layers/int8/elements.js";
+import { fromFloat, multiply, toFloat } from "../../layers/int8/elements.js";
 import { dynamicAt, isConstant, param, type Site, tensorAt, varies, type WholeLowering } from "../site.js";
 import { heldOf, type Mapped, mappedOf, onPixels, through, typedOf } from "./held.js";
 import {
@@ -23,6 +23,7 @@ import {
   typeAt,
 } from "./quanta.js";
 import { behindClamps, type Given, isDequantize, realOf } from "./real.js";
+import { sumOf } from "./rules.js";
 import { averaged, maxPooled, meaned } from "./window.js";
 
 const { fround } = Math;
@@ -61,7 +62,7 @@ function pairOf(isSum: boolean, a: Point, b: Point, y: Output, low: number, high
     const sum = { ...addFactors(own(a), own(b), own(y)), low, high, shift: lift };
     const { ra, rb, fixed } = sum;
     const of = (p: number, q: number) => fround(fround((q - lift) * rb) + fround(fround((p - lift) * ra) + fixed));
-    return { op: () => add(sum), of, zero: lift };
+    return { op: () => sumOf(sum), of, zero: lift };
   }
   const product = {
     aZero: a.zero,
@@ -73,7 +74,7 @@ function pairOf(isSum: boolean, a: Point, b: Point, y: Output, low: number, high
     high,
   };
   const of = (p: number, q: number) => fround(fround((p - a.zero) * (q - b.zero) * product.factor) + product.offset);
-  return { op: () => multiply(product), of, zero: lift };
+  return { op: () => onPixels(multiply(product)), of, zero: lift };
 }
 
 /** Sums or products; not both operands are constant. */
@@ -98,7 +99,7 @@ function combined(site: Site, isSum: boolean, a: Operand, b: Operand, y: Output,
     );
   }
   const names = operands.map((x, i) => (isConstant(x) ? (param(site, x, `operand${i}`) as string) : x));
-  return site.draft.add(site.layer, onPixels(op()), names, [], {}, "uint8")[0] as Dynamic;
+  return site.draft.add(site.layer, op(), names, [], {}, "uint8")[0] as Dynamic;
 }
 
 /** Bytes of the type that the zero point of the output has; inputs i and i + 1 are its scale and zero point. */

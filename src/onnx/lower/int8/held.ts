@@ -107,24 +107,35 @@ const { fround } = Math;
 
 /** clamp(round(b * ratio + offset)) where that is the table for every byte: half a table's time. */
 function affineOf(bytes: Uint8Array) {
-  // The slope from the ends of where nothing is clamped; found as a ratio of scales mostly, exact or not at all.
   const inside = [...bytes.keys()].filter((b) => bytes[b] !== 0 && bytes[b] !== 255);
-  const [first = 0, last = 255] = [inside[0], inside.at(-1)];
+  const [first = 0, last = 0] = [inside[0], inside.at(-1)];
   if (last - first < 2) return undefined;
-  const slope = ((bytes[last] as number) - (bytes[first] as number)) / (last - first);
-  for (const nudge of [0, 0.25, -0.25, 0.5, -0.5]) {
-    const ratio = fround(slope + nudge / (last - first));
+  /** What is left for the offset, at this ratio; concave. */
+  const room = (ratio: number) => {
     let [low, high] = [-Infinity, Infinity];
     for (const b of inside) {
-      const y = (bytes[b] as number) - fround(b * ratio);
-      low = Math.max(low, y - 0.5);
-      high = Math.min(high, y + 0.5);
+      const rest = (bytes[b] as number) - b * ratio;
+      low = Math.max(low, rest - 0.5);
+      high = Math.min(high, rest + 0.5);
     }
-    if (!(low < high)) continue;
-    const offset = fround((low + high) / 2);
-    if (bytes.every((y, b) => y === clampedRound(fround(fround(b * ratio) + offset)))) return affine({ ratio, offset });
+    return { low, high };
+  };
+  const width = (ratio: number) => {
+    const { low, high } = room(ratio);
+    return high - low;
+  };
+  const slope = ((bytes[last] as number) - (bytes[first] as number)) / (last - first);
+  let [from, to] = [slope - 1 / (last - first), slope + 1 / (last - first)];
+  for (let i = 0; i < 40; i++) {
+    const third = (to - from) / 3;
+    if (width(from + third) < width(to - third)) from += third;
+    else to -= third;
   }
-  return undefined;
+  const ratio = fround((from + to) / 2);
+  const { low, high } = room(ratio);
+  const offset = fround((low + high) / 2);
+  const isExact = bytes.every((y, b) => y === clampedRound(fround(fround(b * ratio) + offset)));
+  return isExact ? affine({ ratio, offset }) : undefined;
 }
 
 function clampedRound(x: number): number {

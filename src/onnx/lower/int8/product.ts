@@ -9,12 +9,13 @@ import { type PlainTensor, toNumbers } from "../../file/plain-tensor.js";
 import type { Point } from "../../host/quantisation.js";
 import { depthwise } from "../../layers/int8/depthwise.js";
 import type { Ending } from "../../layers/int8/form.js";
-import { convolution, fits, product, weightRange } from "../../layers/int8/product.js";
+import { fits, product, sumBound, weightRange } from "../../layers/int8/product.js";
 import { type WindowAxis, windowAxes } from "../../semantics/windows.js";
 import { dynamicAt, isConstant, param, type Site, tensorAt, varies, type WholeLowering } from "../site.js";
 import { heldOf, onPixels, typedOf } from "./held.js";
 import { type Byte, isByte, levelsAt, lift, pointAt, typeAt } from "./quanta.js";
 import { behindClamps, type Given, isDequantize, type Real, realOf } from "./real.js";
+import { convolutionOf } from "./rules.js";
 
 const { fround } = Math;
 
@@ -84,7 +85,8 @@ function refused(
 ) {
   const data = weight.data as Int8Array;
   const why = fits(point.zero, { data, zero, filters, isLast, bias: bias?.data as Int32Array | undefined }, ending);
-  return { why: why && `float: ${why}`, range: weightRange({ data, zero, filters, isLast }) };
+  const weights = { data, zero, filters, isLast };
+  return { why: why && `float: ${why}`, known: { range: weightRange(weights), bound: sumBound(point.zero, weights) } };
 }
 
 /** An image's convolution, one of lines as of images one pixel high. */
@@ -102,7 +104,7 @@ function convolved(
   const axes = windowAxes(c, lines, taps);
   const isLine = lines.length === 1;
   const [h, w] = (isLine ? [UNIT, ...axes] : axes) as [WindowAxis, WindowAxis];
-  const { why, range } = refused(point, filters, weight.shape[0] as number, false, bias, ending);
+  const { why, known } = refused(point, filters, weight.shape[0] as number, false, bias, ending);
   if (why) return why;
   const image = isLine ? shaped(site, bytes, bytes.shape.toSpliced(2, 0, 1)) : bytes;
   const held = isLine ? site.memo.of(weight, "line", [], () => asLines(weight)) : weight;
@@ -115,11 +117,12 @@ function convolved(
     xZero: point.zero,
     wZero: zero,
     ending,
-    range,
+    ...known,
   } as const;
-  const op = groups > 1 && groups === image.shape[1] ? depthwise(options) : convolution(options);
+  const isDepthwise = groups > 1 && groups === image.shape[1];
+  const op = isDepthwise ? onPixels(depthwise(options)) : convolutionOf(options);
   const params = [param(site, held, "weight"), param(site, bias, "bias")];
-  const [y] = site.draft.add(site.layer, onPixels(op), [image], params, {}, ending.type) as [Dynamic];
+  const [y] = site.draft.add(site.layer, op, [image], params, {}, ending.type) as [Dynamic];
   return isLine ? shaped(site, y, y.shape.toSpliced(2, 1)) : y;
 }
 
@@ -141,9 +144,9 @@ function multiplied(
 ) {
   const { weight, zero } = filters;
   const count = weight.shape[transposed ? 0 : 1] as number;
-  const { why, range } = refused(point, filters, count, !transposed, bias, ending);
+  const { why, known } = refused(point, filters, count, !transposed, bias, ending);
   if (why) return why;
-  const op = product({ xZero: point.zero, wZero: zero, ending, transposed, range });
+  const op = product({ xZero: point.zero, wZero: zero, ending, transposed, ...known });
   const params = [param(site, weight, "weight"), param(site, bias, "bias")];
   const K = bytes.shape.at(-1) as number;
   const isPlain = bytes.shape.length === 2;
