@@ -35,15 +35,15 @@ const SCENARIOS = [
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source", "layers-int8", "host-quantising"],
     packs: ["int8"],
-    budget: 124 * KB,
-    files: 129 * KB,
+    budget: 132 * KB,
+    files: 137 * KB,
   },
   // All binaries are in the entry.
   {
     name: "lanewise/inline",
     uses: { inline: ["createRuntime", "createRuntimeSync"] },
-    budget: 109 * KB,
-    files: 138 * KB,
+    budget: 113 * KB,
+    files: 142 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {

@@ -36,7 +36,10 @@ const runtime = await createRuntime();
 const names = Object.keys(KINDS).filter((name) => new RegExp(flags.only).test(name));
 
 async function ofPeer(ort, file, { inputs, outputs }) {
-  const session = await ort.InferenceSession.create(file, { logSeverityLevel: 4, intraOpNumThreads: 1 });
+  // Without a name the web one would run on the native one, which is there, too.
+  const executionProviders = [ort === web ? "wasm" : "cpu"];
+  const options = { executionProviders, logSeverityLevel: 4, intraOpNumThreads: 1 };
+  const session = await ort.InferenceSession.create(file, options);
   try {
     const feeds = inputs.map(({ name, type, shape, data }) => [name, new ort.Tensor(type, data, shape)]);
     const answers = await session.run(Object.fromEntries(feeds));
