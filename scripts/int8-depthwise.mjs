@@ -66,26 +66,32 @@ function run(taps, stride, most) {
     // As if of output `held`, so that all before it are there.
     range(stride).map((i) => column((held - 1) * stride + first + i, turn + 1)),
     `    v128.store64_lane(y, requantised(acc${turn}0, acc${turn}1, s0, s1, end), 0);`,
-    "    y += yStep;",
+    "    y += step;",
     "    if (y == yEnd) break;",
   ]);
   return lines(
     `export function depthwise${taps}u${stride}${most === 4 ? "dot" : ""}(`,
-    `  ${range(taps)
-      .map((r) => `x${r}: usize, `)
-      .join("")}step: usize, w: usize, y: usize, yStep: usize, count: i32, bias: usize, scales: usize, end: usize,`,
+    "  rows: usize, M: i32, w: usize, wBlock: usize, yRow: usize, count: i32, biases: usize, scales: usize, end: usize,",
     "): void {",
-    "  const start0 = v128.load(bias), start1 = v128.load(bias, 16), s0 = v128.load(scales), s1 = v128.load(scales, 16);",
+    "  const step = <usize>M;",
+    "  for (let at = 0; at < M; at += 8) {",
+    "  const c = <usize>min(at, M - 8);",
+    "  const bias = biases + (c << 2), scale = scales + (c << 2);",
+    range(taps).map((r) => `  let x${r} = load<usize>(rows, ${4 * r}) + c;`),
+    "  let y = yRow + c;",
+    "  const start0 = v128.load(bias), start1 = v128.load(bias, 16), s0 = v128.load(scale), s1 = v128.load(scale, 16);",
     isHeld
       ? range(taps).map((s) => `  const w${s}0 = v128.load(w, ${32 * s}), w${s}1 = v128.load(w, ${32 * s + 16});`)
       : [],
     range(held).map((i) => `  let acc${i}0 = start0, acc${i}1 = start1;`),
     "  let u: v128, v: v128, a0: v128, a1: v128;",
-    "  const yEnd = y + <usize>count * yStep;",
+    "  const yEnd = y + <usize>count * step;",
     range(first).map((j) => column(j, 0)),
     "  do {",
     turns,
     "  } while (true);",
+    "  w += wBlock;",
+    "  }",
     "}",
     "",
   );

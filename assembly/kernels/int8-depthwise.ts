@@ -220,30 +220,26 @@ export function depthwise_q8(desc: usize, begin: i32, end: i32, scratch: usize):
       store<usize>(rows + (<usize>r << 2), row);
     }
     const y = d.yPtr + <usize>(item * d.outW) * yPixel;
+    if (isRun) {
+      const wBlock = <usize>d.blockBytes, Q = d.outW, biases = d.biasPtr, scales = d.scalesPtr, ends = d.endPtr, w = d.wPtr;
+      if (R == 3) {
+        if (RELAXED) {
+          if (d.strideW == 1) depthwise3u1dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
+          else depthwise3u2dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
+        } else if (d.strideW == 1) depthwise3u1(rows, M, w, wBlock, y, Q, biases, scales, ends);
+        else depthwise3u2(rows, M, w, wBlock, y, Q, biases, scales, ends);
+      } else if (RELAXED) {
+        if (d.strideW == 1) depthwise5u1dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
+        else depthwise5u2dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
+      } else if (d.strideW == 1) depthwise5u1(rows, M, w, wBlock, y, Q, biases, scales, ends);
+      else depthwise5u2(rows, M, w, wBlock, y, Q, biases, scales, ends);
+      continue;
+    }
     let w = d.wPtr;
     for (let first = 0; first < M; first += 8) {
       const c = <usize>max(min(first, M - 8), 0);
-      const bias = d.biasPtr + (c << 2), scales = d.scalesPtr + (c << 2);
-      if (isRun) {
-        const step = <usize>M, to = y + c, Q = d.outW, ends = d.endPtr;
-        const x0 = load<usize>(rows) + c, x1 = load<usize>(rows, 4) + c, x2 = load<usize>(rows, 8) + c;
-        if (R == 3) {
-          if (RELAXED) {
-            if (d.strideW == 1) depthwise3u1dot(x0, x1, x2, step, w, to, step, Q, bias, scales, ends);
-            else depthwise3u2dot(x0, x1, x2, step, w, to, step, Q, bias, scales, ends);
-          } else if (d.strideW == 1) depthwise3u1(x0, x1, x2, step, w, to, step, Q, bias, scales, ends);
-          else depthwise3u2(x0, x1, x2, step, w, to, step, Q, bias, scales, ends);
-        } else {
-          const x3 = load<usize>(rows, 12) + c, x4 = load<usize>(rows, 16) + c;
-          if (RELAXED) {
-            if (d.strideW == 1) depthwise5u1dot(x0, x1, x2, x3, x4, step, w, to, step, Q, bias, scales, ends);
-            else depthwise5u2dot(x0, x1, x2, x3, x4, step, w, to, step, Q, bias, scales, ends);
-          } else if (d.strideW == 1) depthwise5u1(x0, x1, x2, x3, x4, step, w, to, step, Q, bias, scales, ends);
-          else depthwise5u2(x0, x1, x2, x3, x4, step, w, to, step, Q, bias, scales, ends);
-        }
-      } else {
-        anyRow(d, rows, c, M, w, y + (d.ending == EndingCode.uint8 ? c : c << 2), bias, scales, scratch);
-      }
+      const to = y + (d.ending == EndingCode.uint8 ? c : c << 2);
+      anyRow(d, rows, c, M, w, to, d.biasPtr + (c << 2), d.scalesPtr + (c << 2), scratch);
       w += <usize>d.blockBytes;
     }
   }
