@@ -10,7 +10,7 @@
   biasPtr: usize; // an int32 a filter
   fitsPtr: usize; // an int32 a block of 8 filters: 1 where its weights fit int8
   scalesPtr: usize; // a float a filter
-  endPtr: usize; // 64 bytes
+  endPtr: usize; // 64 bytes, of bytes
   yPtr: usize;
   height: i32;
   width: i32;
@@ -33,6 +33,7 @@
   run: i32; // 1: the unrolled kernels do the shape
   flip: i32; // 0x80 where the engine's dot takes bytes as signed, else 0
   ending: i32; // an EndingCode
+  bounded: i32; // 1: bytes have bounds of their own
   lo: f32; // of float32
   hi: f32;
 }
@@ -112,6 +113,7 @@ export const enum EndingCode { uint8, int32, float32 }
   cols: i32; // of a row, of which the last may have fewer
   aPeriod: i32; // rows of y that a row of a serves
   bPeriod: i32;
+  bounded: i32; // 1: y has bounds of its own
   product: i32; // 1: the product, 0: the sum
   aZero: i32; // subtracted from bytes first
   bZero: i32;

@@ -9,7 +9,8 @@
 //
 // Weights, by block of 8 filters, of which the last may overlap the one before (its filters are from M - 8 on):
 //
-//   pairs   [R/2][S][8][2] int16, for i32x4.dot_i16x8_s: two rows of a column of 8 channels are one vector of 8 pairs, twice
+//   pairs   [R/2][S][8][2] int16, for i32x4.dot_i16x8_s: two rows of a column of 8 channels are one vector of 8 pairs, twice; in the
+//           unrolled rows the last of an odd number is pairs of columns, (0, 1), (2, 3) … and nothing with the last: 5 dots for 3x3, not 6
 //   quads   [R/4][S][8][4] int8, for the relaxed dot, in the binary that has it: 3x3 and 5x5, where all weights fit int8
 //
 // 3x3 and 5x5 in steps of 1 and 2 have unrolled rows (scripts/int8-depthwise.mjs), in which a column is loaded once. Others, and what has
@@ -17,7 +18,7 @@
 // signed is given bytes less 128, in copied rows, and a bias that is as much greater.
 import { DepthwiseBytesDesc, DepthwiseBytesWeightsDesc, EndingCode } from "../abi/int8-bytes";
 import { depthwise3u1, depthwise3u1dot, depthwise3u2, depthwise3u2dot, depthwise5u1, depthwise5u1dot, depthwise5u2, depthwise5u2dot } from "../gen/int8-depthwise";
-import { requantised, storeBytes } from "../lib/int8-bytes";
+import { bound, requantised, storeBytes } from "../lib/int8-bytes";
 import { RELAXED, storeLanes } from "../lib/simd";
 
 /** Whether the weights of all blocks fit int8. */
@@ -54,24 +55,29 @@ export function depthwise_weights_q8(desc: usize, begin: i32, end: i32, scratch:
   const zero = isQuads ? d.dotZero : d.zero;
   const rows = isQuads ? 4 : 2;
   for (let block = begin; block < end; block++) {
-    const first = block << 3;
-    const last = min(first + 8, M);
-    const base = max(min(first, M - 8), 0);
+    const own = block << 3;
+    const last = min(own + 8, M);
+    const base = max(min(own, M - 8), 0);
     const dst = d.dstPtr + <usize>block * <usize>d.blockBytes;
     for (let m = base; m < last; m++) {
       let sum = 0;
       for (let r = 0; r < R; r++) {
         const group = r / rows;
-        const lane = <usize>((m - base) * rows + r - group * rows);
+        const first = <usize>((m - base) * rows + r - group * rows);
         for (let s = 0; s < S; s++) {
           const w = weightAt(d, m, r, s);
           sum += w;
-          const to = dst + (<usize>(group * S + s) << 5);
+          let to = dst + (<usize>(group * S + s) << 5);
+          let lane = first;
+          if (!RELAXED && d.run && r == R - 1) {
+            to = dst + (<usize>(group * S + (s >> 1)) << 5);
+            lane += <usize>(s == S - 1 ? 1 : s & 1);
+          }
           if (isQuads) store<i8>(to + lane, <i8>w);
           else store<i16>(to + (lane << 1), <i16>w);
         }
       }
-      if (m < first) continue; // its bias is the block's before
+      if (m < own) continue; // its bias is the block's before
       const bias = d.biasPtr ? load<i32>(d.biasPtr + (<usize>m << 2)) : 0;
       store<i32>(d.dstBiasPtr + (<usize>m << 2), bias - zero * sum);
     }
@@ -233,8 +239,7 @@ export function depthwise_q8(desc: usize, begin: i32, end: i32, scratch: usize):
         else depthwise5u2dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
       } else if (d.strideW == 1) depthwise5u1(rows, M, w, wBlock, y, Q, biases, scales, ends);
       else depthwise5u2(rows, M, w, wBlock, y, Q, biases, scales, ends);
-      continue;
-    }
+    } else {
     let w = d.wPtr;
     for (let first = 0; first < M; first += 8) {
       const c = <usize>max(min(first, M - 8), 0);
@@ -242,5 +247,7 @@ export function depthwise_q8(desc: usize, begin: i32, end: i32, scratch: usize):
       anyRow(d, rows, c, M, w, to, d.biasPtr + (c << 2), d.scalesPtr + (c << 2), scratch);
       w += <usize>d.blockBytes;
     }
+    }
+    if (d.bounded) bound(y, d.outW * M, d.endPtr);
   }
 }

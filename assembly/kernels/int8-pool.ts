@@ -42,7 +42,7 @@ export function avg_pool_q8(desc: usize, begin: i32, end: i32, scratch: usize): 
   pool(changetype<PoolBytesDesc>(desc), begin, end, false);
 }
 
-@inline function pool(d: PoolBytesDesc, begin: i32, end: i32, isMax: bool): void {
+function pool(d: PoolBytesDesc, begin: i32, end: i32, isMax: bool): void {
   const C = d.channels;
   const pixel = <usize>C;
   const row = <usize>d.width * pixel;
@@ -130,13 +130,15 @@ export function mean_q8(desc: usize, begin: i32, end: i32, scratch: usize): void
     }
     const y = d.yPtr + <usize>n * pixel + <usize>c;
     const count = d.channels - c;
-    storeBytes(y, boundedBytes(meanOf(d, i32x4.sub(a, zeros)), meanOf(d, i32x4.sub(b, zeros)), d.endPtr), count);
-    if (count > 8)
-      storeBytes(y + 8, boundedBytes(meanOf(d, i32x4.sub(e, zeros)), meanOf(d, i32x4.sub(f, zeros)), d.endPtr), count - 8);
+    finish(d, y, i32x4.sub(a, zeros), i32x4.sub(b, zeros), count);
+    if (count > 8) finish(d, y + 8, i32x4.sub(e, zeros), i32x4.sub(f, zeros), count - 8);
   }
 }
 
-function meanOf(d: MeanBytesDesc, sum: v128): v128 {
-  const scaled = f32x4.mul(f32x4.convert_i32x4_s(sum), f32x4.splat(d.scale));
-  return f32x4.div(f32x4.div(scaled, f32x4.splat(d.count)), f32x4.splat(d.divisor));
+/** Sums of 8 channels, of which there are `count` or more, as means. */
+function finish(d: MeanBytesDesc, y: usize, sum0: v128, sum1: v128, count: i32): void {
+  const scale = f32x4.splat(d.scale), pixels = f32x4.splat(d.count), divisor = f32x4.splat(d.divisor);
+  const v0 = f32x4.div(f32x4.div(f32x4.mul(f32x4.convert_i32x4_s(sum0), scale), pixels), divisor);
+  const v1 = f32x4.div(f32x4.div(f32x4.mul(f32x4.convert_i32x4_s(sum1), scale), pixels), divisor);
+  storeBytes(y, boundedBytes(v0, v1, d.endPtr), count);
 }

@@ -2,7 +2,7 @@
 // vector anew at every use, in three instructions.
 
 /**
- * 8 sums as bytes, in the lower half: clamp(round(sum * scale) + zero), halves to even. |sum * scale| < 2^22, so that behind the
+ * 8 sums as bytes, in the lower half: round(sum * scale) + zero, saturated, halves to even. |sum * scale| < 2^22, so that behind the
  * addition of 1.5 * 2^23 the number is what the lowest bits are.
  */
 @inline export function requantised(sum0: v128, sum1: v128, scale0: v128, scale1: v128, end: usize): v128 {
@@ -15,7 +15,20 @@
     i32x4.sub(f32x4.add(v0, v128.load(end)), v128.load(end, 16)),
     i32x4.sub(f32x4.add(v1, v128.load(end)), v128.load(end, 16)),
   );
-  return i8x16.min_u(i8x16.max_u(i8x16.narrow_i16x8_u(half, half), v128.load(end, 32)), v128.load(end, 48));
+  return i8x16.narrow_i16x8_u(half, half);
+}
+
+/** Bounds bytes that are stored already: in the sums' own loops it would take a tenth of their time, and few are bounded. */
+export function bound(y: usize, count: i32, end: usize): void {
+  const low = v128.load(end, 32), high = v128.load(end, 48);
+  for (; count > 15; count -= 16) {
+    v128.store(y, i8x16.min_u(i8x16.max_u(v128.load(y), low), high));
+    y += 16;
+  }
+  for (; count > 0; count -= 8) {
+    storeBytes(y, i8x16.min_u(i8x16.max_u(v128.load64_zero(y), low), high), count);
+    y += 8;
+  }
 }
 
 /** Stores the first `count` (1 to 8) bytes. */

@@ -12,7 +12,7 @@ import { defineOperator, type Operator } from "../../../ops/operator.js";
 import { isChannelsLast } from "../../../ops/parts/image.js";
 import type { Builder } from "../../../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../../../plan/operand.js";
-import { endTable } from "./bytes.js";
+import { endTable, isBounded } from "./bytes.js";
 import type { Addition } from "./form.js";
 
 /** Numbers that are rounded are below it: see assembly/lib/int8-bytes.ts. */
@@ -60,7 +60,7 @@ export function broadcastOf(a: TensorSpec, b: TensorSpec): TensorSpec | undefine
 
 type Factors = Pick<
   { [F in keyof typeof BinaryBytesDesc]: number },
-  "aZero" | "bZero" | "aFactor" | "bFactor" | "offset" | "product"
+  "aZero" | "bZero" | "aFactor" | "bFactor" | "offset" | "product" | "bounded"
 >;
 
 function emitBinary(b: Builder, left: Operand, right: Operand, end: Ref, factors: Factors): void {
@@ -112,7 +112,15 @@ export function add(sum: Sum): Operator {
       return inferBinary(a, b);
     },
     lower(builder, { a, b }) {
-      const factors = { product: 0, aZero: shift, bZero: shift, aFactor: ra, bFactor: rb, offset: fixed };
+      const factors = {
+        product: 0,
+        bounded: isBounded(sum),
+        aZero: shift,
+        bZero: shift,
+        aFactor: ra,
+        bFactor: rb,
+        offset: fixed,
+      };
       emitBinary(builder, a, b, endTable(builder, shift, low, high), factors);
     },
   });
@@ -130,7 +138,7 @@ export function multiply(product: Multiplication): Operator {
       return inferBinary(a, b);
     },
     lower(builder, { a, b }) {
-      const factors = { product: 1, aZero, bZero, aFactor: factor, bFactor: 0, offset };
+      const factors = { product: 1, bounded: isBounded(product), aZero, bZero, aFactor: factor, bFactor: 0, offset };
       emitBinary(builder, a, b, endTable(builder, zero, low, high), factors);
     },
   });
