@@ -1,6 +1,7 @@
 // Maxima and means of bytes, channels-last: lanes are channels.
 //
-//   max    y = max of x over the window, clipped to the input; 16 channels at a time, and of the rest the last 16 or 8 once more
+//   max    y = max of x over the window, clipped to the input: first of the rows, to scratch, whole vectors whatever the pixels are, then
+//          of the columns there, 16 channels at a time, and of the rest the last 16 or 8 once more
 //   mean   y = clamp(round(Σ scale * (x - zero) / taps / divisor + offset) + zero point), every step in float32, taps row by row:
 //          the bits of onnxruntime, which sums real numbers; 8 channels at a time
 //   all    y = clamp(round(Σ (x - zero) * scale / count / divisor) + zero point), the sum in integers
@@ -18,31 +19,45 @@ import { boundedBytes, storeBytes } from "../lib/int8-bytes";
   return start >= size ? 0 : min((size - start + dilation - 1) / dilation, taps);
 }
 
-/** The greatest of 16 channels. */
-@inline function maximum(x: usize, rows: i32, columns: i32, rowStep: usize, step: usize): v128 {
-  let most = i8x16.splat(0);
-  for (; rows > 0; rows--) {
-    let tap = x;
-    for (let s = columns; s > 0; s--) {
-      most = i8x16.max_u(most, v128.load(tap));
-      tap += step;
-    }
-    x += rowStep;
+/** to = max of a, b and c. */
+function most(to: usize, a: usize, b: usize, c: usize, bytes: usize): void {
+  for (const end = to + bytes; to < end; to += 16) {
+    v128.store(to, i8x16.max_u(i8x16.max_u(v128.load(a), v128.load(b)), v128.load(c)));
+    a += 16;
+    b += 16;
+    c += 16;
   }
-  return most;
 }
 
-/** Work items: output rows, numbered n * P + p. */
+/** The greatest of `columns` >= 1 pixels from x on, C channels. */
+@inline function mostOf(y: usize, x: usize, C: i32, columns: i32, step: usize): void {
+  const lanes = C < 16 ? 8 : 16;
+  const second = columns > 1 ? step : 0, third = columns > 2 ? step << 1 : second;
+  for (let at = 0; at < C; at += lanes) {
+    const c = <usize>max(min(at, C - lanes), 0);
+    let tap = x + c;
+    let v = i8x16.max_u(i8x16.max_u(v128.load(tap), v128.load(tap + second)), v128.load(tap + third));
+    for (let s = columns - 3; s > 0; s--) {
+      v = i8x16.max_u(v, v128.load(tap + 3 * step));
+      tap += step;
+    }
+    if (lanes == 16) v128.store(y + c, v);
+    else storeBytes(y + c, v, C);
+  }
+}
+
+/** Work items: output rows, numbered n * P + p. Scratch: a row of the input, in whole vectors, and one more. */
 export function max_pool_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  pool(changetype<PoolBytesDesc>(desc), begin, end, true);
+  pool(changetype<PoolBytesDesc>(desc), begin, end, scratch);
 }
 
 /** Work items: output rows, numbered n * P + p. */
 export function avg_pool_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  pool(changetype<PoolBytesDesc>(desc), begin, end, false);
+  pool(changetype<PoolBytesDesc>(desc), begin, end, 0);
 }
 
-function pool(d: PoolBytesDesc, begin: i32, end: i32, isMax: bool): void {
+/** scratch: of maxima. */
+function pool(d: PoolBytesDesc, begin: i32, end: i32, scratch: usize): void {
   const C = d.channels;
   const pixel = <usize>C;
   const row = <usize>d.width * pixel;
@@ -53,25 +68,29 @@ function pool(d: PoolBytesDesc, begin: i32, end: i32, isMax: bool): void {
     const h = (item - n * d.outH) * d.strideH - d.padTop;
     const r0 = firstTap(h, d.dilationH);
     const rows = max(endTap(h, d.dilationH, d.height, d.kernelH) - r0, 0);
-    const top = d.xPtr + <usize>(n * d.height + h + r0 * d.dilationH) * row;
+    let top = d.xPtr + <usize>(n * d.height + h + r0 * d.dilationH) * row;
+    if (scratch) {
+      if (rows == 0) memory.fill(scratch, 0, row);
+      for (let r = 0; r < rows; r += r ? 2 : 3) {
+        const a = top + <usize>r * rowStep;
+        const b = r + 1 < rows ? a + rowStep : a;
+        if (r) most(scratch, scratch, a, b, row);
+        else most(scratch, a, b, rows > 2 ? b + rowStep : b, row);
+      }
+      top = scratch;
+    }
     for (let q = 0; q < d.outW; q++) {
       const w = q * d.strideW - d.padLeft;
       const s0 = firstTap(w, d.dilationW);
       const columns = max(endTap(w, d.dilationW, d.width, d.kernelW) - s0, 0);
       const x = top + <usize>(w + s0 * d.dilationW) * pixel;
-      if (isMax) {
-        const lanes = C < 16 ? 8 : 16;
-        for (let at = 0; at < C; at += lanes) {
-          const c = <usize>max(min(at, C - lanes), 0);
-          const most = maximum(x + c, rows, columns, rowStep, step);
-          if (lanes == 16) v128.store(y + c, most);
-          else storeBytes(y + c, most, C);
-        }
+      if (scratch) {
+        if (columns > 0) mostOf(y, x, C, columns, step);
+        else memory.fill(y, 0, pixel);
       } else {
         let taps = rows * columns;
         if (d.countPadding) {
-          taps = min(endTap(h, d.dilationH, d.height + d.padBottom, d.kernelH), d.kernelH)
-            * min(endTap(w, d.dilationW, d.width + d.padRight, d.kernelW), d.kernelW);
+          taps = endTap(h, d.dilationH, d.height + d.padBottom, d.kernelH) * endTap(w, d.dilationW, d.width + d.padRight, d.kernelW);
         }
         for (let c = 0; c < C; c += 8) storeBytes(y + <usize>c, mean(d, x + <usize>c, rows, columns, rowStep, step, taps), C - c);
       }
