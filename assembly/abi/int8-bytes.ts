@@ -165,3 +165,20 @@ export const enum ChangeCode { copy, flip, table, affine }
   groupPixelBytes: i32; // of the second of two groups
   groupBytes: i32; // from group to group, of others
 }
+
+/** An image of bytes of another size: see kernels/int8-moves.ts. One work item is a row of outputs. */
+@unmanaged export class ResizeBytesDesc {
+  xPtr: usize;
+  yPtr: usize;
+  endPtr: usize; // of a linear one: 64 bytes
+  rowsPtr: usize; // of each output row 16 bytes: byte offsets of two rows, their weights
+  columnsPtr: usize;
+  channels: i32;
+  imageBytes: i32;
+  outH: i32;
+  outW: i32;
+  linear: i32; // 0: the first row and column is copied
+  zero: i32; // of the input
+  scale: f32;
+  divisor: f32; // the output's scale
+}

@@ -51,3 +51,28 @@ function storeFew(ptr: usize, v: v128, count: i32): void {
   const low = f32x4.splat(-65536), high = f32x4.splat(65536);
   return bytesOf(f32x4.pmin(f32x4.pmax(low, v0), high), f32x4.pmin(f32x4.pmax(low, v1), high), end);
 }
+
+/** Floats of the lower or upper half of 8 int16. */
+@inline export function low(v: v128): v128 {
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(v));
+}
+
+@inline export function high(v: v128): v128 {
+  return f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(v));
+}
+
+/** y = x, its bits turned where mask has some. */
+export function move(y: usize, x: usize, count: i32, mask: v128): void {
+  for (; count > 15; count -= 16) {
+    v128.store(y, v128.xor(v128.load(x), mask));
+    x += 16;
+    y += 16;
+  }
+  if (count > 7) {
+    v128.store64_lane(y, v128.xor(v128.load64_zero(x), mask), 0);
+    x += 8;
+    y += 8;
+    count -= 8;
+  }
+  if (count) storeBytes(y, v128.xor(v128.load64_zero(x), mask), count);
+}

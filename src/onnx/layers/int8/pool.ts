@@ -57,7 +57,13 @@ export function maxPool(options: PoolOptions): Operator {
     lower(b, { input }) {
       const rest = { endPtr: NONE, countPadding: 0, zero: 0, scale: 0, divisor: 0, offset: 0 };
       const [, C, , W] = input.spec.shape as [number, number, number, number];
-      b.step("max_pool_q8", PoolBytesDesc, { ...fields(b, input, options), ...rest }, rowsOf(b), roundUp(W * C, 16) + 16);
+      b.step(
+        "max_pool_q8",
+        PoolBytesDesc,
+        { ...fields(b, input, options), ...rest },
+        rowsOf(b),
+        roundUp(W * C, 16) + 16,
+      );
     },
   });
 }
