@@ -8,7 +8,7 @@
 //
 // of weights u of columns and v of rows, and reals x = (byte - zero) * scale.
 import { InterleaveBytesDesc, ResizeBytesDesc } from "../abi/int8-bytes";
-import { boundedBytes, high, low, move, storeBytes } from "../lib/int8-bytes";
+import { high, low, move, storeFloats } from "../lib/int8-bytes";
 
 /** n >= 8 channels of a and of b in turn; the last vector of a pixel overlaps the one before. */
 @inline function zip(y: usize, a: usize, b: usize, n: i32): void {
@@ -67,7 +67,7 @@ function mixed(d: ResizeBytesDesc, y: usize, x0: usize, x1: usize, second: usize
     x = i16x8.sub(v128.load8x8_u(x1 + second), zero);
     s0 = f32x4.add(s0, f32x4.mul(f32x4.mul(low(x), scale), v11));
     s1 = f32x4.add(s1, f32x4.mul(f32x4.mul(high(x), scale), v11));
-    storeBytes(y, boundedBytes(f32x4.div(s0, divisor), f32x4.div(s1, divisor), d.endPtr), left);
+    storeFloats(y, f32x4.div(s0, divisor), f32x4.div(s1, divisor), left, d.endPtr);
     x0 += 8;
     x1 += 8;
     y += 8;

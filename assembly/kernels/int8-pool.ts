@@ -8,7 +8,7 @@
 //
 // What numbers end as: lib/int8-bytes.ts.
 import { MeanBytesDesc, PoolBytesDesc } from "../abi/int8-bytes";
-import { boundedBytes, storeBytes } from "../lib/int8-bytes";
+import { storeBytes, storeFloats } from "../lib/int8-bytes";
 
 /** First tap inside: taps are `dilation` apart. */
 @inline function firstTap(start: i32, dilation: i32): i32 {
@@ -92,18 +92,20 @@ function pool(d: PoolBytesDesc, begin: i32, end: i32, scratch: usize): void {
         if (d.countPadding) {
           taps = endTap(h, d.dilationH, d.height + d.padBottom, d.kernelH) * endTap(w, d.dilationW, d.width + d.padRight, d.kernelW);
         }
-        for (let c = 0; c < C; c += 8) storeBytes(y + <usize>c, mean(d, x + <usize>c, rows, columns, rowStep, step, taps), C - c);
+        for (let c = 0; c < C; c += 8) mean(d, y + <usize>c, x + <usize>c, rows, columns, rowStep, step, taps, C - c);
       }
       y += pixel;
     }
   }
 }
 
-/** Of 8 channels. */
-function mean(d: PoolBytesDesc, x: usize, rows: i32, columns: i32, rowStep: usize, step: usize, taps: i32): v128 {
+/** Of 8 channels, of which there are `left` or more. */
+@inline function mean(
+  d: PoolBytesDesc, y: usize, x: usize, rows: i32, columns: i32, rowStep: usize, step: usize, taps: i32, left: i32,
+): void {
   const zero = i16x8.splat(<i16>d.zero), scale = f32x4.splat(d.scale);
   let sum0 = f32x4.splat(0), sum1 = sum0;
-  for (; rows > 0; rows--) {
+  for (let r = rows; r > 0; r--) {
     let tap = x;
     for (let s = columns; s > 0; s--) {
       const v = i16x8.sub(v128.load8x8_u(tap), zero);
@@ -114,11 +116,9 @@ function mean(d: PoolBytesDesc, x: usize, rows: i32, columns: i32, rowStep: usiz
     x += rowStep;
   }
   const count = f32x4.splat(<f32>taps), divisor = f32x4.splat(d.divisor), offset = f32x4.splat(d.offset);
-  return boundedBytes(
-    f32x4.add(f32x4.div(f32x4.div(sum0, count), divisor), offset),
-    f32x4.add(f32x4.div(f32x4.div(sum1, count), divisor), offset),
-    d.endPtr,
-  );
+  const mean0 = f32x4.add(f32x4.div(f32x4.div(sum0, count), divisor), offset);
+  const mean1 = f32x4.add(f32x4.div(f32x4.div(sum1, count), divisor), offset);
+  storeFloats(y, mean0, mean1, left, d.endPtr);
 }
 
 /** Pixels whose bytes add up in 16 bits. */
@@ -159,5 +159,5 @@ function finish(d: MeanBytesDesc, y: usize, sum0: v128, sum1: v128, count: i32):
   const scale = f32x4.splat(d.scale), pixels = f32x4.splat(d.count), divisor = f32x4.splat(d.divisor);
   const v0 = f32x4.div(f32x4.div(f32x4.mul(f32x4.convert_i32x4_s(sum0), scale), pixels), divisor);
   const v1 = f32x4.div(f32x4.div(f32x4.mul(f32x4.convert_i32x4_s(sum1), scale), pixels), divisor);
-  storeBytes(y, boundedBytes(v0, v1, d.endPtr), count);
+  storeFloats(y, v0, v1, count, d.endPtr);
 }

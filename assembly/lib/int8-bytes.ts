@@ -46,10 +46,10 @@ function storeFew(ptr: usize, v: v128, count: i32): void {
   } while (--count);
 }
 
-/** As bytesOf, of any floats; NaN as the least. */
-@inline export function boundedBytes(v0: v128, v1: v128, end: usize): v128 {
+/** Stores the first `count` of 8 floats, whatever they are, as bytes; NaN as the least. */
+export function storeFloats(y: usize, v0: v128, v1: v128, count: i32, end: usize): void {
   const low = f32x4.splat(-65536), high = f32x4.splat(65536);
-  return bytesOf(f32x4.pmin(f32x4.pmax(low, v0), high), f32x4.pmin(f32x4.pmax(low, v1), high), end);
+  storeBytes(y, bytesOf(f32x4.pmin(f32x4.pmax(low, v0), high), f32x4.pmin(f32x4.pmax(low, v1), high), end), count);
 }
 
 /** Floats of the lower or upper half of 8 int16. */

@@ -30,7 +30,7 @@ export interface DepthwiseOptions extends WindowOptions {
 /** Of a cache line. */
 const LINE = 64;
 /** What lies in scratch before all else. */
-const SUMS_BYTES = 128;
+const SUMS_BYTES = 64;
 
 type Four = readonly [number, number, number, number];
 

@@ -1,7 +1,7 @@
 // Bytes by element, and where they begin and end: see assembly/kernels/int8-elements.ts and int8-edges.ts.
 import { sameShape } from "../../../base/check.js";
 import { ShapeError, UnsupportedError } from "../../../base/errors.js";
-import { countOf } from "../../../base/shape.js";
+import { countOf, roundUp } from "../../../base/shape.js";
 import { makeSpec, showSpec, type TensorSpec } from "../../../base/spec.js";
 import { CHUNK } from "../../../kernels/gen/constants.js";
 import { BinaryBytesDesc } from "../../../kernels/gen/int8/binary-bytes-desc.js";
@@ -240,7 +240,7 @@ function emitEdge(
   const chunks = Math.ceil(pixels / chunkPixels);
   const endPtr = kernel === "from_float_q8" ? endTable(b, zero, 0, 255) : NONE;
   const values = { xPtr: x, yPtr: b.output.ref, endPtr, channels, pixels, chunks, chunkPixels, zero, scale };
-  b.step(kernel, EdgeBytesDesc, values, images * chunks);
+  b.step(kernel, EdgeBytesDesc, values, images * chunks, channels > 1 ? channels * roundUp(chunkPixels, 8) : 0);
 }
 
 /** float32 → uint8, clamp(round(x / scale) + zero, 0, 255), channels-last whatever the input is; NaN is 0. */
