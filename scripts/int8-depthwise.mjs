@@ -1,4 +1,5 @@
-// The text of assembly/gen/int8-depthwise.ts: rows of depthwise outputs of bytes, fully unrolled.
+// The text of assembly/gen/int8-depthwise.ts: rows of depthwise outputs of bytes, unrolled. How they are used, and how weights lie, is
+// told in assembly/kernels/int8-depthwise.ts.
 
 const range = (n) => [...Array(n).keys()];
 const lines = (...items) => items.flat(9).join("\n");
@@ -11,81 +12,112 @@ const RUNS = [
   [5, 2],
 ];
 
-/** Rows of a window that one dot takes together: 2 of 16 bits, 4 of bytes. */
-const groups = (taps, most) => range(Math.ceil(taps / most)).map((g) => [g * most, Math.min(most, taps - g * most)]);
+/** a0 and a1 from two vectors of 8 pairs' halves. */
+const turned = (a, b) => [
+  `    a0 = i16x8.shuffle(${a}, ${b}, 0, 8, 1, 9, 2, 10, 3, 11);`,
+  `    a1 = i16x8.shuffle(${a}, ${b}, 4, 12, 5, 13, 6, 14, 7, 15);`,
+];
 
-/** a0 and a1: rows `first` and on of a column, of 8 channels each, as one dot reads them. */
-function load(most, first, rows) {
-  const ptr = (r) => `x${first + r}`;
-  if (rows === 1)
+/**
+ * What dots read, and for which taps, when column j is loaded: of each, lines of code, and [tap s of an output, how many columns ago, its
+ * weights, 32 bytes each].
+ */
+const READS = {
+  // Two rows of a column; of an odd number the last one two columns.
+  pairs: (taps) => [
+    ...range(taps >> 1).map((g) => ({
+      load: [`    v = v128.load8x8_u(x${2 * g});`, `    u = v128.load8x8_u(x${2 * g + 1});`, turned("v", "u")],
+      uses: range(taps).map((s) => [s, g * taps + s]),
+    })),
+    {
+      isKept: true,
+      load: [`    v = v128.load8x8_u(x${taps - 1});`, turned("z", "v"), "    z = v;"],
+      uses: [
+        ...range(taps >> 1).map((e) => [2 * e + 1, (taps >> 1) * taps + e]),
+        [taps - 1, (taps >> 1) * taps + (taps >> 1)],
+      ],
+    },
+  ],
+  // Four rows of a column, which may be fewer.
+  quads: (taps) =>
+    range(Math.ceil(taps / 4)).map((g) => ({
+      load: quad(range(Math.min(4, taps - 4 * g)).map((r) => `x${4 * g + r}`)),
+      uses: range(taps).map((s) => [s, g * taps + s]),
+    })),
+};
+
+function quad(ptrs) {
+  const mixed = (a, b) =>
+    `i8x16.shuffle(v128.load64_zero(${a}), v128.load64_zero(${b}), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)`;
+  const [a, b, c, d] = ptrs;
+  if (ptrs.length === 1)
     return [
-      `    v = v128.load8x8_u(${ptr(0)});`,
+      `    v = v128.load8x8_u(${a});`,
       "    a0 = i32x4.extend_low_i16x8_u(v);",
       "    a1 = i32x4.extend_high_i16x8_u(v);",
     ];
-  const turned = [
-    "    a0 = i16x8.shuffle(v, u, 0, 8, 1, 9, 2, 10, 3, 11);",
-    "    a1 = i16x8.shuffle(v, u, 4, 12, 5, 13, 6, 14, 7, 15);",
-  ];
-  if (most === 2) return [`    v = v128.load8x8_u(${ptr(0)});`, `    u = v128.load8x8_u(${ptr(1)});`, turned];
-  const mixed = (to, a, b) =>
-    `    ${to} = i8x16.shuffle(v128.load64_zero(${a}), v128.load64_zero(${b}), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);`;
-  const second = rows === 3 ? `    u = v128.load8x8_u(${ptr(2)});` : mixed("u", ptr(2), ptr(3));
-  return [mixed("v", ptr(0), ptr(1)), second, turned];
+  return [`    v = ${mixed(a, b)};`, `    u = ${d ? mixed(c, d) : `v128.load8x8_u(${c})`};`, turned("v", "u")];
 }
 
 /**
- * \`count\` outputs of 8 filters, taps x taps, along a row: a column is loaded once for all outputs that it belongs to, whose sums
- * take turns in registers. most: 2 by dots of 16 bits, 4 of bytes.
+ * All outputs of a row, taps x taps, 8 filters at a time, of which the last overlap: a column is loaded once for all outputs that it
+ * belongs to. Their sums are passed on from register to register: to unroll until they take turns is no faster.
  */
-function run(taps, stride, most) {
+function run(taps, stride, kind) {
   const held = Math.ceil(taps / stride);
-  const parts = groups(taps, most);
-  const isHeld = most === 4 && taps === 3; // the weights in registers
-  const weight = (g, s, half) => (isHeld ? `w${s}${half}` : `v128.load(w, ${((g * taps + s) * 2 + half) * 16})`);
-  const add = (acc, from, g, s, half) =>
-    most === 4
-      ? `    ${acc}${half} = dot4(${weight(g, s, half)}, a${half}, ${from}${half});`
-      : `    ${acc}${half} = i32x4.add(${from}${half}, i32x4.dot_i16x8_s(a${half}, ${weight(g, s, half)}));`;
-  // Column j is tap s of outputs (j - s) / stride; those below 0 are none.
-  const column = (j, turn) => {
-    const uses = range(taps)
-      .filter((s) => (j - s) % stride === 0 && j - s >= 0)
-      .map((s) => [`acc${((j - s) / stride + turn) % held}`, s])
-      .reverse();
-    return [
-      parts.map(([first, rows], g) => [
-        load(most, first, rows),
-        uses.map(([acc, s]) => [0, 1].map((half) => add(acc, g === 0 && s === 0 ? "start" : acc, g, s, half))),
-      ]),
-      range(taps).map((r) => `    x${r} += step;`),
-    ];
+  const reads = READS[kind](taps);
+  const isHeld = kind === "quads" && taps === 3; // the weights in registers
+  const weight = (at, half) => (isHeld ? `w${at}${half}` : `v128.load(w, ${32 * at + 16 * half})`);
+  const add = (acc, from, at, half) =>
+    kind === "quads"
+      ? `    ${acc}${half} = dot4(${weight(at, half)}, a${half}, ${from}${half});`
+      : `    ${acc}${half} = i32x4.add(${from}${half}, i32x4.dot_i16x8_s(a${half}, ${weight(at, half)}));`;
+  // What column j adds: tap s is of output (j - s) / stride; those below 0 are none. The first sum of an output starts from the bias.
+  const column = (j, done) => {
+    const started = new Set();
+    const code = reads.map(({ load, uses, isKept }) => {
+      const wanted = uses.filter(([s]) => (j - s) % stride === 0 && j >= s).reverse();
+      const sums = wanted.map(([s, at]) => {
+        const acc = `acc${(j - s) / stride - done}`;
+        const isFirst = s === 0 && !started.has(acc);
+        if (isFirst) started.add(acc);
+        return [0, 1].map((half) => add(acc, isFirst ? "start" : acc, at, half));
+      });
+      return wanted.length > 0 || isKept ? [load, sums] : [];
+    });
+    return [code, range(taps).map((r) => `    x${r} += step;`)];
   };
-  const first = taps - stride; // columns before the loop
-  const turns = range(held).map((turn) => [
-    // As if of output `held`, so that all before it are there.
-    range(stride).map((i) => column((held - 1) * stride + first + i, turn + 1)),
-    `    v128.store64_lane(y, requantised(acc${turn}0, acc${turn}1, s0, s1, end), 0);`,
-    "    y += yStep;",
-    "    if (y == yEnd) break;",
-  ]);
+  // Turns before an output is whole, and columns before them: of these turns what is stored would be none.
+  const early = Math.floor((taps - stride) / stride);
+  const before = (taps - stride) % stride;
   return lines(
-    `export function depthwise${taps}u${stride}${most === 4 ? "dot" : ""}(`,
-    `  ${range(taps)
-      .map((r) => `x${r}: usize, `)
-      .join("")}step: usize, w: usize, y: usize, yStep: usize, count: i32, bias: usize, scales: usize, end: usize,`,
+    `export function depthwise${taps}u${stride}${kind === "quads" ? "dot" : ""}(`,
+    "  rows: usize, M: i32, w: usize, wBlock: usize, yRow: usize, count: i32, biases: usize, scales: usize, end: usize,",
     "): void {",
-    "  const start0 = v128.load(bias), start1 = v128.load(bias, 16), s0 = v128.load(scales), s1 = v128.load(scales, 16);",
+    "  const step = <usize>M;",
+    "  for (let at = 0; at < M; at += 8) {",
+    "    const c = <usize>min(at, M - 8);",
+    "    const bias = biases + (c << 2), scale = scales + (c << 2);",
+    range(taps).map((r) => `    let x${r} = load<usize>(rows, ${4 * r}) + c;`),
+    "    let y = yRow + c;",
+    "    const start0 = v128.load(bias), start1 = v128.load(bias, 16), s0 = v128.load(scale), s1 = v128.load(scale, 16);",
     isHeld
-      ? range(taps).map((s) => `  const w${s}0 = v128.load(w, ${32 * s}), w${s}1 = v128.load(w, ${32 * s + 16});`)
+      ? range(taps).map((s) => `    const w${s}0 = v128.load(w, ${32 * s}), w${s}1 = v128.load(w, ${32 * s + 16});`)
       : [],
-    range(held).map((i) => `  let acc${i}0 = start0, acc${i}1 = start1;`),
-    "  let u: v128, v: v128, a0: v128, a1: v128;",
-    "  const yEnd = y + <usize>count * yStep;",
-    range(first).map((j) => column(j, 0)),
-    "  do {",
-    turns,
-    "  } while (true);",
+    range(held).map((i) => `    let acc${i}0 = start0, acc${i}1 = start1;`),
+    "    let u: v128, v: v128, a0: v128, a1: v128, z = i8x16.splat(0);",
+    "    const yEnd = y + <usize>count * step;",
+    early > 0 ? `    const yFirst = y;\n    y -= ${early > 1 ? `${early} * ` : ""}step;` : [],
+    range(before).map((j) => column(j, -early)),
+    "    do {",
+    // As if of output held, so that all before it are there.
+    range(stride).map((i) => column((held + early) * stride + before + i, held)),
+    `      ${early > 0 ? "if (y >= yFirst) " : ""}v128.store64_lane(y, requantised(acc00, acc01, s0, s1, end), 0);`,
+    "      y += step;",
+    range(held - 1).map((i) => `    acc${i}0 = acc${i + 1}0;\n    acc${i}1 = acc${i + 1}1;`),
+    "    } while (y != yEnd);",
+    "    w += wBlock;",
+    "  }",
     "}",
     "",
   );
@@ -95,4 +127,4 @@ export const int8Depthwise = `// Generated by scripts/generate.mjs: do not edit.
 import { requantised } from "../lib/int8-bytes";
 import { dot4 } from "../lib/simd";
 
-${RUNS.flatMap(([taps, stride]) => [2, 4].map((most) => run(taps, stride, most))).join("\n")}`;
+${RUNS.flatMap(([taps, stride]) => ["pairs", "quads"].map((kind) => run(taps, stride, kind))).join("\n")}`;

@@ -1,8 +1,9 @@
 // Bytes that move: channels in turn, parts joined and taken out; on every binary.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Runtime } from "../src/index.js";
-import { concat, interleave, parts, zip } from "../src/onnx/layers/int8/moves.js";
-import { apart, BYTE_BINARIES, bytes, image, run, toByte } from "./bytes-reference.js";
+import { concat, interleave, parts, resize, zip } from "../src/onnx/layers/int8/moves.js";
+import type { Taps } from "../src/onnx/layers/resize.js";
+import { apart, BYTE_BINARIES, bytes, f, image, run, toByte } from "./bytes-reference.js";
 
 /** The formula of each element. */
 const of = (count: number, formula: (i: number) => number): number[] =>
@@ -150,6 +151,66 @@ describe.each(BYTE_BINARIES)("moves of bytes on $name", ({ create }) => {
     });
   });
 
+  /** Where onnxruntime reads an output position of half_pixel, in float32: two places and their weights. */
+  const places = (out: number, size: number) =>
+    Array.from({ length: out }, (_, o): Taps => {
+      const x = Math.max(0, Math.min(size - 1, f(f(f(o + 0.5) / f(out / size)) - 0.5)));
+      const [i, j] = [Math.floor(x), Math.min(Math.floor(x) + 1, size - 1)];
+      return i === j
+        ? { at: [i, i], weights: [0.5, 0.5] }
+        : { at: [i, j], weights: [f(Math.abs(x - j)), f(Math.abs(x - i))] };
+    });
+
+  it.each([
+    [
+      [1, 21, 5, 7],
+      [10, 14],
+    ],
+    [
+      [2, 3, 5, 7],
+      [9, 20],
+    ],
+    [
+      [1, 16, 9, 6],
+      [4, 3],
+    ],
+    [
+      [1, 64, 4, 1],
+      [8, 5],
+    ],
+  ] as const)("resize %j to %j, nearest and linear", (shape, [P, Q]) => {
+    const [N, C, H, W] = shape;
+    const x = bytes(N * C * H * W, `resize ${shape}`);
+    const split = (i: number) => {
+      const pixel = Math.floor(i / C);
+      return [Math.floor(pixel / (P * Q)), Math.floor(pixel / Q) % P, pixel % Q, i % C] as const;
+    };
+    const at = (n: number, h: number, w: number, c: number) => x[((n * H + h) * W + w) * C + c] as number;
+    const nearest = (out: number, size: number) => of(out, (o) => Math.floor((o * size) / out));
+    const [rows, columns] = [nearest(P, H), nearest(Q, W)];
+    const single = (list: readonly number[]) => list.map((place) => ({ at: [place], weights: [1] }));
+    const copied = of(N * P * Q * C, (i) => {
+      const [n, p, q, c] = split(i);
+      return at(n, rows[p] as number, columns[q] as number, c);
+    });
+    expect(apart(run(rt, resize(single(rows), single(columns)), [image(rt, x, shape)])[0], copied)).toBe("");
+    const reals = { xScale: f(0.037), xZero: 117, yScale: f(0.051), yZero: 90 };
+    const [high, wide] = [places(P, H), places(Q, W)];
+    const linear = of(N * P * Q * C, (i) => {
+      const [n, p, q, c] = split(i);
+      const [r, s] = [high[p], wide[q]] as [Taps, Taps];
+      const [h0, h1, w0, w1] = [...r.at, ...s.at] as [number, number, number, number];
+      const [v0, v1, u0, u1] = [...r.weights, ...s.weights] as [number, number, number, number];
+      const real = (h: number, w: number) => f((at(n, h, w, c) - reals.xZero) * reals.xScale);
+      const sum = f(
+        f(f(f(f(u0 * v0) * real(h0, w0)) + f(f(u1 * v0) * real(h0, w1))) + f(f(u0 * v1) * real(h1, w0))) +
+          f(f(u1 * v1) * real(h1, w1)),
+      );
+      return toByte(f(sum / reals.yScale), reals.yZero);
+    });
+    expect(apart(run(rt, resize(high, wide, reals), [image(rt, x, shape)])[0], linear)).toBe("");
+  });
+
   it("refuses what does not fit in a sentence", () => {
     const shapes = [
       [1, 6, 2, 2],
@@ -160,6 +221,8 @@ describe.each(BYTE_BINARIES)("moves of bytes on $name", ({ create }) => {
     expect(() => run(rt, interleave(4), [six()])).toThrow(/"groups" expected a divisor of 6, got 4/);
     expect(() => run(rt, zip(0), [three(), three()])).toThrow(/"a" expected an even number of channels, got 3/);
     expect(() => run(rt, zip(), [six(), three()])).toThrow(/"b" expected shape \[1, 6, 2, 2\], got \[1, 3, 2, 2\]/);
+    const halves = [{ at: [0, 1, 1], weights: [0.5, 0.25, 0.25] }];
+    expect(() => run(rt, resize(halves, halves), [six()])).toThrow(/"rows" expected one tap a position, got more/);
     expect(() => run(rt, concat(2), [six(), three()])).toThrow(/"inputs\[1\]" expected .* but for axis 2, got /);
     expect(() => run(rt, parts(1, [{ start: 4, size: 3 }]), [six()])).toThrow(
       /"ranges" expected parts of 6, got 3 from 4 on/,

@@ -2,7 +2,7 @@
 import type { DType, Runtime, Tensor } from "../src/index.js";
 import { depthwise } from "../src/onnx/layers/int8/depthwise.js";
 import { add, affine, flip, fromFloat, multiply, table, toFloat } from "../src/onnx/layers/int8/elements.js";
-import { concat, interleave, parts, zip } from "../src/onnx/layers/int8/moves.js";
+import { concat, interleave, parts, resize, zip } from "../src/onnx/layers/int8/moves.js";
 import { averagePool, globalMean, maxPool } from "../src/onnx/layers/int8/pool.js";
 import type { Operator } from "../src/ops/operator.js";
 import { internalsOf } from "../src/runtime/runtime.js";
@@ -39,6 +39,9 @@ const layer = (taps: number, strides: readonly [number, number], more: object = 
     ending: uint8,
     ...more,
   });
+
+/** Of twice as many output positions. */
+const each = (count: number) => Array.from({ length: count }, (_, i) => ({ at: [i >> 1], weights: [1] }));
 
 export const BYTES: Readonly<Record<string, Call>> = {
   ...Object.fromEntries(
@@ -103,6 +106,10 @@ export const BYTES: Readonly<Record<string, Call>> = {
   "bytes zipped": call(zip(1), [
     [2, 22, 11, 13],
     [2, 22, 11, 13],
+  ]),
+  "bytes of another size, nearest": call(resize(each(22), each(26)), [SHAPE]),
+  "bytes of another size, linear": call(resize(each(22), each(26), { xScale: 0.5, xZero: 7, yScale: 0.6, yZero: 9 }), [
+    SHAPE,
   ]),
   "bytes to floats": call(toFloat({ scale: 0.1, zero: 7 }), [[2, 53, 11, 13]]),
   "floats to bytes": (rt) => {

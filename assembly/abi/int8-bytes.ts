@@ -10,7 +10,7 @@
   biasPtr: usize; // an int32 a filter
   fitsPtr: usize; // an int32 a block of 8 filters: 1 where its weights fit int8
   scalesPtr: usize; // a float a filter
-  endPtr: usize; // 64 bytes
+  endPtr: usize; // 64 bytes, of bytes
   yPtr: usize;
   height: i32;
   width: i32;
@@ -33,6 +33,7 @@
   run: i32; // 1: the unrolled kernels do the shape
   flip: i32; // 0x80 where the engine's dot takes bytes as signed, else 0
   ending: i32; // an EndingCode
+  bounded: i32; // 1: bytes have bounds of their own
   lo: f32; // of float32
   hi: f32;
 }
@@ -112,6 +113,7 @@ export const enum EndingCode { uint8, int32, float32 }
   cols: i32; // of a row, of which the last may have fewer
   aPeriod: i32; // rows of y that a row of a serves
   bPeriod: i32;
+  bounded: i32; // 1: y has bounds of its own
   product: i32; // 1: the product, 0: the sum
   aZero: i32; // subtracted from bytes first
   bZero: i32;
@@ -162,4 +164,21 @@ export const enum ChangeCode { copy, flip, table, affine }
   xPixelBytes: i32;
   groupPixelBytes: i32; // of the second of two groups
   groupBytes: i32; // from group to group, of others
+}
+
+/** An image of bytes of another size: see kernels/int8-moves.ts. One work item is a row of outputs. */
+@unmanaged export class ResizeBytesDesc {
+  xPtr: usize;
+  yPtr: usize;
+  endPtr: usize; // of a linear one: 64 bytes
+  rowsPtr: usize; // of each output row 16 bytes: byte offsets of two rows, their weights
+  columnsPtr: usize;
+  channels: i32;
+  imageBytes: i32;
+  outH: i32;
+  outW: i32;
+  linear: i32; // 0: the first row and column is copied
+  zero: i32; // of the input
+  scale: f32;
+  divisor: f32; // the output's scale
 }

@@ -9,15 +9,16 @@
 //
 // Weights, by block of 8 filters, of which the last may overlap the one before (its filters are from M - 8 on):
 //
-//   pairs   [R/2][S][8][2] int16, for i32x4.dot_i16x8_s: two rows of a column of 8 channels are one vector of 8 pairs, twice
+//   pairs   [R/2][S][8][2] int16, for i32x4.dot_i16x8_s: two rows of a column of 8 channels are one vector of 8 pairs, twice; in the
+//           unrolled rows the last of an odd number is pairs of columns, (0, 1), (2, 3) … and nothing with the last: 5 dots for 3x3, not 6
 //   quads   [R/4][S][8][4] int8, for the relaxed dot, in the binary that has it: 3x3 and 5x5, where all weights fit int8
 //
 // 3x3 and 5x5 in steps of 1 and 2 have unrolled rows (scripts/int8-depthwise.mjs), in which a column is loaded once. Others, and what has
-// no quads in that binary, go 4 outputs at a time: sums to scratch, then on from there. An engine whose dot takes both operands as
+// no quads in that binary, go 2 outputs at a time: sums to scratch, then on from there. An engine whose dot takes both operands as
 // signed is given bytes less 128, in copied rows, and a bias that is as much greater.
 import { DepthwiseBytesDesc, DepthwiseBytesWeightsDesc, EndingCode } from "../abi/int8-bytes";
 import { depthwise3u1, depthwise3u1dot, depthwise3u2, depthwise3u2dot, depthwise5u1, depthwise5u1dot, depthwise5u2, depthwise5u2dot } from "../gen/int8-depthwise";
-import { requantised, storeBytes } from "../lib/int8-bytes";
+import { bound, requantised, storeBytes } from "../lib/int8-bytes";
 import { RELAXED, storeLanes } from "../lib/simd";
 
 /** Whether the weights of all blocks fit int8. */
@@ -54,24 +55,29 @@ export function depthwise_weights_q8(desc: usize, begin: i32, end: i32, scratch:
   const zero = isQuads ? d.dotZero : d.zero;
   const rows = isQuads ? 4 : 2;
   for (let block = begin; block < end; block++) {
-    const first = block << 3;
-    const last = min(first + 8, M);
-    const base = max(min(first, M - 8), 0);
+    const own = block << 3;
+    const last = min(own + 8, M);
+    const base = max(min(own, M - 8), 0);
     const dst = d.dstPtr + <usize>block * <usize>d.blockBytes;
     for (let m = base; m < last; m++) {
       let sum = 0;
       for (let r = 0; r < R; r++) {
         const group = r / rows;
-        const lane = <usize>((m - base) * rows + r - group * rows);
+        const first = <usize>((m - base) * rows + r - group * rows);
         for (let s = 0; s < S; s++) {
           const w = weightAt(d, m, r, s);
           sum += w;
-          const to = dst + (<usize>(group * S + s) << 5);
+          let to = dst + (<usize>(group * S + s) << 5);
+          let lane = first;
+          if (!RELAXED && d.run && r == R - 1) {
+            to = dst + (<usize>(group * S + (s >> 1)) << 5);
+            lane += <usize>(s == S - 1 ? 1 : s & 1);
+          }
           if (isQuads) store<i8>(to + lane, <i8>w);
           else store<i16>(to + (lane << 1), <i16>w);
         }
       }
-      if (m < first) continue; // its bias is the block's before
+      if (m < own) continue; // its bias is the block's before
       const bias = d.biasPtr ? load<i32>(d.biasPtr + (<usize>m << 2)) : 0;
       store<i32>(d.dstBiasPtr + (<usize>m << 2), bias - zero * sum);
     }
@@ -104,14 +110,12 @@ function widen(to: usize, from: usize, bytes: usize, times: i32, flip: i32): voi
 }
 
 /**
- * Sums of 8 filters of 4 outputs to `out`; at, o1, o2 and o3: where the first window begins in each of the rows that `rows` has the
- * addresses of, and how much further the others do.
+ * Sums of 8 filters of 2 outputs to `out`; at: where the first window begins in each of the rows that `rows` has the addresses of; next: how
+ * much further the second.
  */
-function sums(
-  R: i32, S: i32, rows: usize, at: usize, o1: usize, o2: usize, o3: usize, step: usize, w: usize, bias: usize, out: usize,
-): void {
+@inline function sums(R: i32, S: i32, rows: usize, at: usize, next: usize, step: usize, w: usize, bias: usize, out: usize): void {
   let a0 = v128.load(bias), a1 = v128.load(bias, 16);
-  let b0 = a0, b1 = a1, c0 = a0, c1 = a1, d0 = a0, d1 = a1;
+  let b0 = a0, b1 = a1;
   for (let r = 0; r < R; r += 2) {
     let x = load<usize>(rows) + at;
     // The last row of an odd number is paired with itself, and its weight there is 0.
@@ -123,18 +127,10 @@ function sums(
       let u = v128.load8x8_u(x), v = v128.load8x8_u(x + down);
       a0 = i32x4.add(a0, i32x4.dot_i16x8_s(i16x8.shuffle(u, v, 0, 8, 1, 9, 2, 10, 3, 11), w0));
       a1 = i32x4.add(a1, i32x4.dot_i16x8_s(i16x8.shuffle(u, v, 4, 12, 5, 13, 6, 14, 7, 15), w1));
-      u = v128.load8x8_u(x + o1);
-      v = v128.load8x8_u(x + o1 + down);
+      u = v128.load8x8_u(x + next);
+      v = v128.load8x8_u(x + next + down);
       b0 = i32x4.add(b0, i32x4.dot_i16x8_s(i16x8.shuffle(u, v, 0, 8, 1, 9, 2, 10, 3, 11), w0));
       b1 = i32x4.add(b1, i32x4.dot_i16x8_s(i16x8.shuffle(u, v, 4, 12, 5, 13, 6, 14, 7, 15), w1));
-      u = v128.load8x8_u(x + o2);
-      v = v128.load8x8_u(x + o2 + down);
-      c0 = i32x4.add(c0, i32x4.dot_i16x8_s(i16x8.shuffle(u, v, 0, 8, 1, 9, 2, 10, 3, 11), w0));
-      c1 = i32x4.add(c1, i32x4.dot_i16x8_s(i16x8.shuffle(u, v, 4, 12, 5, 13, 6, 14, 7, 15), w1));
-      u = v128.load8x8_u(x + o3);
-      v = v128.load8x8_u(x + o3 + down);
-      d0 = i32x4.add(d0, i32x4.dot_i16x8_s(i16x8.shuffle(u, v, 0, 8, 1, 9, 2, 10, 3, 11), w0));
-      d1 = i32x4.add(d1, i32x4.dot_i16x8_s(i16x8.shuffle(u, v, 4, 12, 5, 13, 6, 14, 7, 15), w1));
       w += 32;
       x += step;
     } while (--s);
@@ -143,35 +139,29 @@ function sums(
   v128.store(out, a1, 16);
   v128.store(out, b0, 32);
   v128.store(out, b1, 48);
-  v128.store(out, c0, 64);
-  v128.store(out, c1, 80);
-  v128.store(out, d0, 96);
-  v128.store(out, d1, 112);
 }
 
-/** A row of outputs of 8 filters, or M < 8, any window. scratch: 128 bytes. */
+/** A row of outputs of 8 filters, or M < 8, any window. scratch: 64 bytes. */
 function anyRow(
   d: DepthwiseBytesDesc, rows: usize, c: usize, M: i32, w: usize, y: usize, bias: usize, scales: usize, scratch: usize,
 ): void {
   const step = <usize>(d.dilationW * M), stride = <usize>(d.strideW * M);
   const count = min(M, 8);
-  for (let q = 0; q < d.outW; q += 4) {
-    const left = d.outW - q;
-    const o1 = left > 1 ? stride : 0, o2 = left > 2 ? stride << 1 : o1, o3 = left > 3 ? 3 * stride : o2;
-    sums(d.kernelH, d.kernelW, rows, <usize>q * stride + c, o1, o2, o3, step, w, bias, scratch);
-    const sumsEnd = scratch + (<usize>min(left, 4) << 5);
+  for (let left = d.outW; left > 0; left -= 2) {
+    sums(d.kernelH, d.kernelW, rows, c, left > 1 ? stride : 0, step, w, bias, scratch);
+    c += stride << 1;
+    const sumsEnd = scratch + (<usize>min(left, 2) << 5);
     for (let sum = scratch; sum < sumsEnd; sum += 32) {
       let v0 = v128.load(sum), v1 = v128.load(sum, 16);
-      const s0 = v128.load(scales), s1 = v128.load(scales, 16);
       if (d.ending == EndingCode.uint8) {
-        storeBytes(y, requantised(v0, v1, s0, s1, d.endPtr), count);
+        storeBytes(y, requantised(v0, v1, v128.load(scales), v128.load(scales, 16), d.endPtr), count);
         y += <usize>M;
         continue;
       }
       if (d.ending == EndingCode.float32) {
         const low = f32x4.splat(d.lo), high = f32x4.splat(d.hi);
-        v0 = f32x4.pmin(f32x4.pmax(f32x4.mul(f32x4.convert_i32x4_s(v0), s0), low), high);
-        v1 = f32x4.pmin(f32x4.pmax(f32x4.mul(f32x4.convert_i32x4_s(v1), s1), low), high);
+        v0 = f32x4.pmin(f32x4.pmax(f32x4.mul(f32x4.convert_i32x4_s(v0), v128.load(scales)), low), high);
+        v1 = f32x4.pmin(f32x4.pmax(f32x4.mul(f32x4.convert_i32x4_s(v1), v128.load(scales, 16)), low), high);
       }
       storeLanes(y, v0, count);
       if (count > 4) storeLanes(y + 16, v1, count - 4);
@@ -181,7 +171,7 @@ function anyRow(
 }
 
 /**
- * Work items: output rows, numbered n * P + p. Scratch: 128 bytes of sums; R addresses of rows and R numbers of the rows that are in
+ * Work items: output rows, numbered n * P + p. Scratch: 64 bytes of sums; R addresses of rows and R numbers of the rows that are in
  * the ring, in whole cache lines; an empty row; the ring.
  */
 export function depthwise_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
@@ -189,7 +179,7 @@ export function depthwise_q8(desc: usize, begin: i32, end: i32, scratch: usize):
   const M = d.channels * d.multiplier, R = d.kernelH;
   const rowBytes = <usize>(d.width * d.channels);
   const copyBytes = <usize>d.copyBytes;
-  const rows = scratch + 128;
+  const rows = scratch + 64;
   const held = rows + (<usize>R << 2);
   const empty = rows + ((<usize>R << 3) + 63 & ~63);
   const ring = empty + <usize>d.emptyBytes;
@@ -220,31 +210,28 @@ export function depthwise_q8(desc: usize, begin: i32, end: i32, scratch: usize):
       store<usize>(rows + (<usize>r << 2), row);
     }
     const y = d.yPtr + <usize>(item * d.outW) * yPixel;
+    if (isRun) {
+      const wBlock = <usize>d.blockBytes, Q = d.outW, biases = d.biasPtr, scales = d.scalesPtr, ends = d.endPtr, w = d.wPtr;
+      if (R == 3) {
+        if (RELAXED) {
+          if (d.strideW == 1) depthwise3u1dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
+          else depthwise3u2dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
+        } else if (d.strideW == 1) depthwise3u1(rows, M, w, wBlock, y, Q, biases, scales, ends);
+        else depthwise3u2(rows, M, w, wBlock, y, Q, biases, scales, ends);
+      } else if (RELAXED) {
+        if (d.strideW == 1) depthwise5u1dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
+        else depthwise5u2dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
+      } else if (d.strideW == 1) depthwise5u1(rows, M, w, wBlock, y, Q, biases, scales, ends);
+      else depthwise5u2(rows, M, w, wBlock, y, Q, biases, scales, ends);
+    } else {
     let w = d.wPtr;
     for (let first = 0; first < M; first += 8) {
       const c = <usize>max(min(first, M - 8), 0);
-      const bias = d.biasPtr + (c << 2), scales = d.scalesPtr + (c << 2);
-      if (isRun) {
-        const step = <usize>M, to = y + c, Q = d.outW, ends = d.endPtr;
-        const x0 = load<usize>(rows) + c, x1 = load<usize>(rows, 4) + c, x2 = load<usize>(rows, 8) + c;
-        if (R == 3) {
-          if (RELAXED) {
-            if (d.strideW == 1) depthwise3u1dot(x0, x1, x2, step, w, to, step, Q, bias, scales, ends);
-            else depthwise3u2dot(x0, x1, x2, step, w, to, step, Q, bias, scales, ends);
-          } else if (d.strideW == 1) depthwise3u1(x0, x1, x2, step, w, to, step, Q, bias, scales, ends);
-          else depthwise3u2(x0, x1, x2, step, w, to, step, Q, bias, scales, ends);
-        } else {
-          const x3 = load<usize>(rows, 12) + c, x4 = load<usize>(rows, 16) + c;
-          if (RELAXED) {
-            if (d.strideW == 1) depthwise5u1dot(x0, x1, x2, x3, x4, step, w, to, step, Q, bias, scales, ends);
-            else depthwise5u2dot(x0, x1, x2, x3, x4, step, w, to, step, Q, bias, scales, ends);
-          } else if (d.strideW == 1) depthwise5u1(x0, x1, x2, x3, x4, step, w, to, step, Q, bias, scales, ends);
-          else depthwise5u2(x0, x1, x2, x3, x4, step, w, to, step, Q, bias, scales, ends);
-        }
-      } else {
-        anyRow(d, rows, c, M, w, y + (d.ending == EndingCode.uint8 ? c : c << 2), bias, scales, scratch);
-      }
+      const to = y + (d.ending == EndingCode.uint8 ? c : c << 2);
+      anyRow(d, rows, c, M, w, to, d.biasPtr + (c << 2), d.scalesPtr + (c << 2), scratch);
       w += <usize>d.blockBytes;
     }
+    }
+    if (d.bounded) bound(y, d.outW * M, d.endPtr);
   }
 }

@@ -1,13 +1,14 @@
 // Maxima and means of bytes, channels-last: lanes are channels.
 //
-//   max    y = max of x over the window, clipped to the input; 16 channels at a time, and of the rest the last 16 or 8 once more
+//   max    y = max of x over the window, clipped to the input: first of the rows, to scratch, whole vectors whatever the pixels are, then
+//          of the columns there, 16 channels at a time, and of the rest the last 16 or 8 once more
 //   mean   y = clamp(round(Σ scale * (x - zero) / taps / divisor + offset) + zero point), every step in float32, taps row by row:
 //          the bits of onnxruntime, which sums real numbers; 8 channels at a time
 //   all    y = clamp(round(Σ (x - zero) * scale / count / divisor) + zero point), the sum in integers
 //
 // What numbers end as: lib/int8-bytes.ts.
 import { MeanBytesDesc, PoolBytesDesc } from "../abi/int8-bytes";
-import { boundedBytes, storeBytes } from "../lib/int8-bytes";
+import { storeBytes, storeFloats } from "../lib/int8-bytes";
 
 /** First tap inside: taps are `dilation` apart. */
 @inline function firstTap(start: i32, dilation: i32): i32 {
@@ -18,31 +19,45 @@ import { boundedBytes, storeBytes } from "../lib/int8-bytes";
   return start >= size ? 0 : min((size - start + dilation - 1) / dilation, taps);
 }
 
-/** The greatest of 16 channels. */
-@inline function maximum(x: usize, rows: i32, columns: i32, rowStep: usize, step: usize): v128 {
-  let most = i8x16.splat(0);
-  for (; rows > 0; rows--) {
-    let tap = x;
-    for (let s = columns; s > 0; s--) {
-      most = i8x16.max_u(most, v128.load(tap));
-      tap += step;
-    }
-    x += rowStep;
+/** to = max of a, b and c. */
+function most(to: usize, a: usize, b: usize, c: usize, bytes: usize): void {
+  for (const end = to + bytes; to < end; to += 16) {
+    v128.store(to, i8x16.max_u(i8x16.max_u(v128.load(a), v128.load(b)), v128.load(c)));
+    a += 16;
+    b += 16;
+    c += 16;
   }
-  return most;
 }
 
-/** Work items: output rows, numbered n * P + p. */
+/** The greatest of `columns` >= 1 pixels from x on, C channels. */
+@inline function mostOf(y: usize, x: usize, C: i32, columns: i32, step: usize): void {
+  const lanes = C < 16 ? 8 : 16;
+  const second = columns > 1 ? step : 0, third = columns > 2 ? step << 1 : second;
+  for (let at = 0; at < C; at += lanes) {
+    const c = <usize>max(min(at, C - lanes), 0);
+    let tap = x + c;
+    let v = i8x16.max_u(i8x16.max_u(v128.load(tap), v128.load(tap + second)), v128.load(tap + third));
+    for (let s = columns - 3; s > 0; s--) {
+      v = i8x16.max_u(v, v128.load(tap + 3 * step));
+      tap += step;
+    }
+    if (lanes == 16) v128.store(y + c, v);
+    else storeBytes(y + c, v, C);
+  }
+}
+
+/** Work items: output rows, numbered n * P + p. Scratch: a row of the input, in whole vectors, and one more. */
 export function max_pool_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  pool(changetype<PoolBytesDesc>(desc), begin, end, true);
+  pool(changetype<PoolBytesDesc>(desc), begin, end, scratch);
 }
 
 /** Work items: output rows, numbered n * P + p. */
 export function avg_pool_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
-  pool(changetype<PoolBytesDesc>(desc), begin, end, false);
+  pool(changetype<PoolBytesDesc>(desc), begin, end, 0);
 }
 
-@inline function pool(d: PoolBytesDesc, begin: i32, end: i32, isMax: bool): void {
+/** scratch: of maxima. */
+function pool(d: PoolBytesDesc, begin: i32, end: i32, scratch: usize): void {
   const C = d.channels;
   const pixel = <usize>C;
   const row = <usize>d.width * pixel;
@@ -53,38 +68,44 @@ export function avg_pool_q8(desc: usize, begin: i32, end: i32, scratch: usize): 
     const h = (item - n * d.outH) * d.strideH - d.padTop;
     const r0 = firstTap(h, d.dilationH);
     const rows = max(endTap(h, d.dilationH, d.height, d.kernelH) - r0, 0);
-    const top = d.xPtr + <usize>(n * d.height + h + r0 * d.dilationH) * row;
+    let top = d.xPtr + <usize>(n * d.height + h + r0 * d.dilationH) * row;
+    if (scratch) {
+      if (rows == 0) memory.fill(scratch, 0, row);
+      for (let r = 0; r < rows; r += r ? 2 : 3) {
+        const a = top + <usize>r * rowStep;
+        const b = r + 1 < rows ? a + rowStep : a;
+        if (r) most(scratch, scratch, a, b, row);
+        else most(scratch, a, b, rows > 2 ? b + rowStep : b, row);
+      }
+      top = scratch;
+    }
     for (let q = 0; q < d.outW; q++) {
       const w = q * d.strideW - d.padLeft;
       const s0 = firstTap(w, d.dilationW);
       const columns = max(endTap(w, d.dilationW, d.width, d.kernelW) - s0, 0);
       const x = top + <usize>(w + s0 * d.dilationW) * pixel;
-      if (isMax) {
-        const lanes = C < 16 ? 8 : 16;
-        for (let at = 0; at < C; at += lanes) {
-          const c = <usize>max(min(at, C - lanes), 0);
-          const most = maximum(x + c, rows, columns, rowStep, step);
-          if (lanes == 16) v128.store(y + c, most);
-          else storeBytes(y + c, most, C);
-        }
+      if (scratch) {
+        if (columns > 0) mostOf(y, x, C, columns, step);
+        else memory.fill(y, 0, pixel);
       } else {
         let taps = rows * columns;
         if (d.countPadding) {
-          taps = min(endTap(h, d.dilationH, d.height + d.padBottom, d.kernelH), d.kernelH)
-            * min(endTap(w, d.dilationW, d.width + d.padRight, d.kernelW), d.kernelW);
+          taps = endTap(h, d.dilationH, d.height + d.padBottom, d.kernelH) * endTap(w, d.dilationW, d.width + d.padRight, d.kernelW);
         }
-        for (let c = 0; c < C; c += 8) storeBytes(y + <usize>c, mean(d, x + <usize>c, rows, columns, rowStep, step, taps), C - c);
+        for (let c = 0; c < C; c += 8) mean(d, y + <usize>c, x + <usize>c, rows, columns, rowStep, step, taps, C - c);
       }
       y += pixel;
     }
   }
 }
 
-/** Of 8 channels. */
-function mean(d: PoolBytesDesc, x: usize, rows: i32, columns: i32, rowStep: usize, step: usize, taps: i32): v128 {
+/** Of 8 channels, of which there are `left` or more. */
+@inline function mean(
+  d: PoolBytesDesc, y: usize, x: usize, rows: i32, columns: i32, rowStep: usize, step: usize, taps: i32, left: i32,
+): void {
   const zero = i16x8.splat(<i16>d.zero), scale = f32x4.splat(d.scale);
   let sum0 = f32x4.splat(0), sum1 = sum0;
-  for (; rows > 0; rows--) {
+  for (let r = rows; r > 0; r--) {
     let tap = x;
     for (let s = columns; s > 0; s--) {
       const v = i16x8.sub(v128.load8x8_u(tap), zero);
@@ -95,11 +116,9 @@ function mean(d: PoolBytesDesc, x: usize, rows: i32, columns: i32, rowStep: usiz
     x += rowStep;
   }
   const count = f32x4.splat(<f32>taps), divisor = f32x4.splat(d.divisor), offset = f32x4.splat(d.offset);
-  return boundedBytes(
-    f32x4.add(f32x4.div(f32x4.div(sum0, count), divisor), offset),
-    f32x4.add(f32x4.div(f32x4.div(sum1, count), divisor), offset),
-    d.endPtr,
-  );
+  const mean0 = f32x4.add(f32x4.div(f32x4.div(sum0, count), divisor), offset);
+  const mean1 = f32x4.add(f32x4.div(f32x4.div(sum1, count), divisor), offset);
+  storeFloats(y, mean0, mean1, left, d.endPtr);
 }
 
 /** Pixels whose bytes add up in 16 bits. */
@@ -130,13 +149,15 @@ export function mean_q8(desc: usize, begin: i32, end: i32, scratch: usize): void
     }
     const y = d.yPtr + <usize>n * pixel + <usize>c;
     const count = d.channels - c;
-    storeBytes(y, boundedBytes(meanOf(d, i32x4.sub(a, zeros)), meanOf(d, i32x4.sub(b, zeros)), d.endPtr), count);
-    if (count > 8)
-      storeBytes(y + 8, boundedBytes(meanOf(d, i32x4.sub(e, zeros)), meanOf(d, i32x4.sub(f, zeros)), d.endPtr), count - 8);
+    finish(d, y, i32x4.sub(a, zeros), i32x4.sub(b, zeros), count);
+    if (count > 8) finish(d, y + 8, i32x4.sub(e, zeros), i32x4.sub(f, zeros), count - 8);
   }
 }
 
-function meanOf(d: MeanBytesDesc, sum: v128): v128 {
-  const scaled = f32x4.mul(f32x4.convert_i32x4_s(sum), f32x4.splat(d.scale));
-  return f32x4.div(f32x4.div(scaled, f32x4.splat(d.count)), f32x4.splat(d.divisor));
+/** Sums of 8 channels, of which there are `count` or more, as means. */
+function finish(d: MeanBytesDesc, y: usize, sum0: v128, sum1: v128, count: i32): void {
+  const scale = f32x4.splat(d.scale), pixels = f32x4.splat(d.count), divisor = f32x4.splat(d.divisor);
+  const v0 = f32x4.div(f32x4.div(f32x4.mul(f32x4.convert_i32x4_s(sum0), scale), pixels), divisor);
+  const v1 = f32x4.div(f32x4.div(f32x4.mul(f32x4.convert_i32x4_s(sum1), scale), pixels), divisor);
+  storeFloats(y, v0, v1, count, d.endPtr);
 }

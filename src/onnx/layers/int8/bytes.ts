@@ -66,3 +66,7 @@ export const bytesSpec = (
 export function spread(values: ArrayLike<number>, count: number): number[] {
   return Array.from({ length: count }, (_, i) => values[values.length > 1 ? i : 0] as number);
 }
+
+/** Whether bytes have bounds of their own. */
+export const isBounded = ({ low, high }: { readonly low: number; readonly high: number }): number =>
+  Number(low > 0 || high < 255);

@@ -8,7 +8,16 @@ import { EndingCode } from "../../../kernels/gen/int8/ending-code.js";
 import { defineOperator, type Operator } from "../../../ops/operator.js";
 import type { Builder } from "../../../plan/builder.js";
 import { NONE, type Operand, shift } from "../../../plan/operand.js";
-import { bytesSpec, endTable, goesOutside, imageOf, outputsOf, spread, type WindowOptions } from "./bytes.js";
+import {
+  bytesSpec,
+  endTable,
+  goesOutside,
+  imageOf,
+  isBounded,
+  outputsOf,
+  spread,
+  type WindowOptions,
+} from "./bytes.js";
 import type { Ending } from "./form.js";
 
 export interface DepthwiseOptions extends WindowOptions {
@@ -21,7 +30,7 @@ export interface DepthwiseOptions extends WindowOptions {
 /** Of a cache line. */
 const LINE = 64;
 /** What lies in scratch before all else. */
-const SUMS_BYTES = 128;
+const SUMS_BYTES = 64;
 
 type Four = readonly [number, number, number, number];
 
@@ -131,6 +140,7 @@ export function depthwise(options: DepthwiseOptions): Operator {
         emptyBytes,
         zero: xZero,
         ending: EndingCode[ending.type],
+        bounded: ending.type === "uint8" ? isBounded(ending) : 0,
         lo: ending.type === "float32" ? ending.low : 0,
         hi: ending.type === "float32" ? ending.high : 0,
       };

@@ -1,7 +1,7 @@
 // Bytes by element, and where they begin and end: see assembly/kernels/int8-elements.ts and int8-edges.ts.
 import { sameShape } from "../../../base/check.js";
 import { ShapeError, UnsupportedError } from "../../../base/errors.js";
-import { countOf } from "../../../base/shape.js";
+import { countOf, roundUp } from "../../../base/shape.js";
 import { makeSpec, showSpec, type TensorSpec } from "../../../base/spec.js";
 import { CHUNK } from "../../../kernels/gen/constants.js";
 import { BinaryBytesDesc } from "../../../kernels/gen/int8/binary-bytes-desc.js";
@@ -12,7 +12,7 @@ import { defineOperator, type Operator } from "../../../ops/operator.js";
 import { isChannelsLast } from "../../../ops/parts/image.js";
 import type { Builder } from "../../../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../../../plan/operand.js";
-import { endTable } from "./bytes.js";
+import { endTable, isBounded } from "./bytes.js";
 import type { Addition } from "./form.js";
 
 /** Numbers that are rounded are below it: see assembly/lib/int8-bytes.ts. */
@@ -60,7 +60,7 @@ export function broadcastOf(a: TensorSpec, b: TensorSpec): TensorSpec | undefine
 
 type Factors = Pick<
   { [F in keyof typeof BinaryBytesDesc]: number },
-  "aZero" | "bZero" | "aFactor" | "bFactor" | "offset" | "product"
+  "aZero" | "bZero" | "aFactor" | "bFactor" | "offset" | "product" | "bounded"
 >;
 
 function emitBinary(b: Builder, left: Operand, right: Operand, end: Ref, factors: Factors): void {
@@ -112,7 +112,15 @@ export function add(sum: Sum): Operator {
       return inferBinary(a, b);
     },
     lower(builder, { a, b }) {
-      const factors = { product: 0, aZero: shift, bZero: shift, aFactor: ra, bFactor: rb, offset: fixed };
+      const factors = {
+        product: 0,
+        bounded: isBounded(sum),
+        aZero: shift,
+        bZero: shift,
+        aFactor: ra,
+        bFactor: rb,
+        offset: fixed,
+      };
       emitBinary(builder, a, b, endTable(builder, shift, low, high), factors);
     },
   });
@@ -130,7 +138,7 @@ export function multiply(product: Multiplication): Operator {
       return inferBinary(a, b);
     },
     lower(builder, { a, b }) {
-      const factors = { product: 1, aZero, bZero, aFactor: factor, bFactor: 0, offset };
+      const factors = { product: 1, bounded: isBounded(product), aZero, bZero, aFactor: factor, bFactor: 0, offset };
       emitBinary(builder, a, b, endTable(builder, zero, low, high), factors);
     },
   });
@@ -232,7 +240,7 @@ function emitEdge(
   const chunks = Math.ceil(pixels / chunkPixels);
   const endPtr = kernel === "from_float_q8" ? endTable(b, zero, 0, 255) : NONE;
   const values = { xPtr: x, yPtr: b.output.ref, endPtr, channels, pixels, chunks, chunkPixels, zero, scale };
-  b.step(kernel, EdgeBytesDesc, values, images * chunks);
+  b.step(kernel, EdgeBytesDesc, values, images * chunks, channels > 1 ? channels * roundUp(chunkPixels, 8) : 0);
 }
 
 /** float32 → uint8, clamp(round(x / scale) + zero, 0, 255), channels-last whatever the input is; NaN is 0. */

@@ -1,14 +1,16 @@
 // Bytes that move: channels in turn, parts joined and taken out, images of other sizes. See assembly/kernels/int8-moves.ts. Along axes
 // that are no channels, runs are long, and the operators of all types (src/ops/movement.ts) are as fast.
-import { ShapeError, show } from "../../../base/errors.js";
+import { ShapeError, show, UnsupportedError } from "../../../base/errors.js";
 import { countOf } from "../../../base/shape.js";
 import { showSpec, type TensorSpec } from "../../../base/spec.js";
 import { CHUNK } from "../../../kernels/gen/constants.js";
 import { InterleaveBytesDesc } from "../../../kernels/gen/int8/interleave-bytes-desc.js";
+import { ResizeBytesDesc } from "../../../kernels/gen/int8/resize-bytes-desc.js";
 import { defineOperator, type Operator } from "../../../ops/operator.js";
 import type { Builder } from "../../../plan/builder.js";
 import { NONE, type Ref, shift } from "../../../plan/operand.js";
-import { bytesSpec, imageOf } from "./bytes.js";
+import type { Taps } from "../resize.js";
+import { bytesSpec, endTable, imageOf } from "./bytes.js";
 import { type Change, emitChange } from "./elements.js";
 
 interface Interleaving {
@@ -154,6 +156,82 @@ export function parts(axis: number, ranges: readonly { readonly start: number; r
         const rows = { count: outer, bytes: size * inner, from, fromStep, to: output.ref, toStep: size * inner };
         emitChange(b, { type: "copy" }, rows);
       });
+    },
+  });
+}
+
+/** Of linear resizing: quanta of the input and of the output. */
+export interface Reals {
+  readonly xScale: number;
+  readonly xZero: number;
+  readonly yScale: number;
+  readonly yZero: number;
+}
+
+/** Two taps a position that weigh something; undefined where more do. */
+function twoOf({ at, weights }: Taps): readonly (readonly [at: number, weight: number])[] | undefined {
+  const sums = new Map<number, number>();
+  at.forEach((place, i) => {
+    if (weights[i] !== 0) sums.set(place, (sums.get(place) ?? 0) + (weights[i] as number));
+  });
+  const taps = [...sums].sort(([a], [b]) => a - b);
+  return taps.length === 0 || taps.length > 2 ? undefined : taps;
+}
+
+/** Whether resize() does it: one tap that weighs 1 everywhere, or at most two. */
+export const fitsResize = (taps: readonly Taps[], isLinear: boolean): boolean =>
+  taps.every((position) => {
+    const two = twoOf(position);
+    return two !== undefined && (isLinear || (two.length === 1 && two[0]?.[1] === 1));
+  });
+
+/** Entries of an axis of `size` positions, `step` bytes apart. */
+function entries(taps: readonly Taps[], size: number, step: number): Int32Array {
+  const table = new Int32Array(taps.length * 4);
+  const weights = new Float32Array(table.buffer);
+  taps.forEach((position, i) => {
+    const [[first, weight], second] = twoOf(position) as [readonly [number, number], (readonly [number, number])?];
+    // onnxruntime weighs the last position twice by a half each, which rounds in another way than once by 1.
+    const isLast = second === undefined && first === size - 1;
+    table.set([first * step, (second?.[0] ?? first) * step], 4 * i);
+    weights.set([isLast ? weight / 2 : weight, isLast ? weight / 2 : (second?.[1] ?? 0)], 4 * i + 2);
+  });
+  return table;
+}
+
+/**
+ * uint8 [N, C, H, W] → [N, C, P, Q]; rows and columns have the taps of each output position. Without `reals` pixels are copied; with
+ * them it is linear: clamp(round(sum / yScale) + yZero, 0, 255) of the reals (x - xZero) * xScale, to the bit of onnxruntime.
+ */
+export function resize(rows: readonly Taps[], columns: readonly Taps[], reals?: Reals): Operator {
+  const [outH, outW] = [rows.length, columns.length];
+  return defineOperator({
+    name: "resize q8",
+    inputs: ["input"],
+    infer({ input }) {
+      const [N, C] = imageOf("input", input);
+      if (![rows, columns].every((taps) => fitsResize(taps, reals !== undefined)))
+        throw new UnsupportedError(`"rows" expected ${reals ? "at most two taps" : "one tap"} a position, got more`);
+      return { outputs: [bytesSpec([N, C, outH, outW])] };
+    },
+    lower(b, { input }) {
+      const [N, C, H, W] = input.spec.shape as [number, number, number, number];
+      const values = {
+        xPtr: input.ref,
+        yPtr: b.output.ref,
+        endPtr: reals ? endTable(b, reals.yZero, 0, 255) : NONE,
+        rowsPtr: b.table(entries(rows, H, W * C)),
+        columnsPtr: b.table(entries(columns, W, C)),
+        channels: C,
+        imageBytes: H * W * C,
+        outH,
+        outW,
+        linear: Number(reals !== undefined),
+        zero: reals?.xZero ?? 0,
+        scale: reals?.xScale ?? 0,
+        divisor: reals?.yScale ?? 0,
+      };
+      b.step("resize_q8", ResizeBytesDesc, values, N * outH);
     },
   });
 }

@@ -1,6 +1,6 @@
 // Pooling of bytes: see assembly/kernels/int8-pool.ts.
 import { ShapeError, show } from "../../../base/errors.js";
-import { countOf } from "../../../base/shape.js";
+import { countOf, roundUp } from "../../../base/shape.js";
 import type { TensorSpec } from "../../../base/spec.js";
 import { MeanBytesDesc } from "../../../kernels/gen/int8/mean-bytes-desc.js";
 import { PoolBytesDesc } from "../../../kernels/gen/int8/pool-bytes-desc.js";
@@ -56,7 +56,14 @@ export function maxPool(options: PoolOptions): Operator {
     infer: ({ input }) => ({ outputs: [outputOf(input, options)] }),
     lower(b, { input }) {
       const rest = { endPtr: NONE, countPadding: 0, zero: 0, scale: 0, divisor: 0, offset: 0 };
-      b.step("max_pool_q8", PoolBytesDesc, { ...fields(b, input, options), ...rest }, rowsOf(b));
+      const [, C, , W] = input.spec.shape as [number, number, number, number];
+      b.step(
+        "max_pool_q8",
+        PoolBytesDesc,
+        { ...fields(b, input, options), ...rest },
+        rowsOf(b),
+        roundUp(W * C, 16) + 16,
+      );
     },
   });
 }
