@@ -13,7 +13,7 @@ const KINDS = {
   narrow: { bytes: 16, rows: 5, load: (v, at) => `v128.load8x8_s(w, ${8 * v + at})` },
   quad: { bytes: 32, rows: 6, load: (v, at) => `v128.load(w, ${16 * v + at})` },
 };
-const unrollOf = (kind, rows) => (kind === "quad" || rows === 5 ? 4 : 2);
+const unrollOf = (kind, rows) => (kind === "quad" || rows >= 4 ? 4 : 2);
 
 const sum = (kind, acc, b) =>
   kind === "quad" ? `${acc} = dot4(${b}, s, ${acc});` : `${acc} = i32x4.add(i32x4.dot_i16x8_s(s, ${b}), ${acc});`;
