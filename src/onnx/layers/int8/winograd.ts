@@ -18,7 +18,7 @@ const NINTH = 954437177;
 const MOST = 2 ** 25;
 /** Filters multiplied together: their Z and weights share an L2 with V. */
 const BLOCK_COLS = 64;
-/** Whole micro-tiles of 4 and of 5 rows. */
+/** Least and most, whole micro-tiles. */
 const BLOCK_TILES = [20, 40] as const;
 /** V of a block: a quarter of an L2. */
 const V_BYTES = 2 ** 18;
@@ -139,7 +139,7 @@ export function winograd(
     xPixelBytes: image.pixelBytes,
     yPixelBytes: s.M,
     panelBytes,
-    tileRows: b.planning.isSpilling ? 4 : 5,
+    tileRows: 4,
     zerosPtr: b.constant(PANEL * 4),
     outH: s.P,
     outW: s.Q,
