@@ -67,6 +67,12 @@ export const BYTES: Readonly<Record<string, BytesCall>> = {
   "bytes: float32": conv({ ending: { type: "float32", scale: SCALE, low: -1, high: 1 } }, [11, 21, 3, 3]),
   "bytes: an addition": conv({ addition: ADDITION, isFirst: true }, [27, 21, 1, 1], [[2, 27, 9, 10]]),
   "bytes: another addition": conv({ addition: ADDITION }, [27, 21, 3, 3], [[2, 27, 7, 8]]),
+  "bytes: winograd": conv({ padding: [1, 1, 1, 1], algorithm: "winograd43" }, [29, 21, 3, 3]),
+  "bytes: winograd in parts, an addition": conv(
+    { addition: ADDITION, algorithm: "winograd43", bound: 2 ** 26 },
+    [21, 21, 3, 3],
+    [[2, 21, 7, 8]],
+  ),
   "bytes: a product": call(product({ ...PLAIN, transposed: true }), [[23, 70]], [19, 70]),
   "bytes: a product of columns": call(product({ ...PLAIN, transposed: false }), [[1, 33]], [33, 50]),
 };

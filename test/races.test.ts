@@ -60,6 +60,7 @@ const DROPPED: Readonly<Partial<Record<KernelName, string>>> = {
   attention_f32: "the last panel of 8 columns goes on from y as a whole, and y is divided in whole vectors",
   softmax_f32: "in place, x is y; else exponentials are read back from y to be divided",
   product_q8: "an addition takes whole vectors of y",
+  conv2d_winograd_q8: "an addition takes whole vectors of y",
   recurrent_f32:
     "the cell of LSTM stays where it is, and its last units are taken in whole vectors, of the next row's, too",
 };

@@ -86,7 +86,7 @@ export const enum SumEnd {
   vTileBytes: i32; // scratch: from tile to tile of the transformed input, from point to point of it and of the products
   vPointBytes: i32;
   zPointBytes: i32;
-  inverse: i32; // of 9, modulo 2^32
+  factorsPtr: usize; // 5 i32: 2^i / 9 modulo 2^32
 }
 
 /** Weights of bytes to panels, and biases that go with them. One work item is one panel of a group. */

@@ -50,9 +50,12 @@ import { addBytes, panelRows } from "../lib/int8";
   v128.store(to + 3 * toStep, i32x4.add(i32x4.sub(i32x4.add(difference2, difference2), difference1), m5));
 }
 
-/** The s of row or column i of outputs. */
-@inline function shiftOf(i: i32): i32 {
-  return i < 2 ? 3 - i : 1;
+/**
+ * An output: its s is at most 6, and what it lacks to that is in the factor, 2^(6 - s) / 9 modulo 2^32, with as many zeros behind. So one
+ * shift does for all.
+ */
+@inline function outputOf(line: usize, factor: v128): v128 {
+  return i32x4.shr_s(i32x4.mul(v128.load(line), factor), 6);
 }
 
 /** V of tiles [begin, begin + count). mid: 36 vectors. */
@@ -74,58 +77,73 @@ function transformInput(d: WinogradBytesDesc, begin: i32, count: i32, v: usize, 
   }
 }
 
-/** Outputs of one panel of `left` columns for tiles [begin, begin + count). s: S of the panel, if there are parts. */
-function transformOutput(
-  d: WinogradBytesDesc, begin: i32, count: i32, z: usize, s: usize, mid: usize, part: i32, col: i32,
+/**
+ * Eight filters' outputs of a tile, `rows` x `cols` of them, to y. z: the panel's products. sum: S of the panel, if there are parts.
+ * left: filters from there on.
+ */
+@inline function outputTile(
+  d: WinogradBytesDesc, z: usize, sum: usize, mid: usize, y: usize, rows: i32, cols: i32, bias: usize, scale: usize, part: i32, left: i32,
 ): void {
-  const point = <usize>d.zPointBytes, tileBytes = <usize>d.blockCols << 2;
+  const point = <usize>d.zPointBytes, column = <usize>d.blockCols << 2;
   const yPixel = <usize>d.yPixelBytes;
-  const left = d.filters - col;
   const last = part == d.parts - 1;
-  const tiles = d.tilesH * d.tilesW;
-  const bias = d.biasPtr + (<usize>col << 2), scale = d.scalePtr + (<usize>col << 2);
-  const inverse = i32x4.splat(d.inverse);
   const magic = f32x4.splat(d.magic), base = i32x4.splat(d.base);
   const low = i8x16.splat(<i8>d.low), high = i8x16.splat(<i8>d.high);
+  const done = mid + 768;
+  for (let j: usize = 0; j < 6; j++) {
+    outputLine(z + j * point, 6 * point, mid + (j << 5), 192);
+    outputLine(z + j * point + 16, 6 * point, mid + (j << 5) + 16, 192);
+  }
+  for (let r = 0; r < rows; r++) {
+    const line = mid + <usize>r * 192;
+    outputLine(line, 32, done, 32);
+    outputLine(line + 16, 32, done + 16, 32);
+    const factors = d.factorsPtr + (<usize>min(r, 2) << 2); // of row r and column q, where more are taken as 2: the (r + q)th
+    let to = y + <usize>(r * d.outW) * yPixel;
+    let own = sum + <usize>(r << 2) * column;
+    for (let q = 0; q < cols; q++) {
+      const factor = v128.load32_splat(factors + (<usize>min(q, 2) << 2));
+      let a0 = outputOf(done + (<usize>q << 5), factor);
+      let a1 = outputOf(done + (<usize>q << 5) + 16, factor);
+      if (part) {
+        a0 = i32x4.add(a0, v128.load(own));
+        a1 = i32x4.add(a1, v128.load(own, 16));
+      }
+      if (last) {
+        a0 = i32x4.add(a0, v128.load(bias));
+        a1 = i32x4.add(a1, v128.load(bias, 16));
+        const bytes = toBytes(a0, a1, v128.load(scale), v128.load(scale, 16), magic, base, low, high);
+        if (left >= 8) v128.store64_lane(to, bytes, 0);
+        else storeBytes(to, bytes, left);
+      } else {
+        v128.store(own, a0);
+        v128.store(own, a1, 16);
+      }
+      to += yPixel;
+      own += column;
+    }
+  }
+}
+
+/** Outputs of filters [col, col + 8 * panels) for tiles [begin, begin + count); a tile's points share cache lines. */
+function transformOutput(
+  d: WinogradBytesDesc, begin: i32, count: i32, z: usize, sums: usize, mid: usize, part: i32, col: i32, panels: i32,
+): void {
+  const tileBytes = <usize>d.blockCols << 2;
+  const tiles = d.tilesH * d.tilesW;
   for (let t = 0; t < count; t++) {
     const n = (begin + t) / tiles;
     const th = (begin + t - n * tiles) / d.tilesW;
     const tw = begin + t - n * tiles - th * d.tilesW;
-    const from = z + <usize>t * tileBytes;
     const rows = min(4, d.outH - th * 4), cols = min(4, d.outW - tw * 4);
-    for (let j: usize = 0; j < 6; j++) {
-      outputLine(from + j * point, 6 * point, mid + (j << 5), 192);
-      outputLine(from + j * point + 16, 6 * point, mid + (j << 5) + 16, 192);
-    }
-    const y = d.yPtr + <usize>((n * d.outH + th * 4) * d.outW + tw * 4) * yPixel + <usize>col;
-    for (let r = 0; r < rows; r++) {
-      const line = mid + <usize>r * 192;
-      const done = mid + 768;
-      outputLine(line, 32, done, 32);
-      outputLine(line + 16, 32, done + 16, 32);
-      let to = y + <usize>(r * d.outW) * yPixel;
-      let sum = s + <usize>t * (tileBytes << 4) + <usize>(r << 2) * tileBytes;
-      for (let q = 0; q < cols; q++) {
-        const shift = shiftOf(r) + shiftOf(q);
-        let a0 = i32x4.shr_s(i32x4.mul(v128.load(done + (<usize>q << 5)), inverse), shift);
-        let a1 = i32x4.shr_s(i32x4.mul(v128.load(done + (<usize>q << 5), 16), inverse), shift);
-        if (part) {
-          a0 = i32x4.add(a0, v128.load(sum));
-          a1 = i32x4.add(a1, v128.load(sum, 16));
-        }
-        if (last) {
-          a0 = i32x4.add(a0, v128.load(bias));
-          a1 = i32x4.add(a1, v128.load(bias, 16));
-          const bytes = toBytes(a0, a1, v128.load(scale), v128.load(scale, 16), magic, base, low, high);
-          if (left >= 8) v128.store64_lane(to, bytes, 0);
-          else storeBytes(to, bytes, left);
-        } else {
-          v128.store(sum, a0);
-          v128.store(sum, a1, 16);
-        }
-        to += yPixel;
-        sum += tileBytes;
-      }
+    const y = d.yPtr + <usize>((n * d.outH + th * 4) * d.outW + tw * 4) * <usize>d.yPixelBytes + <usize>col;
+    for (let p = 0; p < panels; p++) {
+      const at = <usize>p << 5;
+      const filters = <usize>(col + (p << 3)) << 2;
+      outputTile(
+        d, z + <usize>t * tileBytes + at, sums + <usize>t * (tileBytes << 4) + at, mid, y + (<usize>p << 3), rows, cols,
+        d.biasPtr + filters, d.scalePtr + filters, part, d.filters - col - (p << 3),
+      );
     }
   }
 }
@@ -171,10 +189,7 @@ export function conv2d_winograd_q8(desc: usize, begin: i32, end: i32, scratch: u
             u += <usize>d.panelBytes;
           }
         }
-        for (let p = 0; p < panels; p++) {
-          const at = <usize>p << 5;
-          transformOutput(d, begin, count, z + at, sums + at, mid, part, col + (p << 3));
-        }
+        transformOutput(d, begin, count, z, sums, mid, part, col, panels);
       }
     }
     if (d.addPtr) addTiles(d, begin, count);

@@ -11,11 +11,11 @@
 //
 // A segment is rounded up to whole pairs or quads, whose weights are 0 there: what A has behind it counts for nothing.
 //
-// Micro-tile (gen/int8-tiles.ts): up to 5 x 8, 6 x 8 of quads. It ends in bytes (lib/bytes.ts), or stores whole sums.
+// Micro-tile (gen/int8-tiles.ts): 4 x 8, of narrow ones 5 x 8 where an engine's registers hold it, 6 x 8 of quads; rests of 4, 2 and 1
+// rows. It ends in bytes (lib/bytes.ts), or stores whole sums.
 import { SumsDesc, TileDesc } from "../abi/int8";
 import {
-  narrow1x8, narrow2x8, narrow3x8, narrow4x8, narrow5x8, quad1x8, quad2x8, quad3x8, quad4x8, quad5x8, quad6x8, wide1x8, wide2x8,
-  wide3x8, wide4x8, wide5x8,
+  narrow1x8, narrow2x8, narrow4x8, narrow5x8, quad1x8, quad2x8, quad4x8, quad6x8, wide1x8, wide2x8, wide4x8,
 } from "../gen/int8-tiles";
 import { storeBytes } from "./bytes";
 import { RELAXED } from "./simd";
@@ -24,27 +24,22 @@ import { RELAXED } from "./simd";
  * `tiles` micro-tiles of `rows` rows each under one panel. table: where their rows start in A. scale: 8 of them, or 0 to store sums.
  * c: the first row's place, cStep bytes from row to row.
  */
-@inline function tile(
+function tile(
   rows: i32, wide: i32, d: TileDesc, tiles: i32, table: usize, a: usize, b: usize, bias: usize, scale: usize, c: usize, cStep: usize,
   cols: i32,
 ): void {
   if (wide) {
-    if (rows == 5) wide5x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
-    else if (rows == 4) wide4x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
-    else if (rows == 3) wide3x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    if (rows == 4) wide4x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else if (rows == 2) wide2x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else wide1x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
   } else if (RELAXED) {
     if (rows == 6) quad6x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
-    else if (rows == 5) quad5x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else if (rows == 4) quad4x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
-    else if (rows == 3) quad3x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else if (rows == 2) quad2x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else quad1x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
   } else {
     if (rows == 5) narrow5x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else if (rows == 4) narrow4x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
-    else if (rows == 3) narrow3x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else if (rows == 2) narrow2x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else narrow1x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
   }
@@ -55,17 +50,15 @@ export function panelRows(
   wide: i32, d: TileDesc, rows: i32, tileRows: i32, table: usize, a: usize, b: usize, bias: usize, scale: usize, c: usize,
   cStep: usize, cols: i32,
 ): void {
-  // Spread evenly over the fewest tiles: see lib/gemm.ts.
-  const tiles = (rows + tileRows - 1) / tileRows;
-  const small = rows / tiles;
-  const large = rows - small * tiles;
-  if (large) {
-    tile(small + 1, wide, d, large, table, a, b, bias, scale, c, cStep, cols);
-    const done = <usize>(large * (small + 1));
-    table += done << 2;
-    c += done * cStep;
+  for (let size = tileRows; rows > 0; size = size > 4 ? 4 : size >> 1) {
+    const tiles = rows / size;
+    if (tiles == 0) continue;
+    tile(size, wide, d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    const done = tiles * size;
+    rows -= done;
+    table += <usize>done << 2;
+    c += <usize>done * cStep;
   }
-  if (large < tiles) tile(small, wide, d, tiles - large, table, a, b, bias, scale, c, cStep, cols);
 }
 
 /** Eight bytes of two tensors added, as onnxruntime does it: see Addition in src/onnx/layers/int8/form.ts. */

@@ -11,7 +11,7 @@ import type { Builder } from "../../../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../../../plan/operand.js";
 import type { Addition, Ending } from "./form.js";
 import { bytesImage } from "./image.js";
-import { byFilter, packed, rangeOf, type Segments, type WeightForm, weightForm } from "./weights.js";
+import { byFilter, packed, type Segments, type WeightForm, weightForm } from "./weights.js";
 import { isWinograd, winograd, winogradReason } from "./winograd.js";
 
 export { type ByteWeights, fits, sumBound, weightRange } from "./fits.js";
@@ -144,7 +144,7 @@ function emit(
     panelBytes: weights.panelBytes,
     yPixelBytes: filters * (ending.type === "uint8" ? 1 : 4),
     wide: Number(form.isWide),
-    tileRows: dot ? 6 : b.planning.isSpilling ? 4 : 5,
+    tileRows: dot ? 6 : form.isWide || b.planning.isSpilling ? 4 : 5,
     blockRows,
   };
   const sums = ending.type === "uint8" ? 0 : 32;
@@ -239,17 +239,19 @@ export function convolution(options: ConvolutionOptions): Operator {
         throw new UnsupportedError(
           `"algorithm" expected 3x3 kernels of stride 1 that end in bytes, got ${show(weight.spec.shape)}`,
         );
-      const bound = options.bound ?? mostOf(weight.spec, options);
-      const asked = algorithm === "auto" ? undefined : "asked for";
-      const reason = asked ?? (isAble ? winogradReason(s, bound, b.planning) : undefined);
-      if (reason !== undefined && algorithm !== "product") {
+      const bound = boundOf(weight.spec, options);
+      let reason: string | undefined;
+      if (algorithm === "winograd43") reason = "asked for";
+      else if (algorithm === "auto" && isAble) reason = winogradReason(s, bound, b.planning);
+      if (reason !== undefined) {
         b.algorithm = "bytes, winograd43";
         b.reason = reason;
         const ends = { ...endValues(b, ending, s.M, 1), ...addValues(addend, addition, options.isFirst) };
         winograd(b, { input, weight, bias }, s, { xZero, wZero, bound, ends });
         return;
       }
-      const form = weightForm(weight.spec.dtype, wZero, options.range, b.planning.dot);
+      const K = countOf(weight.spec.shape.slice(1));
+      const form = weightForm(rangeOf(weight.spec, options), { rows: s.N * s.P * s.Q, K }, b.planning);
       const { rows, segments } = patches(b, input, s, xZero);
       b.algorithm = `bytes, ${form.name}`;
       b.reason = form.reason;
@@ -258,10 +260,17 @@ export function convolution(options: ConvolutionOptions): Operator {
   });
 }
 
-/** The most that a sum can be by its types. */
-function mostOf({ shape, dtype }: TensorSpec, { xZero, wZero, range = rangeOf(dtype, wZero) }: ProductOptions): number {
-  const terms = countOf(shape.slice(1));
-  return terms * Math.max(xZero, 255 - xZero) * Math.max(range[1], -range[0]);
+/** The least and the most of weights less their zero points: as given, or by their type. */
+function rangeOf({ dtype }: TensorSpec, { wZero, range }: ProductOptions): readonly [number, number] {
+  const [low, high] = dtype === "int8" ? [-128, 127] : [0, 255];
+  return range ?? [low - Math.max(...wZero), high - Math.min(...wZero)];
+}
+
+/** The most that a sum can be: as given, or by its types. */
+function boundOf(weight: TensorSpec, options: ProductOptions): number {
+  const { xZero, bound } = options;
+  const [low, high] = rangeOf(weight, options);
+  return bound ?? countOf(weight.shape.slice(1)) * Math.max(xZero, 255 - xZero) * Math.max(high, -low);
 }
 
 /** Named as operators with and without an addend have them. */
@@ -280,7 +289,7 @@ interface Operands {
 
 /** uint8 [..., K], weights uint8 or int8 [K, M] or, transposed, [M, K], bias int32 [M] → [..., M] as the ending has it. */
 export function product(options: ProductOptions & { readonly transposed: boolean }): Operator {
-  const { xZero, wZero, ending, transposed } = options;
+  const { xZero, ending, transposed } = options;
   return defineOperator({
     name: "product of bytes",
     inputs: ["input"],
@@ -304,8 +313,8 @@ export function product(options: ProductOptions & { readonly transposed: boolean
       return { outputs: [endSpec([...outer, M], ending, "contiguous")], macs: countOf(outer) * K * M, K, M };
     },
     lower(b, { input, weight, bias }, { K, M }) {
-      const form = weightForm(weight.spec.dtype, wZero, options.range, b.planning.dot);
       const count = countOf(input.spec.shape) / K;
+      const form = weightForm(rangeOf(weight.spec, options), { rows: count, K }, b.planning);
       const { ref } = bytesImage(
         b,
         { spec: { ...input.spec, shape: [1, K, 1, count] }, ref: input.ref },

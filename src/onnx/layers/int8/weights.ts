@@ -1,11 +1,11 @@
 // Weights of bytes as products read them: see assembly/lib/int8.ts.
 import { roundUp } from "../../../base/shape.js";
-import { type DType, stridesOf } from "../../../base/spec.js";
-import type { Dot } from "../../../engine/engine.js";
+import { stridesOf } from "../../../base/spec.js";
 import { PANEL } from "../../../kernels/gen/constants.js";
 import { PackBytesDesc } from "../../../kernels/gen/int8/pack-bytes-desc.js";
+import { MEMORY } from "../../../kernels/select.js";
 import { panelSource } from "../../../ops/parts/panels.js";
-import type { Builder } from "../../../plan/builder.js";
+import type { Builder, Planning } from "../../../plan/builder.js";
 import { type Operand, type Ref, shift } from "../../../plan/operand.js";
 
 /** A number by filter, in whole panels of each group. */
@@ -33,31 +33,29 @@ export interface WeightForm {
   readonly planes: number;
 }
 
-/** The least and the most of weights of a type less their zero points. */
-export function rangeOf(dtype: DType, zeros: readonly number[]): readonly [number, number] {
-  const [low, high] = dtype === "int8" ? [-128, 127] : [0, 255];
-  return [low - Math.max(...zeros), high - Math.min(...zeros)];
-}
+/** Rows under which weights are read too rarely to be made wider as they are loaded, and the K from where that costs. */
+const WIDE_ROWS = 24;
+const WIDE_K = 48;
+/** Milliseconds that a million weights of 16 bits save a row: loads that make them wider. */
+const WIDE_MS = 2.3e-3;
 
-/** What weights need, of a range or of what their type allows. */
+/** What weights of a range need, and what so many rows of them are fastest with. */
 export function weightForm(
-  dtype: DType,
-  zeros: readonly number[],
-  range: readonly [number, number] = rangeOf(dtype, zeros),
-  dot?: Dot,
+  range: readonly [number, number],
+  { rows, K }: { readonly rows: number; readonly K: number },
+  { dot, isShared, memory = "fast" }: Planning,
 ): WeightForm {
   const planes = Math.max(1, Math.ceil(range[1] / 127), Math.ceil(range[0] / -128));
   if (dot) {
     const name = planes > 1 ? `dot product of ${planes} planes` : "dot product";
     return { name, reason: `the dot product is exact, of ${dot}`, isWide: false, planes };
   }
-  const isWide = planes > 1;
-  return {
-    name: isWide ? "pairs of 16 bits" : "pairs",
-    reason: isWide ? "weights are beyond 8 bits" : "fixed width",
-    isWide,
-    planes: 1,
-  };
+  if (planes > 1) return { name: "pairs of 16 bits", reason: "weights are beyond 8 bits", isWide: true, planes: 1 };
+  // Plans for other shapes share these weights.
+  const isWide = !isShared && K >= WIDE_K && rows >= WIDE_ROWS && rows * WIDE_MS > MEMORY[memory];
+  return isWide
+    ? { name: "pairs of 16 bits", reason: "6 % faster than of 8, which take half the memory", isWide, planes: 1 }
+    : { name: "pairs", reason: "fixed width", isWide, planes: 1 };
 }
 
 /** The pieces of a patch that lie together: `taps` of one row or one, of so many channels. */

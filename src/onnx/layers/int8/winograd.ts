@@ -12,11 +12,13 @@ import { bytesImage } from "./image.js";
 import { byFilter } from "./weights.js";
 
 const POINTS = 36;
+/** Of 9, modulo 2^32. */
+const NINTH = 954437177;
 /** Outputs beyond are not exact. */
 const MOST = 2 ** 25;
-/** Filters multiplied together: Z of a block is near by. */
-const BLOCK_COLS = 32;
-/** Whole micro-tiles of 4 and of 5 rows. */
+/** Filters multiplied together: their Z and weights share an L2 with V. */
+const BLOCK_COLS = 64;
+/** Least and most, whole micro-tiles. */
 const BLOCK_TILES = [20, 40] as const;
 /** V of a block: a quarter of an L2. */
 const V_BYTES = 2 ** 18;
@@ -137,7 +139,7 @@ export function winograd(
     xPixelBytes: image.pixelBytes,
     yPixelBytes: s.M,
     panelBytes,
-    tileRows: b.planning.isSpilling ? 4 : 5,
+    tileRows: 4,
     zerosPtr: b.constant(PANEL * 4),
     outH: s.P,
     outW: s.Q,
@@ -148,7 +150,7 @@ export function winograd(
     vTileBytes,
     vPointBytes,
     zPointBytes,
-    inverse: 954437177,
+    factorsPtr: b.table(Int32Array.from([0, 1, 2, 3, 4], (i) => NINTH << i)),
   };
   const sums = parts > 1 ? blockTiles * 16 * layout.blockCols * 4 : 0;
   const scratch = blockTiles * 4 + 56 * 16 + POINTS * (vPointBytes + zPointBytes) + sums;
