@@ -29,22 +29,22 @@ const SCENARIOS = [
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source"],
     budget: 97 * KB,
-    files: 100.5 * KB,
+    files: 103 * KB,
   },
   {
     name: "a quantised CNN from ONNX",
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
-    families: ["source", "layers-quantised"],
-    packs: ["numeric"],
-    budget: 125 * KB,
-    files: 108 * KB,
+    families: ["source", "layers-int8", "host-quantising"],
+    packs: ["int8"],
+    budget: 132 * KB,
+    files: 137 * KB,
   },
   // All binaries are in the entry.
   {
     name: "lanewise/inline",
     uses: { inline: ["createRuntime", "createRuntimeSync"] },
-    budget: 108 * KB,
-    files: 136 * KB,
+    budget: 113 * KB,
+    files: 142 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {

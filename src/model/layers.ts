@@ -6,6 +6,8 @@ import type { GraphData, GraphNode } from "./graph.js";
 
 export interface LayerNode extends Omit<GraphNode, "op"> {
   readonly op: OperatorName | Operator;
+  /** Why it computes as it does, in front of what its plan says. */
+  readonly note?: string;
 }
 
 export interface GraphLayers extends Omit<GraphData, "nodes"> {

@@ -221,7 +221,7 @@ function rowOf(plan: ModelPlan, { node, builder, packKeys }: PlannedStep, counte
     layer: node?.name ?? "",
     op: builder.op,
     algorithm,
-    reason,
+    reason: node?.note ? `${node.note}; ${reason}` : reason,
     ...(error !== undefined && { error }),
     outputShape: output,
     macs,

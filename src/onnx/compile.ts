@@ -23,6 +23,7 @@ import type { Site } from "./lower/site.js";
 import { Memo } from "./memo.js";
 import { named, type Operators, type Parts } from "./operators.js";
 import { Pointwise } from "./rewrite/pointwise.js";
+import { shapeInputsOf } from "./steering.js";
 
 /** How one output of the model comes about. */
 export type Result =
@@ -43,42 +44,6 @@ export interface Compiled {
   /** Inputs that late nodes read, or that have no elements. */
   readonly constants: ReadonlyMap<string, PlainTensor>;
 }
-
-/** Inputs from which an operator's output shape follows. */
-const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
-  Reshape: [1],
-  Expand: [1],
-  Tile: [1, 2],
-  Range: [0, 1, 2],
-  ConstantOfShape: [0],
-  Slice: [1, 2, 3, 4],
-  Pad: [1, 3],
-  Resize: [1, 2, 3],
-  Upsample: [1],
-  TopK: [1],
-  OneHot: [1],
-  Unsqueeze: [1],
-  Squeeze: [1],
-  Split: [1],
-  CenterCropPad: [1],
-  MaxUnpool: [2],
-  CumSum: [1],
-  DFT: [1, 2],
-  STFT: [1, 3],
-  MelWeightMatrix: [0, 1],
-  HannWindow: [0],
-  HammingWindow: [0],
-  BlackmanWindow: [0],
-  Col2Im: [1, 2],
-  AffineGrid: [1],
-};
-
-const shapeInputsOf = ({ opType }: NodeProto): readonly number[] =>
-  opType.startsWith("Reduce") ? [1] : (SHAPE_INPUTS[opType] ?? []);
-
-/** The inputs of a node that say what its outputs' shapes are, or which branch it is. */
-export const steering = (node: NodeProto): readonly string[] =>
-  (isIf(node) ? [0] : shapeInputsOf(node)).map((i) => node.inputs[i] ?? "");
 
 /** A branch that is known, with shapes that are not: the whole of it is for after the run. */
 class LateBranch extends UnsupportedError {
@@ -115,9 +80,13 @@ class Compiler {
   readonly #decided: ReadonlyMap<string, PlainTensor>;
   readonly #draft: Draft;
   readonly #pointwise: Pointwise | undefined;
+  readonly #isOptimised: boolean;
   #values: Map<string, Known>;
   readonly #constants = new Map<string, PlainTensor>();
   readonly #late: NodeProto[] = [];
+  /** What computes a value, as which of its outputs. */
+  readonly #behind = new Map<Known, { readonly site: Site; readonly output: number }>();
+  readonly #reads = new Map<string, number>();
   readonly #floats = (operator: string) => this.#operators.lowering(operator, true);
 
   constructor(
@@ -134,8 +103,11 @@ class Compiler {
     this.#budget = budget;
     this.#memo = memo;
     this.#draft = new Draft();
+    this.#isOptimised = isOptimised;
     this.#pointwise = isOptimised ? new Pointwise(model, operators, budget, memo) : undefined;
     this.#values = new Map<string, Known>(model.initializers);
+    for (const name of [...model.nodes.flatMap(readsOf), ...model.outputs])
+      this.#reads.set(name, (this.#reads.get(name) ?? 0) + 1);
   }
 
   compile(shapes: ReadonlyMap<string, readonly number[]>): Compiled {
@@ -225,9 +197,39 @@ class Compiler {
   #answersOf(node: NodeProto, isBranch: boolean): readonly Known[] | "late" {
     const inputs = readsOf(node).map((name) => (name === "" ? undefined : this.#values.get(name)));
     if (inputs.includes("late")) return "late";
+    const site = this.#siteOf(node, inputs as Site["inputs"]);
+    const answers = this.#answersAt(site, isBranch);
+    // What is answered as it came was made elsewhere.
+    if (answers !== "late")
+      answers.forEach((answer, i) => {
+        if (!this.#behind.has(answer)) this.#behind.set(answer, { site, output: i });
+      });
+    return answers;
+  }
+
+  #siteOf(node: NodeProto, inputs: Site["inputs"]): Site {
     const opset = opsetOf(this.#model.opsets, node);
-    const known = inputs as (PlainTensor | Dynamic | undefined)[];
-    const isGiven = (value: PlainTensor | Dynamic | undefined): value is PlainTensor | undefined =>
+    return {
+      c: new Context(node, opset, this.#budget),
+      budget: this.#budget,
+      memo: this.#memo,
+      draft: this.#draft,
+      layer: nodeName(node),
+      inputs,
+      lowering: this.#floats,
+      behind: (value) => {
+        const found = this.#behind.get(value);
+        const name = found?.site.c.node.outputs[found.output];
+        return found && { ...found, isReadOnce: this.#reads.get(name as string) === 1 };
+      },
+      evaluate: (given) => this.#operators.evaluate(node, opset, given, this.#budget),
+    };
+  }
+
+  #answersAt(site: Site, isBranch: boolean): readonly Known[] | "late" {
+    const { c, draft, layer, inputs: known } = site;
+    const { node, opset } = c;
+    const isGiven = (value: Site["inputs"][number]): value is PlainTensor | undefined =>
       value === undefined || "data" in value;
     const fold = (given: readonly (PlainTensor | undefined)[]) =>
       this.#memo.tensors(node, "", given, this.#budget, (budget) =>
@@ -236,31 +238,19 @@ class Compiler {
     if (known.every(isGiven)) return fold(known);
     if (mayWait(node)) return "late";
     const parts = this.#operators.parts(node);
-    if (parts) return this.#composed(parts(new Context(node, opset, this.#budget), known), known);
+    if (parts) return this.#composed(parts(c, known), known);
     if (isStandard(node) && (node.opType === "Shape" || node.opType === "Size")) {
       return fold([shell(known[0] as Dynamic)]);
     }
     const shapeInputs = shapeInputsOf(node);
     if (shapeInputs.some((i) => !isGiven(known[i]))) return "late";
 
-    const [draft, layer] = [this.#draft, nodeName(node)];
-    const c = new Context(node, opset, this.#budget);
     const replaced =
       isStandard(node) && !isBranch ? this.#pointwise?.replace(node, opset, draft, layer, known) : undefined;
     if (replaced) return [replaced];
     // Of what only says how to do it, an empty list is one that is left out.
     const isEmpty = known.some((value, i) => !shapeInputs.includes(i) && value?.shape.includes(0));
-    const layers = isEmpty
-      ? undefined
-      : this.#layersOf({
-          c,
-          budget: this.#budget,
-          memo: this.#memo,
-          draft,
-          layer,
-          inputs: known,
-          lowering: this.#floats,
-        });
+    const layers = isEmpty ? undefined : this.#layersOf(site);
     if (layers) return layers;
     const made = isEmpty ? undefined : this.#operators.form(node)?.(c, known);
     return made ? this.#composed(made, known) : hostStep(c, this.#operators, draft, layer, known);
@@ -287,17 +277,14 @@ class Compiler {
     const isFloat = site.inputs.every(
       (value) => value === undefined || "data" in value || STORED[value.type] === "float32",
     );
-    const lowering = this.#operators.lowering(operatorName(site.c.node), isFloat);
+    const operator = operatorName(site.c.node);
+    const whole = this.#isOptimised ? tried(() => this.#operators.whole(operator)?.(site)) : undefined;
+    if (typeof whole === "object") return whole;
     const mark = this.#draft.nodes.length;
-    try {
-      const answers = lowering?.(site);
-      if (answers) return answers;
-    } catch (error) {
-      // What the node says is wrong stays wrong; what a kernel does not do, the host operator may.
-      if (error instanceof ModelError || error instanceof NotLoaded) throw error;
-    }
-    this.#draft.rewind(mark);
-    return undefined;
+    const layers = tried(() => this.#operators.lowering(operator, isFloat)?.(site));
+    if (!layers) this.#draft.rewind(mark);
+    else if (whole) this.#draft.note(mark, whole);
+    return layers;
   }
 
   /** Makes a value an output of the model. */
@@ -339,6 +326,16 @@ class Compiler {
       else taps.push({ name, type: this.#expose(name, outputs).type, output: name });
     }
     return taps;
+  }
+}
+
+/** Undefined where it throws: what a node says is wrong stays wrong; what a kernel does not do, the host operator may. */
+function tried<T>(lower: () => T): T | undefined {
+  try {
+    return lower();
+  } catch (error) {
+    if (error instanceof ModelError || error instanceof NotLoaded) throw error;
+    return undefined;
   }
 }
 

@@ -3,7 +3,6 @@
 // input asks for it.
 import { countOf } from "../base/shape.js";
 import { DTYPES, type DType, type Elements, heldAs } from "../base/spec.js";
-import { steering } from "./compile.js";
 import { STORED } from "./draft.js";
 import type { Budget } from "./file/budget.js";
 import type { Checked, Declared } from "./file/check.js";
@@ -13,6 +12,7 @@ import type { PlainTensor } from "./file/plain-tensor.js";
 import type { NodeProto } from "./file/proto.js";
 import { isSmall, MOST_DECIDING } from "./input-shapes.js";
 import type { Operators } from "./operators.js";
+import { steering } from "./steering.js";
 
 /**
  * What a value follows from: constants and shapes of inputs; small inputs, too; shapes that planning works out; small inputs and

@@ -109,6 +109,11 @@ export class Draft {
     this.nodes.length = mark;
   }
 
+  /** Says why the layers since `mark` compute as they do. */
+  note(mark: number, why: string): void {
+    for (let i = mark; i < this.nodes.length; i++) this.nodes[i] = { ...(this.nodes[i] as LayerNode), note: why };
+  }
+
   /** The graph of what the outputs need. */
   graph(outputs: readonly GraphOutput[]): GraphLayers {
     const needed = new Set(outputs.map((output) => output.value));

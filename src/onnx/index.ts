@@ -44,6 +44,7 @@ export const loadOnnx = makeLoadOnnx(
     "host-recurrent": () => import("./families/host-recurrent.js"),
     "host-signal": () => import("./families/host-signal.js"),
     "host-rare": () => import("./families/host-rare.js"),
+    "host-quantising": () => import("./families/host-quantising.js"),
     "host-control": () => import("./families/host-control.js"),
     "host-quantised": () => import("./families/host-quantised.js"),
   },

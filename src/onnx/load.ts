@@ -5,7 +5,6 @@ import { ModelError, show } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
 import type { ModelOptions } from "../model/model.js";
 import { type Runtime, requireRuntime } from "../runtime/runtime.js";
-import { steering } from "./compile.js";
 import { STORED } from "./draft.js";
 import { NotLoaded } from "./families/table.js";
 import { budgetOf } from "./file/budget.js";
@@ -19,6 +18,7 @@ import type { OnnxDescription } from "./outside/describe.js";
 import type { External } from "./outside/external.js";
 import type { Brought, OnnxSource } from "./outside/source.js";
 import { requirePacks } from "./packs.js";
+import { steering } from "./steering.js";
 
 /** Limits and open sizes of a network from a file. */
 export interface OnnxOptions extends ModelOptions {

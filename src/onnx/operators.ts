@@ -13,7 +13,7 @@ import { mayWait, operatorName } from "./file/node.js";
 import { materialised, type PlainTensor } from "./file/plain-tensor.js";
 import type { ModelProto, NodeProto } from "./file/proto.js";
 import { Context, type HostOp } from "./host/context.js";
-import type { NodeLowering } from "./lower/site.js";
+import type { NodeLowering, WholeLowering } from "./lower/site.js";
 import type { Stages } from "./stages.js";
 
 /** float16 as Cast says it. */
@@ -47,6 +47,7 @@ export interface Family {
   readonly HOST?: Readonly<Record<string, HostOp>>;
   readonly FLOATS?: Readonly<Record<string, NodeLowering>>;
   readonly OTHERS?: Readonly<Record<string, NodeLowering>>;
+  readonly WHOLE?: Readonly<Record<string, WholeLowering>>;
   readonly PARTS?: Readonly<Record<string, Parts>>;
   readonly FORMS?: Readonly<Record<string, Form>>;
   /** Rewrites of what its layers are spelled out with, for a graph with these constants. */
@@ -70,6 +71,7 @@ export class Operators {
   readonly #host = new Map<string, HostOp>();
   readonly #floats = new Map<string, NodeLowering>();
   readonly #others = new Map<string, NodeLowering>();
+  readonly #whole = new Map<string, WholeLowering>();
   readonly #parts = new Map<string, Parts>();
   readonly #forms = new Map<string, Form>();
   readonly #loaded = new Map<FamilyName, Family>();
@@ -119,6 +121,11 @@ export class Operators {
     const families = new Set<FamilyName | undefined>();
     for (const operator of usesOf(nodes)) {
       families.add(FAMILY_OF.GRAPHS.get(operator));
+      const whole = FAMILY_OF.WHOLE.get(operator);
+      if (whole) {
+        families.add(whole).add(FAMILY_OF.HOST.get(operator)); // of constants beside it, as a rule
+        continue;
+      }
       // Which branch it is, is known before a run, as a rule.
       if (operator === "If" || this.#floats.has(operator) || this.#others.has(operator)) continue;
       const [floats, others] = [FAMILY_OF.FLOATS.get(operator), FAMILY_OF.OTHERS.get(operator)];
@@ -163,6 +170,11 @@ export class Operators {
       (isFloat ? this.#find("FLOATS", this.#floats, operator) : undefined) ??
       this.#find("OTHERS", this.#others, operator)
     );
+  }
+
+  /** How an operator becomes layers of whole numbers, if it may. Throws NotLoaded. */
+  whole(operator: string): WholeLowering | undefined {
+    return this.#find("WHOLE", this.#whole, operator);
   }
 
   /** What an operator is made of, where it is made of others. Throws NotLoaded. */
@@ -240,11 +252,12 @@ export class Operators {
     return found;
   }
 
-  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, PARTS = {}, FORMS = {} }: Family): void {
+  #add({ HOST = {}, FLOATS = {}, OTHERS = {}, WHOLE = {}, PARTS = {}, FORMS = {} }: Family): void {
     for (const [name, form] of Object.entries(FORMS)) this.#forms.set(name, form);
     for (const [name, parts] of Object.entries(PARTS)) this.#parts.set(name, parts);
     for (const [name, op] of Object.entries(HOST)) this.#host.set(name, op);
     for (const [name, lowering] of Object.entries(FLOATS)) this.#floats.set(name, lowering);
+    for (const [name, lowering] of Object.entries(WHOLE)) this.#whole.set(name, lowering);
     for (const [name, lowering] of Object.entries(OTHERS)) this.#others.set(name, lowering);
   }
 }

@@ -12,6 +12,7 @@ import * as hostMovement from "./families/host-movement.js";
 import * as hostNetwork from "./families/host-network.js";
 import * as hostPicking from "./families/host-picking.js";
 import * as hostQuantised from "./families/host-quantised.js";
+import * as hostQuantising from "./families/host-quantising.js";
 import * as hostRare from "./families/host-rare.js";
 import * as hostRecurrent from "./families/host-recurrent.js";
 import * as hostReduction from "./families/host-reduction.js";
@@ -71,6 +72,7 @@ export const loadOnnx = makeLoadOnnx(
     "host-recurrent": async () => hostRecurrent,
     "host-signal": async () => hostSignal,
     "host-rare": async () => hostRare,
+    "host-quantising": async () => hostQuantising,
     "host-control": async () => hostControl,
     "host-quantised": async () => hostQuantised,
   },

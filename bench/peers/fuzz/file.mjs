@@ -115,3 +115,31 @@ export function fileOf({ op, domain, opset, attributes, inputs, outputs }, chain
     );
   return w.finish();
 }
+
+/** The file of a network: inputs { name, type, shape }, constants { name, type, shape, data }, names of outputs. */
+export function networkFile({ nodes, constants, inputs, outputs, opset }) {
+  const w = new PbfWriter();
+  w.writeVarintField(1, 10);
+  w.writeMessage(
+    7,
+    (_, graph) => {
+      for (const { attributes = {}, ...node } of nodes) graph.writeMessage(1, writeNode, { ...node, attributes });
+      graph.writeStringField(2, "graph");
+      for (const tensor of constants) graph.writeMessage(5, writeTensor, tensor);
+      for (const input of inputs) graph.writeMessage(11, writeValue, input);
+      for (const name of outputs) graph.writeMessage(12, writeValue, { name });
+    },
+    null,
+  );
+  const domains = new Set(nodes.map(({ domain }) => domain).filter(Boolean));
+  for (const [name, version] of [["", opset], ...[...domains].map((domain) => [domain, 1])])
+    w.writeMessage(
+      8,
+      (_, set) => {
+        set.writeStringField(1, name);
+        set.writeVarintField(2, version);
+      },
+      null,
+    );
+  return w.finish();
+}

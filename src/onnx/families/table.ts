@@ -4,10 +4,11 @@
 import type { PackName } from "../../kernels/table.js";
 
 /**
- * What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types, as other operators; forms
- * of them that no layer does, as other operators; rewrites of graphs that have them.
+ * What a family has of its operators: in plain JavaScript, as layers of float32, as layers of other types, as layers of whole numbers,
+ * where these do, before any other; as other operators; forms of them that no layer does, as other operators; rewrites of graphs that
+ * have them.
  */
-export type Role = "HOST" | "FLOATS" | "OTHERS" | "PARTS" | "FORMS" | "GRAPHS";
+export type Role = "HOST" | "FLOATS" | "OTHERS" | "WHOLE" | "PARTS" | "FORMS" | "GRAPHS";
 
 /**
  * The operators that a family has in each role, the kernels of its layers beyond those of every runtime, and the operators that its
@@ -32,7 +33,6 @@ export const FAMILIES = {
   "layers-resize": { pack: "numeric", FLOATS: "Resize Upsample" },
   "layers-quantised": {
     pack: "numeric",
-    HOST: "QuantizeLinear DequantizeLinear DynamicQuantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear",
     OTHERS:
       "QuantizeLinear DequantizeLinear Cast QLinearConv ConvInteger QLinearMatMul MatMulInteger MaxPool com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
   },
@@ -50,7 +50,11 @@ export const FAMILIES = {
   // Spectra is no operator of ONNX: Conv asks for it where its filters may be waves.
   "layers-audio": { pack: "audio", FLOATS: "STFT DFT", GRAPHS: "Spectra" },
   // Layers of bytes, which rewrites of quantised graphs make.
-  "layers-int8": { pack: "int8" },
+  "layers-int8": {
+    pack: "int8",
+    WHOLE:
+      "QuantizeLinear QLinearConv QLinearMatMul ConvInteger MatMulInteger com.microsoft.QuantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
+  },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
     HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo MaxPoolOfPlaces DeformColumns",
@@ -93,6 +97,9 @@ export const FAMILIES = {
   "host-rare": {
     HOST: "ReverseSequence Col2Im AffineGrid Det Unique BitwiseAnd BitwiseOr BitwiseXor BitwiseNot",
   },
+  "host-quantising": {
+    HOST: "QuantizeLinear DequantizeLinear DynamicQuantizeLinear com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear",
+  },
   "host-control": { HOST: "If Loop Scan" },
   "host-quantised": {
     HOST: "MatMulInteger ConvInteger QLinearMatMul QLinearConv com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
@@ -113,6 +120,7 @@ export const FAMILY_OF: Readonly<Record<Role, ReadonlyMap<string, FamilyName>>> 
   HOST: byOperator("HOST"),
   FLOATS: byOperator("FLOATS"),
   OTHERS: byOperator("OTHERS"),
+  WHOLE: byOperator("WHOLE"),
   PARTS: byOperator("PARTS"),
   FORMS: byOperator("FORMS"),
   GRAPHS: byOperator("GRAPHS"),

@@ -1,10 +1,11 @@
 // Numbers to a quantised type and back.
 import { ModelError, UnsupportedError } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
+import { isBig } from "../../base/spec.js";
 import type { Budgeted } from "../file/budget.js";
 import { type ElementType, elementType } from "../file/element-type.js";
 import { roundToEven, roundToType } from "../file/halves.js";
-import { numbers, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
+import { Deferred, numbers, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import { type Context, type HostOp, need } from "./context.js";
 import { make } from "./make.js";
 
@@ -23,31 +24,38 @@ function rangeOf(type: ElementType): readonly [number, number] {
   return range;
 }
 
-/** A scale or zero point of one value, one a row of an axis, or one a block of it, for every element. */
+/** The value for an element. */
+type Placed = (i: number) => number;
+
+/** A scale or zero point of one value, one a row of an axis, or one a block of it. Throws ModelError where it has another length. */
+function placed(t: PlainTensor | undefined, shape: readonly number[], axis: number, block: number): Placed {
+  if (t === undefined) return () => 0;
+  const values = toNumbers(t);
+  if (values.length === 1) return () => values[0] as number;
+  const inner = countOf(shape.slice(axis + 1));
+  const size = shape[axis] as number;
+  if (t.shape.length === 1) {
+    if (values.length !== size) throw new ModelError(`"scale" expected ${size} values, got ${values.length}`);
+    return (i) => values[Math.floor(i / inner) % size] as number;
+  }
+  const blocks = t.shape[axis] as number;
+  return (i) => {
+    const row = Math.floor(i / inner);
+    return values[(Math.floor(row / size) * blocks + Math.floor((row % size) / block)) * inner + (i % inner)] as number;
+  };
+}
+
+/** The same for every element at once. */
 export function spread(
   t: PlainTensor | undefined,
   shape: readonly number[],
   axis: number,
   block: number,
 ): Float64Array | number {
-  if (t === undefined) return 0;
-  if (countOf(t.shape) === 1) return Number(t.data[0]);
-  const values = toNumbers(t);
-  const inner = countOf(shape.slice(axis + 1));
-  const size = shape[axis] as number;
-  if (t.shape.length === 1) {
-    if (values.length !== size) throw new ModelError(`"scale" expected ${size} values, got ${values.length}`);
-    const each = new Float64Array(countOf(shape));
-    for (let i = 0; i < each.length; i += inner) each.fill(values[(i / inner) % size] as number, i, i + inner);
-    return each;
-  }
-  const blocks = t.shape[axis] as number;
-  return Float64Array.from({ length: countOf(shape) }, (_, i) => {
-    const outer = Math.floor(i / (inner * size));
-    return values[
-      (outer * blocks + Math.floor((Math.floor(i / inner) % size) / block)) * inner + (i % inner)
-    ] as number;
-  });
+  const of = placed(t, shape, axis, block);
+  return t === undefined || countOf(t.shape) === 1
+    ? of(0)
+    : Float64Array.from({ length: countOf(shape) }, (_, i) => of(i));
 }
 
 export const at = (values: Float64Array | number, i: number): number =>
@@ -126,12 +134,24 @@ export const quantizeLinear: HostOp = (c, input, scale, zero) => {
   return quantize(c, x, spread(need(scale, "y_scale"), x.shape, axis, block), spread(zero, x.shape, axis, block), type);
 };
 
+/** Elements of a constant that are made when somebody asks for them. */
+const MANY = 1024;
+
 export const dequantizeLinear: HostOp = (c, input, scale, zero) => {
   const x = need(input, "x");
   const axis = axisAttribute(c, x);
   const block = c.int("block_size", 0);
   const s = need(scale, "x_scale");
-  return dequantize(c, x, spread(s, x.shape, axis, block), spread(zero, x.shape, axis, block), s.type);
+  if (s.type !== "float32" || countOf(x.shape) < MANY || isBig(x.type))
+    return dequantize(c, x, spread(s, x.shape, axis, block), spread(zero, x.shape, axis, block), s.type);
+  c.budget.bytesOf("float32", x.shape);
+  const [scaleOf, zeroOf] = [s, zero].map((t) => placed(t, x.shape, axis, block)) as [Placed, Placed];
+  return new Deferred(c.budget, "float32", x.shape, (to, from) => {
+    const data = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
+    const whole = numbers(x);
+    for (let i = 0, at = from / 4; i < data.length; i++, at++)
+      data[i] = ((whole[at] as number) - zeroOf(at)) * scaleOf(at);
+  });
 };
 
 export const dynamicQuantize: HostOp = (c, input) => {

@@ -17,9 +17,25 @@ export interface Site extends Budgeted {
   /** How another operator of float32 becomes layers. Throws NotLoaded. */
   readonly lowering: (operator: string) => NodeLowering | undefined;
   readonly inputs: readonly (Dynamic | PlainTensor | undefined)[];
+  /** How a value came about, that of a folded constant included; undefined for what no node makes. */
+  readonly behind: (value: Dynamic | PlainTensor) => Behind | undefined;
+  /** What the node's operator computes of constants. Throws NotLoaded. */
+  readonly evaluate: (inputs: readonly (PlainTensor | undefined)[]) => readonly PlainTensor[];
+}
+
+/** The node that computes a value. */
+export interface Behind {
+  readonly site: Site;
+  /** Which of its outputs it is. */
+  readonly output: number;
+  /** Whether but one node reads the value, and it is no output. */
+  readonly isReadOnce: boolean;
 }
 
 export type NodeLowering = (site: Site) => readonly Dynamic[] | undefined;
+
+/** How a node becomes layers of whole numbers: undefined where it has none to do, and in words why where it goes another way. */
+export type WholeLowering = (site: Site) => readonly Dynamic[] | string | undefined;
 
 export const isConstant = (operand: Dynamic | PlainTensor | undefined): operand is PlainTensor =>
   operand !== undefined && "data" in operand;

@@ -1,0 +1,140 @@
+// npm run fuzz:integers: quantised layers in every form that exporters write, drawn at random, run here and on onnxruntime-node (and
+// -web), and compared byte by byte. Ends with `N equal, N a quantum apart, N different`, with how many bytes; exits with 1 where a
+// kind that has to be equal is not.
+//
+//   --count N, --seed N     cases, default 2,000, and what they are drawn from
+//   --only REGEX            kinds, as conv-qdq
+//   --at N                  one case again, told in full
+//   --web                   onnxruntime-web, too: whether the two of them agree
+import { createRequire } from "node:module";
+import { parseArgs } from "node:util";
+import { createRuntime } from "../../../dist/index.js";
+import { loadOnnx } from "../../../dist/onnx.js";
+import { installPeers } from "../install.mjs";
+import { networkFile } from "./file.mjs";
+import { KINDS, NEAR } from "./integer-layers.mjs";
+import { randomOf } from "./random.mjs";
+
+const { values: flags } = parseArgs({
+  options: {
+    count: { type: "string", default: "2000" },
+    seed: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
+    at: { type: "string" },
+    web: { type: "boolean", default: false },
+  },
+});
+installPeers();
+const require = createRequire(import.meta.url);
+const native = require("onnxruntime-node");
+const web = flags.web ? require("onnxruntime-web") : undefined;
+if (web) {
+  web.env.logLevel = "error";
+  web.env.wasm.numThreads = 1;
+}
+const runtime = await createRuntime();
+const names = Object.keys(KINDS).filter((name) => new RegExp(flags.only).test(name));
+
+async function ofPeer(ort, file, { inputs, outputs }) {
+  // Without a name the web one would run on the native one, which is there, too.
+  const executionProviders = [ort === web ? "wasm" : "cpu"];
+  const options = { executionProviders, logSeverityLevel: 4, intraOpNumThreads: 1 };
+  const session = await ort.InferenceSession.create(file, options);
+  try {
+    const feeds = inputs.map(({ name, type, shape, data }) => [name, new ort.Tensor(type, data, shape)]);
+    const answers = await session.run(Object.fromEntries(feeds));
+    return answers[outputs[0]].data;
+  } finally {
+    await session.release?.();
+  }
+}
+
+async function ofOurs(file, { inputs, outputs }) {
+  const model = await loadOnnx(runtime, file);
+  try {
+    const floats = model.summary().rows.filter(({ reason }) => /^float|JavaScript/.test(reason));
+    const answers = model.run(Object.fromEntries(inputs.map(({ name, shape, data }) => [name, { data, shape }])));
+    if (flags.at) console.log(String(model.summary()));
+    return { data: answers[outputs[0]].toArray(), float: floats[0]?.reason };
+  } finally {
+    model.dispose();
+  }
+}
+
+/** How many elements differ, and by how much at most. */
+function apart(a, b) {
+  let [count, most] = [0, 0];
+  for (let i = 0; i < b.length; i++) {
+    const by = Math.abs(Number(a[i]) - Number(b[i]));
+    if (!(by > 0)) continue;
+    count++;
+    most = Math.max(most, by);
+  }
+  return { count, most };
+}
+
+const told = ({ nodes, constants, inputs }) =>
+  [
+    ...inputs.map(({ name, type, shape }) => `${name} ${type}[${shape}]`),
+    ...constants.map(({ name, type, shape, data }) => `${name} ${type}[${shape}] ${data.slice(0, 6)}`),
+    ...nodes.map(
+      ({ op, inputs: of, outputs, attributes }) => `${op} ${of} > ${outputs} ${JSON.stringify(attributes ?? {})}`,
+    ),
+  ].join("\n");
+
+const tally = new Map(
+  names.map((name) => [
+    name,
+    { cases: 0, equal: 0, near: 0, bytes: 0, apart: 0, most: 0, peers: 0, refused: 0, float: 0 },
+  ]),
+);
+let wrong = 0;
+const [first, last] = flags.at ? [Number(flags.at), Number(flags.at) + 1] : [0, Number(flags.count)];
+for (let index = first; index < last; index++) {
+  const kind = names[index % names.length];
+  const row = tally.get(kind);
+  const one = KINDS[kind](randomOf(Number(flags.seed) * 1_000_003 + index));
+  const file = networkFile(one);
+  if (flags.at) console.log(told(one));
+  row.cases++;
+  let theirs;
+  try {
+    theirs = await ofPeer(native, file, one);
+  } catch (error) {
+    row.refused++;
+    if (flags.at) console.log(`onnxruntime: ${error.message}`);
+    continue;
+  }
+  let ours;
+  try {
+    ours = await ofOurs(file, one);
+  } catch (error) {
+    wrong++;
+    console.log(`${kind} at ${index}: lanewise refuses: ${error.message}`);
+    continue;
+  }
+  if (ours.float) row.float++;
+  const { count, most } = apart(ours.data, theirs);
+  row.bytes += theirs.length;
+  row.apart += count;
+  row.most = Math.max(row.most, most);
+  if (web && apart(await ofPeer(web, file, one), theirs).count > 0) row.peers++;
+  if (count === 0) row.equal++;
+  else if (most <= (NEAR[kind] ?? 0)) row.near++;
+  else {
+    wrong++;
+    console.log(
+      `${kind} at ${index}: ${count} of ${theirs.length} differ, by up to ${most}${ours.float ? ` (${ours.float})` : ""}`,
+    );
+  }
+  if (flags.at)
+    for (let i = 0; i < theirs.length && i < 64; i++)
+      if (ours.data[i] !== theirs[i]) console.log(i, ours.data[i], theirs[i]);
+}
+console.table(Object.fromEntries(tally));
+const all = [...tally.values()];
+const sum = (of) => all.reduce((total, row) => total + of(row), 0);
+console.log(
+  `${sum((row) => row.equal)} equal, ${sum((row) => row.near)} a quantum apart, ${wrong} different; ${sum((row) => row.apart)} of ${sum((row) => row.bytes)} elements`,
+);
+process.exit(wrong > 0 ? 1 : 0);

@@ -1,0 +1,1 @@
+export { QUANTISATION as HOST } from "../host/quantisation.js";

@@ -1,0 +1,64 @@
+// Windows and sizes of images of bytes.
+
+import type { Operator } from "../../../ops/operator.js";
+import type { Dynamic } from "../../draft.js";
+import type { Point } from "../../host/quantisation.js";
+import { averagePool, globalMean, maxPool } from "../../layers/int8/pool.js";
+import { type WindowAxis, windowAxes } from "../../semantics/windows.js";
+import { dynamicAt, type Site } from "../site.js";
+import { onPixels } from "./held.js";
+import type { Output } from "./quanta.js";
+
+/** What windows of a pooling operator are, [height, width]; undefined for lines and volumes. */
+function windowsOf({ c }: Site, { shape }: Dynamic) {
+  const kernel = c.ints("kernel_shape");
+  if (shape.length !== 4 || kernel?.length !== 2 || c.outputs > 1) return undefined;
+  const axes = windowAxes(c, shape.slice(2), kernel) as [WindowAxis, WindowAxis];
+  const [h, w] = axes;
+  // Behind the image and its padding: what ceil_mode adds.
+  const beyond = ({ size, stride, taps, dilation, before, after, out }: WindowAxis) =>
+    Math.max(0, (out - 1) * stride + (taps - 1) * dilation + 1 - size - before - after);
+  return {
+    kernel: [h.taps, w.taps] as const,
+    strides: [h.stride, w.stride] as const,
+    dilations: [h.dilation, w.dilation] as const,
+    padding: [h.before, w.before, h.after, w.after] as const,
+    beyond: [beyond(h), beyond(w)] as const,
+  };
+}
+
+const added = ({ draft, layer }: Site, op: Operator, bytes: Dynamic): Dynamic =>
+  draft.add(layer, onPixels(op), [bytes], [], {}, "uint8")[0] as Dynamic;
+
+export function maxPooled(site: Site, bytes: Dynamic): Dynamic | undefined {
+  const windows = windowsOf(site, bytes);
+  return windows && added(site, maxPool(windows), bytes);
+}
+
+/** Means of windows as QLinearAveragePool has them. */
+export function averaged(site: Site, bytes: Dynamic, x: Point, y: Output): Dynamic | undefined {
+  const windows = windowsOf(site, bytes);
+  if (!windows || windows.dilations.some((d) => d > 1)) return undefined;
+  const countIncludePad = site.c.int("count_include_pad", 0) === 1;
+  const numbers = { xScale: x.scale, xZero: x.zero, yScale: y.scale, offset: y.zero - y.lift, zero: y.lift };
+  return added(site, averagePool({ ...windows, countIncludePad, ...numbers }), bytes);
+}
+
+/** Sums of whole images, less their zero points, times a factor, divided by the divisors. */
+export function meaned(
+  site: Site,
+  bytes: Dynamic,
+  x: Point,
+  y: Point,
+  factor: number,
+  divisors: readonly [number, number] = [1, 1],
+): Dynamic | undefined {
+  return bytes.shape.length < 3
+    ? undefined
+    : added(site, globalMean({ xZero: x.zero, factor, divisors, zero: y.zero }), bytes);
+}
+
+/** What commutes with QuantizeLinear, which keeps order; the first input is bytes. */
+export const windowed: ReadonlyMap<string, (site: Site, to: Point) => Dynamic | undefined> = new Map([
+  ["MaxPool", (site: Site) => maxPooled(site, dynamicAt(site, 0) as Dynamic)],
+]);
