@@ -5,3 +5,6 @@ export { dot } from "../lib/dot"; // no kernel: what tells whether it is exact
 
 // Products
 export { pad_image_q8 } from "../kernels/int8-pad"; // a border of zero points, bytes made wider where products want it
+
+// Weights of 8 bits under layers of float32
+export { linear_int8, pack_weights_int8, rows_to_int16 } from "../kernels/int8-weights"; // rows in int16 times weights in int8, a scale a block of K

@@ -31,7 +31,8 @@ import * as layersResize from "./families/layers-resize.js";
 import * as layersSampling from "./families/layers-sampling.js";
 import * as partsAttention from "./families/parts-attention.js";
 import * as partsFused from "./families/parts-fused.js";
-import { makeLoadOnnx } from "./load.js";
+import * as weightsInt8 from "./families/weights-int8.js";
+import { makeLoadOnnx, makeLoadQuantizedWeights } from "./load.js";
 import * as external from "./outside/external.js";
 import * as kinds from "./outside/kinds.js";
 import * as source from "./outside/source.js";
@@ -62,6 +63,7 @@ export const loadOnnx = makeLoadOnnx(
     "graph-moves": async () => graphMoves,
     "graph-attention": async () => graphAttention,
     "file-functions": async () => fileFunctions,
+    "weights-int8": async () => weightsInt8,
     "late-stages": async () => lateStages,
     "parts-fused": async () => partsFused,
     "parts-attention": async () => partsAttention,
@@ -79,3 +81,6 @@ export const loadOnnx = makeLoadOnnx(
     kinds: async () => kinds,
   },
 );
+
+/** See index.ts. */
+export const loadQuantizedWeights = makeLoadQuantizedWeights(async () => weightsInt8);
