@@ -15,6 +15,9 @@
   wide: i32; // 1: i16, the zero point subtracted
 }
 
+/** Outputs of a work item of linear_int8. */
+export const BYTE_WEIGHTS_BLOCK: i32 = 32;
+
 /** y = act(x · w^T + bias), weights in int8, rows of x in int16: see kernels/int8-weights.ts. */
 @unmanaged export class ByteWeightsDesc {
   xPtr: usize; // [N, K] of float32 while rows are made whole numbers, of int16 [N, roundUp(K, 4)] then

@@ -7,12 +7,11 @@
 //
 // A panel is 8 filters, one after the other in memory: for each plane [blocks][8] scales and [roundUp(K, 4) / 2][8][2] weights.
 // A second plane holds what rounding the first left, in steps of a 256th: 16 bits in all.
-import { LINEAR_PANELS_BLOCK } from "../abi/constants";
-import { ByteWeightsDesc, PackByteWeightsDesc } from "../abi/int8";
+import { BYTE_WEIGHTS_BLOCK, ByteWeightsDesc, PackByteWeightsDesc } from "../abi/int8";
 import { maxOf, minOf, splat, storeLanes } from "../lib/simd";
 
 /** The largest |x| of so many floats, in every lane: as numbers their bits are in the same order, NaN above all. */
-@inline function largest(x: usize, count: i32): f32 {
+function largest(x: usize, count: i32): f32 {
   let most = i32x4.splat(0);
   for (let k = 0; k < count; k += 4) most = i32x4.max_s(most, v128.and(part(x, k, count), i32x4.splat(0x7fffffff)));
   most = i32x4.max_s(most, i64x2.shuffle(most, most, 1, 0));
@@ -73,7 +72,7 @@ export function linear_int8(desc: usize, begin: i32, end: i32, scratch: usize): 
   for (let item = begin; item < end; item++) {
     const block = item / d.rows;
     const n = item - block * d.rows;
-    const m = block * LINEAR_PANELS_BLOCK;
+    const m = block * BYTE_WEIGHTS_BLOCK;
     // Panels beyond the last repeat it: computed, not stored.
     let w0 = d.wPtr + <usize>(block << 2) * panelBytes;
     let w1 = min(w0 + panelBytes, lastPanel);
@@ -96,7 +95,6 @@ export function linear_int8(desc: usize, begin: i32, end: i32, scratch: usize): 
         let i00 = zero, i01 = zero, i10 = zero, i11 = zero, i20 = zero, i21 = zero, i30 = zero, i31 = zero;
         do {
           const u = v128.load32_splat(x);
-          const v = v128.load32_splat(x, 4);
           i00 = i32x4.add(i00, i32x4.dot_i16x8_s(v128.load8x8_s(w0), u));
           i01 = i32x4.add(i01, i32x4.dot_i16x8_s(v128.load8x8_s(w0, 8), u));
           i10 = i32x4.add(i10, i32x4.dot_i16x8_s(v128.load8x8_s(w1), u));
@@ -106,21 +104,11 @@ export function linear_int8(desc: usize, begin: i32, end: i32, scratch: usize): 
           i21 = i32x4.add(i21, i32x4.dot_i16x8_s(v128.load8x8_s(w2, 8), u));
           i30 = i32x4.add(i30, i32x4.dot_i16x8_s(v128.load8x8_s(w3), u));
           i31 = i32x4.add(i31, i32x4.dot_i16x8_s(v128.load8x8_s(w3, 8), u));
-          if (!x) break;
-          i00 = i32x4.add(i00, i32x4.dot_i16x8_s(v128.load8x8_s(w0, 16), v));
-          i01 = i32x4.add(i01, i32x4.dot_i16x8_s(v128.load8x8_s(w0, 24), v));
-          i10 = i32x4.add(i10, i32x4.dot_i16x8_s(v128.load8x8_s(w1, 16), v));
-          i11 = i32x4.add(i11, i32x4.dot_i16x8_s(v128.load8x8_s(w1, 24), v));
-          if (!w2) break;
-          i20 = i32x4.add(i20, i32x4.dot_i16x8_s(v128.load8x8_s(w2, 16), v));
-          i21 = i32x4.add(i21, i32x4.dot_i16x8_s(v128.load8x8_s(w2, 24), v));
-          i30 = i32x4.add(i30, i32x4.dot_i16x8_s(v128.load8x8_s(w3, 16), v));
-          i31 = i32x4.add(i31, i32x4.dot_i16x8_s(v128.load8x8_s(w3, 24), v));
-          x += 8;
-          w0 += 32;
-          w1 += 32;
-          w2 += 32;
-          w3 += 32;
+          x += 4;
+          w0 += 16;
+          w1 += 16;
+          w2 += 16;
+          w3 += 16;
         } while (x < stop);
         const a = v128.load32_splat(scale);
         acc00 = f32x4.add(acc00, scaled(i00, a, s0, 0));
@@ -138,7 +126,7 @@ export function linear_int8(desc: usize, begin: i32, end: i32, scratch: usize): 
         s3 += 32;
       } while (x < xEnd);
     }
-    const count = min(d.filters - m, LINEAR_PANELS_BLOCK);
+    const count = min(d.filters - m, BYTE_WEIGHTS_BLOCK);
     const bias = d.biasPtr + (<usize>m << 2);
     const y = d.yPtr + (<usize>(n * d.filters + m) << 2);
     storePanel(y, bias, acc00, acc01, count, low, high);

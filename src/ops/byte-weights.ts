@@ -1,7 +1,7 @@
 // Fully connected layers and 1x1 convolutions on weights of 8 bits, or of 16 in two planes of 8, and rows of 16: see
 // assembly/kernels/int8-weights.ts. A model asks for them (quantizeWeights); code and kernels are there for who does.
 import { roundUp } from "../base/shape.js";
-import { CHUNK, LINEAR_PANELS_BLOCK, PANEL } from "../kernels/gen/constants.js";
+import { BYTE_WEIGHTS_BLOCK, CHUNK, PANEL } from "../kernels/gen/constants.js";
 import { ActivationDesc } from "../kernels/gen/desc.js";
 import { ByteWeightsDesc } from "../kernels/gen/int8/byte-weights-desc.js";
 import { PackByteWeightsDesc } from "../kernels/gen/int8/pack-byte-weights-desc.js";
@@ -15,6 +15,10 @@ import { contiguousInput, contiguousOutput } from "./parts/strided.js";
 
 /** Elements of K that have a scale, at most: 3 % more bytes, and a fifth less error than one scale for all. */
 const BLOCK = 128;
+/** Up to so many rows whole numbers are faster: 8 rows of 4096 x 4096 twice. */
+const FEW_ROWS = 16;
+/** And more, where they are so long: 49 of 320 x 1280 and 196 of 576 x 96 are as fast, 784 of 144 x 32 take 1.3 times as long. */
+const LONG = 256;
 /** Largest error on random normal data by planes, as a share of the largest output. */
 const ERRORS = [0, 1e-2, 1e-4] as const;
 
@@ -35,8 +39,13 @@ export function withByteWeights(operator: Operator, planes: number): Operator {
     const operands = given as Operands;
     const product =
       name === "linear" ? (found as Inference & { product: Product }).product : pointwise(operands, found as never);
-    if (!product || operands.slope || operands.residual) operator.lower(b, given as never, found);
-    else multiply(b, operands, product, planes);
+    const isFaster = product && (product.rows <= FEW_ROWS || (planes === 1 && product.K >= LONG));
+    if (isFaster && !operands.slope && !operands.residual) multiply(b, operands, product, planes);
+    else {
+      operator.lower(b, given as never, found);
+      if (product)
+        b.reason += `; float32 weights, since ${product.rows} rows of ${product.K} are ${isFaster ? "fused with more" : "faster so"}`;
+    }
   };
   return { ...operator, lower };
 }
@@ -72,7 +81,7 @@ function multiply(
   const none: Ref = NONE;
   b.step("rows_to_int16", ByteWeightsDesc, { ...values, xPtr: x, wPtr: none, biasPtr: none, yPtr: halves }, rows);
   const biasPtr = packBias(b, bias, cols, 1).ref;
-  const items = rows * Math.ceil(cols / LINEAR_PANELS_BLOCK);
+  const items = rows * Math.ceil(cols / BYTE_WEIGHTS_BLOCK);
   b.step("linear_int8", ByteWeightsDesc, { ...values, xPtr: halves, wPtr: packed, biasPtr, yPtr: y.ref }, items);
   if (activation !== 0) {
     const count = rows * cols;
