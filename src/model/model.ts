@@ -106,14 +106,24 @@ export function checkedModelOptions(runtime: Runtime, options: ModelOptions): Ch
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);
   const { planning, quantizedWeights } = internalsOf(runtime);
-  const { quantizeWeights: asked, optimize: only } = options;
-  const planes = asked === undefined ? 0 : oneOf("quantizeWeights", asked, ["int8", "int16"]) === "int8" ? 1 : 2;
+  const planes = planesOf(options);
   if (planes > 0 && !quantizedWeights.instead)
     throw new UnsupportedError(
       `"quantizeWeights" expected loadQuantizedWeights() before, got a runtime without its kernels`,
     );
   const instead = planes > 0 && ((operator: Operator) => quantizedWeights.instead?.(operator, planes) ?? operator);
-  return { maxBytes, maxMacs, planning: { ...planning(options, "default"), ...(instead && { instead }) }, only };
+  return {
+    maxBytes,
+    maxMacs,
+    planning: { ...planning(options, "default"), ...(instead && { instead }) },
+    only: options.optimize,
+  };
+}
+
+/** Planes of 8 bits that weights are to have; 0: as they are. */
+export function planesOf({ quantizeWeights: asked }: ModelOptions): number {
+  if (asked === undefined) return 0;
+  return oneOf("quantizeWeights", asked, ["int8", "int16"]) === "int8" ? 1 : 2;
 }
 
 /** Compiled by these passes, which are told the specs of every value and parameter where they are known. */

@@ -3,7 +3,7 @@
 import { asBytes, isBytes, knownOptions } from "../base/check.js";
 import { ModelError, show } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
-import type { ModelOptions } from "../model/model.js";
+import { type ModelOptions, planesOf } from "../model/model.js";
 import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
 import { steering } from "./compile.js";
 import { STORED } from "./draft.js";
@@ -68,7 +68,7 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
       ? atOnce(source, onProgress)
       : await (await outside.source()).bytesFrom(source, onProgress);
     requireRuntime(runtime);
-    if (options.quantizeWeights !== undefined) await makeLoadQuantizedWeights(loaders["weights-int8"])(runtime);
+    if (planesOf(modelOptions) > 0) await makeLoadQuantizedWeights(loaders["weights-int8"])(runtime);
     const operators = new Operators(loaders, packsOf(runtime));
     const file = await parsed(bytes, from, outside);
     const { INLINED: inlined = (model: ModelProto) => model } =
