@@ -586,12 +586,14 @@ const BYTE_WEIGHTS: Readonly<Record<string, Call>> = Object.fromEntries(
     onnx(
       [
         { op: "Flatten", inputs: ["x"], outputs: ["rows"] },
-        { op: "Gemm", inputs: ["rows", "w", "b"], outputs: ["y"], attributes: { transB: 1 } },
+        { op: "Gemm", inputs: ["rows", "w", "b"], outputs: ["hidden"], attributes: { transB: 1 } },
+        { op: "MatMul", inputs: ["hidden", "v"], outputs: ["y"] }, // weights that are packed whole, not as they are fed
       ],
       {
         constants: {
           w: { dims: [37, 37 * 11 * 13], data: fill([37, 37 * 11 * 13], "w") },
           b: { dims: [37], data: fill([37], "b") },
+          v: { dims: [37, 19], data: fill([37, 19], "v") },
         },
         options: { quantizeWeights },
       },
