@@ -311,6 +311,7 @@ function manualChunks(id, { getModuleInfo }) {
     )
   )
     return undefined;
+  if (file === "ops/byte-weights.js") return "weights-int8";
   if (/^vision\/answers\//.test(file)) return "answers";
   if (/^vision\/picture\/frame\.js$/.test(file)) return "frames";
   if (/^(vision|kernels\/gen\/vision)\//.test(file)) return "pictures";

@@ -80,7 +80,8 @@ function demo() {
   const { ok, output } = sh("npm run --silent demo -- --json");
   const last = output.trim().split("\n").at(-1) ?? "";
   const result = last.startsWith("{") ? JSON.parse(last) : {};
-  return one(ok && result.images === 10000 && result.top1 >= 0.99 && result.top5 >= result.top1);
+  const isQuantised = result.int8?.top1 >= result.top1 - 0.005 && result.int8.bytes < 0.35 * result.int8.floatBytes;
+  return one(ok && result.images === 10000 && result.top1 >= 0.99 && result.top5 >= result.top1 && isQuantised);
 }
 
 /** Examples on real models, of npm where there is a network, and of the test data where it is. */

@@ -3,7 +3,7 @@
 import type { Kernel, Kernels } from "../src/engine/engine.js";
 import type { Conv2dOptions, DType, Runtime, Tensor } from "../src/index.js";
 import type { KernelName } from "../src/kernels/table.js";
-import { loadOnnx } from "../src/onnx/index.js";
+import { loadOnnx, type OnnxOptions } from "../src/onnx/index.js";
 import { internalsOf } from "../src/runtime/runtime.js";
 import { type PreprocessOptions, preprocess } from "../src/vision/index.js";
 import { BYTES } from "./int8-calls.js";
@@ -82,14 +82,15 @@ interface Graph {
   readonly constants?: Readonly<Record<string, Constant>>;
   readonly outputs?: readonly string[];
   readonly types?: File["types"];
+  readonly options?: OnnxOptions;
 }
 
 /** A file that takes x; its outputs are copied, since the model owns them. */
 const onnx =
-  (nodes: readonly Node[], { constants = {}, outputs = ["y"], types = {} }: Graph = {}): Call =>
+  (nodes: readonly Node[], { constants = {}, outputs = ["y"], types = {}, options = {} }: Graph = {}): Call =>
   async (rt, x) => {
     const file = onnxFile({ nodes, inputs: { x: x.shape }, outputs, constants, types });
-    const model = await loadOnnx(rt, file);
+    const model = await loadOnnx(rt, file, options);
     const results = Object.entries(model.run({ x })).map(([name, y]) => [name, y.clone()] as const);
     model.dispose();
     return Object.fromEntries(results);
@@ -580,6 +581,28 @@ const SPECTRA: Readonly<Record<string, Call>> = {
   ),
 };
 
+/** Flattened, then multiplied by weights of 8 bits in so many planes. */
+const BYTE_WEIGHTS: Readonly<Record<string, Call>> = Object.fromEntries(
+  (["int8", "int16"] as const).map((quantizeWeights) => [
+    `${quantizeWeights} weights`,
+    onnx(
+      [
+        { op: "Flatten", inputs: ["x"], outputs: ["rows"] },
+        { op: "Gemm", inputs: ["rows", "w", "b"], outputs: ["hidden"], attributes: { transB: 1 } },
+        { op: "MatMul", inputs: ["hidden", "v"], outputs: ["y"] }, // weights that are packed whole, not as they are fed
+      ],
+      {
+        constants: {
+          w: { dims: [37, 37 * 11 * 13], data: fill([37, 37 * 11 * 13], "w") },
+          b: { dims: [37], data: fill([37], "b") },
+          v: { dims: [37, 19], data: fill([37, 19], "v") },
+        },
+        options: { quantizeWeights },
+      },
+    ),
+  ]),
+);
+
 export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...CONVOLUTIONS,
   ...PRODUCTS,
@@ -593,4 +616,5 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...SPECTRA,
   ...BYTES,
   ...MOVED_BYTES,
+  ...BYTE_WEIGHTS,
 });

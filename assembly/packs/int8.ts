@@ -15,3 +15,6 @@ export { avg_pool_q8, max_pool_q8, mean_q8 } from "../kernels/int8-pool"; // max
 export { binary_q8, map_q8 } from "../kernels/int8-elements"; // sums and products by element, broadcast; tables, affine maps and moves
 export { from_float_q8, to_float_q8 } from "../kernels/int8-edges"; // float32 to bytes and back
 export { interleave_q8, resize_q8 } from "../kernels/int8-moves"; // channels of groups in turn; images of another size, nearest and linear
+
+// Weights of 8 bits under layers of float32
+export { linear_int8, pack_weights_int8, rows_to_int16 } from "../kernels/int8-weights"; // rows in int16 times weights in int8, a scale a block of K

@@ -1,7 +1,7 @@
 // A graph whose shapes are known, as kernel calls: one builder a step. Pure; what is to be chosen by time is timed elsewhere, and
 // those layers are lowered once more (`retimed`).
 import type { TensorSpec } from "../base/spec.js";
-import { emit } from "../ops/operator.js";
+import { emit, type Operator } from "../ops/operator.js";
 import { Builder, type Planning, type TimingRequest } from "../plan/builder.js";
 import { formatChange, type InferredGraph, type InferredStep, inLayer, liesAlike, otherFormat } from "./infer-graph.js";
 
@@ -17,8 +17,14 @@ export interface LoweredGraph extends Omit<InferredGraph, "inputs"> {
   })[];
 }
 
+/** What a model is planned by. */
+export interface ModelPlanning extends Planning {
+  /** What computes a layer in its operator's place, or itself. */
+  readonly instead?: (operator: Operator) => Operator;
+}
+
 /** Throws what an algorithm refuses, with the layer's name in front. */
-export function lowerGraph(inferred: InferredGraph, planning: Planning): LoweredGraph {
+export function lowerGraph(inferred: InferredGraph, planning: ModelPlanning): LoweredGraph {
   const { steps, inputs } = inferred;
   return {
     ...inferred,
@@ -33,15 +39,16 @@ export function untimed({ steps }: LoweredGraph): readonly TimingRequest[] {
 }
 
 /** The same graph, with those layers lowered anew that were to be chosen by time: by the planning's timings. */
-export function retimed(lowered: LoweredGraph, planning: Planning): LoweredGraph {
+export function retimed(lowered: LoweredGraph, planning: ModelPlanning): LoweredGraph {
   const steps = lowered.steps.map((step) =>
     step.builder.untimed.length > 0 ? { ...step, builder: lowerStep(step, planning) } : step,
   );
   return { ...lowered, steps };
 }
 
-function lowerStep(step: InferredStep, planning: Planning): Builder {
-  const { node, operator, found, inputSpecs, params } = step;
+function lowerStep(step: InferredStep, planning: ModelPlanning): Builder {
+  const { node, found, inputSpecs, params } = step;
+  const operator = planning.instead?.(step.operator) ?? step.operator;
   if (found.isView && node !== undefined) {
     const view = new Builder(operator.name, inputSpecs, [], found.outputs, planning);
     view.algorithm = "view";
@@ -52,7 +59,7 @@ function lowerStep(step: InferredStep, planning: Planning): Builder {
   return builder;
 }
 
-function inputChange(spec: TensorSpec, planning: Planning): Builder | undefined {
+function inputChange(spec: TensorSpec, planning: ModelPlanning): Builder | undefined {
   if (liesAlike(spec)) return undefined;
   const from: TensorSpec = { ...spec, memoryFormat: otherFormat(spec.memoryFormat) };
   return lowerStep({ node: undefined, ...formatChange(from, spec.memoryFormat), inputs: [], outputs: [] }, planning);

@@ -3,12 +3,12 @@
 //   model.run({ image })   copy or convert each input into its slot ─▶ every step's kernels in order ─▶ output tensors
 //
 // Everything is allocated when the model is made; a run allocates nothing.
-import { integer, knownOptions, sameShape } from "../base/check.js";
-import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../base/errors.js";
+import { integer, knownOptions, oneOf, sameShape } from "../base/check.js";
+import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show, UnsupportedError } from "../base/errors.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData, type TensorSpec } from "../base/spec.js";
 import type { Engine } from "../engine/engine.js";
 import type { Memory, Precision } from "../kernels/select.js";
-import type { Planning } from "../plan/builder.js";
+import type { Operator } from "../ops/operator.js";
 import type { Program } from "../plan/program.js";
 import { OWNER, Tensor, type TensorOwner } from "../plan/tensor.js";
 import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
@@ -17,7 +17,7 @@ import { checkGraph } from "./check-graph.js";
 import type { GraphData } from "./graph.js";
 import { inferGraph, liesAlike } from "./infer-graph.js";
 import { type Loaded, loadPlan } from "./load.js";
-import { type LoweredGraph, lowerGraph, retimed, untimed } from "./lower-graph.js";
+import { type LoweredGraph, lowerGraph, type ModelPlanning, retimed, untimed } from "./lower-graph.js";
 import { optimize, PASSES, type Pass, type SourcedGraph } from "./optimize.js";
 import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, planModel } from "./planner.js";
 import { picker, type RunAsyncOptions, requireGoing, runOptions } from "./run-options.js";
@@ -49,6 +49,13 @@ export interface ModelOptions {
    * additions and batch normalisations into the layer before them, separable blocks). false: the graph as it stands.
    */
   readonly optimize?: boolean;
+  /**
+   * Weights of fully connected layers and 1x1 convolutions in fewer bytes, rounded when they are packed, a scale for each 128 of a filter:
+   * "int8": a quarter of float32's, and the largest error some 0.5 % of the largest output; "int16": half, and 0.003 %. What runs is
+   * faster where memory is what it waits for. loadOnnx() brings the kernels; createModel() needs loadQuantizedWeights() before.
+   * Default: as they are.
+   */
+  readonly quantizeWeights?: "int8" | "int16";
 }
 
 /** An input or output of a model; memoryFormat is how it lies in the arena, which model.input() and output() show. */
@@ -80,17 +87,43 @@ export function createModel(runtime: Runtime, graph: GraphData, weights: Weights
 interface CheckedModelOptions {
   readonly maxBytes: number;
   readonly maxMacs: number;
-  readonly planning: Planning;
+  readonly planning: ModelPlanning;
   readonly only: ModelOptions["optimize"];
 }
 
 /** Checks the options of a model and its runtime. */
 export function checkedModelOptions(runtime: Runtime, options: ModelOptions): CheckedModelOptions {
-  knownOptions("model options", options, ["maxBytes", "maxMacs", "precision", "memory", "tune", "optimize"]);
+  knownOptions("model options", options, [
+    "maxBytes",
+    "maxMacs",
+    "precision",
+    "memory",
+    "tune",
+    "optimize",
+    "quantizeWeights",
+  ]);
   const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);
-  return { maxBytes, maxMacs, planning: internalsOf(runtime).planning(options, "default"), only: options.optimize };
+  const { planning, quantizedWeights } = internalsOf(runtime);
+  const planes = planesOf(options);
+  if (planes > 0 && !quantizedWeights.instead)
+    throw new UnsupportedError(
+      `"quantizeWeights" expected loadQuantizedWeights() before, got a runtime without its kernels`,
+    );
+  const instead = planes > 0 && ((operator: Operator) => quantizedWeights.instead?.(operator, planes) ?? operator);
+  return {
+    maxBytes,
+    maxMacs,
+    planning: { ...planning(options, "default"), ...(instead && { instead }) },
+    only: options.optimize,
+  };
+}
+
+/** Planes of 8 bits that weights are to have; 0: as they are. */
+export function planesOf({ quantizeWeights: asked }: ModelOptions): number {
+  if (asked === undefined) return 0;
+  return oneOf("quantizeWeights", asked, ["int8", "int16"]) === "int8" ? 1 : 2;
 }
 
 /** Compiled by these passes, which are told the specs of every value and parameter where they are known. */
@@ -118,13 +151,13 @@ export function planOf(
 /** A plan whose convolutions are those that were measured to be the fastest, or, where these need more bytes, the table's. */
 function planTimed(
   lowered: LoweredGraph,
-  planning: Planning,
+  planning: ModelPlanning,
   time: Tuner,
   maxBytes: number,
   identityOf: Source["identityOf"],
 ): ModelPlan {
   const requests = untimed(lowered);
-  const by = (timings: Planning["timings"]) =>
+  const by = (timings: ModelPlanning["timings"]) =>
     planModel(retimed(lowered, { ...planning, ...(timings && { timings }) }), identityOf);
   if (requests.length === 0) return planModel(lowered, identityOf);
   const plan = by(time(requests));

@@ -1,7 +1,7 @@
 // lanewise/onnx: networks as training tools export them. Operators that few files have are chunks of their own, fetched when a file
 // has one.
 
-import { makeDescribeOnnx, makeLoadOnnx } from "./load.js";
+import { makeDescribeOnnx, makeLoadOnnx, makeLoadQuantizedWeights } from "./load.js";
 
 export * from "./api.js";
 
@@ -36,6 +36,7 @@ export const loadOnnx = makeLoadOnnx(
     "graph-moves": () => import("./families/graph-moves.js"),
     "graph-attention": () => import("./families/graph-attention.js"),
     "file-functions": () => import("./families/file-functions.js"),
+    "weights-int8": () => import("./families/weights-int8.js"),
     "late-stages": () => import("./families/late-stages.js"),
     "parts-fused": () => import("./families/parts-fused.js"),
     "parts-attention": () => import("./families/parts-attention.js"),
@@ -67,3 +68,10 @@ export const describeOnnx = makeDescribeOnnx({
   source: () => import("./outside/source.js"),
   kinds: () => import("./outside/kinds.js"),
 });
+
+/**
+ * Brings what createModel() needs for `quantizeWeights` to a runtime: code and kernels. loadOnnx() does it by itself.
+ *
+ * @throws (rejects with) UnsupportedError where the kernels cannot be loaded, DisposedError.
+ */
+export const loadQuantizedWeights = makeLoadQuantizedWeights(() => import("./families/weights-int8.js"));

@@ -3,8 +3,9 @@
 import { asBytes, isBytes, knownOptions } from "../base/check.js";
 import { ModelError, show } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
-import type { ModelOptions } from "../model/model.js";
-import { type Runtime, requireRuntime } from "../runtime/runtime.js";
+import { type ModelOptions, planesOf } from "../model/model.js";
+import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
+import { steering } from "./compile.js";
 import { STORED } from "./draft.js";
 import { NotLoaded } from "./families/table.js";
 import { budgetOf } from "./file/budget.js";
@@ -57,6 +58,17 @@ const SMALL_FILE_BYTES = 2 ** 20;
 /** From this version of the format on, initialisers are not listed as inputs unless somebody means it. */
 const IR_OF_DEFAULTS = 4;
 
+/** What an entry exports as loadQuantizedWeights(): see there. */
+export type LoadQuantizedWeights = (runtime: Runtime) => Promise<void>;
+
+/** loadQuantizedWeights() of an entry that loads their code so. */
+export function makeLoadQuantizedWeights(load: Loaders["weights-int8"]): LoadQuantizedWeights {
+  return async (runtime) => {
+    const [{ WEIGHTS }] = await Promise.all([load(), requirePacks(runtime, ["int8"])]);
+    internalsOf(runtime).quantizedWeights.instead = WEIGHTS;
+  };
+}
+
 /** loadOnnx() of an entry that loads families of operators so, and what is outside of files so. */
 export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
   return async (runtime, source, options = {}) => {
@@ -66,6 +78,7 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
       ? atOnce(source, onProgress)
       : await (await outside.source()).bytesFrom(source, onProgress);
     requireRuntime(runtime);
+    if (planesOf(modelOptions) > 0) await makeLoadQuantizedWeights(loaders["weights-int8"])(runtime);
     const operators = new Operators(loaders, packsOf(runtime));
     const file = await parsed(bytes, from, outside);
     const { INLINED: inlined = (model: ModelProto) => model } =
@@ -159,6 +172,7 @@ function checkedOptions(options: OnnxOptions): OnnxOptions & Required<Pick<OnnxO
     "memory",
     "tune",
     "optimize",
+    "quantizeWeights",
     "shapes",
     "onProgress",
     "externalData",

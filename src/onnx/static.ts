@@ -32,7 +32,8 @@ import * as layersResize from "./families/layers-resize.js";
 import * as layersSampling from "./families/layers-sampling.js";
 import * as partsAttention from "./families/parts-attention.js";
 import * as partsFused from "./families/parts-fused.js";
-import { makeDescribeOnnx, makeLoadOnnx } from "./load.js";
+import * as weightsInt8 from "./families/weights-int8.js";
+import { makeDescribeOnnx, makeLoadOnnx, makeLoadQuantizedWeights } from "./load.js";
 import * as describe from "./outside/describe.js";
 import * as external from "./outside/external.js";
 import * as kinds from "./outside/kinds.js";
@@ -64,6 +65,7 @@ export const loadOnnx = makeLoadOnnx(
     "graph-moves": async () => graphMoves,
     "graph-attention": async () => graphAttention,
     "file-functions": async () => fileFunctions,
+    "weights-int8": async () => weightsInt8,
     "late-stages": async () => lateStages,
     "parts-fused": async () => partsFused,
     "parts-attention": async () => partsAttention,
@@ -90,3 +92,6 @@ export const describeOnnx = makeDescribeOnnx({
   source: async () => source,
   kinds: async () => kinds,
 });
+
+/** See index.ts. */
+export const loadQuantizedWeights = makeLoadQuantizedWeights(async () => weightsInt8);

@@ -20,6 +20,8 @@ import type { MapBytesDesc } from "../kernels/gen/int8/map-bytes-desc.js";
 import type { MeanBytesDesc } from "../kernels/gen/int8/mean-bytes-desc.js";
 import type { PoolBytesDesc } from "../kernels/gen/int8/pool-bytes-desc.js";
 import type { ResizeBytesDesc } from "../kernels/gen/int8/resize-bytes-desc.js";
+import type { ByteWeightsDesc } from "../kernels/gen/int8/byte-weights-desc.js";
+import type { PackByteWeightsDesc } from "../kernels/gen/int8/pack-byte-weights-desc.js";
 import type { NormaliseDesc } from "../kernels/gen/numeric/normalise-desc.js";
 import type { QuantizeDesc } from "../kernels/gen/numeric/quantize-desc.js";
 import type { ResizeDesc } from "../kernels/gen/numeric/resize-desc.js";
@@ -165,6 +167,9 @@ const COSTS = {
     items * v.outW * v.filters * (0.1 * v.kernelH * v.kernelW + functionNs(v.activation)),
   linear_panels_f32: (v: Of<typeof desc.LinearDesc>, _, __, share) => share * linear(v, 25),
   linear_f32: (v: Of<typeof desc.LinearDesc>, _, __, share) => share * linear(v, 20),
+  linear_int8: (v: Of<typeof ByteWeightsDesc>, items) =>
+    items * PANEL * 4 * v.length * v.planes * Math.max(1 / RATES.simd / 1.2, 1 / MEMORY_RATE / v.rows),
+  rows_to_int16: (v: Of<typeof ByteWeightsDesc>, items) => items * (v.length * 0.35 + 10),
   max_pool_f32: (v: Of<typeof desc.PoolDesc>, items) => pool(v, items, 0.035),
   avg_pool_f32: (v: Of<typeof desc.PoolDesc>, items) => pool(v, items, 0.06),
   global_pool_f32: (v: Of<typeof desc.GlobalPoolDesc>, items) => items * (v.length * 0.1 + 20),
@@ -238,6 +243,7 @@ const COSTS = {
   depthwise_fits_q8: (v: Of<typeof DepthwiseBytesWeightsDesc>, items) => items * PANEL * v.kernelH * v.kernelW,
   depthwise_weights_q8: (v: Of<typeof DepthwiseBytesWeightsDesc>, items) => items * PANEL * v.kernelH * v.kernelW * 3,
   depthwise_weights_f32: (v: Of<typeof desc.DepthwiseWeightsDesc>, items) => items * 4 * v.kernelH * v.kernelW,
+  pack_weights_int8: (v: Of<typeof PackByteWeightsDesc>, items) => items * PANEL * v.length * v.planes * 0.5,
   pack_weights_f32: (v: Of<typeof desc.PackDesc>, items) => items * PANEL * v.channels * 0.25,
 } satisfies { readonly [kernel in KernelName]?: Cost<never> };
 

@@ -54,9 +54,11 @@ const RUN_BYTES = 2 ** 29;
 /** Inputs that these several runs have in common. */
 const BATCH = 16;
 
+/** quantize() with these; runBytes: most that calibration takes for a run. */
 export function makeQuantize(
   createRuntime: (options: RuntimeOptions) => Promise<Runtime>,
   loadOnnx: LoadOnnx,
+  runBytes = RUN_BYTES,
 ): Quantize {
   return async (source, options) => {
     const { percentile, ...checked } = checkedOptions(options);
@@ -71,7 +73,9 @@ export function makeQuantize(
     }
     const runtime = checked.runtime ?? (await createRuntime({ variant: "simd" }));
     try {
-      const run = new Calibration(bytes, outline, ranges, (file) => loadOnnx(runtime, file, { maxBytes: RUN_BYTES }));
+      const run = new Calibration(bytes, outline, ranges, (file, hasLimit) =>
+        loadOnnx(runtime, file, hasLimit ? { maxBytes: runBytes } : {}),
+      );
       await run.all(checked.calibration);
     } finally {
       if (runtime !== checked.runtime) runtime.dispose();
@@ -87,7 +91,7 @@ class Calibration {
   readonly #bytes: Uint8Array;
   readonly #outline: Outline;
   readonly #ranges: ReadonlyMap<string, Range>;
-  readonly #load: (file: Uint8Array) => Promise<OnnxModel>;
+  readonly #load: (file: Uint8Array, hasLimit: boolean) => Promise<OnnxModel>;
   /** Values that one run answers; more of them when one answered too much. */
   #groups: readonly (readonly string[])[];
   /** The model of the one group that there is. */
@@ -97,7 +101,7 @@ class Calibration {
     bytes: Uint8Array,
     outline: Outline,
     ranges: ReadonlyMap<string, Range>,
-    load: (file: Uint8Array) => Promise<OnnxModel>,
+    load: (file: Uint8Array, hasLimit: boolean) => Promise<OnnxModel>,
   ) {
     this.#bytes = bytes;
     this.#outline = outline;
@@ -161,7 +165,7 @@ class Calibration {
 
   async #runGroup(names: readonly string[], batch: readonly CalibrationInput[]): Promise<void> {
     const further = names.filter((name) => !this.#outline.outputs.has(name));
-    const model = this.#model ?? (await this.#load(withOutputs(this.#bytes, further)));
+    const model = this.#model ?? (await this.#load(withOutputs(this.#bytes, further), names.length > 1));
     const isOnly = this.#groups.length === 1 && names === this.#groups[0];
     this.#model = isOnly ? model : undefined;
     let isDone = false;

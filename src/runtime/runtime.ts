@@ -46,6 +46,8 @@ export interface RuntimeInternals {
   readonly time: Tuner;
   /** Loads a pack of kernels that the engine lacks. */
   readonly loadPack: (pack: PackName) => Promise<void>;
+  /** What computes layers on weights of 8 bits, so many planes of them, once it is loaded. */
+  readonly quantizedWeights: { instead?: (operator: Operator, planes: number) => Operator };
   /** RuntimeReport.notes, by model. */
   readonly notes: Map<object, string>;
   /** An eager call: "plan, run, dispose the plan". */
@@ -111,6 +113,7 @@ export class Runtime {
       },
       time,
       loadPack,
+      quantizedWeights: {},
       notes: new Map(),
       apply: (operator, args) => this.#apply(operator, args),
     };
