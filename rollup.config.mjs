@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import terser from "@rollup/plugin-terser";
 import { wasm } from "@rollup/plugin-wasm";
 import { rollup } from "rollup";
+import { notices } from "./scripts/notices.mjs";
 import { BINARIES, CREW } from "./scripts/packs.mjs";
 
 const KB = 1024;
@@ -344,6 +345,7 @@ export default {
         unsafe_arrows: true, // no function is called with new
       },
     }),
+    notices,
     sizes,
   ],
   output: {

@@ -121,7 +121,7 @@ const STEPS = [
   ["docs", docs],
   ["packaging", packaging],
   ["browsers", browsers],
-  ["runtimes", () => counted(sh("npm run test:runtimes -- --ci", { minutes: 20 }))],
+  ["everywhere", () => counted(sh("npm run test:everywhere -- --ci", { minutes: 20 }))],
   // WebKitGTK has no shared memory as it comes; with the flag that gives it some, its pages fail to load now and then: on demand.
   ["threads in browsers", () => counted(sh("npm run test:browsers -- --dist dist --browsers chromium,firefox"))],
   ["conformance", conformance],

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 export const root = fileURLToPath(new URL("../", import.meta.url));
-const { values: flags } = parseArgs({
+export const { values: flags } = parseArgs({
   options: {
     only: { type: "string", default: "" },
     ci: { type: "boolean", default: false },
@@ -18,7 +18,7 @@ const { values: flags } = parseArgs({
     json: { type: "string" },
   },
 });
-const workspace = flags.keep ? resolve(flags.keep) : mkdtempSync(join(tmpdir(), "lanewise-places-"));
+export const workspace = flags.keep ? resolve(flags.keep) : mkdtempSync(join(tmpdir(), "lanewise-places-"));
 mkdirSync(workspace, { recursive: true });
 if (!flags.keep) process.on("exit", () => rmSync(workspace, { recursive: true, force: true }));
 
@@ -47,7 +47,8 @@ let tarball = flags.tarball && resolve(flags.tarball);
 /** The package as it would be published. */
 export function packed() {
   if (tarball) return tarball;
-  const printed = run("npm", ["pack", "--silent", "--pack-destination", workspace], { cwd: root });
+  const asBuilt = flags.ci ? ["--ignore-scripts"] : []; // CI has just built it
+  const printed = run("npm", ["pack", "--silent", ...asBuilt, "--pack-destination", workspace], { cwd: root });
   tarball = join(workspace, printed.trim().split("\n").at(-1));
   return tarball;
 }
