@@ -7,14 +7,18 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeResults } from "../bench/machine.mjs";
 import { table } from "../bench/table.mjs";
-import { flags, packed, root, workspace } from "./places.mjs";
+import { flags, packed, project, root, workspace } from "./places.mjs";
 
 const MATRICES = [
   { name: "bundlers", script: "test/bundlers/run.mjs", ci: true, hasRows: true },
   { name: "runners", script: "test/runners/run.mjs", ci: true, hasRows: true },
   { name: "runtimes", script: "test/runtimes/run.mjs", ci: true, hasRows: true },
-  { name: "browsers", script: "test/browsers/run.mjs", args: ["--dist", "dist"] },
-  { name: "package", script: "test/types/run.mjs", args: ["--all"] },
+  {
+    name: "browsers",
+    script: "test/browsers/run.mjs",
+    args: () => ["--dist", join(project("package"), "node_modules/lanewise/dist")],
+  },
+  { name: "package", script: "test/types/run.mjs", args: () => ["--all"] },
 ];
 
 /** Runs a script, shows what it prints, indented so that only our last line is a count; answers { output, code }. */
@@ -41,13 +45,13 @@ const tarball = packed();
 const only = flags.only ? ["--only", flags.only] : [];
 const rows = [];
 let [passed, failed] = [0, 0];
-for (const { name, script, args = [], ci, hasRows } of MATRICES) {
+for (const { name, script, args, ci, hasRows } of MATRICES) {
   if ((flags.ci && !ci) || (flags.only && name === "package")) continue;
   console.log(`\n${name}`);
   const json = join(workspace, `${name}.json`);
   const own = hasRows
     ? ["--tarball", tarball, "--keep", workspace, "--json", json, ...(flags.ci ? ["--ci"] : [])]
-    : args;
+    : args();
   const { output, code } = await shown(script, [...own, ...(name === "package" ? [] : only)]);
   const count = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].at(-1);
   const [right, wrong] = count ? [Number(count[1]), Number(count[2])] : [0, 0];
