@@ -81,7 +81,15 @@ const filesOf = (folder) =>
     .sort();
 const hashes = () =>
   new Map(filesOf("dist").map((file) => [file, createHash("sha256").update(readFileSync(file)).digest("hex")]));
-const build = () => run(process.execPath, "scripts/build.mjs", "--quiet");
+/** Ends here where it fails: there is nothing to look at. */
+function build() {
+  const { status } = spawnSync(process.execPath, ["scripts/build.mjs", "--quiet"], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  if (status === 0) return;
+  console.log(`FAIL the build: it ended with ${status}\n${passed} passed, ${failed + 1} failed`);
+  process.exit(1);
+}
 if (!flags.kept) build();
 const first = hashes();
 build();
@@ -103,12 +111,14 @@ const paths = packed.files.map(({ path }) => path);
 const folders = Object.keys(manifest.exports).filter((entry) => /^\.(\/[a-z-]+)+$/.test(entry));
 const BELONGS = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|dist\/THIRD-PARTY\.txt)$/,
-  /^dist\/[a-z-]+\.(js|d\.ts)$/,
-  /^dist\/wasm\/[a-z-]+\.wasm$/,
+  /^dist\/[a-z0-9-]+\.(js|d\.ts)$/,
+  /^dist\/wasm\/[a-z0-9-]+\.wasm$/,
   /^dist\/types\/[a-z0-9/-]+\.d\.ts$/,
   new RegExp(`^(${folders.map((entry) => entry.slice(2)).join("|")})/package\\.json$`),
 ];
+const programs = Object.values(manifest.bin ?? {}).map((path) => path.replace(/^\.\//, ""));
 const needed = [
+  ...programs,
   ...["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "dist/THIRD-PARTY.txt"],
   ...folders.map((entry) => `${entry.slice(2)}/package.json`),
   ...Object.values(manifest.exports)
@@ -118,7 +128,9 @@ const needed = [
 const holds = (path) =>
   path.includes("*") ? paths.some((one) => one.endsWith(path.split("*")[1])) : paths.includes(path);
 check(`${paths.length} files that belong into the tarball`, [
-  ...paths.filter((path) => !BELONGS.some((rule) => rule.test(path))).map((path) => `${path} is there`),
+  ...paths
+    .filter((path) => !programs.includes(path) && !BELONGS.some((rule) => rule.test(path)))
+    .map((path) => `${path} is there`),
   ...needed.filter((path) => !holds(path)).map((path) => `${path} is missing`),
 ]);
 

@@ -203,6 +203,7 @@ export const CASES = [
     page: "index.html",
     both: true,
     threads: false,
+    ci: true,
   },
   {
     name: "Parcel 2, packageExports",
