@@ -7,6 +7,7 @@ import terser from "@rollup/plugin-terser";
 import { wasm } from "@rollup/plugin-wasm";
 import { rollup } from "rollup";
 import { cli } from "./rollup.cli.mjs";
+import { notices } from "./scripts/notices.mjs";
 import { BINARIES, CREW } from "./scripts/packs.mjs";
 
 const KB = 1024;
@@ -363,6 +364,7 @@ const library = {
         unsafe_arrows: true, // no function is called with new
       },
     }),
+    notices,
     sizes,
   ],
   output: {

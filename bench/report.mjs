@@ -1,5 +1,5 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
-// bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models (--loads too), bench:operators, bench:vision, bench:browsers and the conformance runs, and the sizes of the
+// bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models (--loads too), bench:operators, bench:vision, bench:browsers, test:everywhere and the conformance runs, and the sizes of the
 // last build. --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -10,6 +10,7 @@ import { memoryTable } from "./memory-table.mjs";
 import { modelMeans, modelsSection } from "./model-tables.mjs";
 import { operatorsSection } from "./operator-tables.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
+import { placesSection } from "./places-table.mjs";
 import { shapesTable } from "./shapes-table.mjs";
 import { startRatios, startSection } from "./start/section.mjs";
 import { markdown, ms, percent } from "./table.mjs";
@@ -235,6 +236,7 @@ const shapes = newest("shapes");
 const vision = newest("vision");
 const browsers = newest("browsers");
 const browserThreads = newest("browsers-threads");
+const everywhere = newest("everywhere");
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -275,6 +277,9 @@ const PAGES = {
   }),
   ...(vision && { "docs/vision.md": { vision: () => [visionTable(vision), "", sourceOf(vision)].join("\n") } }),
   "docs/onnx.md": { conformance },
+  ...(everywhere && {
+    "docs/runtimes.md": { everywhere: () => [placesSection(everywhere), "", sourceOf(everywhere)].join("\n") },
+  }),
 };
 
 const files = new Map([[CHART, [existsSync(CHART) ? readFileSync(CHART, "utf8") : "", chart]]]);

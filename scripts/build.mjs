@@ -52,6 +52,7 @@ if (!process.argv.includes("--binaries")) {
     "dist/wasm-module.d.ts",
     'import type { WasmModule } from "./types/base/globals.js";\ndeclare const module: WasmModule;\nexport default module;\n',
   );
+  writeFileSync("dist/worker.d.ts", "export {};\n");
   // dist/<entry>.d.ts for every entry that is a file or a folder of src
   const types = readdirSync("dist/types", { withFileTypes: true });
   for (const entry of ["index", "static", "edge-light", "inline", "datasets", "onnx", "vision", "quantize"]) {

@@ -54,8 +54,8 @@ function docs() {
   return [counted(sh("npm run test:docs")), counted(sh("npm run docs:site -- --check")), ...written].reduce(sum);
 }
 
-/** The tarball, as a registry would judge it and as TypeScript users meet it: compilers that are at hand. */
-const packaging = () => counted(sh("npm run test:types"));
+/** The tarball, as a registry would judge it and as TypeScript users meet it. */
+const packaging = () => counted(sh("npm run test:types -- --ci"));
 
 /** Operators and whole networks: our own set always, the standard's tests and real networks where they are at hand. */
 function conformance() {
@@ -122,7 +122,7 @@ const STEPS = [
   ["docs", docs],
   ["packaging", packaging],
   ["browsers", browsers],
-  ["runtimes", () => counted(sh("npm run test:runtimes -- --ci", { minutes: 20 }))],
+  ["everywhere", () => counted(sh("npm run test:everywhere -- --ci", { minutes: 20 }))],
   // WebKitGTK has no shared memory as it comes; with the flag that gives it some, its pages fail to load now and then: on demand.
   ["threads in browsers", () => counted(sh("npm run test:browsers -- --dist dist --browsers chromium,firefox"))],
   ["conformance", conformance],

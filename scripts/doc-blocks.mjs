@@ -13,6 +13,7 @@ export const PAGES = [
   "README.md",
   "CONTRIBUTING.md",
   "CHANGELOG.md",
+  "SECURITY.md",
   "bench/README.md",
   "examples/lenet5/train/README.md",
   ...readdirSync(join(root, "docs"))

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 export const root = fileURLToPath(new URL("../", import.meta.url));
-const { values: flags } = parseArgs({
+export const { values: flags } = parseArgs({
   options: {
     only: { type: "string", default: "" },
     ci: { type: "boolean", default: false },
@@ -18,7 +18,7 @@ const { values: flags } = parseArgs({
     json: { type: "string" },
   },
 });
-const workspace = flags.keep ? resolve(flags.keep) : mkdtempSync(join(tmpdir(), "lanewise-places-"));
+export const workspace = flags.keep ? resolve(flags.keep) : mkdtempSync(join(tmpdir(), "lanewise-places-"));
 mkdirSync(workspace, { recursive: true });
 if (!flags.keep) process.on("exit", () => rmSync(workspace, { recursive: true, force: true }));
 
@@ -47,7 +47,8 @@ let tarball = flags.tarball && resolve(flags.tarball);
 /** The package as it would be published. */
 export function packed() {
   if (tarball) return tarball;
-  const printed = run("npm", ["pack", "--silent", "--pack-destination", workspace], { cwd: root });
+  const asBuilt = flags.ci ? ["--ignore-scripts"] : []; // CI has just built it
+  const printed = run("npm", ["pack", "--silent", ...asBuilt, "--pack-destination", workspace], { cwd: root });
   tarball = join(workspace, printed.trim().split("\n").at(-1));
   return tarball;
 }
@@ -85,9 +86,15 @@ export function project(name, { packages = [], files = {}, manifest = {} } = {})
 export const versionOf = (folder, name) =>
   JSON.parse(readFileSync(join(folder, "node_modules", name, "package.json"), "utf8")).version;
 
+/** What ends each server that runs. */
+const servers = new Set();
+process.on("exit", () => {
+  for (const end of servers) end();
+});
+
 /**
- * A server, ready when it answers; ends it and what it started with `end()`. Throws with what it printed where it stops, or is not ready
- * in time.
+ * A server, ready when it answers; ends it and what it started with `end()`, or when all places are done. Throws with what it printed
+ * where it stops, or is not ready in time.
  */
 export async function serve(command, args, { cwd, url, env, limitMs = 60_000 }) {
   const child = spawn(command, args, {
@@ -102,12 +109,12 @@ export async function serve(command, args, { cwd, url, env, limitMs = 60_000 }) 
       printed = (printed + text).slice(-4000);
     });
   const end = () => {
-    process.off("exit", end);
+    servers.delete(end);
     try {
       process.kill(-child.pid, "SIGKILL");
     } catch {} // it has ended
   };
-  process.on("exit", end);
+  servers.add(end);
   const start = performance.now();
   for (;;) {
     await new Promise((done) => setTimeout(done, 150));
@@ -150,6 +157,7 @@ export async function runPlaces(matrix, places) {
     rows.push(row);
     console.log(lineOf(row));
   }
+  for (const end of servers) end();
   const [passed, failed] = ["ok", "FAIL"].map((wanted) => rows.filter(({ status }) => status === wanted).length);
   if (flags.json) writeFileSync(flags.json, `${JSON.stringify(rows, null, 2)}\n`);
   console.log(`${passed} passed, ${failed} failed`);

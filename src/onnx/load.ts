@@ -5,7 +5,6 @@ import { ModelError, show } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
 import { type ModelOptions, planesOf } from "../model/model.js";
 import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
-import { steering } from "./compile.js";
 import { STORED } from "./draft.js";
 import { NotLoaded } from "./families/table.js";
 import { budgetOf } from "./file/budget.js";

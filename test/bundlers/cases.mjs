@@ -116,8 +116,7 @@ const vite = (version, more = {}) => ({
   page: "index.html",
   ...more,
 });
-const viteWorker = (version, more) =>
-  vite(version, { files: WORKER_FILES, threads: false, folder: `Vite ${version} worker`, ...more });
+const viteWorker = (version, more) => vite(version, { files: WORKER_FILES, threads: false, ...more });
 const ESBUILD = ["esbuild", "src/index.js", "--bundle", "--format=esm", "--outdir=dist"];
 
 /**
@@ -204,6 +203,7 @@ export const CASES = [
     page: "index.html",
     both: true,
     threads: false,
+    ci: true,
   },
   {
     name: "Parcel 2, packageExports",

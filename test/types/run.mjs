@@ -1,7 +1,8 @@
 // npm run test:types: the packed declarations as users compile them: consumer.ts, and every block of README and docs as strict
 // TypeScript, by every compiler x resolution x lib. TypeScript 7 is at hand; others are installed under .rt (git-ignored) with
-// `--all`, and a visible SKIP without. Then what judges packages: publint, and with `--all` attw and JSR (of Deno, a dry run).
-// Needs a build; the last line is `N passed, N failed`.
+// `--all`, and a visible SKIP without; with `--ci` each resolution has one lib in these. Then what judges packages: publint, and where
+// installed or with `--all` attw and JSR (of Deno, a dry run); `--judges`: these alone. Needs a build; the last line is
+// `N passed, N failed`.
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,14 +11,16 @@ import { fileURLToPath } from "node:url";
 import { blocksOf, PAGES } from "../../scripts/doc-blocks.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const isAll = process.argv.includes("--all");
+const isCi = process.argv.includes("--ci");
+const isAll = isCi || process.argv.includes("--all");
+const isJudged = process.argv.includes("--judges"); // what judges packages alone
 
 /** An npm package under .rt; undefined where it is not at hand and not asked for. */
 function installed(name, version) {
   const prefix = join(root, ".rt", [name.replace("/", "-"), ...(version === "latest" ? [] : [version])].join("-"));
   const folder = join(prefix, "node_modules", name);
   if (existsSync(folder)) return folder;
-  if (!isAll) return undefined;
+  if (!isAll && !(isJudged && name !== "typescript")) return undefined;
   mkdirSync(prefix, { recursive: true });
   const flags = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", prefix];
   spawnSync("npm", ["install", ...flags, `${name}@${version}`], { stdio: "ignore", timeout: 300_000 });
@@ -80,21 +83,22 @@ function compile(what, compiler, files, options) {
   judge(what, run(process.execPath, [join(compiler, "bin/tsc"), "-p", "."]));
 }
 
-for (const { name, folder } of COMPILERS) {
+for (const { name, folder } of isJudged ? [] : COMPILERS) {
+  const isNewest = folder === COMPILERS[0].folder;
   if (folder === undefined) {
     console.log(`SKIP ${name}: not under .rt; npm run test:types -- --all installs it`);
     continue;
   }
-  for (const resolution of RESOLUTIONS) {
-    for (const { lib, has } of LIBS) {
+  for (const [i, resolution] of RESOLUTIONS.entries()) {
+    for (const { lib, has } of isCi && !isNewest ? [LIBS[i]] : LIBS) {
       const what = `${name}, ${resolution.moduleResolution}, lib ${lib.join(" ")}`;
-      compile(what, folder, ["consumer.ts"], { ...resolution, lib, types: [] });
+      if (!isCi || isNewest) compile(what, folder, ["consumer.ts"], { ...resolution, lib, types: [] });
       compile(`${what}, unchecked indices and exact options`, folder, ["consumer.ts"], {
         ...{ ...resolution, lib, types: [] },
         ...{ noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true },
       });
-      const files = blocks.flatMap(({ needs }, i) =>
-        needs === undefined || has.includes(needs) ? [`block${i}.ts`] : [],
+      const files = blocks.flatMap(({ needs }, n) =>
+        needs === undefined || has.includes(needs) ? [`block${n}.ts`] : [],
       );
       compile(`${what}, ${files.length} blocks of docs`, folder, files, {
         ...{ ...resolution, lib, types: ["node"] },
@@ -110,7 +114,10 @@ judge("publint", run(process.execPath, [join(root, "node_modules/publint/src/cli
 const attw = installed("@arethetypeswrong/cli", "latest");
 if (attw === undefined) console.log("SKIP attw: not under .rt");
 else
-  judge("attw", run(process.execPath, [join(attw, "dist/index.js"), tarball, "--profile", "esm-only", "--no-emoji"]));
+  judge(
+    "attw",
+    run(process.execPath, [join(attw, "dist/index.js"), tarball, "--profile", "esm-only", "--format", "ascii"]),
+  );
 const deno = installed("deno", "latest");
 const denoBinary = deno && join(deno, "../@deno/linux-x64-glibc/deno");
 if (!denoBinary || !existsSync(denoBinary)) console.log("SKIP JSR: no Deno under .rt");
