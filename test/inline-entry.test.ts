@@ -104,7 +104,7 @@ describe("a place that does not do", () => {
   it.each([
     csp,
     "WebAssembly.compile(): Wasm code generation disallowed by embedder",
-    "call to WebAssembly.compile() blocked by CSP: unsafe-eval",
+    "call to WebAssembly.Module() blocked by CSP",
   ])("that compiles no bytes is told the cure: %s", async (message) => {
     const forbidden = async () => {
       throw new WebAssembly.CompileError(message);
@@ -129,6 +129,17 @@ describe("a place that does not do", () => {
     expect(asked.report().reason).toBe("asked for");
     using given = await create({ wasm: bytesOf("simd") });
     expect(given.report().reason).toBe("binary given by the caller");
+  });
+
+  it("that compiles and then makes no instance, as WebKit does under a policy, is told the cure", async () => {
+    const message =
+      "Refused to create a WebAssembly object because 'unsafe-eval' or 'wasm-unsafe-eval' is not an allowed source of script";
+    vi.spyOn(WebAssembly, "Instance").mockImplementation(function refuse() {
+      throw new WebAssembly.CompileError(message);
+    });
+    expect(await refusal(() => createRuntime({ wasm: bytesOf("simd") }))).toBe(
+      `"wasm" expected a binary this engine compiles, got one without instances: ${message}; allow 'wasm-unsafe-eval' or give a WebAssembly.Module`,
+    );
   });
 
   it("without import() is told of lanewise/inline", async () => {

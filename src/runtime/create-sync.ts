@@ -21,7 +21,7 @@ function compile(name: string, wasm: unknown): WasmModule {
   try {
     return new WebAssembly.Module(bytes);
   } catch (cause) {
-    throw notCompiled(name, cause, bytes);
+    throw notCompiled(name, cause, `${bytes.length} bytes`);
   }
 }
 

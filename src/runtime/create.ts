@@ -34,14 +34,13 @@ export function binaryOf(name: string, bytes: unknown): Uint8Array<ArrayBuffer> 
 }
 
 /** Why bytes, or the package's own, did not become a module, and what to do about it. */
-export function notCompiled(name: string, cause: unknown, bytes?: Uint8Array): UnsupportedError {
+export function notCompiled(name: string, cause: unknown, got = "its own"): UnsupportedError {
   const { message } = cause as Error;
   const cure = /import/.test(message)
     ? "; take lanewise/inline"
-    : /policy|disallowed|unsafe-eval/i.test(message)
+    : /policy|disallowed|unsafe-eval|CSP/i.test(message)
       ? "; allow 'wasm-unsafe-eval' or give a WebAssembly.Module"
       : "";
-  const got = bytes ? `${bytes.length} bytes` : "its own";
   const sentence = `"${name}" expected a binary this engine compiles, got ${got}: ${message}${cure}`;
   return new UnsupportedError(sentence, { cause });
 }
@@ -62,7 +61,7 @@ async function compile(name: string, wasm: WasmSource, twin: Twin = (binary) => 
   try {
     return await WebAssembly.compile(twin(view));
   } catch (cause) {
-    throw notCompiled(name, cause, view);
+    throw notCompiled(name, cause, `${view.length} bytes`);
   }
 }
 
@@ -70,6 +69,15 @@ async function compile(name: string, wasm: WasmSource, twin: Twin = (binary) => 
 interface Chosen {
   readonly engine: Engine;
   readonly reason: string;
+}
+
+/** WebKit compiles what a policy forbids, and refuses to instantiate it. */
+function engineOf(...args: ConstructorParameters<typeof Engine>): Engine {
+  try {
+    return new Engine(...args);
+  } catch (cause) {
+    throw cause instanceof WebAssembly.CompileError ? notCompiled("wasm", cause, "one without instances") : cause;
+  }
 }
 
 /** What createRuntime() does when its options are checked. Yields the variant that it wants loaded, and goes on with the module; only: why that is simd. */
@@ -82,7 +90,7 @@ export function* choosing(
   const features = detectFeatures();
   if (!features.simd) throw new UnsupportedError(`"engine" expected WebAssembly SIMD, got an engine without it`);
   const tested = (module: WasmModule, reason: string): Chosen => {
-    const engine = new Engine(module, hire?.maxBytes ?? maxBytes, hire?.bytes);
+    const engine = engineOf(module, hire?.maxBytes ?? maxBytes, hire?.bytes);
     if (given && variant !== "auto" && engine.variant !== variant)
       throw new UnsupportedError(`"wasm" expected the ${variant} binary, got ${engine.variant}`);
     selfTest(engine);
