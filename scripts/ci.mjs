@@ -122,6 +122,7 @@ const STEPS = [
   ["packaging", packaging],
   ["browsers", browsers],
   ["runtimes", () => counted(sh("npm run test:runtimes", { minutes: 20 }))],
+  ["command line", () => counted(sh("npm run test:cli"))],
   // WebKitGTK has no shared memory as it comes; with the flag that gives it some, its pages fail to load now and then: on demand.
   ["threads in browsers", () => counted(sh("npm run test:browsers -- --dist dist --browsers chromium,firefox"))],
   ["conformance", conformance],
