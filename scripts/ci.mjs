@@ -123,6 +123,7 @@ const STEPS = [
   ["packaging", packaging],
   ["browsers", browsers],
   ["everywhere", () => counted(sh("npm run test:everywhere -- --ci", { minutes: 20 }))],
+  ["command line", () => counted(sh("npm run test:cli"))],
   // WebKitGTK has no shared memory as it comes; with the flag that gives it some, its pages fail to load now and then: on demand.
   ["threads in browsers", () => counted(sh("npm run test:browsers -- --dist dist --browsers chromium,firefox"))],
   ["conformance", conformance],

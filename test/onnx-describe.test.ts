@@ -48,7 +48,11 @@ describe("describeOnnx", () => {
       metadata: { task: "none" },
     });
     expect(await describeStatic(produced(onnxFile(FILE)))).toEqual(found);
-    expect(await describeOnnx(new Blob([onnxFile(FILE)]))).toEqual({ ...found, producer: "", producerVersion: "" });
+    expect(await describeOnnx(new Blob([Uint8Array.from(onnxFile(FILE))]))).toEqual({
+      ...found,
+      producer: "",
+      producerVersion: "",
+    });
   });
 
   it("names the nodes whose operators are missing, in branches too", async () => {

@@ -28,23 +28,33 @@ const REDRAW_MS = 100;
 
 /** Of this process. colour: --color. */
 export function processIo(colour: ColourOption): Io {
-  const { stdout, stderr, env } = process;
+  const { stdout, stderr } = process;
   const isColoured =
-    colour === "always" || (colour === "auto" && stdout.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb");
+    colour === "always" ||
+    (colour === "auto" && stdout.isTTY === true && !variable("NO_COLOR") && variable("TERM") !== "dumb");
   return {
     out: (text) => void stdout.write(text),
     note: (text) => void stderr.write(text),
-    columns: widthOf(stdout, env),
+    columns: widthOf(stdout),
     paint: paintOf(isColoured),
     progress: (what) => (stderr.isTTY ? progressOn(stderr, what) : { at: () => {}, end: () => {} }),
     stdin: readStdin,
   };
 }
 
+/** Of the environment; Deno may not be let to say. */
+function variable(name: string): string | undefined {
+  try {
+    return process.env[name];
+  } catch {
+    return undefined;
+  }
+}
+
 /** COLUMNS is what people set for a width that no terminal says. */
-function widthOf({ isTTY, columns }: NodeJS.WriteStream, env: NodeJS.ProcessEnv): number {
-  const asked = /^\d{1,4}$/.test(env.COLUMNS ?? "") ? Number(env.COLUMNS) : 0;
-  return (isTTY ? columns : 0) || asked || Infinity;
+function widthOf({ isTTY, columns }: NodeJS.WriteStream): number {
+  const set = variable("COLUMNS") ?? "";
+  return (isTTY ? columns : 0) || (/^\d{1,4}$/.test(set) && Number(set)) || Infinity;
 }
 
 function progressOn(stderr: NodeJS.WriteStream, what: string): Progress {

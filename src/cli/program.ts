@@ -86,7 +86,15 @@ export function programOf(io: Io, done: Done): Command {
     .option("--debug", "where an error comes from")
     .exitOverride()
     .showSuggestionAfterError()
-    .configureOutput({ writeOut: io.out, writeErr: io.note, getOutHelpWidth: () => Math.min(io.columns, 120) });
+    .configureOutput({
+      writeOut: io.out,
+      writeErr: io.note,
+      getOutHelpWidth: () => Math.min(io.columns, 120),
+      getErrHelpWidth: () => Math.min(io.columns, 120),
+      // It would look into the environment, which Deno does not let it.
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
   program.addHelpText(
     "after",
     "\nExit codes: 0 right, 1 compare: differs, 2 usage, 3 not supported, 4 a file that does not do, 130 interrupted\n\nExamples:\n  $ lanewise inspect model.onnx\n  $ lanewise run model.onnx --image photo.jpg --preset imagenet --labels imagenet\n  $ lanewise help run\n",

@@ -31,7 +31,8 @@ type Rgba = readonly [red: number, green: number, blue: number, alpha?: number];
 /** A JPEG of pixels by place. */
 export function jpegOf(width: number, height: number, pixel: (x: number, y: number) => Rgba, quality = 95): Buffer {
   const data = Buffer.alloc(4 * width * height, 255);
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) data.set(pixel(x, y), 4 * (y * width + x));
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) data.set(pixel(x, y) as readonly number[], 4 * (y * width + x));
   return jpeg.encode({ data, width, height }, quality).data;
 }
 

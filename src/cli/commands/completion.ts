@@ -40,16 +40,15 @@ function bash(commands: readonly Known[]): string {
     const each = values.map(
       ({ long, choices }) => `      ${long}) COMPREPLY=($(compgen -W "${choices.join(" ")}" -- "$word")); return ;;`,
     );
-    const words = [...options.map(({ long }) => long), ...choices].join(" ");
     return `  ${name})
     case "$before" in
 ${each.join("\n")}
     esac
-    words="${words}" ;;`;
+    options="${options.map(({ long }) => long).join(" ")}" words="${choices.join(" ")}" ;;`;
   });
   return `# bash completion of lanewise
 _lanewise() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words
+  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" options words
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W "${[...commands.map(({ name }) => name), "help", "--version", "--help"].join(" ")}" -- "$word"))
@@ -58,8 +57,8 @@ _lanewise() {
   case "\${COMP_WORDS[1]}" in
 ${cases.join("\n")}
   esac
-  if [[ "$word" == -* || -n "$words" && "$words" != -* ]]; then COMPREPLY=($(compgen -W "$words" -- "$word")); fi
-  if [[ "$word" != -* ]]; then COMPREPLY+=($(compgen -f -- "$word")); fi
+  if [[ "$word" == -* ]]; then COMPREPLY=($(compgen -W "$options" -- "$word"))
+  else COMPREPLY=($(compgen -W "$words" -- "$word") $(compgen -f -- "$word")); fi
 }
 complete -o filenames -F _lanewise lanewise
 `;

@@ -10,7 +10,7 @@ import { isFolder, listFolder, makeFolder, readBytes, writeWhole } from "../file
 import type { Io } from "../io.js";
 import { closedShapes, describeFile, loadFile, type ModelFlags, openRuntime, type Shapes, shapesOf } from "../model.js";
 import { inOrder, isFolderName, outputIn, pairOf } from "../paths.js";
-import { type DecodedPicture, MAX_PIXELS, readPicture } from "../picture/read.js";
+import { type DecodedPicture, forget, MAX_PIXELS, readPicture } from "../picture/read.js";
 import { pngOf } from "../picture/write.js";
 import { type Answer, type HeadContext, headFor } from "../run/heads.js";
 import { closedImage, labelsFrom, type PresetFlags, sizeOf, specOf } from "../run/preset.js";
@@ -268,6 +268,7 @@ async function onePicture(job: Job, file: string): Promise<void> {
   show(io, flags, answer, model, { image: name, width, height, ms: rounded(times) }, () => {
     if (job.isMany) io.out(`${io.paint("bold", name)}\n`);
   });
+  forget(photo);
   const line = Object.entries(times).map(([what, ms]) => `${what} ${msText(ms)}`);
   if (!flags.json) io.note(`${line.join(" · ")} ms · ${job.rt.variant}, ${engineText().split(",")[0]}\n`);
 }

@@ -61,3 +61,13 @@ async function ofInk(bytes: Uint8Array, { width, height }: PictureHead): Promise
   const options = { useTArray: true, maxMemoryUsageInMB: megabytes, maxResolutionInMP: Infinity } as const;
   return jpeg.decode(bytes, options).data;
 }
+
+/**
+ * Gives a picture's pixels back, which nobody may read any more. Otherwise they would wait, as objects that have seen a collection, for
+ * a large one, which 200 MB of them may precede; what takes them over here is young, and goes with the next small one.
+ */
+export function forget({ data }: Pick<DecodedPicture, "data">): void {
+  const { buffer, byteLength } = data;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength)
+    structuredClone(buffer, { transfer: [buffer] });
+}
