@@ -59,6 +59,8 @@ export async function runAll(only) {
     console.log(`SKIP the page in Chromium: no ${BROWSERS.chromium.programs[0]}`);
     return { passed: 0, failed: 0 };
   }
+  const fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]; // a camera
+  const args = [...CHROMIUM_FLAGS.filter((flag) => flag !== "--headless"), ...fake];
   const browser = await chromium.launch({
     executablePath,
     args: CHROMIUM_FLAGS.filter((flag) => flag !== "--headless"),

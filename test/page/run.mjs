@@ -10,6 +10,7 @@ if (!existsSync(new URL("../../site/index.html", import.meta.url))) {
 }
 await import("./digits.mjs");
 await import("./sections.mjs");
+await import("./files.mjs");
 const { passed, failed } = await runAll(new RegExp(flags.only));
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);
