@@ -74,7 +74,7 @@ const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").repl
 function html({ percent }) {
   const snippet = (name) => {
     const code = escaped(readFileSync(`${SOURCE}/code/${name}.mjs`, "utf8").trim());
-    const listing = `<pre tabindex="0" role="region" aria-label="Code"><code>${code}</code></pre><button type="button" class="copy">copy</button>`;
+    const listing = `<pre tabindex="0" role="region" aria-label="Code of ${name}"><code>${code}</code></pre><button type="button" class="copy">copy</button>`;
     return `<details class="code"><summary>show the code</summary><div class="listing">${listing}</div></details>`;
   };
   return readFileSync(`${SOURCE}/index.html`, "utf8")
