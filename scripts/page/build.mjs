@@ -2,7 +2,7 @@
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -23,7 +23,7 @@ const BUDGETS = { kernels: 60 * KB, weights: 40 * KB, page: 60 * KB };
 
 const SOURCE = "examples/page";
 /** In this order: later ones take precedence. */
-const STYLES = ["base", "controls", "digit", "conv", "tables", "narrow"];
+const STYLES = ["base", "controls", "digit", "conv", "tables", "files", "narrow"];
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
 const entry = (name) => join(root, "build/js", name);
 
@@ -33,6 +33,7 @@ const resolved = {
   resolveId(source) {
     if (source === "lanewise") return entry("index.js");
     if (source.startsWith("lanewise/")) return entry(`${source.slice("lanewise/".length)}/index.js`);
+    if (source === "page:labels") return join(root, "examples/labels.mjs");
     if (source.startsWith("#lanewise/")) return entry(source.slice("#lanewise/".length));
     if (/^(preact|@preact)\b/.test(source)) return fileURLToPath(import.meta.resolve(source));
     return null;
@@ -61,19 +62,31 @@ async function bundle() {
   return output.filter((file) => file.type === "chunk");
 }
 
+/** Where the classifier of section 2 may lie; a site without it asks for one to be dropped. */
+const CLASSIFIER = "shufflenet-v2-12-int8.onnx";
+const classifier = ["examples/models", "../shared/data/models"]
+  .map((folder) => join(folder, CLASSIFIER))
+  .find((path) => existsSync(path));
+
 const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 /** index.html with its snippets, which a test runs, and what is known since they were built. */
 function html({ percent }) {
   const snippet = (name) => {
     const code = escaped(readFileSync(`${SOURCE}/code/${name}.mjs`, "utf8").trim());
-    const listing = `<pre tabindex="0" role="region" aria-label="Code"><code>${code}</code></pre><button type="button" class="copy">copy</button>`;
+    const listing = `<pre tabindex="0" role="region" aria-label="Code of ${name}"><code>${code}</code></pre><button type="button" class="copy">copy</button>`;
     return `<details class="code"><summary>show the code</summary><div class="listing">${listing}</div></details>`;
   };
   return readFileSync(`${SOURCE}/index.html`, "utf8")
     .replace(/<!-- code:(\w+) -->/g, (_, name) => snippet(name))
     .replace("<!-- accuracy -->", `${percent.toFixed(2)} %`)
-    .replace("<!-- version -->", version);
+    .replace("<!-- version -->", version)
+    .replace(
+      '<section id="photo">',
+      classifier
+        ? `<section id="photo" data-classifier="${CLASSIFIER}" data-bytes="${statSync(classifier).size}">`
+        : '<section id="photo">',
+    );
 }
 
 /** All that a chunk imports, and what those do. */
@@ -114,6 +127,8 @@ writeFileSync("site/index.html", html({ percent }));
 const styles = STYLES.map((name) => readFileSync(`${SOURCE}/style/${name}.css`, "utf8"));
 writeFileSync("site/style.css", styles.join("\n").replace(/\n\s*/g, "\n"));
 cpSync(`${SOURCE}/icon.svg`, "site/icon.svg");
+cpSync("examples/photos/chelsea.jpg", "site/chelsea.jpg");
+if (classifier) cpSync(classifier, `site/${CLASSIFIER}`);
 const first = [...reach(chunks, ["page.js", "engine.js"]), "simd.js", "relaxed.js"];
 const kept = ["./", "style.css", "icon.svg", "lenet5.safetensors", "digits.bin", ...first];
 const hash = createHash("sha256");

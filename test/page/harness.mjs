@@ -5,7 +5,7 @@ import { BROWSERS, CHROMIUM_FLAGS } from "../../scripts/browsers/launch.mjs";
 import { serveSite } from "./serve.mjs";
 
 const cases = [];
-/** site: what serveSite() takes; context: what newContext() takes; init: runs in the page before its own scripts. */
+/** site: what serveSite() takes, refuses: a policy that the page runs into; context: what newContext() takes; init: runs in the page before its own scripts. */
 export function test(name, options, run) {
   cases.push({ name, options, run });
 }
@@ -39,6 +39,9 @@ async function runOne(browser, { options, run }) {
   try {
     if (init) await context.addInitScript(init);
     const page = await context.newPage();
+    page.on("console", (message) => {
+      if (/Content Security Policy/.test(message.text()) && !site?.refuses) failures.push(message.text());
+    });
     page.on("pageerror", ({ message }) => failures.push(message));
     let timer;
     const late = new Promise((_, reject) => {
@@ -59,10 +62,9 @@ export async function runAll(only) {
     console.log(`SKIP the page in Chromium: no ${BROWSERS.chromium.programs[0]}`);
     return { passed: 0, failed: 0 };
   }
-  const browser = await chromium.launch({
-    executablePath,
-    args: CHROMIUM_FLAGS.filter((flag) => flag !== "--headless"),
-  });
+  const fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]; // a camera
+  const args = [...CHROMIUM_FLAGS.filter((flag) => flag !== "--headless"), ...fake];
+  const browser = await chromium.launch({ executablePath, args });
   let [passed, failed] = [0, 0];
   for (const one of cases.filter(({ name }) => only.test(name))) {
     const start = performance.now();

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { runAll } from "./harness.mjs";
+import { otherBrowsers } from "./others.mjs";
 
 const { values: flags } = parseArgs({ options: { only: { type: "string", default: "" } } });
 if (!existsSync(new URL("../../site/index.html", import.meta.url))) {
@@ -10,6 +11,10 @@ if (!existsSync(new URL("../../site/index.html", import.meta.url))) {
 }
 await import("./digits.mjs");
 await import("./sections.mjs");
-const { passed, failed } = await runAll(new RegExp(flags.only));
+await import("./files.mjs");
+await import("./hosts.mjs");
+const only = new RegExp(flags.only);
+const [here, there] = [await runAll(only), await otherBrowsers(only)];
+const [passed, failed] = [here.passed + there.passed, here.failed + there.failed];
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed > 0 ? 1 : 0);

@@ -61,6 +61,13 @@ function start() {
   };
 }
 
+/** What is moved to the worker, not copied: files, pictures, frames; arrays of numbers are small and still needed here. */
+function movedOf(args: unknown): Transferable[] {
+  if (args === null || typeof args !== "object") return [];
+  const kinds = [globalThis.ArrayBuffer, globalThis.ImageBitmap, globalThis.VideoFrame].filter(Boolean);
+  return Object.values(args).filter((value) => kinds.some((kind) => value instanceof kind)) as Transferable[];
+}
+
 /** Asks for an operation. */
 export function call<K extends Op>(op: K, args: Args<K>): Promise<Answer<K>> {
   const id = ++next;
@@ -68,6 +75,6 @@ export function call<K extends Op>(op: K, args: Args<K>): Promise<Answer<K>> {
     waiting.set(id, { op, args, resolve, reject });
     if (worker === undefined && !isInPage) start();
     else if (isInPage) void runHere(id);
-    if (!isInPage) worker?.postMessage({ id, op, args });
+    if (!isInPage) worker?.postMessage({ id, op, args }, movedOf(args));
   }) as Promise<Answer<K>>;
 }

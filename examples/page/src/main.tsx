@@ -8,7 +8,9 @@ import { startConv } from "./sections/conv-state.js";
 import { Digit } from "./sections/digit.js";
 import { digit, firstAnswerMs, loadExamples, startDigit } from "./sections/digit-state.js";
 import { Methods } from "./sections/methods.js";
+import { Model } from "./sections/model.js";
 import { Nets, startNets } from "./sections/nets.js";
+import { Photo } from "./sections/photo.js";
 import { fetchedBytes, limits, loadReport, Report, report, reportFailure } from "./sections/report.js";
 
 function Status() {
@@ -28,9 +30,11 @@ function Status() {
 
 const SECTIONS: Readonly<Record<string, { Body: ComponentType; start?: () => void }>> = {
   digit: { Body: Digit, start: startDigit },
+  photo: { Body: Photo },
   conv: { Body: Conv, start: startConv },
   methods: { Body: Methods },
   nets: { Body: Nets, start: startNets },
+  model: { Body: Model },
   report: { Body: Report, start: () => void loadReport() },
 };
 

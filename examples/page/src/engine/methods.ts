@@ -118,7 +118,7 @@ whenRestarted(() => {
 
 async function threadedRuntime(): Promise<Runtime> {
   threaded ??= await createRuntime({
-    threads: "auto",
+    threads: { min: 2 }, // waits until they have come
     worker: () => new Worker(new URL("worker.js", import.meta.url)),
   });
   return threaded;

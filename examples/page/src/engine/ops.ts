@@ -16,6 +16,16 @@ export const OPS = {
   methodRun,
   methodClose,
   nets: async (args: Parameters<typeof import("./nets.js").nets>[0]) => (await import("./nets.js")).nets(args),
+  openModel: async (args: Parameters<typeof import("./model.js").openModel>[0]) =>
+    (await import("./model.js")).openModel(args),
+  profileModel: async (args: Parameters<typeof import("./model.js").profileModel>[0]) =>
+    (await import("./model.js")).profileModel(args),
+  featureMaps: async (args: Parameters<typeof import("./maps.js").featureMaps>[0]) =>
+    (await import("./maps.js")).featureMaps(args),
+  openClassifier: async (args: Parameters<typeof import("./photo.js").openClassifier>[0]) =>
+    (await import("./photo.js")).openClassifier(args),
+  classifyPhoto: async (args: Parameters<typeof import("./photo.js").classifyPhoto>[0]) =>
+    (await import("./photo.js")).classifyPhoto(args),
   options,
 };
 

@@ -219,7 +219,8 @@ function Winograd23() {
           g.value = values;
         }}
       />
-      <div class="scroll">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls */}
+      <section class="scroll" tabIndex={0} aria-label="Products of F(2,3)">
         <table class="steps">
           <thead>
             <tr>
@@ -250,7 +251,7 @@ function Winograd23() {
             ))}
           </tbody>
         </table>
-      </div>
+      </section>
       <p class="formula">
         y₀ = m₁ + m₂ + m₃ ={" "}
         {products

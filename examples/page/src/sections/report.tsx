@@ -72,9 +72,6 @@ function rows(): [string, string][] {
   ];
 }
 
-/** Put there by the build: package.json's. */
-declare const VERSION: string;
-
 const VARIANTS = ["auto", "simd", "relaxed"] as const;
 type Variant = (typeof VARIANTS)[number];
 const state = stateOf("report", { variant: { is: "auto", of: VARIANTS } });

@@ -1,0 +1,48 @@
+// The page's first answer in Firefox and WebKitGTK, each started on it without a driver.
+import { fileURLToPath } from "node:url";
+import { findBrowser } from "../../scripts/browsers/launch.mjs";
+import { openBrowser } from "../../scripts/browsers/open.mjs";
+
+const SITE = fileURLToPath(new URL("../../site/", import.meta.url));
+
+/** Runs in the browser: the page in a frame, until it has answered. */
+const LOOK = `export default async () => {
+  const frame = document.createElement("iframe");
+  frame.style.cssText = "width: 1000px; height: 800px";
+  frame.src = "/under/here/index.html#conv?u=2&p=1";
+  document.body.append(frame);
+  const found = (selector) => frame.contentDocument?.querySelector(selector);
+  while (!found("#digit .said[data-answer]") || !found("#conv .check[data-same]")) await new Promise((next) => setTimeout(next, 50));
+  return { answer: found("#digit .said").dataset.answer, status: found("#status").textContent, ...found("#conv .check").dataset };
+};`;
+
+/** Answers { passed, failed }. */
+export async function otherBrowsers(only) {
+  const sum = { passed: 0, failed: 0 };
+  for (const [name, variant] of Object.entries({ firefox: "relaxed", webkit: "simd" })) {
+    if (!only.test(`in ${name}`)) continue;
+    const { missing } = findBrowser(name);
+    if (missing) {
+      console.log(`SKIP the page in ${name}: no ${missing.join(", ")}`);
+      continue;
+    }
+    const browser = await openBrowser(name, { timeoutMs: 90_000 });
+    try {
+      const { value } = await browser.ask({
+        script: "/look.mjs",
+        folders: { "/under/here/": SITE },
+        blobs: { "/look.mjs": { type: "text/javascript", body: LOOK } },
+      });
+      const isRight = value.answer === "7" && value.same === "9" && value.of === "9" && value.status.startsWith(variant);
+      if (!isRight) throw new Error(`got ${JSON.stringify(value)}`);
+      sum.passed++;
+      console.log(`ok      in ${name}: ${value.status}`);
+    } catch (error) {
+      sum.failed++;
+      console.log(`FAILED  in ${name}: ${error.message}`);
+    } finally {
+      browser.close();
+    }
+  }
+  return sum;
+}
