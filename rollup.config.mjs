@@ -18,12 +18,12 @@ const KB = 1024;
  * whole entries: `files`, where it is another. dist/sizes.json has what they are.
  */
 const SCENARIOS = [
-  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 55 * KB, files: 70.5 * KB },
+  { name: "one convolution", uses: { index: ["createRuntime"] }, budget: 56 * KB, files: 72 * KB },
   {
     name: "LeNet-5 by hand",
     uses: { index: ["createRuntime", "createModel", "sequential", "readSafetensors"] },
-    budget: 68 * KB,
-    files: 70.5 * KB,
+    budget: 70 * KB,
+    files: 72 * KB,
   },
   {
     name: "a float CNN from ONNX",
