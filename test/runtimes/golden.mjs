@@ -291,7 +291,7 @@ export async function golden(variants = ["auto", "simd"]) {
     photos(rt);
     const framed = await frames(rt);
     const { memoryBytes } = rt.report();
-    for (let i = 0; i < 4; i++) convolutions(rt);
+    for (let i = 0; i < 20; i++) convolutions(rt);
     await reading(rt);
     const networks = { float: await network(rt, float), quantised: await network(rt, quantised), photos: photos(rt) };
     const choice = tuned(rt);
