@@ -1,5 +1,6 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
-// bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models (--loads too), bench:operators, bench:vision, bench:browsers, test:everywhere and the conformance runs, and the sizes of the
+// bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models (--loads too), bench:operators, bench:vision, bench:browsers,
+// bench:worker, test:everywhere and the conformance runs, and the sizes of the
 // last build. --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -15,6 +16,7 @@ import { shapesTable } from "./shapes-table.mjs";
 import { startRatios, startSection } from "./start/section.mjs";
 import { markdown, ms, percent } from "./table.mjs";
 import { visionTable } from "./vision-table.mjs";
+import { workerTable } from "./worker-table.mjs";
 
 const ROOT = new URL("../", import.meta.url);
 const RESULTS = new URL("results/", import.meta.url);
@@ -234,6 +236,7 @@ const operators = newest("operators");
 const loads = newest("loads-relaxed");
 const shapes = newest("shapes");
 const vision = newest("vision");
+const worker = newest("worker");
 const browsers = newest("browsers");
 const browserThreads = newest("browsers-threads");
 const everywhere = newest("everywhere");
@@ -275,6 +278,7 @@ const PAGES = {
       ...(shapes && { shapes: () => [shapesTable(shapes.networks), "", sourceOf(shapes)].join("\n") }),
     },
   }),
+  ...(worker && { "docs/scaling.md": { worker: () => [workerTable(worker), "", sourceOf(worker)].join("\n") } }),
   ...(vision && { "docs/vision.md": { vision: () => [visionTable(vision), "", sourceOf(vision)].join("\n") } }),
   "docs/onnx.md": { conformance },
   ...(everywhere && {

@@ -4,14 +4,13 @@
 // Client and workerd share this machine's cores. What can't be had is a visible SKIP.
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
-import { cpus } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { digitFiles, judged, photoFiles } from "../test/examples/photos.mjs";
 import { hasPhotos, run, Skip } from "../test/examples/project.mjs";
 import { buildWorker, serveWorker } from "../test/examples/workerd.mjs";
-import { writeResults } from "./machine.mjs";
-import { markdown } from "./table.mjs";
+import { machine, writeResults } from "./machine.mjs";
+import { workerTable } from "./worker-table.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -152,32 +151,6 @@ async function emptyMB(build) {
   return megabytes;
 }
 
-const HEAD = [
-  "",
-  "KB sent",
-  "gzip",
-  "start ms",
-  "first answer",
-  "second",
-  "p50 alone",
-  "CPU",
-  `p50 at ${atOnce}`,
-  "p99",
-  "a second",
-  "CPU",
-  "MB idle",
-  "warm",
-  "peak",
-];
-const cells = (row) => [
-  row.model,
-  ...[row.bytes, row.gzipBytes].map((bytes) => (bytes / 1024).toFixed(0)),
-  ...[row.startMs, row.firstMs, row.secondMs, row.alone.p50, row.alone.cpuMs].map((ms) => ms.toFixed(1)),
-  ...[row.crowd.p50, row.crowd.p99, row.crowd.perSecond].map((value) => value.toFixed(0)),
-  row.crowd.cpuMs.toFixed(1),
-  ...[row.idleMB, row.warmMB, row.peakMB].map((megabytes) => megabytes.toFixed(0)),
-];
-
 const MODELS = { digits: () => digitFiles(), photos: () => photoFiles() };
 const rows = [];
 let versions;
@@ -199,9 +172,7 @@ for (const [model, files] of Object.entries(MODELS)) {
 }
 agent.destroy();
 if (rows.length > 0) {
-  console.log(markdown(HEAD, rows.map(cells)));
-  console.log(
-    `a process of workerd with an empty worker: ${empty.toFixed(0)} MB; ${cpus().length} cores, the client's too`,
-  );
-  console.log(writeResults("worker", { versions, emptyMB: empty, seconds, rows }, flags.json));
+  const results = { versions, emptyMB: empty, seconds, rows };
+  console.log(workerTable({ ...results, machine: machine() }));
+  console.log(writeResults("worker", results, flags.json));
 }

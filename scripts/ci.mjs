@@ -90,6 +90,9 @@ function examples() {
   return counted(sh("npm run examples"));
 }
 
+/** Examples in folders, where they belong: 1.5 minutes, of which npm takes a part. */
+const copied = () => counted(sh("npm run test:examples", { minutes: 15 }));
+
 /** Two networks beside their peers, where networks and peers are at hand: CI installs no 500 MB. */
 function modelsSmoke() {
   const needed = ["../shared/data/models", "bench/peers/node_modules/onnxruntime-web"];
@@ -124,12 +127,17 @@ const STEPS = [
   ["browsers", browsers],
   ["everywhere", () => counted(sh("npm run test:everywhere -- --ci", { minutes: 20 }))],
   ["command line", () => counted(sh("npm run test:cli"))],
+  ["places in browsers", () => counted(sh("npm run test:browsers -- --dist dist --only place:"))],
   // WebKitGTK has no shared memory as it comes; with the flag that gives it some, its pages fail to load now and then: on demand.
-  ["threads in browsers", () => counted(sh("npm run test:browsers -- --dist dist --browsers chromium,firefox"))],
+  [
+    "threads in browsers",
+    () => counted(sh("npm run test:browsers -- --dist dist --browsers chromium,firefox --only ', (?!place)'")),
+  ],
   ["conformance", conformance],
   ["fuzz", fuzz],
   ["demo", demo],
   ["examples", examples],
+  ["examples to copy", copied],
   ...("bench" in scripts ? [["bench smoke", () => counted(sh("npm run bench -- --smoke"))]] : []),
   ["bench:models smoke", modelsSmoke],
   ["bench:operators smoke", operatorsSmoke],

@@ -1,5 +1,5 @@
 // The fenced blocks of pages in js and ts, for who runs them (scripts/doc-examples.mjs) and who compiles them (test/types/run.mjs).
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -16,6 +16,11 @@ export const PAGES = [
   "SECURITY.md",
   "bench/README.md",
   "examples/lenet5/train/README.md",
+  "examples/README.md",
+  ...readdirSync(join(root, "examples"))
+    .filter((name) => existsSync(join(root, "examples", name, "README.md")))
+    .sort()
+    .map((name) => `examples/${name}/README.md`),
   ...readdirSync(join(root, "docs"))
     .filter((name) => name.endsWith(".md"))
     .sort()

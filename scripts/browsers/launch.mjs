@@ -97,8 +97,8 @@ for (const [signal, code] of [
   process.once(signal, () => process.exit(code));
 
 /**
- * Starts a browser on a page; answers { ended, output, end }: a promise of its exit, what it printed, and the function that ends it.
- * flags: more of Chromium's.
+ * Starts a browser on a page; answers { ended, output, end, pipes }: a promise of its exit, what it printed, the function that ends it, and
+ * where Chromium with --remote-debugging-pipe reads and writes. flags: more of Chromium's.
  */
 export function launch(name, url, env = {}, flags = []) {
   const { command, prepare, display = [] } = BROWSERS[name];
@@ -110,7 +110,7 @@ export function launch(name, url, env = {}, flags = []) {
   const [file, ...args] = [...display, ...command(program, home, url, flags)];
   const child = spawn(file, args, {
     detached: true, // a process group of its own
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
     env: {
       ...process.env,
       HOME: home,
@@ -139,7 +139,7 @@ export function launch(name, url, env = {}, flags = []) {
     child.on("error", (error) => resolve(error.message));
     child.on("exit", (code, signal) => resolve(`exit ${signal ?? code}`));
   });
-  return { ended, output: () => printed.trim(), end, pid: child.pid };
+  return { ended, output: () => printed.trim(), end, pid: child.pid, pipes: child.stdio.slice(3) };
 }
 
 function killGroup(pid) {

@@ -62,10 +62,10 @@ function garbage(act, count, rounds) {
   }
   return least;
 }
-for (let i = 0; i < 20_000; i++) call();
+for (let i = 0; i < 10_000; i++) call();
 const start = performance.now();
-const few = garbage(call, 1000, 10);
-const callMs = (performance.now() - start) / 10_000;
+const few = garbage(call, 1000, 5);
+const callMs = (performance.now() - start) / 5000;
 const many = garbage(call, CALLS, 1);
 let kept;
 const wasteful = garbage(
@@ -73,7 +73,7 @@ const wasteful = garbage(
     kept = { done: call() };
   },
   1000,
-  10,
+  3,
 );
 if (!kept.done) throw new Error('"process" expected true, got an end');
 console.log(JSON.stringify({ before, after, exact, silence, few, many, calls: CALLS, wasteful, callMs }));
