@@ -166,6 +166,35 @@ describe("run", () => {
     expect(classes[0].score).toBeCloseTo(Math.E / (Math.E + 2), 6);
   });
 
+  it("pictures of every form, 1 x 1 too; alpha is dropped, as Pillow's convert() has it", async () => {
+    here.write("ink.jpg", CMYK);
+    here.write("deep.png", pngFile({ width: 1, height: 1, depth: 16, colour: 2, rows: [[255, 255, 0, 0, 51, 51]] }));
+    here.write(
+      "few.png",
+      pngFile({ width: 2, height: 1, depth: 8, colour: 3, rows: [[1, 1]], palette: [9, 9, 9, 0, 102, 255] }),
+    );
+    here.write("clear.png", pngFile({ width: 1, height: 1, depth: 8, colour: 6, rows: [[255, 51, 0, 0]] }));
+    const images = ["ink.jpg", "deep.png", "few.png", "clear.png"].flatMap((name) => ["--image", name]);
+    const ran = await on("means", ...images, ...unit, "--activation", "none", "--top", "3", "--json");
+    expect(ran.code).toBe(0);
+    const means = ran.out
+      .trim()
+      .split("\n")
+      .map((line) => {
+        const rgb = [0, 0, 0];
+        for (const { index, score } of JSON.parse(line).classes) rgb[index] = score;
+        return rgb;
+      });
+    const expected = [
+      [0.625, 0.625, 0.625], // of four quarters: 0, 1, 1, 0.5 of each colour
+      [1, 0, 0.2],
+      [0, 0.4, 1],
+      [1, 0.2, 0],
+    ];
+    for (const [i, row] of expected.entries())
+      for (const [c, value] of row.entries()) expect(Math.abs((means[i]?.[c] as number) - value)).toBeLessThan(0.02);
+  });
+
   it("boxes in pixels of the picture, drawn", async () => {
     here.write("wide.png", plainPng(16, 8, [0, 0, 0]));
     const ran = await on(

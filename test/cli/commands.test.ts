@@ -163,18 +163,22 @@ describe("inspect", () => {
     expect(batch.notes).toEqual(["batch of image taken as 1: the file leaves it open"]);
   });
 
-  it("fits 40 columns", async () => {
-    for (const name of ["net.onnx", "magic.onnx"]) {
-      const { out } = await lanewise(["inspect", name, "--color", "never"], { cwd: here.root, env: { COLUMNS: "40" } });
-      expect(
-        Math.max(
-          ...out
-            .split("\n")
-            .filter((line) => !line.startsWith("not supported"))
-            .map((line) => line.length),
-        ),
-      ).toBeLessThanOrEqual(40);
-      expect(out).toContain(name === "net.onnx" ? "Conv-a" : "Magic");
+  it("fits 40 columns, and so do tables of others", async () => {
+    for (const args of [
+      ["inspect", "net.onnx"],
+      ["inspect", "magic.onnx"],
+      ["inspect", "open.onnx"],
+      ["bench", "net.onnx", "--seconds", "0.05", "--profile"],
+      ["conv", "--shape", "1x8x9x9", "--weight", "8x8x3x3", "--seconds", "0.01"],
+      ["compare", "net.onnx", "--per-layer"],
+      ["presets"],
+    ]) {
+      const { out, code } = await lanewise(args, { cwd: here.root, env: { COLUMNS: "40" } });
+      expect([args.join(" "), Math.max(...out.split("\n").map((line) => line.length)) <= 40]).toEqual([
+        args.join(" "),
+        true,
+      ]);
+      expect(code).toBe(args[1] === "magic.onnx" ? 3 : 0);
     }
   });
 

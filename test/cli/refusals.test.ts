@@ -204,6 +204,22 @@ const ARRAYS: readonly Row[] = [
     "got 20 bytes for 2x3 of <f4, which are 24",
   ],
   ["no array", array("none.npy", Buffer.from("hello")), 4, "expected a NumPy array (.npy, .npz), got other bytes"],
+  [
+    "fractions for whole numbers",
+    [
+      "run",
+      put(
+        "whole.onnx",
+        onnxFile({ ...SUM, nodes: SUM.nodes.slice(1), inputs: { twice: [1], b: [1] }, types: { twice: 7, b: 7 } }),
+      ),
+      "--input",
+      `twice=${put("half.npy", floatsNpy([1], [0.5]))}`,
+      "--input",
+      `b=${put("whole.npy", floatsNpy([1], [2]))}`,
+    ],
+    2,
+    /"(data|twice)" expected .*int64.*0\.5/,
+  ],
   ["wrong rank", array("rank.npy", floatsNpy([6], [1, 2, 3, 4, 5, 6])), 2, '"a" expected'],
   ["an unknown input", ["run", sum, "--input", `c=${a}`], 2, '"--input" expected one of a, b, got "c"'],
   [

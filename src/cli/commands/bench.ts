@@ -7,8 +7,17 @@ import type { OnnxInput, OnnxModel } from "../../onnx/index.js";
 import { FileError, FormatError, UsageError } from "../errors.js";
 import { writeWhole } from "../files.js";
 import type { Io } from "../io.js";
-import { closedShapes, describeFile, loadFile, type ModelFlags, madeUp, openRuntime, shapesOf } from "../model.js";
-import { bar, msText, percentText, tableLines } from "../text/table.js";
+import {
+  closedShapes,
+  type Described,
+  describeFile,
+  loadFile,
+  type ModelFlags,
+  madeUp,
+  openRuntime,
+  shapesOf,
+} from "../model.js";
+import { bar, msText, percentText, tableLines, wrapped } from "../text/table.js";
 import { engineText } from "./version.js";
 
 export interface BenchFlags extends ModelFlags {
@@ -51,13 +60,14 @@ function timesOf(all: readonly number[]): Times {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 export async function bench(io: Io, file: string, flags: BenchFlags): Promise<number> {
-  const { bytes, description } = await describeFile(file);
+  const described = await describeFile(file);
+  const { bytes, description } = described;
   const { shapes, note, still } = closedShapes(description, shapesOf(flags.shape));
   if (still.length > 0)
     throw new UsageError(
       `"--shape" expected shapes of ${still.map(({ name }) => name).join(", ")}, which the file leaves open, got none`,
     );
-  const peer = flags.vs === undefined ? undefined : await openPeer(flags.vs, bytes);
+  const peer = flags.vs === undefined ? undefined : await openPeer(flags.vs, described);
   const rt = await openRuntime(flags);
   try {
     const limit = limitOf(rt);
@@ -99,7 +109,8 @@ export async function bench(io: Io, file: string, flags: BenchFlags): Promise<nu
     if (flags.json) io.out(`${JSON.stringify({ ...result, ...(flags.profile && { layers: profile?.rows }) })}\n`);
     else
       io.out(
-        textOf(result, limit) + (flags.profile ? profileText(io, profile as NonNullable<typeof profile>, flags) : ""),
+        textOf(result, limit, io.columns) +
+          (flags.profile ? profileText(io, profile as NonNullable<typeof profile>, flags) : ""),
       );
     return 0;
   } finally {
@@ -159,6 +170,21 @@ async function measured(io: Io, seconds: number, run: () => void, peer?: () => P
   return { times: timesOf(own), ...(peer && { peerTimes: timesOf(others) }) };
 }
 
+/** Arrays of a peer's tensors. */
+const ELEMENTS: Readonly<Record<string, unknown>> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  uint8: Uint8Array,
+  int8: Int8Array,
+  uint16: Uint16Array,
+  int16: Int16Array,
+  int32: Int32Array,
+  uint32: Uint32Array,
+  int64: BigInt64Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+};
+
 interface Peer {
   readonly version: string;
   readonly run: (feeds: Record<string, OnnxInput>) => Promise<unknown>;
@@ -166,13 +192,13 @@ interface Peer {
 }
 
 /** Another runtime, from the node_modules of where one is: never a dependency of ours. One thread, as ours. */
-async function openPeer(name: string, bytes: Uint8Array): Promise<Peer> {
+async function openPeer(peer: string, { bytes, description }: Described): Promise<Peer> {
   const from = createRequire(pathToFileURL(path.join(process.cwd(), "package.json")));
   let entry: string;
   try {
-    entry = from.resolve(name);
+    entry = from.resolve(peer);
   } catch (cause) {
-    throw new FileError(`"--vs" expected ${name} in the node_modules of this folder (npm install ${name}), got none`, {
+    throw new FileError(`"--vs" expected ${peer} in the node_modules of this folder (npm install ${peer}), got none`, {
       cause,
     });
   }
@@ -184,18 +210,24 @@ async function openPeer(name: string, bytes: Uint8Array): Promise<Peer> {
     interOpNumThreads: 1,
     logSeverityLevel: 3,
   }).catch((cause: Error) => {
-    throw new FormatError(`"--vs" expected a network that ${name} runs, got: ${cause.message}`, { cause });
+    throw new FormatError(`"--vs" expected a network that ${peer} runs, got: ${cause.message}`, { cause });
   });
+  const types = new Map(description.inputs.map(({ name, type }) => [name, type]));
+  let tensors: Record<string, unknown> | undefined;
   return {
     version: String(ort.env?.versions?.common ?? ""),
     run: (feeds) => {
-      const tensors = Object.entries(feeds).map(([key, value]) => {
-        const { data, shape } = value as { data: unknown; shape: readonly number[] };
-        const isList = Array.isArray(data);
-        const type = isList ? (typeof data[0] === "bigint" ? "int64" : "int32") : "float32";
-        return [key, new ort.Tensor(type, isList && type === "int64" ? BigInt64Array.from(data) : data, shape)];
-      });
-      return session.run(Object.fromEntries(tensors));
+      tensors ??= Object.fromEntries(
+        Object.entries(feeds).map(([name, value]) => {
+          const { data, shape } = value as { data: ArrayLike<number>; shape: readonly number[] };
+          const type = types.get(name) ?? "float32";
+          const Elements = ELEMENTS[type];
+          if (!Elements)
+            throw new FormatError(`"--vs" expected inputs that ${peer} takes as they are, got ${type} for ${name}`);
+          return [name, new ort.Tensor(type, new (Elements as Float32ArrayConstructor)(data), shape)];
+        }),
+      );
+      return session.run(tensors);
     },
     close: () => session.release?.(),
   };
@@ -216,6 +248,7 @@ function textOf(
     notes: readonly string[];
   },
   limit: number,
+  columns: number,
 ): string {
   const { file, variant, engine, loadMs, firstMs, runs, min, p50, p90, p99, perSecond, gflops, share, notes } = result;
   const lines = [
@@ -229,7 +262,8 @@ function textOf(
     lines.push(
       `${peer.name} ${peer.version}: min ${msText(peer.min)}   P50 ${msText(peer.p50)} ms: ${peer.ratio.toFixed(2)} times lanewise's`,
     );
-  return `${[...lines, ...notes.map((note) => `note: ${note}`)].join("\n")}\n`;
+  const all = [...lines, ...notes.map((note) => `note: ${note}`)];
+  return `${all.flatMap((line) => wrapped(line, columns)).join("\n")}\n`;
 }
 
 function profileText(

@@ -18,7 +18,7 @@ import {
   shapesOf,
 } from "../model.js";
 import { inOrder } from "../paths.js";
-import { counted, tableLines } from "../text/table.js";
+import { counted, tableLines, wrapped } from "../text/table.js";
 
 export interface CompareFlags extends Omit<ModelFlags, "variant"> {
   readonly variant?: readonly string[];
@@ -273,11 +273,13 @@ function textOf(io: Io, rows: readonly Row[], tolerance: number, isLayers: boole
   const first = rows.find((row) => row.differs);
   const what = counted(rows.length, isLayers ? "layer" : "output");
   if (first === undefined)
-    text.push(`${rows.length > 1 ? "all " : ""}${what} within ${tolerance} of the largest value`);
+    text.push(
+      ...wrapped(`${rows.length > 1 ? "all " : ""}${what} within ${tolerance} of the largest value`, io.columns),
+    );
   else {
     const place = first.first;
     const at = place ? `: first at [${place.index.join(", ")}], got ${place.got}, expected ${place.expected}` : "";
-    text.push(`${first.name} is the first that differs${at}`);
+    text.push(...wrapped(`${first.name} is the first that differs${at}`, io.columns));
   }
   return `${text.join("\n")}\n`;
 }

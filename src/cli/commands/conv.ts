@@ -2,7 +2,8 @@
 import type { ConvAlgorithm, MemoryFormat, Padding, Plan, Precision, RuntimeOptions } from "../../index.js";
 import { UsageError } from "../errors.js";
 import type { Io } from "../io.js";
-import { bar, bytesText, msText, tableLines } from "../text/table.js";
+import type { Colour } from "../text/paint.js";
+import { bar, bytesText, msText, tableLines, wrapped } from "../text/table.js";
 
 export interface ConvFlags {
   readonly shape: readonly number[];
@@ -278,13 +279,18 @@ function textOf(
     io.columns,
   );
   const { shape, weight, output, macs, variant } = layer;
+  const say = (colour: Colour | undefined, text: string) =>
+    wrapped(text, io.columns).map((line) => (colour ? io.paint(colour, line) : line));
   const refused = rows.flatMap(({ algorithm, refused }) =>
-    refused === undefined ? [] : [io.paint("dim", `${algorithm}: ${refused}`)],
+    refused === undefined ? [] : say("dim", `${algorithm}: ${refused}`),
   );
   return `${[
-    `${shape.join("x")} * ${weight.join("x")} -> ${output.join("x")}   ${(macs / 1e6).toFixed(2)} MMAC   ${variant}`,
+    ...say(
+      undefined,
+      `${shape.join("x")} * ${weight.join("x")} -> ${output.join("x")}   ${(macs / 1e6).toFixed(2)} MMAC   ${variant}`,
+    ),
     ...lines.map((line, i) => (measured[i - 1]?.algorithm === chosen ? io.paint("bold", line) : line)),
-    `* auto takes ${chosen}: ${reason}`,
+    ...say(undefined, `* auto takes ${chosen}: ${reason}`),
     ...refused,
   ].join("\n")}\n`;
 }

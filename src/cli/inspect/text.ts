@@ -1,11 +1,24 @@
 // What `inspect` says, as text for a terminal of some width. Pure.
 import type { OnnxValue } from "../../onnx/index.js";
-import type { Paint } from "../text/paint.js";
-import { bar, bytesText, type Column, countText, msText, percentText, shortened, tableLines } from "../text/table.js";
+import type { Colour, Paint } from "../text/paint.js";
+import {
+  bar,
+  bytesText,
+  type Column,
+  countText,
+  filled,
+  msText,
+  percentText,
+  shortened,
+  tableLines,
+  wrapped,
+} from "../text/table.js";
 import type { InspectedLayer, InspectedPlan, Inspection } from "./report.js";
 
 /** At most so many lines of inputs, and of outputs. */
 const MOST_VALUES = 12;
+/** And names of nodes whose operator is missing. */
+const MOST_NODES = 4;
 const BAR = 6;
 
 export interface TextOptions {
@@ -30,20 +43,10 @@ function valueLines(what: string, values: readonly OnnxValue[], columns: number)
   return more > 0 ? [...lines, `${what.padEnd(4)} and ${more} more`] : lines;
 }
 
-/** Parts in lines that fit. */
-function filled(parts: readonly string[], columns: number, gap = "   "): string[] {
-  const lines: string[] = [];
-  for (const part of parts) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + gap.length + part.length <= columns)
-      lines[lines.length - 1] = last + gap + part;
-    else lines.push(part);
-  }
-  return lines;
-}
-
-const opsetsText = (opsets: Inspection["opsets"]) =>
+/** The standard's, and those of other domains that have a node here: exporters list all that they know. */
+const opsetsText = ({ opsets, operators }: Inspection) =>
   Object.entries(opsets)
+    .filter(([domain]) => domain === "ai.onnx" || operators.some(({ name }) => name.startsWith(`${domain}.`)))
     .map(([domain, version]) => (domain === "ai.onnx" ? `opset ${version}` : `${domain} ${version}`))
     .join(", ");
 
@@ -117,12 +120,11 @@ function byOperatorText({ byOperator }: InspectedPlan): string[] {
 
 /** All of it. */
 export function inspectionText(inspection: Inspection, { columns, paint, layers }: TextOptions): string {
-  const { file, bytes, opsets, producer, producerVersion, nodes, inputs, outputs, metadata, plan, problem } =
-    inspection;
+  const { file, bytes, producer, producerVersion, nodes, inputs, outputs, metadata, plan, problem } = inspection;
   const head = [
     paint("bold", file),
     bytesText(bytes),
-    opsetsText(opsets),
+    opsetsText(inspection),
     ...(producer ? [`${producer}${producerVersion ? ` ${producerVersion}` : ""}`] : []),
     `${nodes} nodes in the file${plan ? `, ${plan.layers.length} steps planned` : ""}`,
   ];
@@ -161,15 +163,13 @@ export function inspectionText(inspection: Inspection, { columns, paint, layers 
       ...others.map((line) => `  ${line}`),
     );
     const missing = inspection.operators.filter(({ supported }) => !supported);
-    if (missing.length > 0)
-      lines.push(
-        paint(
-          "red",
-          `not supported: ${missing.map(({ name, count, nodes }) => `${name} x${count} (${shortened(nodes.slice(0, 4).join(", ") + (nodes.length > 4 ? ", …" : ""), 120)})`).join(", ")}`,
-        ),
-      );
-    else if (problem) lines.push(paint("yellow", `not planned: ${problem}`));
+    const shown = ({ name, count, nodes }: (typeof missing)[number]) =>
+      `${name} x${count} (${nodes.slice(0, MOST_NODES).join(", ")}${nodes.length > MOST_NODES ? ", …" : ""})`;
+    const say = (colour: Colour, text: string) => wrapped(text, columns).map((line) => paint(colour, line));
+    if (missing.length > 0) lines.push(...say("red", `not supported: ${missing.map(shown).join(", ")}`));
+    else if (problem) lines.push(...say("yellow", `not planned: ${problem}`));
   }
-  for (const note of inspection.notes) lines.push(paint("dim", `note: ${note}`));
+  for (const note of inspection.notes)
+    lines.push(...wrapped(`note: ${note}`, columns).map((line) => paint("dim", line)));
   return `${lines.join("\n")}\n`;
 }

@@ -117,3 +117,19 @@ export const percentText = (share: number): string =>
 
 /** 1 layer, 2 layers. */
 export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+/** Parts in lines that fit. */
+export function filled(parts: readonly string[], columns: number, gap = "   "): string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + gap.length + part.length <= columns)
+      lines[lines.length - 1] = last + gap + part;
+    else lines.push(part);
+  }
+  return lines;
+}
+
+/** A sentence in lines that fit, broken between words; those after the first are indented. */
+export const wrapped = (text: string, columns: number): string[] =>
+  filled(text.split(" "), columns - 2, " ").map((line, i) => (i === 0 ? line : `  ${line}`));
