@@ -29,18 +29,35 @@ if (!hasClassifier) console.log("SKIP the classifier's answers: no shufflenet-v2
 else
   test("photo: a cat by the site's network, other answers after each mistake", {}, async ({ page, url, served }) => {
     await ready(page, `${url}#photo`);
-    holds(!served.requests.some(({ pathname }) => /shufflenet|chelsea/.test(pathname)), "nothing is fetched before a click");
+    holds(
+      !served.requests.some(({ pathname }) => /shufflenet|chelsea/.test(pathname)),
+      "nothing is fetched before a click",
+    );
     await page.getByRole("button", { name: "Fetch ShuffleNet v2, 2.3 MB" }).click();
     await page.waitForSelector("#photo .found");
     const found = async () => {
       const first = page.locator("#photo .labels .best");
-      return { label: await first.locator(".name").textContent(), score: Number.parseFloat(await first.locator(".percent").textContent()) };
+      return {
+        label: await first.locator(".name").textContent(),
+        score: Number.parseFloat(await first.locator(".percent").textContent()),
+      };
     };
     const right = await found();
     same(right.label, "Egyptian cat");
     holds(right.score > 80, `a cat by ${right.score} %`);
-    holds((await page.locator("#photo .found .formula").textContent()).startsWith("451x300 -> 384x256 bilinear antialiased -> crop 224x224"), "it says what is done");
-    for (const [mistake, how] of Object.entries({ "BGR for RGB": "other", "0 to 255": "wrong", "no mean": "other", "layout mixed up": "wrong", "canvas resize": "other" })) {
+    holds(
+      (await page.locator("#photo .found .formula").textContent()).startsWith(
+        "451x300 -> 384x256 bilinear antialiased -> crop 224x224",
+      ),
+      "it says what is done",
+    );
+    for (const [mistake, how] of Object.entries({
+      "BGR for RGB": "other",
+      "0 to 255": "wrong",
+      "no mean": "other",
+      "layout mixed up": "wrong",
+      "canvas resize": "other",
+    })) {
       await page.locator("#photo .wrong").getByText(mistake, { exact: true }).click();
       const answer = await found();
       if (how === "wrong") holds(answer.label !== right.label, `${mistake}: still a cat`);
@@ -58,12 +75,17 @@ else
 
 test("photo: what is no photo is refused by name; a camera that is refused says so", {
   init: () => {
-    navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("Permission denied", "NotAllowedError"));
+    navigator.mediaDevices.getUserMedia = () =>
+      Promise.reject(new DOMException("Permission denied", "NotAllowedError"));
   },
 }, async ({ page, url }) => {
   await ready(page, `${url}#photo`);
   await drop(page, "photo", "notes.txt", "text/plain", Buffer.from("not a picture"));
-  await refused(page, "photo", '"notes.txt" expected a photo that this browser reads, or an .onnx file, got text/plain');
+  await refused(
+    page,
+    "photo",
+    '"notes.txt" expected a photo that this browser reads, or an .onnx file, got text/plain',
+  );
   await drop(page, "photo", "digits.onnx", "application/octet-stream", onnxFile(conv));
   await refused(page, "photo", "expected");
   if (!hasClassifier) return;
@@ -85,7 +107,11 @@ test("photo: a camera's frames are answered", { context: { permissions: ["camera
   same(await refusal(page, "photo").count(), 0);
 });
 
-test("model: planned for sizes that are open, timed, looked into; the file goes nowhere", {}, async ({ page, url, served }) => {
+test("model: planned for sizes that are open, timed, looked into; the file goes nowhere", {}, async ({
+  page,
+  url,
+  served,
+}) => {
   await ready(page, `${url}#model`);
   const before = served.requests.length;
   await drop(page, "model", "mine.onnx", "application/octet-stream", onnxFile(conv));
@@ -104,12 +130,19 @@ test("model: planned for sizes that are open, timed, looked into; the file goes 
   await page.getByText("8 of 8 maps of 30 × 38").waitFor();
   same(await page.locator("#model .refusal").count(), 0);
   const asked = served.requests.slice(before).map(({ pathname }) => pathname);
-  holds(asked.every((path) => path.endsWith(".js")), `only code was asked for: ${asked}`);
+  holds(
+    asked.every((path) => path.endsWith(".js")),
+    `only code was asked for: ${asked}`,
+  );
 });
 
-test("model: missing operators by name, sizes that ask for 4 GB, what is no ONNX; usable afterwards", {}, async ({ page, url }) => {
+test("model: missing operators by name, sizes that ask for 4 GB, what is no ONNX; usable afterwards", {}, async ({
+  page,
+  url,
+}) => {
   await ready(page, `${url}#model`);
-  const one = (op, shape) => onnxFile({ inputs: [{ name: "x", shape }], nodes: [[op, ["x"], "y"]], outputs: [{ name: "y", shape }] });
+  const one = (op, shape) =>
+    onnxFile({ inputs: [{ name: "x", shape }], nodes: [[op, ["x"], "y"]], outputs: [{ name: "y", shape }] });
   const give = (name, buffer) => drop(page, "model", name, "application/octet-stream", buffer);
   await give("odd.onnx", one("Teleport", [1, 4]));
   same(await page.locator("#model .refusal li").textContent(), "Teleport, 1 time: node0");
@@ -123,7 +156,9 @@ test("model: missing operators by name, sizes that ask for 4 GB, what is no ONNX
   await page.evaluate(() => {
     const files = new DataTransfer();
     files.items.add(new File([new Uint8Array(1e8)], "zeros.onnx"));
-    document.querySelector("#model .drop").dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+    document
+      .querySelector("#model .drop")
+      .dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
   });
   await refused(page, "model", "expected");
   await give("mine.onnx", onnxFile(conv));

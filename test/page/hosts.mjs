@@ -39,7 +39,10 @@ test("hosts: no relaxed SIMD, then none at all", {}, async ({ page, context, url
 });
 
 const noWorker = { policy: `${POLICY}; worker-src 'none'`, refuses: true };
-test("hosts: a page that may have no worker computes by itself, and says so", { site: noWorker }, async ({ page, url }) => {
+test("hosts: a page that may have no worker computes by itself, and says so", { site: noWorker }, async ({
+  page,
+  url,
+}) => {
   await ready(page, url);
   await answered(page);
   holds((await status(page)).includes("without a worker"), await status(page));
@@ -53,9 +56,16 @@ test("hosts: 64 MB of memory are enough for all but a large network, which is re
   await page.getByRole("button", { name: "Measure on this device" }).click();
   await page.waitForSelector("#methods .wow", { timeout: 60_000 });
   const shape = [1, 1, 4096, 8192];
-  const buffer = onnxFile({ inputs: [{ name: "x", shape }], nodes: [["Relu", ["x"], "y"]], outputs: [{ name: "y", shape }] });
+  const buffer = onnxFile({
+    inputs: [{ name: "x", shape }],
+    nodes: [["Relu", ["x"], "y"]],
+    outputs: [{ name: "y", shape }],
+  });
   await page.locator("#file-model").setInputFiles({ name: "large.onnx", mimeType: "", buffer });
-  await page.locator("#model .refusal", { hasText: "67108864" }).or(page.locator("#model .refusal", { hasText: "67,108,864" })).waitFor();
+  await page
+    .locator("#model .refusal", { hasText: "67108864" })
+    .or(page.locator("#model .refusal", { hasText: "67,108,864" }))
+    .waitFor();
 });
 
 test("hosts: isolated, it has a row with threads", { site: { isolated: true } }, async ({ page, url }) => {
@@ -68,7 +78,11 @@ test("hosts: isolated, it has a row with threads", { site: { isolated: true } },
   holds(Number(await row.locator("[data-ms]").getAttribute("data-ms")) > 0, "a time with threads");
 });
 
-test("hosts: offline after the first visit, under a sub-path", { context: { serviceWorkers: "allow" } }, async ({ page, context, url }) => {
+test("hosts: offline after the first visit, under a sub-path", { context: { serviceWorkers: "allow" } }, async ({
+  page,
+  context,
+  url,
+}) => {
   await ready(page, url);
   await answered(page);
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
@@ -83,7 +97,9 @@ test("hosts: offline after the first visit, under a sub-path", { context: { serv
 
 for (const colorScheme of ["light", "dark"])
   for (const width of [360, 1280])
-    test(`looks: axe finds nothing, ${colorScheme}, ${width} wide`, { context: { colorScheme, viewport: { width, height: 640 }, bypassCSP: true } }, async ({ page, url }) => {
+    test(`looks: axe finds nothing, ${colorScheme}, ${width} wide`, {
+      context: { colorScheme, viewport: { width, height: 640 }, bypassCSP: true },
+    }, async ({ page, url }) => {
       await ready(page, `${url}#conv?c=2&m=2&p=1`);
       await answered(page);
       await page.evaluate(() => {
@@ -92,7 +108,10 @@ for (const colorScheme of ["light", "dark"])
       await page.addScriptTag({ content: AXE });
       const violations = await page.evaluate(async () => {
         const found = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-        return found.violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ target, failureSummary }) => `${target} (${failureSummary})`)}`);
+        return found.violations.map(
+          ({ id, nodes }) =>
+            `${id}: ${nodes.slice(0, 3).map(({ target, failureSummary }) => `${target} (${failureSummary})`)}`,
+        );
       });
       same(violations, [], "axe");
     });
@@ -104,7 +123,9 @@ const overflow = (page) =>
     return scrollWidth <= clientWidth ? 0 : scrollWidth - clientWidth;
   });
 
-test("looks: nothing stands out at 360, at 200 % zoom, from right to left; as links say", { context: { viewport: { width: 360, height: 640 }, reducedMotion: "reduce" } }, async ({ page, url }) => {
+test("looks: nothing stands out at 360, at 200 % zoom, from right to left; as links say", {
+  context: { viewport: { width: 360, height: 640 }, reducedMotion: "reduce" },
+}, async ({ page, url }) => {
   await ready(page, `${url}#conv?h=12&w=12&p=4&c=4&m=4`);
   await answered(page);
   same(await overflow(page), 0, "360 wide");

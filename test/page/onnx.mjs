@@ -26,7 +26,12 @@ export function onnxFile({ inputs, outputs, nodes, constants = [] }) {
     ...text(2, "graph"),
     ...constants.flatMap(({ name, shape }) => {
       const data = new Array(4 * shape.reduce((a, b) => a * b)).fill(0);
-      return nested(5, [...shape.flatMap((size) => whole(1, size)), ...whole(2, 1), ...text(8, name), ...nested(9, data)]);
+      return nested(5, [
+        ...shape.flatMap((size) => whole(1, size)),
+        ...whole(2, 1),
+        ...text(8, name),
+        ...nested(9, data),
+      ]);
     }),
     ...inputs.flatMap((input) => value(11, input)),
     ...outputs.flatMap((output) => value(12, output)),

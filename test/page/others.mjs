@@ -33,7 +33,8 @@ export async function otherBrowsers(only) {
         folders: { "/under/here/": SITE },
         blobs: { "/look.mjs": { type: "text/javascript", body: LOOK } },
       });
-      const isRight = value.answer === "7" && value.same === "9" && value.of === "9" && value.status.startsWith(variant);
+      const isRight =
+        value.answer === "7" && value.same === "9" && value.of === "9" && value.status.startsWith(variant);
       if (!isRight) throw new Error(`got ${JSON.stringify(value)}`);
       sum.passed++;
       console.log(`ok      in ${name}: ${value.status}`);

@@ -4,7 +4,10 @@ import { describeOnnx, loadOnnx } from "lanewise/onnx";
 const rt = await createRuntime();
 const file = await (await fetch("model.onnx")).arrayBuffer();
 const { operators } = await describeOnnx(file); // plans nothing
-console.log("missing:", operators.filter(({ supported }) => !supported).map(({ name }) => name));
+console.log(
+  "missing:",
+  operators.filter(({ supported }) => !supported).map(({ name }) => name),
+);
 const model = await loadOnnx(rt, file, { maxBytes: 1e9 }); // refused before a byte is taken
 const [{ name, shape }] = model.inputs;
 const data = new Float32Array(shape.reduce((a, b) => a * b));

@@ -94,7 +94,9 @@ export function nodesOf(model: Uint8Array<ArrayBuffer>): Node[] {
 /** The file with `value` as its only output. */
 export function withOutput(model: Uint8Array<ArrayBuffer>, value: string): Uint8Array<ArrayBuffer> {
   const graph = graphOf(model);
-  const kept = [...partsOf(graph)].filter((part) => part.field !== 12).map(({ start, end }) => graph.subarray(start, end));
+  const kept = [...partsOf(graph)]
+    .filter((part) => part.field !== 12)
+    .map(({ start, end }) => graph.subarray(start, end));
   const name = field(1, new TextEncoder().encode(value));
   const changed = joined([...kept, ...field(12, ...name)]);
   const parts = [...partsOf(model)].flatMap((part) =>

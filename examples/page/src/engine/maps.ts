@@ -22,7 +22,8 @@ export async function featureMaps({ node, input, picture }: MapsArguments) {
   const shapes = input.isOpen ? { [input.name]: input.shape } : {};
   const model = await loadOnnx(rt, withOutput(openBytes(), chosen.output), { shapes });
   try {
-    const spec = input.shape[1] === 3 ? { ...presets.imagenet, fit: "stretch", resize: undefined } as const : presets.unit;
+    const spec =
+      input.shape[1] === 3 ? ({ ...presets.imagenet, fit: "stretch", resize: undefined } as const) : presets.unit;
     const pre = createPreprocessor(rt, { ...spec, model, input: input.name });
     await pre.runFrom(picture);
     pre.dispose();

@@ -26,7 +26,16 @@ export interface Layer extends Pick<LayerRow, "layer" | "op" | "algorithm" | "ou
 const layersOf = (rows: readonly (LayerRow & { readonly microseconds?: number })[]) =>
   rows.map(({ layer, op, algorithm, outputShape, macs, parameters, reason, microseconds }): Layer => {
     const inJavaScript = reason === "JavaScript";
-    return { layer, op, algorithm, outputShape, macs, parameters, inJavaScript, ...(microseconds !== undefined && { microseconds }) };
+    return {
+      layer,
+      op,
+      algorithm,
+      outputShape,
+      macs,
+      parameters,
+      inJavaScript,
+      ...(microseconds !== undefined && { microseconds }),
+    };
   });
 
 /** An input as it is planned: sizes that the file leaves open are guessed, and may be given. */
@@ -36,7 +45,9 @@ export interface Input {
   readonly isOpen: boolean;
 }
 
-function inputsOf(declared: readonly { readonly name: string; readonly shape: readonly (number | string | null)[] | null }[]): Input[] {
+function inputsOf(
+  declared: readonly { readonly name: string; readonly shape: readonly (number | string | null)[] | null }[],
+): Input[] {
   return declared.map(({ name, shape }) => {
     const sizes = shape ?? [];
     const sized = sizes.map((size, axis) => {
@@ -49,7 +60,13 @@ function inputsOf(declared: readonly { readonly name: string; readonly shape: re
 }
 
 /** Plans a file; `shapes`: sizes of inputs that it leaves open. A refusal says which operators are missing. */
-export async function openModel({ file, shapes }: { readonly file: ArrayBuffer; readonly shapes: Readonly<Record<string, readonly number[]>> }) {
+export async function openModel({
+  file,
+  shapes,
+}: {
+  readonly file: ArrayBuffer;
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+}) {
   open?.model.dispose();
   open = undefined;
   const rt = await runtimeOf();
@@ -92,7 +109,10 @@ export async function profileModel({ inputs, runs }: { readonly inputs: readonly
   const feeds = inputs.map((input) => {
     const { dtype } = model.inputs.find(({ name }) => name === input.name) ?? {};
     const { data, shape } = ramp(input);
-    return [input.name, { data: /float/.test(dtype ?? "") ? Float32Array.from(data) : data.map(() => 0), shape }] as const;
+    return [
+      input.name,
+      { data: /float/.test(dtype ?? "") ? Float32Array.from(data) : data.map(() => 0), shape },
+    ] as const;
   });
   const profile: Profile = model.profile(Object.fromEntries(feeds), { runs });
   return { layers: layersOf(profile.rows), microseconds: profile.totals.microseconds, gflops: profile.totals.gflops };

@@ -1,8 +1,9 @@
 // What is in a photo, and what the same network says of it after each of the usual mistakes.
+
+import { IMAGENET } from "page:labels";
 import type { Runtime } from "lanewise";
 import { loadOnnx, type OnnxModel } from "lanewise/onnx";
 import { createPreprocessor, type Preprocessor, type PreprocessSpec, presets, topK } from "lanewise/vision";
-import { IMAGENET } from "page:labels";
 import { runtimeOf, whenRestarted } from "./runtime.js";
 
 /** What can go wrong on the way to the network; "none" is right. */
@@ -34,7 +35,14 @@ export async function openClassifier({ file }: { readonly file: ArrayBuffer }) {
   const [input, second] = model.inputs;
   const [N, C, H, W] = input?.shape ?? [];
   const scores = model.outputs[0]?.shape ?? [];
-  if (!input || second || C !== 3 || typeof H !== "number" || typeof W !== "number" || scores.at(-1) !== IMAGENET.length) {
+  if (
+    !input ||
+    second ||
+    C !== 3 ||
+    typeof H !== "number" ||
+    typeof W !== "number" ||
+    scores.at(-1) !== IMAGENET.length
+  ) {
     const got = `${JSON.stringify(input?.shape ?? [])} to ${JSON.stringify(scores)}`;
     model.dispose();
     throw new Error(`"classifier" expected a network from [1, 3, H, W] to ImageNet's 1000 scores, got one from ${got}`);
@@ -63,7 +71,8 @@ function specOf(mistake: Mistake, side: number): PreprocessSpec {
 
 /** The picture as a canvas makes it small: the middle, smoothed by as much as the browser likes. */
 function byCanvas(picture: ImageBitmap | VideoFrame, side: number): ImageBitmap {
-  const [width, height] = "displayWidth" in picture ? [picture.displayWidth, picture.displayHeight] : [picture.width, picture.height];
+  const [width, height] =
+    "displayWidth" in picture ? [picture.displayWidth, picture.displayHeight] : [picture.width, picture.height];
   const cut = (Math.min(width, height) * 224) / 256;
   const canvas = new OffscreenCanvas(side, side);
   canvas.getContext("2d")?.drawImage(picture, (width - cut) / 2, (height - cut) / 2, cut, cut, 0, 0, side, side);

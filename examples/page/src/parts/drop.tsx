@@ -1,7 +1,7 @@
 // A place to drop a file on, or to choose one.
 import { signal } from "@preact/signals";
-import { useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 
 /** Where a file hovers. */
 const hovered = signal("");

@@ -21,10 +21,15 @@ export function Arena({ blocks, steps, arenaBytes }: Props) {
   return (
     <figure class="arena">
       <figcaption>
-        <b>Arena: {bytes(arenaBytes)}</b> for {bytes(all)} of values, since what is no longer needed makes room. Steps from left to right,
-        bytes upwards.
+        <b>Arena: {bytes(arenaBytes)}</b> for {bytes(all)} of values, since what is no longer needed makes room. Steps
+        from left to right, bytes upwards.
       </figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={`${blocks.length} values in ${bytes(arenaBytes)}`}>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${blocks.length} values in ${bytes(arenaBytes)}`}
+      >
         {blocks.map((block, i) => (
           <rect
             key={i}

@@ -27,7 +27,8 @@ async function plan(given: File, shapes: Readonly<Record<string, readonly number
   profile.value = undefined;
   model.value = undefined;
   try {
-    if (given.size > MAX_FILE_BYTES) throw new Error(`"${given.name}" expected at most ${bytes(MAX_FILE_BYTES)}, got ${bytes(given.size)}`);
+    if (given.size > MAX_FILE_BYTES)
+      throw new Error(`"${given.name}" expected at most ${bytes(MAX_FILE_BYTES)}, got ${bytes(given.size)}`);
     const found = await call("openModel", { file: await given.arrayBuffer(), shapes });
     model.value = { ...found, fileName: given.name, fileBytes: given.size };
   } catch (error) {
@@ -73,7 +74,10 @@ function Inputs({ found }: { readonly found: Found }) {
                 onChange={({ currentTarget }) => {
                   const sizes = (currentTarget.value.match(/\d+/g) ?? []).map(Number);
                   if (file && sizes.length === shape.length && sizes.every((size) => size > 0))
-                    void plan(file, { ...Object.fromEntries(found.inputs.map((input) => [input.name, input.shape])), [name]: sizes });
+                    void plan(file, {
+                      ...Object.fromEntries(found.inputs.map((input) => [input.name, input.shape])),
+                      [name]: sizes,
+                    });
                   else currentTarget.value = shape.join(" × ");
                 }}
               />
@@ -98,32 +102,44 @@ function Table({ found }: { readonly found: Found }) {
         <thead>
           <tr>
             <th scope="col">Layer</th>
-            <th scope="col" class="wide">Computed by</th>
-            <th scope="col" class="wide">Output</th>
-            <th scope="col" class="number">Products</th>
-            <th scope="col" class="number wide">Parameters</th>
-            <th scope="col" class="number">{isTimed ? "Time" : ""}</th>
+            <th scope="col" class="wide">
+              Computed by
+            </th>
+            <th scope="col" class="wide">
+              Output
+            </th>
+            <th scope="col" class="number">
+              Products
+            </th>
+            <th scope="col" class="number wide">
+              Parameters
+            </th>
+            <th scope="col" class="number">
+              {isTimed ? "Time" : ""}
+            </th>
             <td />
           </tr>
         </thead>
         <tbody>
-          {rows.slice(0, MAX_ROWS).map(({ layer, op, algorithm, outputShape, macs, parameters, inJavaScript, microseconds = 0 }, i) => (
-            <tr key={i}>
-              <th scope="row">
-                <span class="name">{layer || "memory format"}</span>
-              </th>
-              <td class={`wide ${inJavaScript ? "slow" : ""}`}>{inJavaScript ? `${op}, JavaScript` : algorithm}</td>
-              <td class="number wide">{outputShape.join(" × ")}</td>
-              <td class="number">{macs > 0 ? count(macs) : ""}</td>
-              <td class="number wide">{parameters > 0 ? count(parameters) : ""}</td>
-              <td class="number">{isTimed ? `${milliseconds(microseconds / 1000)} ms` : ""}</td>
-              <td class="bars-cell">
-                <span class="bar">
-                  <span style={{ inlineSize: `${((100 * (isTimed ? microseconds : macs)) / most).toFixed(1)}%` }} />
-                </span>
-              </td>
-            </tr>
-          ))}
+          {rows
+            .slice(0, MAX_ROWS)
+            .map(({ layer, op, algorithm, outputShape, macs, parameters, inJavaScript, microseconds = 0 }, i) => (
+              <tr key={i}>
+                <th scope="row">
+                  <span class="name">{layer || "memory format"}</span>
+                </th>
+                <td class={`wide ${inJavaScript ? "slow" : ""}`}>{inJavaScript ? `${op}, JavaScript` : algorithm}</td>
+                <td class="number wide">{outputShape.join(" × ")}</td>
+                <td class="number">{macs > 0 ? count(macs) : ""}</td>
+                <td class="number wide">{parameters > 0 ? count(parameters) : ""}</td>
+                <td class="number">{isTimed ? `${milliseconds(microseconds / 1000)} ms` : ""}</td>
+                <td class="bars-cell">
+                  <span class="bar">
+                    <span style={{ inlineSize: `${((100 * (isTimed ? microseconds : macs)) / most).toFixed(1)}%` }} />
+                  </span>
+                </td>
+              </tr>
+            ))}
         </tbody>
       </table>
       {rows.length > MAX_ROWS && <p class="quiet">and {rows.length - MAX_ROWS} more</p>}
@@ -139,13 +155,12 @@ function Opened({ found }: { readonly found: Found }) {
         <b>{fileName}</b>, {bytes(fileBytes)}
         {producer && `, written by ${producer}`}
         {opset !== undefined && `, operator set ${opset}`}: {nodes} nodes, {count(elements)} parameters.
-        {totals && ` Planned in ${milliseconds(found.loadMs ?? 0)} ms: ${count(totals.macs)} multiplications, ${bytes(totals.totalBytes)} of memory.`}
+        {totals &&
+          ` Planned in ${milliseconds(found.loadMs ?? 0)} ms: ${count(totals.macs)} multiplications, ${bytes(totals.totalBytes)} of memory.`}
       </p>
       {missing.length > 0 && (
         <div class="refusal">
-          <p>
-            {missing.length === 1 ? "One operator is" : `${missing.length} operators are`} missing in lanewise:
-          </p>
+          <p>{missing.length === 1 ? "One operator is" : `${missing.length} operators are`} missing in lanewise:</p>
           <ul>
             {missing.map(({ name, count: times, nodes: where }) => (
               <li key={name}>
@@ -183,8 +198,8 @@ export function Model() {
   return (
     <>
       <Drop name="model" accept=".onnx" take={(given) => void take(given)}>
-        <b>Drop an .onnx file here</b>, or choose one. It stays on this device: this page may only talk to where it came from, and sends
-        nothing there.
+        <b>Drop an .onnx file here</b>, or choose one. It stays on this device: this page may only talk to where it came
+        from, and sends nothing there.
       </Drop>
       <p class="busy" aria-live="polite">
         {busy.value}

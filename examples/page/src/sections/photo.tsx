@@ -3,8 +3,8 @@ import { computed, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { stateOf } from "../address.js";
 import { call } from "../call.js";
-import type { Mistake } from "../engine/photo.js";
 import type { Answer } from "../engine/ops.js";
+import type { Mistake } from "../engine/photo.js";
 import { Choice } from "../parts/controls.js";
 import { Drop } from "../parts/drop.js";
 import { bytes, milliseconds } from "../parts/format.js";
@@ -85,13 +85,16 @@ const MAX_BYTES = 1 << 28;
 
 export const take = (file: File) =>
   attempt(`Reading ${file.name} …`, async () => {
-    if (file.size > MAX_BYTES) throw new Error(`"${file.name}" expected at most ${bytes(MAX_BYTES)}, got ${bytes(file.size)}`);
+    if (file.size > MAX_BYTES)
+      throw new Error(`"${file.name}" expected at most ${bytes(MAX_BYTES)}, got ${bytes(file.size)}`);
     if (/\.onnx$/i.test(file.name)) return setClassifier(file.name, await file.arrayBuffer());
     let bitmap: ImageBitmap;
     try {
       bitmap = await createImageBitmap(file);
     } catch {
-      throw new Error(`"${file.name}" expected a photo that this browser reads, or an .onnx file, got ${file.type || "neither"}`);
+      throw new Error(
+        `"${file.name}" expected a photo that this browser reads, or an .onnx file, got ${file.type || "neither"}`,
+      );
     }
     photo.value = bitmap;
     await ask();
@@ -195,7 +198,12 @@ export function Photo() {
     <>
       <div class="row">
         {site && !opened.value && (
-          <button type="button" class="primary" onClick={() => void fetchClassifier(site.name)} disabled={busy.value !== ""}>
+          <button
+            type="button"
+            class="primary"
+            onClick={() => void fetchClassifier(site.name)}
+            disabled={busy.value !== ""}
+          >
             Fetch ShuffleNet v2, {bytes(site.size)}
           </button>
         )}
@@ -215,7 +223,13 @@ export function Photo() {
       {failure.value && <p class="refusal">{failure.value}</p>}
       <fieldset class="wrong">
         <legend>What goes wrong?</legend>
-        <Choice label="what goes wrong" value={wrong.value} of={MISTAKES} names={NAMES} set={(chosen) => state.set({ wrong: chosen })} />
+        <Choice
+          label="what goes wrong"
+          value={wrong.value}
+          of={MISTAKES}
+          names={NAMES}
+          set={(chosen) => state.set({ wrong: chosen })}
+        />
         <p>{SAYS[wrong.value]}</p>
       </fieldset>
       <div class="looked">
