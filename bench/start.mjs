@@ -11,7 +11,7 @@ import { progressBar } from "../scripts/progress.mjs";
 import { normals } from "./data.mjs";
 import { buildDist, node24, sizes, writeResults } from "./machine.mjs";
 import { installPeers, PEERS_FOLDER } from "./peers/install.mjs";
-import { onnxGraph } from "./peers/onnx.mjs";
+import { lenet5Onnx } from "./peers/lenet5-onnx.mjs";
 import { ms, table } from "./table.mjs";
 
 /** Our time over onnxruntime-web's, at most. */
@@ -108,33 +108,6 @@ function agree(name, answer, expected) {
   const worst = Math.max(...answer.map((value, i) => Math.abs(value - expected[i])));
   if (answer.length !== expected.length || !(worst <= TOLERANCE * largest))
     throw new Error(`${name}: answers differ by ${worst} where the largest is ${largest}`);
-}
-
-/** The same network as an ONNX file. */
-function lenet5Onnx(tensors) {
-  const names = ["conv1", "conv2", "fc1", "fc2", "fc3"];
-  const given = names.flatMap((name) => ["weight", "bias"].map((kind) => `${name}.${kind}`));
-  const operands = (name, x) => [x, `${name}.weight`, `${name}.bias`];
-  const pool = { kernel_shape: [2, 2], strides: [2, 2] };
-  return onnxGraph({
-    input: [1, 1, 28, 28],
-    output: [1, 10],
-    weights: given.map((name) => ({ name, shape: tensors.get(name).shape, data: tensors.get(name).data })),
-    nodes: [
-      { op: "Conv", inputs: operands("conv1", "x"), output: "a", attributes: { pads: [2, 2, 2, 2] } },
-      { op: "Relu", inputs: ["a"], output: "b" },
-      { op: "MaxPool", inputs: ["b"], output: "c", attributes: pool },
-      { op: "Conv", inputs: operands("conv2", "c"), output: "d" },
-      { op: "Relu", inputs: ["d"], output: "e" },
-      { op: "MaxPool", inputs: ["e"], output: "f", attributes: pool },
-      { op: "Flatten", inputs: ["f"], output: "g" },
-      { op: "Gemm", inputs: operands("fc1", "g"), output: "h", attributes: { transB: 1 } },
-      { op: "Relu", inputs: ["h"], output: "i" },
-      { op: "Gemm", inputs: operands("fc2", "i"), output: "j", attributes: { transB: 1 } },
-      { op: "Relu", inputs: ["j"], output: "k" },
-      { op: "Gemm", inputs: operands("fc3", "k"), output: "y", attributes: { transB: 1 } },
-    ],
-  });
 }
 
 /** Gzipped bytes of what a page fetches to run a model: JavaScript and wasm, without the model. LiteRT.js needs a page, so it is not timed. */

@@ -47,7 +47,7 @@ const versioned = {
 
 async function bundle() {
   const built = await rollup({
-    input: { page: "build/page/main.js", engine: "build/page/engine/worker.js" },
+    input: { boot: "build/page/boot.js", page: "build/page/main.js", engine: "build/page/engine/worker.js" },
     treeshake: { moduleSideEffects: (id) => !id.includes("/build/js/") },
     plugins: [resolved, versioned, ...packagePlugins, terser({ module: true, compress: { ecma: 2022, passes: 2 } })],
   });

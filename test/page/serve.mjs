@@ -12,6 +12,7 @@ const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".css": "text/css",
   ".js": "text/javascript",
+  ".mjs": "text/javascript",
   ".svg": "image/svg+xml",
   ".wasm": "application/wasm",
 };
@@ -19,9 +20,9 @@ export const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'"
 
 /**
  * { origin, url, log, close }. path: where the site is; policy: a Content-Security-Policy; isolated: threads are possible;
- * more: URL path -> bytes that are served beside; requests: paths that were asked for, with the bytes sent.
+ * mbit: megabits a second that a response takes; more: URL path -> bytes that are served beside; requests: paths that were asked for, with the bytes sent.
  */
-export async function serveSite({ path = "/some/where/", policy = POLICY, isolated = false, more = {} } = {}) {
+export async function serveSite({ path = "/some/where/", policy = POLICY, isolated = false, more = {}, mbit } = {}) {
   const requests = [];
   const packed = new Map();
   const server = createServer((request, response) => {
@@ -34,15 +35,18 @@ export async function serveSite({ path = "/some/where/", policy = POLICY, isolat
     if (!packed.has(key)) packed.set(key, gzipSync(isThere ? readFileSync(file) : more[pathname], { level: 9 }));
     const body = packed.get(key);
     requests.push({ pathname, bytes: body.length });
-    response.writeHead(200, {
-      "content-type": TYPES[extname(pathname) || ".html"] ?? "application/octet-stream",
-      "content-encoding": "gzip",
-      "content-length": body.length,
-      "cache-control": "max-age=600",
-      ...(policy && { "content-security-policy": policy }),
-      ...(isolated && ISOLATED),
-    });
-    return response.end(body);
+    const send = () => {
+      response.writeHead(200, {
+        "content-type": TYPES[extname(pathname) || ".html"] ?? "application/octet-stream",
+        "content-encoding": "gzip",
+        "content-length": body.length,
+        "cache-control": "max-age=600",
+        ...(policy && { "content-security-policy": policy }),
+        ...(isolated && ISOLATED),
+      });
+      response.end(body);
+    };
+    return mbit ? setTimeout(send, (body.length * 8) / mbit / 1000) : send();
   });
   await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
   const origin = `http://127.0.0.1:${server.address().port}`;

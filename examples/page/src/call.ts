@@ -1,5 +1,6 @@
 // The page's side of the worker. Where a page may have no worker, the same operations run in the page.
 import { signal } from "@preact/signals";
+import { early, worker } from "./boot.js";
 import type { Answer, Args, Failure, Op } from "./engine/ops.js";
 
 interface Waiting {
@@ -22,7 +23,6 @@ export const where = signal<"worker" | "page">("worker");
 
 const waiting = new Map<number, Waiting>();
 let next = 0;
-let worker: Worker | undefined;
 let isInPage = false;
 
 function settle(id: number, found: { value: unknown } | { failure: Failure }) {
@@ -48,18 +48,15 @@ function stayInPage() {
   for (const id of waiting.keys()) void runHere(id);
 }
 
-function start() {
-  try {
-    worker = new Worker(new URL("engine.js", import.meta.url), { type: "module", name: "lanewise" });
-  } catch {
-    return stayInPage(); // forbidden by a policy, or there are none
-  }
+function listen() {
+  if (worker === undefined || early.hasFailed) return stayInPage();
   worker.onmessage = ({ data }) => settle(data.id, data);
   worker.onerror = (event) => {
     event.preventDefault();
     stayInPage();
   };
 }
+listen();
 
 /** What is moved to the worker, not copied: files, pictures, frames; arrays of numbers are small and still needed here. */
 function movedOf(args: unknown): Transferable[] {
@@ -73,8 +70,7 @@ export function call<K extends Op>(op: K, args: Args<K>): Promise<Answer<K>> {
   const id = ++next;
   return new Promise<unknown>((resolve, reject) => {
     waiting.set(id, { op, args, resolve, reject });
-    if (worker === undefined && !isInPage) start();
-    else if (isInPage) void runHere(id);
-    if (!isInPage) worker?.postMessage({ id, op, args }, movedOf(args));
+    if (isInPage) void runHere(id);
+    else worker?.postMessage({ id, op, args }, movedOf(args));
   }) as Promise<Answer<K>>;
 }

@@ -1,4 +1,5 @@
 // The page: its text stands in index.html; what moves is put into it here, one section after the other, so that none blocks it long.
+import { effect } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { place } from "./address.js";
 import { call, where } from "./call.js";
@@ -6,7 +7,7 @@ import { bytes } from "./parts/format.js";
 import { Conv } from "./sections/conv.js";
 import { startConv } from "./sections/conv-state.js";
 import { Digit } from "./sections/digit.js";
-import { digit, firstAnswerMs, loadExamples, startDigit } from "./sections/digit-state.js";
+import { digit, failure, firstAnswerMs, loadExamples, startDigit } from "./sections/digit-state.js";
 import { Methods } from "./sections/methods.js";
 import { Model } from "./sections/model.js";
 import { Nets, startNets } from "./sections/nets.js";
@@ -55,17 +56,35 @@ function copying() {
   });
 }
 
+/** Resolves when the first digit is answered: until then nothing else takes the machine's time. Not longer than a while. */
+const PATIENCE_MS = 1500;
+function firstAnswer(): Promise<void> {
+  return new Promise((next) => {
+    setTimeout(next, PATIENCE_MS);
+    effect(() => {
+      if (digit.value || failure.value) next();
+    });
+  });
+}
+
+function mount(id: string) {
+  const { Body, start } = SECTIONS[id] as (typeof SECTIONS)[string];
+  const body = document.querySelector(`#${id} .body`) as Element;
+  body.textContent = "";
+  render(<Body />, body);
+  start?.();
+}
+
 async function show(): Promise<void> {
   void call("options", limits());
   void loadExamples();
   render(<Status />, document.querySelector("#status") as Element);
-  for (const [id, { Body, start }] of Object.entries(SECTIONS)) {
-    const body = document.querySelector(`#${id} .body`);
-    if (!body) continue;
-    body.textContent = "";
-    render(<Body />, body);
-    start?.();
+  const [first = "", ...others] = Object.keys(SECTIONS);
+  mount(first);
+  await firstAnswer();
+  for (const id of others) {
     await turn();
+    mount(id);
   }
   document.documentElement.dataset["ready"] = "";
   const { section } = place.peek();

@@ -1,4 +1,5 @@
 // The worker: { id, op, args } in, { id, value } or { id, failure } out.
+import { digitWeights } from "./digit.js";
 import { answer, type Op } from "./ops.js";
 
 interface Scope {
@@ -16,3 +17,5 @@ addEventListener("message", async ({ data }: MessageEvent<{ id: number; op: Op; 
   const found = await answer(data.op, data.args);
   (globalThis as unknown as Scope).postMessage({ id: data.id, ...found }, [...new Set(buffersOf(found))]);
 });
+
+digitWeights().catch(() => {}); // on their way before they are asked for; who asks hears of a failure
