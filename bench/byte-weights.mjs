@@ -29,7 +29,8 @@ for (const layer of LAYERS) compare(layer);
 rt.dispose();
 
 function compare([rows, K, M]) {
-  const [x, w, b] = [normals(rows * K, 1), normals(K * M, 2), normals(M, 3)];
+  const all = normals(rows * K + K * M + M, "weights");
+  const [x, w, b] = [all.slice(0, rows * K), all.slice(rows * K, -M), all.slice(-M)];
   const float = (shape, data) => ({ shape, dtype: "float32", data });
   const models = SIDES.map((quantizeWeights) => {
     const g = new Graph();
