@@ -6,6 +6,7 @@ import type { KernelName } from "../src/kernels/table.js";
 import { loadOnnx, type OnnxOptions } from "../src/onnx/index.js";
 import { internalsOf } from "../src/runtime/runtime.js";
 import { type PreprocessOptions, preprocess } from "../src/vision/index.js";
+import { BYTES } from "./int8-calls.js";
 import {
   type Constant,
   type ElementName,
@@ -612,5 +613,6 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...PHOTOS,
   ...STEPS,
   ...SPECTRA,
+  ...BYTES,
   ...BYTE_WEIGHTS,
 });

@@ -1,6 +1,5 @@
 // A kernel binary that tells every byte it loads and stores: calls written into its text form by binaryen. Its own pass
 // instrument-memory overlooks loads that splat, loads and stores of lanes, memory.copy and memory.fill.
-import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
 
 /** Told of `bytes` bytes from address `at` on, before they are read or written. */
@@ -49,8 +48,12 @@ function watched(text: string): string {
 }
 
 /** The exports of the binary over this memory; every access is told to the watcher. */
-export function instantiateWatched(file: URL, memory: WebAssembly.Memory, watcher: Watcher): WebAssembly.Exports {
-  const plain = binaryen.readBinary(readFileSync(file));
+export function instantiateWatched(
+  binary: Uint8Array,
+  memory: WebAssembly.Memory,
+  watcher: Watcher,
+): WebAssembly.Exports {
+  const plain = binaryen.readBinary(binary);
   plain.setFeatures(binaryen.Features.All);
   const module = binaryen.parseText(watched(plain.emitText().replace(/;;.*/g, "")));
   module.setFeatures(binaryen.Features.All);
