@@ -7,7 +7,7 @@
 //
 // A panel is 8 filters, one after the other in memory: for each plane [blocks][8] scales and [roundUp(K, 4) / 2][8][2] weights.
 // A second plane holds what rounding the first left, in steps of a 256th: 16 bits in all.
-import { BYTE_WEIGHTS_BLOCK, ByteWeightsDesc, PackByteWeightsDesc } from "../abi/int8";
+import { BYTE_WEIGHTS_BLOCK, ByteWeightsDesc, PackByteWeightsDesc } from "../abi/weights";
 import { maxOf, minOf, splat, storeLanes } from "../lib/simd";
 
 /** The largest |x| of so many floats, in every lane: as numbers their bits are in the same order, NaN above all. */

@@ -1,0 +1,63 @@
+// npm run bench:weights: fully connected layers on weights of float32, of 8 bits and of 16, in one process by turns: milliseconds, the least
+// of all runs, bytes held, and the largest error as a share of the largest output. --seconds N for each layer, --variant simd|relaxed.
+import { parseArgs } from "node:util";
+import { createModel, createRuntime, Graph } from "../dist/index.js";
+import { loadQuantizedWeights } from "../dist/onnx.js";
+import { normals } from "./data.mjs";
+
+/** [rows, K, M] */
+const LAYERS = [
+  [1, 4096, 4096],
+  [1, 9216, 4096],
+  [1, 1280, 1000],
+  [8, 4096, 4096],
+  [49, 320, 1280],
+];
+const SIDES = [undefined, "int8", "int16"];
+
+const { values: flags } = parseArgs({
+  options: { seconds: { type: "string", default: "3" }, variant: { type: "string", default: "auto" } },
+});
+const rt = await createRuntime({ variant: flags.variant });
+await loadQuantizedWeights(rt);
+console.log(`${rt.variant}, ${process.version}\n`);
+console.log(
+  "| rows x K x M | float32 ms | int8 ms | int16 ms | float32 MB | int8 MB | int16 MB | int8 error | int16 error |",
+);
+console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+for (const layer of LAYERS) compare(layer);
+rt.dispose();
+
+function compare([rows, K, M]) {
+  const all = normals(rows * K + K * M + M, "weights");
+  const [x, w, b] = [all.slice(0, rows * K), all.slice(rows * K, -M), all.slice(-M)];
+  const float = (shape, data) => ({ shape, dtype: "float32", data });
+  const models = SIDES.map((quantizeWeights) => {
+    const g = new Graph();
+    const weight = [g.parameter("w", [M, K]), g.parameter("b", [M])];
+    g.output("y", g.linear(g.input("x", [rows, K]), ...weight));
+    return createModel(rt, g, { w: float([M, K], w), b: float([M], b) }, quantizeWeights ? { quantizeWeights } : {});
+  });
+  const input = rt.tensor(x, [rows, K]);
+  const answers = models.map((model) => model.run({ x: input }).y.toArray());
+  const most = (list) => list.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  const errors = answers.map((y) => most(y.map((v, i) => v - answers[0][i])) / most(answers[0]));
+  const least = models.map(() => Infinity);
+  const end = performance.now() + 1000 * Number(flags.seconds);
+  while (performance.now() < end) {
+    models.forEach((model, i) => {
+      const begin = performance.now();
+      model.run();
+      least[i] = Math.min(least[i], performance.now() - begin);
+    });
+  }
+  const cells = [
+    `${rows} x ${K} x ${M}`,
+    ...least.map((ms) => ms.toFixed(3)),
+    ...models.map((model) => (model.plan.totalBytes / 1e6).toFixed(1)),
+    ...errors.slice(1).map((error) => error.toExponential(1)),
+  ];
+  console.log(`| ${cells.join(" | ")} |`);
+  input.dispose();
+  for (const model of models) model.dispose();
+}
