@@ -61,24 +61,24 @@ export function panelRows(
   }
 }
 
-/** Eight bytes of two tensors added, as onnxruntime does it: see Addition in src/onnx/layers/int8/form.ts. */
+/** Eight bytes of two tensors added, less their zero points: see Addition in src/onnx/layers/int8/form.ts. */
 @inline function added(d: SumsDesc, own: v128, other: v128, magic: v128, base: v128): v128 {
   const a = f32x4.mul(f32x4.convert_i32x4_s(own), f32x4.splat(d.ownFactor));
   const b = f32x4.mul(f32x4.convert_i32x4_s(other), f32x4.splat(d.addFactor));
-  const fixed = f32x4.splat(d.fixed);
-  const sum = d.isFirst ? f32x4.add(b, f32x4.add(a, fixed)) : f32x4.add(a, f32x4.add(b, fixed));
+  const sum = f32x4.add(f32x4.add(a, b), f32x4.splat(d.addOffset));
   return i32x4.sub(f32x4.add(sum, magic), base);
 }
 
 /** Adds bytes at `add` to `count` bytes at y, whole or the first of them. */
 export function addBytes(d: SumsDesc, y: usize, add: usize, count: i32): void {
   const magic = f32x4.splat(d.magic);
-  const base = i32x4.splat(0x4b400000);
+  const base = i32x4.splat(0x4b400000 - d.addShift);
+  const ownZero = i16x8.splat(<i16>d.ownZero), addZero = i16x8.splat(<i16>d.addZero);
   const low = i8x16.splat(<i8>d.addLow), high = i8x16.splat(<i8>d.addHigh);
   for (; count > 0; count -= 8) {
-    const a = v128.load8x8_u(y), b = v128.load8x8_u(add);
-    const r0 = added(d, i32x4.extend_low_i16x8_u(a), i32x4.extend_low_i16x8_u(b), magic, base);
-    const r1 = added(d, i32x4.extend_high_i16x8_u(a), i32x4.extend_high_i16x8_u(b), magic, base);
+    const a = i16x8.sub(v128.load8x8_u(y), ownZero), b = i16x8.sub(v128.load8x8_u(add), addZero);
+    const r0 = added(d, i32x4.extend_low_i16x8_s(a), i32x4.extend_low_i16x8_s(b), magic, base);
+    const r1 = added(d, i32x4.extend_high_i16x8_s(a), i32x4.extend_high_i16x8_s(b), magic, base);
     const pairs = i16x8.narrow_i32x4_s(r0, r1);
     const t = i8x16.min_u(i8x16.max_u(i8x16.narrow_i16x8_u(pairs, pairs), low), high);
     if (count >= 8) v128.store64_lane(y, t, 0);

@@ -110,12 +110,8 @@ export interface Point {
   readonly zero: number;
 }
 
-/** c = round(b * rb + (a * ra + fixed)). */
-export function addFactors(a: Point, b: Point, c: Point): { ra: number; rb: number; fixed: number } {
-  const [ra, rb] = [Math.fround(a.scale / c.scale), Math.fround(b.scale / c.scale)];
-  const zeros = Math.fround(Math.fround(ra * a.zero) + Math.fround(rb * b.zero));
-  return { ra, rb, fixed: Math.fround(c.zero - zeros) };
-}
+/** c = round((a - zero) * ratio + (b - zero) * ratio + zero). */
+export const ratio = (a: Point, c: Point): number => Math.fround(a.scale / c.scale);
 
 /** c = round((a - zero) * (b - zero) * factor + zero). */
 export const mulFactor = (a: Point, b: Point, c: Point): number =>
