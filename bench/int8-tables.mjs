@@ -1,0 +1,44 @@
+// The results of bench:int8 as a page shows them.
+import { markdown } from "./table.mjs";
+
+const gops = ({ macs }, time) => (time === undefined ? "" : ((2 * macs) / time.min / 1e6).toFixed(0));
+
+/** Milliseconds of a layer's float32 counterpart: F(4,3) where it does the shape, else the matrix product. */
+const floatOf = ({ times }) => times["float winograd43"] ?? times["float gemm"];
+
+export const LAYER_HEAD = [
+  "GOP/s",
+  "auto",
+  "",
+  "product",
+  "F(4,3)",
+  "float32",
+  "its F(4,3)",
+  "web int8",
+  "over float32",
+  "over web",
+];
+
+export function layerCells(row) {
+  const { layer, algorithm, times } = row;
+  const over = (other) => (other === undefined ? "" : `${(other.min / times.auto.min).toFixed(2)} x`);
+  const sides = ["auto", "product", "winograd43", "float gemm", "float winograd43", "web"];
+  const [auto, ...others] = sides.map((side) => gops(row, times[side]));
+  return [layer, auto, algorithm.replace("bytes, ", ""), ...others, over(floatOf(row)), over(times.web)];
+}
+
+/** A table a run. */
+export function int8Section({ machine, date, versions, runs }) {
+  const { cpu } = machine;
+  const head = [
+    `${cpu}, one thread, ${date.slice(0, 10)}; onnxruntime-web ${versions["onnxruntime-web"]}. Billions of operations (two a`,
+    "multiply-accumulate of the definition) a second, minima of alternating runs; padding, bias and the way back to bytes are in it.",
+  ];
+  const parts = runs.flatMap(({ variant, node, int8, rows }) => [
+    "",
+    `\`${variant}\`, Node ${node.split(".")[0]}; kernels of bytes: \`${int8.variant}\` (${int8.reason}).`,
+    "",
+    markdown(["", ...LAYER_HEAD.slice(1)], rows.map(layerCells)),
+  ]);
+  return [...head, ...parts].join("\n");
+}
