@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { browsersSection } from "./browsers-table.mjs";
 import { barChart } from "./chart.mjs";
+import { int8Section } from "./int8-tables.mjs";
 import { loadTable } from "./load-table.mjs";
 import { memoryTable } from "./memory-table.mjs";
 import { modelMeans, modelsSection } from "./model-tables.mjs";
@@ -235,6 +236,7 @@ const shapes = newest("shapes");
 const vision = newest("vision");
 const browsers = newest("browsers");
 const browserThreads = newest("browsers-threads");
+const int8 = newest("int8");
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -264,6 +266,7 @@ const PAGES = {
       browsers: () => [browsersSection(browsers, browserThreads), "", sourceOf(browsers, browserThreads)].join("\n"),
     }),
     ...(start && { start: () => [...startSection(start), "", sourceOf(start)].join("\n") }),
+    ...(int8 && { int8: () => [int8Section(int8), "", sourceOf(int8)].join("\n") }),
     ...(crossings && { crossover: () => [...crossover(crossings), sourceOf(crossings)].join("\n") }),
   },
   ...(memory && {

@@ -6,6 +6,7 @@ import type { KernelName } from "../src/kernels/table.js";
 import { loadOnnx } from "../src/onnx/index.js";
 import { internalsOf } from "../src/runtime/runtime.js";
 import { type PreprocessOptions, preprocess } from "../src/vision/index.js";
+import { BYTES } from "./int8-calls.js";
 import {
   type Constant,
   type ElementName,
@@ -17,7 +18,7 @@ import {
   typed,
 } from "./onnx-file.js";
 import { fill } from "./random.js";
-import { BYTES } from "./slice-calls-bytes.js";
+import { BYTES as MOVED_BYTES } from "./slice-calls-bytes.js";
 import { tensorOf } from "./tensors.js";
 import { noise } from "./vision-pictures.js";
 
@@ -591,4 +592,5 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...STEPS,
   ...SPECTRA,
   ...BYTES,
+  ...MOVED_BYTES,
 });

@@ -1,8 +1,6 @@
 // A kernel binary that tells every byte it loads and stores: calls written into its text form by binaryen. Its own pass
 // instrument-memory overlooks loads that splat, loads and stores of lanes, memory.copy and memory.fill.
-import { readFileSync } from "node:fs";
 import binaryen from "binaryen";
-import { withDot } from "./dot.js";
 
 /** Told of `bytes` bytes from address `at` on, before they are read or written. */
 export interface Watcher {
@@ -50,14 +48,16 @@ function watched(text: string): string {
 }
 
 /** The exports of the binary over this memory; every access is told to the watcher. */
-export function instantiateWatched(file: URL, memory: WebAssembly.Memory, watcher: Watcher): WebAssembly.Exports {
-  const bytes = readFileSync(file);
-  // Of bytes: with the dot product that test/binaries.ts gives it.
-  const plain = binaryen.readBinary(file.pathname.endsWith("/int8-relaxed.wasm") ? withDot(bytes, "uint8") : bytes);
+export function instantiateWatched(
+  binary: Uint8Array,
+  memory: WebAssembly.Memory,
+  watcher: Watcher,
+): WebAssembly.Exports {
+  const plain = binaryen.readBinary(binary);
   plain.setFeatures(binaryen.Features.All);
   const module = binaryen.parseText(watched(plain.emitText().replace(/;;.*/g, "")));
   module.setFeatures(binaryen.Features.All);
-  const binary = module.emitBinary() as Uint8Array<ArrayBuffer>;
+  const bytes = module.emitBinary() as Uint8Array<ArrayBuffer>;
   plain.dispose();
   module.dispose();
   const env = {
@@ -80,5 +80,5 @@ export function instantiateWatched(file: URL, memory: WebAssembly.Memory, watche
       new Uint8Array(memory.buffer).fill(value, to >>> 0, (to >>> 0) + bytes);
     },
   };
-  return new WebAssembly.Instance(new WebAssembly.Module(binary), { env }).exports;
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports;
 }

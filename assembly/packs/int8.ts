@@ -5,6 +5,9 @@ export { dot } from "../lib/dot"; // no kernel: what tells whether it is exact
 
 // Products
 export { pad_image_q8 } from "../kernels/int8-pad"; // a border of zero points, bytes made wider where products want it
+export { pack_product_q8 } from "../kernels/int8-pack"; // weights to panels of 8 filters
+export { product_q8 } from "../kernels/int8-product"; // matrices, and convolutions by pixels: sums that end in bytes, floats or as they are
+export { conv2d_winograd_q8, pack_winograd_q8 } from "../kernels/int8-winograd"; // F(4,3) on whole numbers, exact
 
 // Bytes
 export { depthwise_fits_q8, depthwise_q8, depthwise_weights_q8 } from "../kernels/int8-depthwise"; // depthwise convolution: lanes are filters, rows of 3x3 and 5x5 unrolled

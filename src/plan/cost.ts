@@ -13,8 +13,13 @@ import type { EdgeBytesDesc } from "../kernels/gen/int8/edge-bytes-desc.js";
 import type { InterleaveBytesDesc } from "../kernels/gen/int8/interleave-bytes-desc.js";
 import type { MapBytesDesc } from "../kernels/gen/int8/map-bytes-desc.js";
 import type { MeanBytesDesc } from "../kernels/gen/int8/mean-bytes-desc.js";
+import type { PackBytesDesc } from "../kernels/gen/int8/pack-bytes-desc.js";
+import type { PadBytesDesc } from "../kernels/gen/int8/pad-bytes-desc.js";
 import type { PoolBytesDesc } from "../kernels/gen/int8/pool-bytes-desc.js";
+import type { ProductBytesDesc } from "../kernels/gen/int8/product-bytes-desc.js";
 import type { ResizeBytesDesc } from "../kernels/gen/int8/resize-bytes-desc.js";
+import type { WinogradBytesDesc } from "../kernels/gen/int8/winograd-bytes-desc.js";
+import type { WinogradWeightsBytesDesc } from "../kernels/gen/int8/winograd-weights-bytes-desc.js";
 import type { NormaliseDesc } from "../kernels/gen/numeric/normalise-desc.js";
 import type { QuantizeDesc } from "../kernels/gen/numeric/quantize-desc.js";
 import type { ResizeDesc } from "../kernels/gen/numeric/resize-desc.js";
@@ -211,7 +216,21 @@ const COSTS = {
     items * v.cols * (5 + v.groups * v.each * (v.groups === 2 && v.each > 7 ? 0.06 : 1)),
   resize_q8: (v: Of<typeof ResizeBytesDesc>, items) => items * v.outW * (8 + v.channels * (v.linear ? 2 : 0.05)),
   recurrent_f32: (v: Of<typeof RecurrentDesc>, items) => items * 4 * PANEL * 0.1 * (v.hidden + 8),
+  product_q8: (v: Of<typeof ProductBytesDesc>, items) => {
+    const k = v.segCount * v.segBytes;
+    const isWhole = v.end === 0;
+    const perRow =
+      v.groups * roundUp(v.filters, PANEL) * (k / (v.tileRows === 6 ? 105 : v.wide ? 92 : 84) + (isWhole ? 0.2 : 0.6));
+    return items * (perRow + 0.1 * v.widened + (v.addPtr ? 0.25 * v.yPixelBytes : 0) + 3);
+  },
+  conv2d_winograd_q8: (v: Of<typeof WinogradBytesDesc>, items) => {
+    const width = roundUp(v.filters, PANEL);
+    return items * ((36 * v.channels * width) / 44 + 1.2 * 8 * v.channels + 3 * 8 * width * v.parts);
+  },
+  pad_image_q8: (v: Of<typeof PadBytesDesc>, items) => items * (20 + 0.06 * (v.rowBytes + v.leftBytes + v.rightBytes)),
   // At plan time, mostly.
+  pack_winograd_q8: (v: Of<typeof WinogradWeightsBytesDesc>, items) => items * PANEL * v.channels * 80,
+  pack_product_q8: (v: Of<typeof PackBytesDesc>, items) => items * PANEL * v.segments * v.taps * v.channels * 1.5,
   winograd_weights_f32: (v: Of<typeof desc.WinogradWeightsDesc>, items) =>
     items * PANEL * v.channels * (v.tileH > 1 ? v.tileH + 2 : 1) * (v.tileW > 1 ? v.tileW + 2 : 1),
   fft_weights_f32: (v: Of<typeof desc.FftWeightsDesc>, items) =>

@@ -1,0 +1,345 @@
+// Convolutions and matrix products of bytes: see assembly/lib/int8.ts.
+import { ShapeError, show, UnsupportedError } from "../../../base/errors.js";
+import { type ConvShape, convMacs, convShape, countOf, type Sides } from "../../../base/shape.js";
+import { type DType, makeSpec, type TensorSpec } from "../../../base/spec.js";
+import type { Dot } from "../../../engine/engine.js";
+import { ProductBytesDesc } from "../../../kernels/gen/int8/product-bytes-desc.js";
+import { SumEnd } from "../../../kernels/gen/int8/sum-end.js";
+import { defineOperator, type Operator } from "../../../ops/operator.js";
+import { isChannelsLast } from "../../../ops/parts/image.js";
+import type { Builder } from "../../../plan/builder.js";
+import { NONE, type Operand, type Ref } from "../../../plan/operand.js";
+import type { Addition, Ending } from "./form.js";
+import { bytesImage } from "./image.js";
+import { byFilter, packed, type Segments, type WeightForm, weightForm } from "./weights.js";
+import { isWinograd, winograd, winogradReason } from "./winograd.js";
+
+export { type ByteWeights, fits, sumBound, weightRange } from "./fits.js";
+
+/** What both products have. */
+export interface ProductOptions {
+  readonly xZero: number;
+  /** One, or one a filter. */
+  readonly wZero: readonly number[];
+  readonly ending: Ending;
+  /** The least and the most of weights less their zero points, where it is known: weightRange(). Default: what their type allows. */
+  readonly range?: readonly [number, number];
+  /** The most that a sum without its bias can be, where it is known: sumBound(). Default: what the types allow. */
+  readonly bound?: number;
+}
+
+export interface ConvolutionOptions extends ProductOptions {
+  readonly strides: readonly [number, number];
+  /** Top, left, bottom, right. */
+  readonly padding: Sides;
+  readonly dilations: readonly [number, number];
+  readonly groups: number;
+  /** Ends in uint8, and adds the addend: the sum's byte is a where isFirst, else b. */
+  readonly addition?: Addition | undefined;
+  readonly isFirst?: boolean;
+  /** Default "auto": by estimated cost. */
+  readonly algorithm?: "auto" | "product" | "winograd43";
+}
+
+const DTYPES: Readonly<Record<Ending["type"], DType>> = { uint8: "uint8", int32: "int32", float32: "float32" };
+const ENDS = { uint8: SumEnd.bytes, float32: SumEnd.floats, int32: SumEnd.sums } as const;
+
+/** Bytes of A that a block of rows reads: half of a small L2. */
+const BLOCK_BYTES = 2 ** 18;
+/** Most and least rows of a block. */
+const BLOCK_ROWS = [48, 384] as const;
+
+function requireBytes(name: string, spec: TensorSpec, dtypes: readonly DType[]): void {
+  if (!dtypes.includes(spec.dtype)) {
+    throw new UnsupportedError(`"${name}" expected dtype ${dtypes.join(" or ")}, got ${spec.dtype}`);
+  }
+}
+
+/** Rows of A: how many, and where each starts. */
+interface Rows {
+  readonly xPtr: Ref;
+  readonly count: number;
+  readonly perImage: number;
+  readonly outW: number;
+  readonly imageBytes: number;
+  readonly rowBytes: number;
+  readonly pixelBytes: number;
+  readonly groupBytes: number;
+  /** Bytes of a row that is made wider in scratch. */
+  readonly widened: number;
+}
+
+/** What a step's descriptor says of how its sums end. */
+export function endValues(b: Builder, ending: Ending, filters: number, groups: number) {
+  const zero = ending.type === "uint8" ? ending.zero : 0;
+  return {
+    magic: 1.5 * 2 ** 23,
+    base: 0x4b400000 - zero,
+    low: ending.type === "uint8" ? ending.low : 0,
+    high: ending.type === "uint8" ? ending.high : 255,
+    scalePtr: ending.type === "int32" ? NONE : b.table(byFilter(ending.scale, filters, groups, Float32Array)),
+  };
+}
+
+/** What it says of what is added to bytes. */
+export function addValues(addend: Operand | undefined, addition: Addition | undefined, isFirst = true) {
+  const { ra = 0, rb = 0, fixed = 0, low = 0, high = 0 } = addition ?? {};
+  return {
+    addPtr: addend?.ref ?? NONE,
+    ownFactor: isFirst ? ra : rb,
+    addFactor: isFirst ? rb : ra,
+    fixed,
+    isFirst: Number(isFirst),
+    addLow: low,
+    addHigh: high,
+  };
+}
+
+/** The one step of a product whose A lies ready. */
+function emit(
+  b: Builder,
+  rows: Rows,
+  segments: Segments & { readonly places: readonly number[] },
+  operands: { readonly weight: Operand; readonly bias: Operand | undefined; readonly addend?: Operand | undefined },
+  options: ProductOptions & Pick<ConvolutionOptions, "addition" | "isFirst">,
+  form: WeightForm,
+  { filters, groups }: { readonly filters: number; readonly groups: number },
+): void {
+  const { dot } = b.planning;
+  const { ending, xZero } = options;
+  const weights = packed(b, operands, segments, form, {
+    filters,
+    groups,
+    xZero: inDot(xZero, dot),
+    wZero: options.wZero,
+  });
+  const places = Array.from({ length: form.planes }, () => segments.places).flat();
+  const blockRows = Math.min(
+    rows.count,
+    Math.max(BLOCK_ROWS[0], Math.min(BLOCK_ROWS[1], Math.floor(BLOCK_BYTES / (2 * rows.widened || 1)))),
+  );
+  const values = {
+    ...endValues(b, ending, filters, groups),
+    end: ENDS[ending.type],
+    lo: ending.type === "float32" ? ending.low : 0,
+    hi: ending.type === "float32" ? ending.high : 0,
+    ...addValues(operands.addend, options.addition, options.isFirst),
+    segsPtr: b.table(Int32Array.from(places)),
+    segCount: places.length,
+    segBytes: weights.segmentSteps * (dot ? 1 : 2),
+    xPtr: rows.xPtr,
+    wPtr: weights.ref,
+    biasPtr: weights.biasRef,
+    yPtr: b.output.ref,
+    rows: rows.perImage,
+    outW: rows.outW,
+    xImageBytes: rows.imageBytes,
+    xRowBytes: rows.rowBytes,
+    xPixelBytes: rows.pixelBytes,
+    widened: rows.widened,
+    zero: xZero,
+    groups,
+    filters: filters / groups,
+    xGroupBytes: rows.groupBytes,
+    panelBytes: weights.panelBytes,
+    yPixelBytes: filters * (ending.type === "uint8" ? 1 : 4),
+    wide: Number(form.isWide),
+    tileRows: dot ? 6 : form.isWide || b.planning.isSpilling ? 4 : 5,
+    blockRows,
+  };
+  const sums = ending.type === "uint8" ? 0 : 32;
+  b.step("product_q8", ProductBytesDesc, values, rows.count, blockRows * (4 + sums + 2 * rows.widened));
+}
+
+/** The zero point as the bytes are multiplied: 0 where it is subtracted before; 128 lower where they are. */
+const inDot = (xZero: number, dot: Dot | undefined): number => (dot ? xZero - (dot === "int8" ? 128 : 0) : 0);
+
+/** The output of an ending. */
+export function endSpec(
+  shape: readonly number[],
+  ending: Ending,
+  memoryFormat: TensorSpec["memoryFormat"],
+): TensorSpec {
+  return makeSpec(shape, DTYPES[ending.type], memoryFormat, "output");
+}
+
+/** What a convolution's operands are; throws for others. */
+export function convolutionShape(
+  specs: {
+    readonly input: TensorSpec;
+    readonly weight: TensorSpec;
+    readonly bias?: TensorSpec | undefined;
+    readonly addend?: TensorSpec | undefined;
+  },
+  { strides, padding, dilations, groups }: ConvolutionOptions,
+): ConvShape {
+  const { input, weight, bias, addend } = specs;
+  requireBytes("input", input, ["uint8"]);
+  requireBytes("weight", weight, ["uint8", "int8"]);
+  if (input.shape.length !== 4 || weight.shape.length !== 4)
+    throw new ShapeError(`"input" expected rank 4 [N, C, H, W], got ${show(input.shape)}`);
+  if (!isChannelsLast(input)) throw new UnsupportedError(`"input" expected channelsLast, got ${input.memoryFormat}`);
+  const shape = convShape(input.shape, weight.shape, { stride: strides, padding, dilation: dilations, groups });
+  if (bias !== undefined) requireBytes("bias", bias, ["int32"]);
+  if (bias !== undefined && countOf(bias.shape) !== shape.M)
+    throw new ShapeError(`"bias" expected shape ${show([shape.M])}, got ${show(bias.shape)}`);
+  if (addend !== undefined) {
+    const wanted = [shape.N, shape.M, shape.P, shape.Q];
+    requireBytes("addend", addend, ["uint8"]);
+    if (show(addend.shape) !== show(wanted) || !isChannelsLast(addend))
+      throw new ShapeError(`"addend" expected shape ${show(wanted)} channelsLast, got ${show(addend.shape)}`);
+  }
+  return shape;
+}
+
+/** Where the pixels of a convolution's patches start, and its segments: pieces of a patch that lie together. */
+function patches(b: Builder, input: Operand, s: ConvShape, xZero: number) {
+  const { dot } = b.planning;
+  const perGroup = s.C / s.groups;
+  const isPoint = s.R * s.S === 1 && s.groups === 1 && s.padding.every((side) => side === 0);
+  const image = bytesImage(b, input, s.padding, xZero, isPoint ? "in scratch" : "copied");
+  const size = image.elementBytes;
+  const isWhole = s.groups === 1 && (s.dilationW === 1 || s.S === 1);
+  const down = Array.from({ length: s.R }, (_, r) => r * s.dilationH * image.rowBytes);
+  const across = Array.from({ length: isWhole ? 1 : s.S }, (_, t) => t * s.dilationW * image.pixelBytes);
+  const rows: Rows = {
+    xPtr: image.ref,
+    count: s.N * s.P * s.Q,
+    perImage: s.P * s.Q,
+    outW: s.Q,
+    imageBytes: image.imageBytes,
+    rowBytes: s.strideH * image.rowBytes,
+    pixelBytes: s.strideW * image.pixelBytes,
+    groupBytes: perGroup * size,
+    widened: isPoint && !dot ? s.C : 0,
+  };
+  const places = down.flatMap((row) => across.map((column) => row + column));
+  return { rows, segments: { places, taps: isWhole ? s.S : 1, channels: perGroup } };
+}
+
+/**
+ * uint8 [N, C, H, W] channels-last, weights uint8 or int8 [M, C/groups, R, S], bias int32 [M] → as the ending has it, channels-last.
+ * Padding is the zero point. With an addition there is a second input, of the output's shape.
+ */
+export function convolution(options: ConvolutionOptions): Operator {
+  const { xZero, wZero, ending, addition, groups, algorithm = "auto" } = options;
+  return defineOperator({
+    name: "convolution of bytes",
+    inputs: addition ? ["input", "addend"] : ["input"],
+    params: ["weight"],
+    optional: ["bias"],
+    infer(specs: Specs) {
+      const s = convolutionShape(specs, options);
+      return { outputs: [endSpec([s.N, s.M, s.P, s.Q], ending, "channelsLast")], macs: convMacs(s), shape: s };
+    },
+    lower(b, operands: Operands, { shape: s }) {
+      const { input, weight, bias, addend } = operands;
+      const isAble = ending.type === "uint8" && isWinograd(s);
+      if (algorithm === "winograd43" && !isAble)
+        throw new UnsupportedError(
+          `"algorithm" expected 3x3 kernels of stride 1 that end in bytes, got ${show(weight.spec.shape)}`,
+        );
+      const bound = boundOf(weight.spec, options);
+      let reason: string | undefined;
+      if (algorithm === "winograd43") reason = "asked for";
+      else if (algorithm === "auto" && isAble) reason = winogradReason(s, bound, b.planning);
+      if (reason !== undefined) {
+        b.algorithm = "bytes, winograd43";
+        b.reason = reason;
+        const ends = { ...endValues(b, ending, s.M, 1), ...addValues(addend, addition, options.isFirst) };
+        winograd(b, { input, weight, bias }, s, { xZero, wZero, bound, ends });
+        return;
+      }
+      const K = countOf(weight.spec.shape.slice(1));
+      const form = weightForm(rangeOf(weight.spec, options), { rows: s.N * s.P * s.Q, K }, b.planning);
+      const { rows, segments } = patches(b, input, s, xZero);
+      b.algorithm = `bytes, ${form.name}`;
+      b.reason = form.reason;
+      emit(b, rows, segments, { weight, bias, addend }, options, form, { filters: s.M, groups });
+    },
+  });
+}
+
+/** The least and the most of weights less their zero points: as given, or by their type. */
+function rangeOf({ dtype }: TensorSpec, { wZero, range }: ProductOptions): readonly [number, number] {
+  const [low, high] = dtype === "int8" ? [-128, 127] : [0, 255];
+  return range ?? [low - Math.max(...wZero), high - Math.min(...wZero)];
+}
+
+/** The most that a sum can be: as given, or by its types. */
+function boundOf(weight: TensorSpec, options: ProductOptions): number {
+  const { xZero, bound } = options;
+  const [low, high] = rangeOf(weight, options);
+  return bound ?? countOf(weight.shape.slice(1)) * Math.max(xZero, 255 - xZero) * Math.max(high, -low);
+}
+
+/** Named as operators with and without an addend have them. */
+interface Specs {
+  readonly input: TensorSpec;
+  readonly addend?: TensorSpec | undefined;
+  readonly weight: TensorSpec;
+  readonly bias: TensorSpec | undefined;
+}
+interface Operands {
+  readonly input: Operand;
+  readonly addend?: Operand | undefined;
+  readonly weight: Operand;
+  readonly bias: Operand | undefined;
+}
+
+/** uint8 [..., K], weights uint8 or int8 [K, M] or, transposed, [M, K], bias int32 [M] → [..., M] as the ending has it. */
+export function product(options: ProductOptions & { readonly transposed: boolean }): Operator {
+  const { xZero, ending, transposed } = options;
+  return defineOperator({
+    name: "product of bytes",
+    inputs: ["input"],
+    params: ["weight"],
+    optional: ["bias"],
+    infer({ input, weight, bias }) {
+      requireBytes("input", input, ["uint8"]);
+      requireBytes("weight", weight, ["uint8", "int8"]);
+      const K = input.shape.at(-1) as number;
+      const [k, M] = transposed ? [weight.shape[1], weight.shape[0]] : weight.shape;
+      if (weight.shape.length !== 2 || k !== K || M === undefined)
+        throw new ShapeError(
+          `"weight" expected shape ${transposed ? `[M, ${K}]` : `[${K}, M]`}, got ${show(weight.shape)}`,
+        );
+      if (input.memoryFormat !== "contiguous" && input.shape.length > 2)
+        throw new UnsupportedError(`"input" expected contiguous, got ${input.memoryFormat}`);
+      if (bias !== undefined) requireBytes("bias", bias, ["int32"]);
+      if (bias !== undefined && countOf(bias.shape) !== M)
+        throw new ShapeError(`"bias" expected shape ${show([M])}, got ${show(bias.shape)}`);
+      const outer = input.shape.slice(0, -1);
+      return { outputs: [endSpec([...outer, M], ending, "contiguous")], macs: countOf(outer) * K * M, K, M };
+    },
+    lower(b, { input, weight, bias }, { K, M }) {
+      const count = countOf(input.spec.shape) / K;
+      const form = weightForm(rangeOf(weight.spec, options), { rows: count, K }, b.planning);
+      const { ref } = bytesImage(
+        b,
+        { spec: { ...input.spec, shape: [1, K, 1, count] }, ref: input.ref },
+        [0, 0, 0, 0],
+        xZero,
+        "in scratch",
+      );
+      const rows: Rows = {
+        xPtr: ref,
+        count,
+        perImage: count,
+        outW: count,
+        imageBytes: 0,
+        rowBytes: 0,
+        pixelBytes: K,
+        groupBytes: 0,
+        widened: b.planning.dot ? 0 : K,
+      };
+      b.algorithm = `bytes, ${form.name}`;
+      b.reason = form.reason;
+      const strides = transposed ? { filter: K, channel: 1 } : { filter: 1, channel: M };
+      emit(b, rows, { places: [0], taps: 1, channels: K, strides }, { weight, bias }, options, form, {
+        filters: M,
+        groups: 1,
+      });
+    },
+  });
+}
