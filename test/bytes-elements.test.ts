@@ -4,7 +4,8 @@ import type { Runtime } from "../src/index.js";
 import { add, affine, flip, fromFloat, multiply, table, toFloat } from "../src/onnx/layers/int8/elements.js";
 import { averagePool, globalMean, maxPool } from "../src/onnx/layers/int8/pool.js";
 import type { Operator } from "../src/ops/operator.js";
-import { apart, BYTE_BINARIES, bytes, f, image, run, toByte } from "./bytes-reference.js";
+import { INT8_BINARIES } from "./binaries.js";
+import { apart, bytes, f, image, run, toByte } from "./bytes-reference.js";
 import { random } from "./random.js";
 import { toChannelsLast } from "./tensors.js";
 
@@ -50,7 +51,7 @@ function windows({ x: [N, C, H, W], kernel: [R, S], strides, padding, dilations,
   return all;
 }
 
-describe.each(BYTE_BINARIES)("bytes on $name", ({ create }) => {
+describe.each(INT8_BINARIES)("bytes on $name", ({ create }) => {
   let rt: Runtime;
   let used: number;
   beforeAll(async () => {

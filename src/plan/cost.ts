@@ -6,9 +6,18 @@ import { roundUp } from "../base/shape.js";
 import type { Variant } from "../engine/engine.js";
 import { NEIGHBOURS, PANEL } from "../kernels/gen/constants.js";
 import type * as desc from "../kernels/gen/desc.js";
+import type { BinaryBytesDesc } from "../kernels/gen/int8/binary-bytes-desc.js";
+import type { DepthwiseBytesDesc } from "../kernels/gen/int8/depthwise-bytes-desc.js";
+import type { DepthwiseBytesWeightsDesc } from "../kernels/gen/int8/depthwise-bytes-weights-desc.js";
+import type { EdgeBytesDesc } from "../kernels/gen/int8/edge-bytes-desc.js";
+import type { InterleaveBytesDesc } from "../kernels/gen/int8/interleave-bytes-desc.js";
+import type { MapBytesDesc } from "../kernels/gen/int8/map-bytes-desc.js";
+import type { MeanBytesDesc } from "../kernels/gen/int8/mean-bytes-desc.js";
 import type { PackBytesDesc } from "../kernels/gen/int8/pack-bytes-desc.js";
 import type { PadBytesDesc } from "../kernels/gen/int8/pad-bytes-desc.js";
+import type { PoolBytesDesc } from "../kernels/gen/int8/pool-bytes-desc.js";
 import type { ProductBytesDesc } from "../kernels/gen/int8/product-bytes-desc.js";
+import type { ResizeBytesDesc } from "../kernels/gen/int8/resize-bytes-desc.js";
 import type { WinogradBytesDesc } from "../kernels/gen/int8/winograd-bytes-desc.js";
 import type { WinogradWeightsBytesDesc } from "../kernels/gen/int8/winograd-weights-bytes-desc.js";
 import type { NormaliseDesc } from "../kernels/gen/numeric/normalise-desc.js";
@@ -48,6 +57,8 @@ const LEAST_ROWS = 3;
 const TILE_OVERHEAD = 6;
 /** Storing a part of a panel, a row. */
 const PART_NS = 5;
+/** A byte that is copied, flipped, looked up or mapped: ChangeCode. */
+const MAP_NS = [0.04, 0.04, 0.42, 0.25];
 /** Winograd's transforms, by outputs of a tile along one axis: an element of the input, and of the output. */
 const TRANSFORM_NS: Readonly<Record<number, readonly [number, number]>> = {
   2: [0.31, 0.22],
@@ -188,6 +199,22 @@ const COSTS = {
   local_response_norm_f32: (v: Of<typeof desc.LocalResponseNormDesc>, items) =>
     items * v.channels * (v.inner === 1 ? 2 : 2 * NEIGHBOURS),
   normalise_f32: (v: Of<typeof NormaliseDesc>, items) => items * (v.length * 0.5 + 30),
+  depthwise_q8: (v: Of<typeof DepthwiseBytesDesc>, items) => {
+    const taps = v.kernelH * v.kernelW;
+    return items * v.outW * v.channels * v.multiplier * (0.1 + taps * (v.run ? 0.042 : 0.06));
+  },
+  max_pool_q8: (v: Of<typeof PoolBytesDesc>, items) =>
+    items * (v.channels * (0.02 * v.width * v.kernelH + 0.03 * v.outW * v.kernelW) + 5 * v.outW),
+  avg_pool_q8: (v: Of<typeof PoolBytesDesc>, items) =>
+    items * v.outW * v.channels * (0.3 + 0.25 * v.kernelH * v.kernelW),
+  mean_q8: (v: Of<typeof MeanBytesDesc>, items) => items * (v.pixels + 30),
+  binary_q8: (v: Of<typeof BinaryBytesDesc>, items) => items * (0.4 * v.cols + 5),
+  map_q8: (v: Of<typeof MapBytesDesc>, items) => items * (v.cols * (MAP_NS[v.change] as number) + 5),
+  from_float_q8: (v: Of<typeof EdgeBytesDesc>, items) => items * v.chunkPixels * v.channels * 0.45,
+  to_float_q8: (v: Of<typeof EdgeBytesDesc>, items) => items * v.chunkPixels * 0.17,
+  interleave_q8: (v: Of<typeof InterleaveBytesDesc>, items) =>
+    items * v.cols * (5 + v.groups * v.each * (v.groups === 2 && v.each > 7 ? 0.06 : 1)),
+  resize_q8: (v: Of<typeof ResizeBytesDesc>, items) => items * v.outW * (8 + v.channels * (v.linear ? 2 : 0.05)),
   recurrent_f32: (v: Of<typeof RecurrentDesc>, items) => items * 4 * PANEL * 0.1 * (v.hidden + 8),
   product_q8: (v: Of<typeof ProductBytesDesc>, items) => {
     const k = v.segCount * v.segBytes;
@@ -208,6 +235,8 @@ const COSTS = {
     items * PANEL * v.channels * (v.tileH > 1 ? v.tileH + 2 : 1) * (v.tileW > 1 ? v.tileW + 2 : 1),
   fft_weights_f32: (v: Of<typeof desc.FftWeightsDesc>, items) =>
     items * 4 * v.channels * 2 ** (v.logH + v.logW) * (1 + 0.3 * (v.logH + v.logW)),
+  depthwise_fits_q8: (v: Of<typeof DepthwiseBytesWeightsDesc>, items) => items * PANEL * v.kernelH * v.kernelW,
+  depthwise_weights_q8: (v: Of<typeof DepthwiseBytesWeightsDesc>, items) => items * PANEL * v.kernelH * v.kernelW * 3,
   depthwise_weights_f32: (v: Of<typeof desc.DepthwiseWeightsDesc>, items) => items * 4 * v.kernelH * v.kernelW,
   pack_weights_f32: (v: Of<typeof desc.PackDesc>, items) => items * PANEL * v.channels * 0.25,
 } satisfies { readonly [kernel in KernelName]?: Cost<never> };
