@@ -310,6 +310,29 @@ describe.each(BINARIES)("layers of bytes on $name", ({ create }) => {
     expect(layers).toEqual(["zip q8"]);
   });
 
+  it("weights of 4 bits by blocks, with zero points, are what DequantizeLinear says", async () => {
+    // Rows of [4, 2] in blocks of 2: 1 -2 | 7 -8 | 3 4 | 0 -1, two numbers in a byte, the first in its lower half.
+    const w: Constant = { dims: [4, 2], type: 22, data: Uint8Array.of(0xe1, 0x87, 0x43, 0xf0) };
+    const { y } = await answer(
+      {
+        nodes: [
+          node("DequantizeLinear", ["w", "ws", "wz"], ["wf"], { axis: 0, block_size: 2 }),
+          node("MatMul", ["x", "wf"], ["y"]),
+        ],
+        inputs: { x: [4, 4] },
+        outputs: ["y"],
+        constants: {
+          w,
+          ws: typed("float32", [2, 2], [0.5, 2, 0.25, 1]),
+          wz: { dims: [2, 2], type: 22, data: Uint8Array.of(0x10, 0xf2) }, // 0 1 2 -1
+        },
+        opset: 21,
+      },
+      { x: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1] },
+    );
+    expect(y).toEqual([0.5, -6, 3.5, -18, 0.25, 5, -0.5, 0]);
+  });
+
   // ---------------------------------------------------------------------------------------------------- guards, and refusals
 
   const huge = (constants: Readonly<Record<string, Constant>>): File => ({

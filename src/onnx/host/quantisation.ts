@@ -16,11 +16,14 @@ const RANGES: Partial<Record<ElementType, readonly [number, number]>> = {
   int8: [-128, 127],
   uint16: [0, 65535],
   int16: [-32768, 32767],
+  uint4: [0, 15],
+  int4: [-8, 7],
 };
 
 function rangeOf(type: ElementType): readonly [number, number] {
   const range = RANGES[type];
-  if (range === undefined) throw new UnsupportedError(`"zero_point" expected an 8 or 16 bit integer type, got ${type}`);
+  if (range === undefined)
+    throw new UnsupportedError(`"zero_point" expected an integer type of 4 to 16 bits, got ${type}`);
   return range;
 }
 
