@@ -27,18 +27,28 @@ export function layerCells(row) {
   return [layer, auto, algorithm.replace("bytes, ", ""), ...others, over(floatOf(row)), over(times.web)];
 }
 
-/** A table a run. */
+export const OTHER_HEAD = ["µs", "bytes", "float32", "web", "over float32", "over web"];
+
+/** What stands between products. */
+export function otherCells({ layer, times: { bytes, floats, web } }) {
+  const us = (time) => (time === undefined ? "" : (time.min * 1000).toFixed(time.min < 0.01 ? 1 : 0));
+  const over = (other) => (other === undefined ? "" : `${(other.min / bytes.min).toFixed(2)} x`);
+  return [layer, us(bytes), us(floats), us(web), over(floats), over(web)];
+}
+
+/** Two tables a run. */
 export function int8Section({ machine, date, versions, runs }) {
   const { cpu } = machine;
   const head = [
     `${cpu}, one thread, ${date.slice(0, 10)}; onnxruntime-web ${versions["onnxruntime-web"]}. Billions of operations (two a`,
     "multiply-accumulate of the definition) a second, minima of alternating runs; padding, bias and the way back to bytes are in it.",
   ];
-  const parts = runs.flatMap(({ variant, node, int8, rows }) => [
+  const parts = runs.flatMap(({ variant, node, int8, rows, others }) => [
     "",
     `\`${variant}\`, Node ${node.split(".")[0]}; kernels of bytes: \`${int8.variant}\` (${int8.reason}).`,
     "",
     markdown(["", ...LAYER_HEAD.slice(1)], rows.map(layerCells)),
+    ...(others ? ["", markdown(OTHER_HEAD, others.map(otherCells))] : []),
   ]);
   return [...head, ...parts].join("\n");
 }

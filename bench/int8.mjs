@@ -3,7 +3,7 @@
 // where that is exact (`--no-enable-avx-vnni`: an engine where it is not), else the same kernels of fixed width.
 // --only REGEX, --json FILE; --print writes no file.
 import { parseArgs } from "node:util";
-import { LAYER_HEAD, layerCells } from "./int8-tables.mjs";
+import { LAYER_HEAD, layerCells, OTHER_HEAD, otherCells } from "./int8-tables.mjs";
 import { buildDist, node24, runChild, writeResults } from "./machine.mjs";
 import { installPeers, peerVersions } from "./peers/install.mjs";
 import { table } from "./table.mjs";
@@ -29,7 +29,9 @@ for (const [node, variant] of sides) {
   const run = await runChild(node, "int8-child.mjs", { variant, only: flags.only, timing });
   console.log(`${variant}, Node ${run.node}; int8 kernels: ${run.int8.variant}, ${run.int8.reason}`);
   console.log(`${table(LAYER_HEAD, run.rows.map(layerCells))}\n`);
-  runs.push(run);
+  const { rows: others } = await runChild(node, "int8-bytes-child.mjs", { variant, only: flags.only, timing });
+  console.log(`${table(OTHER_HEAD, others.map(otherCells))}\n`);
+  runs.push({ ...run, others });
 }
 if (!flags.print) {
   const results = { versions: peerVersions(["onnxruntime-web"]), runs };

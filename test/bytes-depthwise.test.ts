@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Runtime } from "../src/index.js";
 import { type DepthwiseOptions, depthwise } from "../src/onnx/layers/int8/depthwise.js";
-import { apart, BYTE_BINARIES, bytes, f, image, run, toByte } from "./bytes-reference.js";
+import { INT8_BINARIES } from "./binaries.js";
+import { apart, bytes, f, image, run, toByte } from "./bytes-reference.js";
 import { random } from "./random.js";
 
 interface Case {
@@ -131,7 +132,7 @@ function made(c: Case) {
   return { x, weight, bias, options, expected, shape: [M, 1, R, S] };
 }
 
-describe.each(BYTE_BINARIES)("depthwise of bytes on $name", ({ create }) => {
+describe.each(INT8_BINARIES)("depthwise of bytes on $name", ({ create }) => {
   let rt: Runtime;
   let used: number;
   beforeAll(async () => {

@@ -4,7 +4,8 @@ import type { Runtime } from "../src/index.js";
 import { add, affine, flip, fromFloat, multiply, table, toFloat } from "../src/onnx/layers/int8/elements.js";
 import { averagePool, globalMean, maxPool } from "../src/onnx/layers/int8/pool.js";
 import type { Operator } from "../src/ops/operator.js";
-import { apart, BYTE_BINARIES, bytes, f, image, run, toByte } from "./bytes-reference.js";
+import { INT8_BINARIES } from "./binaries.js";
+import { apart, bytes, f, image, run, toByte } from "./bytes-reference.js";
 import { random } from "./random.js";
 import { toChannelsLast } from "./tensors.js";
 
@@ -50,7 +51,7 @@ function windows({ x: [N, C, H, W], kernel: [R, S], strides, padding, dilations,
   return all;
 }
 
-describe.each(BYTE_BINARIES)("bytes on $name", ({ create }) => {
+describe.each(INT8_BINARIES)("bytes on $name", ({ create }) => {
   let rt: Runtime;
   let used: number;
   beforeAll(async () => {
@@ -63,14 +64,18 @@ describe.each(BYTE_BINARIES)("bytes on $name", ({ create }) => {
   const right = Uint8Array.from(PAIRS, ([, b]) => b);
 
   it.each([
-    { ra: 0.5, rb: 0.25, fixed: 3.5, low: 0, high: 255 },
-    { ra: f(0.71), rb: f(1.37), fixed: f(-91.3), low: 17, high: 200 },
-    { ra: f(0.71), rb: f(1.37), fixed: f(11.3), low: 0, high: 255, shift: 128 },
+    { ra: 0.5, rb: 0.25, aZero: 3, bZero: 255, offset: 3, shift: 0, low: 0, high: 255 },
+    { ra: f(0.71), rb: f(1.37), aZero: 200, bZero: 0, offset: 91, shift: 0, low: 17, high: 200 },
+    { ra: f(0.71), rb: f(1.37), aZero: 0, bZero: 131, offset: -11, shift: 128, low: 0, high: 255 },
   ])("add: all pairs of bytes, %j", (sum) => {
-    const shift = "shift" in sum ? (sum.shift as number) : 0;
     const shape = [1, 16, 64, 64];
     const expected = PAIRS.map(([a, b]) =>
-      toByte(f(f((b - shift) * sum.rb) + f(f((a - shift) * sum.ra) + sum.fixed)), shift, sum.low, sum.high),
+      toByte(
+        f(f(f((a - sum.aZero) * sum.ra) + f((b - sum.bZero) * sum.rb)) + sum.offset),
+        sum.shift,
+        sum.low,
+        sum.high,
+      ),
     );
     const [y] = run(rt, add(sum), [image(rt, left, shape), image(rt, right, shape)]);
     expect(apart(y, expected)).toBe("");
@@ -130,14 +135,14 @@ describe.each(BYTE_BINARIES)("bytes on $name", ({ create }) => {
       const [n, c] = [Math.floor(i / (pixels * C)), i % C];
       return (x.length === N * pixels * C ? x[i] : x.length === N * C ? x[n * C + c] : x[c]) as number;
     };
-    const sum = { ra: f(0.4), rb: f(0.7), fixed: f(-3.3), low: 0, high: 255 };
+    const sum = { ra: f(0.4), rb: f(0.7), aZero: 9, bZero: 30, offset: 40, shift: 0, low: 0, high: 255 };
     const product = { aZero: 3, bZero: 200, factor: f(0.01), offset: 100, zero: 0, low: 0, high: 255 };
     const count = N * pixels * C;
     const operands = () => [image(rt, xa, a), image(rt, xb, b)];
     expect(
       apart(
         run(rt, add(sum), operands())[0],
-        of(count, (i) => toByte(f(f(at(xb, i) * sum.rb) + f(f(at(xa, i) * sum.ra) + sum.fixed)))),
+        of(count, (i) => toByte(f(f(f((at(xa, i) - 9) * sum.ra) + f((at(xb, i) - 30) * sum.rb)) + 40))),
       ),
     ).toBe("");
     expect(
@@ -278,7 +283,7 @@ describe.each(BYTE_BINARIES)("bytes on $name", ({ create }) => {
     ] as const;
     const attempt = (operator: Operator, shape: readonly number[]) => () =>
       run(rt, operator, [image(rt, bytes(24, "x"), six), image(rt, bytes(2 * (shape[1] as number) * 2, "y"), shape)]);
-    const sum = { ra: 1, rb: 1, fixed: 0, low: 0, high: 255 };
+    const sum = { ra: 1, rb: 1, aZero: 0, bZero: 0, offset: 0, shift: 0, low: 0, high: 255 };
     expect(attempt(add({ ...sum, ra: 20000 }), six)).toThrow(/"ra" expected sums below 2\^22, got factors 20000 and 1/);
     expect(attempt(add(sum), three)).toThrow(/"b" expected uint8 of the shape .*, or of its channels, got /);
     const product = { aZero: 0, bZero: 0, factor: 100, offset: 0, zero: 0, low: 0, high: 255 };

@@ -3,13 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Runtime } from "../src/index.js";
 import { concat, interleave, parts, resize, zip } from "../src/onnx/layers/int8/moves.js";
 import type { Taps } from "../src/onnx/layers/resize.js";
-import { apart, BYTE_BINARIES, bytes, f, image, run, toByte } from "./bytes-reference.js";
+import { INT8_BINARIES } from "./binaries.js";
+import { apart, bytes, f, image, run, toByte } from "./bytes-reference.js";
 
 /** The formula of each element. */
 const of = (count: number, formula: (i: number) => number): number[] =>
   Array.from({ length: count }, (_, i) => formula(i));
 
-describe.each(BYTE_BINARIES)("moves of bytes on $name", ({ create }) => {
+describe.each(INT8_BINARIES)("moves of bytes on $name", ({ create }) => {
   let rt: Runtime;
   let used: number;
   beforeAll(async () => {

@@ -1,25 +1,10 @@
 // What kernels of bytes answer, written down plainly: integers, and float32 steps as onnxruntime has them. Images are [N, H, W, C] in
 // order, as they lie.
-import { readFileSync } from "node:fs";
-import { createRuntime, type DType, type Runtime, type Tensor, type TensorData } from "../src/index.js";
+import type { DType, Runtime, Tensor, TensorData } from "../src/index.js";
 import type { Operator } from "../src/ops/operator.js";
 import { internalsOf } from "../src/runtime/runtime.js";
-import { BINARIES } from "./binaries.js";
-import { withDot } from "./dot.js";
 import { random } from "./random.js";
 import { roundToEven } from "./reference.js";
-
-/** All binaries, and the relaxed one on an engine whose dot product takes bytes as signed. */
-export const BYTE_BINARIES: readonly { readonly name: string; create(): Promise<Runtime> }[] = [
-  ...BINARIES,
-  {
-    name: "relaxed, int8",
-    create: async () => {
-      const read = (name: string) => readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url));
-      return createRuntime({ wasm: read("relaxed"), packs: { int8: withDot(read("int8-relaxed"), "int8") } });
-    },
-  },
-];
 
 export const f = Math.fround;
 

@@ -55,7 +55,7 @@ const conv = (
   more: readonly number[][] = [],
   type?: "uint8",
 ) => call(convolution({ ...PLAIN, ...options }), [IMAGE, ...more], weight, type);
-const ADDITION = { ra: 0.7, rb: 1.2, fixed: -80, low: 0, high: 255 };
+const ADDITION = { ra: 0.7, rb: 1.2, aZero: 90, bZero: 40, offset: 20, shift: 0, low: 0, high: 255 };
 
 /** By what they reach. */
 export const BYTES: Readonly<Record<string, BytesCall>> = {
@@ -65,7 +65,7 @@ export const BYTES: Readonly<Record<string, BytesCall>> = {
   "bytes: weights beyond int8": conv({ wZero: [40] }, [9, 21, 3, 3], [], "uint8"),
   "bytes: int32": conv({ ending: { type: "int32" } }, [13, 21, 1, 1]),
   "bytes: float32": conv({ ending: { type: "float32", scale: SCALE, low: -1, high: 1 } }, [11, 21, 3, 3]),
-  "bytes: an addition": conv({ addition: ADDITION, isFirst: true }, [27, 21, 1, 1], [[2, 27, 9, 10]]),
+  "bytes: an addition": conv({ addition: ADDITION }, [27, 21, 1, 1], [[2, 27, 9, 10]]),
   "bytes: another addition": conv({ addition: ADDITION }, [27, 21, 3, 3], [[2, 27, 7, 8]]),
   "bytes: winograd": conv({ padding: [1, 1, 1, 1], algorithm: "winograd43" }, [29, 21, 3, 3]),
   "bytes: winograd in parts, an addition": conv(

@@ -174,7 +174,10 @@ function prepared(c: Case) {
   const addition: Addition | undefined = c.addition && {
     ra: Math.fround(0.7),
     rb: Math.fround(1.25),
-    fixed: Math.fround(-90.5),
+    aZero: 117,
+    bZero: 7,
+    offset: -11,
+    shift: c.addition === "second" ? 128 : 0,
     low: 5,
     high: 250,
   };
@@ -184,19 +187,16 @@ function prepared(c: Case) {
   const Q = outSize(W, left, right, S, conv.strides[1], conv.dilations[1]);
   const plain = sums.map((sum, i) => ended(sum, Math.floor(i / (P * Q)) % M, ending));
   const addend = Uint8Array.from({ length: addition ? plain.length : 0 }, () => r.integer(0, 255));
-  const isFirst = c.addition === "first";
-  const wanted = addition
-    ? plain.map((v, i) => added(isFirst ? v : (addend[i] as number), isFirst ? (addend[i] as number) : v, addition))
-    : plain;
+  const wanted = addition ? plain.map((v, i) => added(v, addend[i] as number, addition)) : plain;
   const algorithm: NonNullable<Case["algorithm"]> | "auto" = c.algorithm ?? "auto";
-  return { conv, x, w, wZero, xZero, bias, ending, addition, isFirst, addend, wanted, P, Q, algorithm };
+  return { conv, x, w, wZero, xZero, bias, ending, addition, addend, wanted, P, Q, algorithm };
 }
 
 /** What the layer answers on a runtime, [N, M, P, Q]. */
 function run(rt: Runtime, p: ReturnType<typeof prepared>): number[] {
   const { N, C, H, W, M, R, S, groups } = p.conv;
-  const { addition, isFirst, xZero, wZero, ending, algorithm } = p;
-  const operator = convolution({ ...p.conv, xZero, wZero, ending, algorithm, ...(addition && { addition, isFirst }) });
+  const { addition, xZero, wZero, ending, algorithm } = p;
+  const operator = convolution({ ...p.conv, xZero, wZero, ending, algorithm, ...(addition && { addition }) });
   const tensors: Tensor<DType>[] = [
     rt.tensor(Uint8Array.from(turned(p.x, N, C, H * W)), [N, C, H, W], { memoryFormat: "channelsLast" }),
   ];

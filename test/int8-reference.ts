@@ -20,9 +20,9 @@ export function ended(sum: number, m: number, ending: Ending): number {
 }
 
 /** Two bytes added. */
-export function added(a: number, b: number, { ra, rb, fixed, low, high }: Addition): number {
+export function added(a: number, b: number, { ra, rb, aZero, bZero, offset, shift, low, high }: Addition): number {
   const f = Math.fround;
-  return clamp(roundEven(f(f(b * f(rb)) + f(f(a * f(ra)) + f(fixed)))), low, high);
+  return clamp(roundEven(f(f(f((a - aZero) * f(ra)) + f((b - bZero) * f(rb))) + f(offset))) + shift, low, high);
 }
 
 export interface Conv {

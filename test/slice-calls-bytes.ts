@@ -85,7 +85,10 @@ export const BYTES: Readonly<Record<string, Call>> = {
     [SHAPE],
   ),
   "means of bytes over images": call(globalMean({ xZero: 7, factor: 0.004, zero: 3 }), [[2, 53, 11, 13]]),
-  "sums of bytes": call(add({ ra: 0.7, rb: 0.6, fixed: 2, low: 0, high: 255 }), [SHAPE, SHAPE]),
+  "sums of bytes": call(add({ ra: 0.7, rb: 0.6, aZero: 7, bZero: 9, offset: 2, shift: 0, low: 0, high: 255 }), [
+    SHAPE,
+    SHAPE,
+  ]),
   "products of bytes, one by channel": call(
     multiply({ aZero: 3, bZero: 9, factor: 0.01, offset: 2, zero: 0, low: 0, high: 255 }),
     [SHAPE, [2, 21, 1, 1]],

@@ -50,8 +50,10 @@ export const enum SumEnd {
   tileRows: i32; // most rows of a micro-tile
   ownFactor: f32; // of the addition: of the sum's byte, of the addend
   addFactor: f32;
-  fixed: f32;
-  isFirst: i32; // 1: b * addFactor + (a * ownFactor + fixed), where a is the sum's byte; 0: the sum's byte is b
+  addOffset: f32;
+  ownZero: i32;
+  addZero: i32;
+  addShift: i32; // added to what is rounded
   addLow: i32;
   addHigh: i32;
 }

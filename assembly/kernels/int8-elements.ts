@@ -1,6 +1,6 @@
 // Bytes by element: sums and products of two operands, and changes of one on its way from rows to rows. What numbers end as: lib/int8-bytes.ts.
 //
-//   sum       y = clamp(round((b - zero b) * factor b + ((a - zero a) * factor a + offset)) + zero)
+//   sum       y = clamp(round((a - zero a) * factor a + (b - zero b) * factor b + offset) + zero)
 //   product   y = clamp(round((a - zero a) * (b - zero b) * factor + offset) + zero)
 //   change    y = x, x + 128 modulo 256, table[x] or round(x * ratio + offset), saturated, of rows that may lie apart on either side
 //
@@ -29,8 +29,8 @@ function sum(d: BinaryBytesDesc, y: usize, a: usize, b: usize, count: i32): void
   const ends = d.endPtr;
   for (; count > 0; count -= 8) {
     const u = i16x8.sub(v128.load8x8_u(a), aZero), v = i16x8.sub(v128.load8x8_u(b), bZero);
-    const s0 = f32x4.add(f32x4.mul(low(v), rb), f32x4.add(f32x4.mul(low(u), ra), offset));
-    const s1 = f32x4.add(f32x4.mul(high(v), rb), f32x4.add(f32x4.mul(high(u), ra), offset));
+    const s0 = f32x4.add(f32x4.add(f32x4.mul(low(u), ra), f32x4.mul(low(v), rb)), offset);
+    const s1 = f32x4.add(f32x4.add(f32x4.mul(high(u), ra), f32x4.mul(high(v), rb)), offset);
     storeBytes(y, bytesOf(s0, s1, ends), count);
     a += 8;
     b += 8;

@@ -26,6 +26,8 @@ export const STORED: Readonly<Record<ElementType, DType>> = {
   int64: "int64",
   uint64: "uint64",
   bool: "bool",
+  uint4: "uint8",
+  int4: "int8",
 };
 
 /** A value that runs compute. */

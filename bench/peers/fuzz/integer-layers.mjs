@@ -5,6 +5,7 @@ const MICROSOFT = "com.microsoft";
 /** Kinds that may be so many quanta apart, because real numbers are between: functions of other libraries, sums in another order. */
 export const NEAR = {
   "softmax-qop": 1,
+  "conv-clip-qdq": 1,
   "sigmoid-qop": 1,
   "sigmoid-qdq": 1,
   "silu-qdq": 1,
@@ -124,7 +125,7 @@ function realBias(d, M, xs, scales) {
   return [d.node("DequantizeLinear", given, scales.length > 1 ? { axis: 0 } : {})];
 }
 
-function convQdq(r) {
+function convQdq(r, clamps) {
   const d = drawing(r);
   const { x, w, attributes, M, K } = windows(r);
   const [xs, ys] = [scaleOf(r), scaleOf(r)];
@@ -133,7 +134,7 @@ function convQdq(r) {
   const image = d.real(d.input(x), d.quanta(xs));
   let y = d.node("Conv", [image, filters, ...realBias(d, M, xs, of.scales)], attributes);
   const least = d.type === "uint8" ? 0 : -128;
-  const kind = r.pick(["none", "relu", "relu6"]);
+  const kind = r.pick(clamps);
   // onnxruntime drops a Relu where the zero point says the same.
   if (kind === "relu") y = d.node("Relu", [y]);
   if (kind === "relu6") y = d.node("Clip", [y, d.constant(r.floats([], () => 0)), d.constant(r.floats([], () => 6))]);
@@ -320,7 +321,9 @@ function headQdq(r) {
 
 export const KINDS = {
   "conv-qop": convQop,
-  "conv-qdq": convQdq,
+  "conv-qdq": (r) => convQdq(r, ["none", "relu"]),
+  // A Clip onnxruntime leaves between, so that it adds up real numbers there.
+  "conv-clip-qdq": (r) => convQdq(r, ["relu6"]),
   "matmul-qop": matmulQop,
   "matmul-qdq": matmulQdq,
   "gemm-qop": (r) => gemm(r, false),

@@ -14,9 +14,11 @@ export type ElementType =
   | "float64"
   | "uint32"
   | "uint64"
-  | "bfloat16";
+  | "bfloat16"
+  | "uint4"
+  | "int4";
 
-/** float16 and bfloat16 are held as float32, rounded. */
+/** float16 and bfloat16 are held as float32, rounded; 4 bits as 8. */
 export const ARRAYS = {
   float32: Float32Array,
   uint8: Uint8Array,
@@ -31,6 +33,8 @@ export const ARRAYS = {
   uint32: Uint32Array,
   uint64: BigUint64Array,
   bfloat16: Float32Array,
+  uint4: Uint8Array,
+  int4: Int8Array,
 } as const;
 
 /** TensorProto.DataType to names. */
@@ -49,6 +53,9 @@ export const ELEMENT_TYPES: Readonly<Record<number, ElementType>> = {
   13: "uint64",
   16: "bfloat16",
 };
+
+/** Constants alone are of 4 bits. */
+export const NIBBLES: Readonly<Record<number, ElementType>> = { 21: "uint4", 22: "int4" };
 
 export function elementType(code: number, what: string): ElementType {
   const type = ELEMENT_TYPES[code];

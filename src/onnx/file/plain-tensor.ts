@@ -1,7 +1,7 @@
 // Tensors of every ONNX element type in plain JavaScript memory: initialisers, constants, and what the host operators compute.
 // Always contiguous. Kernels never see them; src/onnx/compile.ts brings them into linear memory.
 import { countOf } from "../../base/shape.js";
-import type { TensorData } from "../../base/spec.js";
+import type { DType, TensorData } from "../../base/spec.js";
 import { DeferredTensor } from "../../model/weights.js";
 import type { Budget, Budgeted } from "./budget.js";
 import { type ElementType, isHalf } from "./element-type.js";
@@ -44,7 +44,7 @@ export class Deferred extends DeferredTensor implements PlainTensor, Budgeted {
     write: DeferredTensor["write"],
     turned?: DeferredTensor["write"],
   ) {
-    super(shape, isHalf(type) ? "float32" : type, write, turned);
+    super(shape, isHalf(type) ? "float32" : (type.replace("int4", "int8") as DType), write, turned);
   }
 
   override get data(): HostData {

@@ -16,11 +16,14 @@ const RANGES: Partial<Record<ElementType, readonly [number, number]>> = {
   int8: [-128, 127],
   uint16: [0, 65535],
   int16: [-32768, 32767],
+  uint4: [0, 15],
+  int4: [-8, 7],
 };
 
 function rangeOf(type: ElementType): readonly [number, number] {
   const range = RANGES[type];
-  if (range === undefined) throw new UnsupportedError(`"zero_point" expected an 8 or 16 bit integer type, got ${type}`);
+  if (range === undefined)
+    throw new UnsupportedError(`"zero_point" expected an integer type of 4 to 16 bits, got ${type}`);
   return range;
 }
 
@@ -110,12 +113,8 @@ export interface Point {
   readonly zero: number;
 }
 
-/** c = round(b * rb + (a * ra + fixed)). */
-export function addFactors(a: Point, b: Point, c: Point): { ra: number; rb: number; fixed: number } {
-  const [ra, rb] = [Math.fround(a.scale / c.scale), Math.fround(b.scale / c.scale)];
-  const zeros = Math.fround(Math.fround(ra * a.zero) + Math.fround(rb * b.zero));
-  return { ra, rb, fixed: Math.fround(c.zero - zeros) };
-}
+/** c = round((a - zero) * ratio + (b - zero) * ratio + zero). */
+export const ratio = (a: Point, c: Point): number => Math.fround(a.scale / c.scale);
 
 /** c = round((a - zero) * (b - zero) * factor + zero). */
 export const mulFactor = (a: Point, b: Point, c: Point): number =>

@@ -12,7 +12,7 @@ import { cast, make } from "./make.js";
 import { NORMALISATION } from "./normalisation.js";
 import { POOLING } from "./pooling.js";
 import { matmul } from "./product.js";
-import { addFactors, at, dequantize, meanFactor, mulFactor, type Point, quantize, spread } from "./quantisation.js";
+import { at, dequantize, meanFactor, mulFactor, type Point, quantize, ratio, spread } from "./quantisation.js";
 
 /** x - zero point, as whole numbers in float64; a zero point of one value, or one a row of `axis`. */
 function centred(c: Budgeted, x: PlainTensor, zero: PlainTensor | undefined, axis: number): PlainTensor {
@@ -107,10 +107,12 @@ const qLinearAdd: HostOp = (c, a, scaleA, zeroA, b, scaleB, zeroB, scaleY, zeroY
     point(scaleB, zeroB, "B_scale"),
     point(scaleY, zeroY, "C_scale"),
   ] as const;
-  const { ra, rb, fixed } = addFactors(...of);
   const [left, right] = [need(a, "A"), need(b, "B")];
-  const sum = call(ELEMENTWISE["Add"], c, dequantize(c, left, ra, 0, "float32", fixed), dequantize(c, right, rb, 0));
-  return quantize(c, sum, 1, 0, left.type);
+  const [first, second] = [left, right].map((x, i) => {
+    const from = of[i] as Point;
+    return dequantize(c, x, ratio(from, of[2]), from.zero);
+  });
+  return quantize(c, call(ELEMENTWISE["Add"], c, first, second), 1, 0, left.type, of[2].zero);
 };
 
 const qLinearMul: HostOp = (c, a, scaleA, zeroA, b, scaleB, zeroB, scaleY, zeroY) => {

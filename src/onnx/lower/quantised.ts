@@ -9,7 +9,7 @@ import { type ElementType, elementType } from "../file/element-type.js";
 import { Deferred, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import { along } from "../host/indexing.js";
 import { cast } from "../host/make.js";
-import { addFactors, dequantize as hostDequantize, meanFactor, mulFactor, type Point } from "../host/quantisation.js";
+import { dequantize as hostDequantize, meanFactor, mulFactor, type Point, ratio } from "../host/quantisation.js";
 import { dequantize, type Quantisation, type Quantised, quantize } from "../layers/quantize.js";
 import { reduce } from "../layers/reduce.js";
 import { binary, dynamicAt, isConstant, type NodeLowering, type Site, tensorAt, varies } from "./site.js";
@@ -99,13 +99,13 @@ function pairAt(site: Site): Pair | undefined {
   return { a: qa, b: qb, c: qc, q: all[2] as Quantisation };
 }
 
-/** Sum and product as onnxruntime has them, to the bit: see addFactors() and mulFactor(). */
+/** Sum and product as onnxruntime has them, to the bit: see ratio() and mulFactor(). */
 const qLinearAdd: NodeLowering = (site) => {
   const p = pairAt(site);
   if (!p) return undefined;
-  const { ra, rb, fixed } = addFactors(p.a, p.b, p.c);
-  const y = floatLayers(site, "Add", [affineAt(site, 0, ra, 0, fixed), affineAt(site, 3, rb, 0)]);
-  return y && toQuantised(site, y, plain(p.q.type as Quantised));
+  const [a, b] = [affineAt(site, 0, ratio(p.a, p.c), p.a.zero), affineAt(site, 3, ratio(p.b, p.c), p.b.zero)];
+  const y = floatLayers(site, "Add", [a, b]);
+  return y && toQuantised(site, y, { ...zeroFirst(p.q), scale: [1] });
 };
 
 const qLinearMul: NodeLowering = (site) => {

@@ -18,11 +18,6 @@ import type { Addition } from "./form.js";
 /** Numbers that are rounded are below it: see assembly/lib/int8-bytes.ts. */
 const MOST = 2 ** 22;
 
-export interface Sum extends Addition {
-  /** Subtracted from both operands first and added to what is rounded: 128 where bytes are int8 of the file, held higher; default 0. */
-  readonly shift?: number;
-}
-
 export interface Multiplication {
   readonly aZero: number;
   readonly bZero: number;
@@ -37,8 +32,8 @@ export interface Multiplication {
 }
 
 /** Whether the kernel rounds all sums, or products. */
-export const fitsSum = ({ ra, rb, fixed }: Addition): boolean =>
-  255 * (Math.abs(ra) + Math.abs(rb)) + Math.abs(fixed) < MOST;
+export const fitsSum = ({ ra, rb, offset }: Addition): boolean =>
+  255 * (Math.abs(ra) + Math.abs(rb)) + Math.abs(offset) < MOST;
 export const fitsProduct = ({ factor, offset }: Multiplication): boolean =>
   255 * 255 * Math.abs(factor) + Math.abs(offset) < MOST;
 
@@ -101,9 +96,9 @@ function inferBinary(a: TensorSpec, b: TensorSpec) {
   return { outputs: [output], inPlace };
 }
 
-/** Two uint8 operands, either of which may be of the other's channels only → clamp(round(b * rb + (a * ra + fixed))). */
-export function add(sum: Sum): Operator {
-  const { ra, rb, fixed, low, high, shift = 0 } = sum;
+/** Two uint8 operands, either of which may be of the other's channels only → what Addition says. */
+export function add(sum: Addition): Operator {
+  const { ra, rb, aZero, bZero, offset, shift, low, high } = sum;
   return defineOperator({
     name: "add q8",
     inputs: ["a", "b"],
@@ -115,11 +110,11 @@ export function add(sum: Sum): Operator {
       const factors = {
         product: 0,
         bounded: isBounded(sum),
-        aZero: shift,
-        bZero: shift,
+        aZero,
+        bZero,
         aFactor: ra,
         bFactor: rb,
-        offset: fixed,
+        offset,
       };
       emitBinary(builder, a, b, endTable(builder, shift, low, high), factors);
     },

@@ -16,13 +16,18 @@ export type Ending =
   | { readonly type: "float32"; readonly scale: Float32Array; readonly low: number; readonly high: number };
 
 /**
- * A sum of bytes as onnxruntime has it: clamp(round(b * rb + (a * ra + fixed))), no zero point added behind. See addFactors() in
- * host/quantisation.ts.
+ * A sum of bytes as onnxruntime-web has it: clamp(round((a - aZero) * ra + (b - bZero) * rb + offset) + shift), every step in float32;
+ * its native build fuses some of them, and halves may go another way there.
  */
 export interface Addition {
   readonly ra: number;
   readonly rb: number;
-  readonly fixed: number;
+  readonly aZero: number;
+  readonly bZero: number;
+  /** The zero point of the output's type. */
+  readonly offset: number;
+  /** How much higher its bytes are held: 128 where it is int8. */
+  readonly shift: number;
   readonly low: number;
   readonly high: number;
 }

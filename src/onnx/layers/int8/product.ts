@@ -34,9 +34,8 @@ export interface ConvolutionOptions extends ProductOptions {
   readonly padding: Sides;
   readonly dilations: readonly [number, number];
   readonly groups: number;
-  /** Ends in uint8, and adds the addend: the sum's byte is a where isFirst, else b. */
+  /** Ends in uint8, and adds the addend: a is the byte of the sum, b that of the addend. */
   readonly addition?: Addition | undefined;
-  readonly isFirst?: boolean;
   /** Default "auto": by estimated cost. */
   readonly algorithm?: "auto" | "product" | "winograd43";
 }
@@ -82,16 +81,17 @@ export function endValues(b: Builder, ending: Ending, filters: number, groups: n
 }
 
 /** What it says of what is added to bytes. */
-export function addValues(addend: Operand | undefined, addition: Addition | undefined, isFirst = true) {
-  const { ra = 0, rb = 0, fixed = 0, low = 0, high = 0 } = addition ?? {};
+export function addValues(addend: Operand | undefined, addition: Addition | undefined) {
   return {
     addPtr: addend?.ref ?? NONE,
-    ownFactor: isFirst ? ra : rb,
-    addFactor: isFirst ? rb : ra,
-    fixed,
-    isFirst: Number(isFirst),
-    addLow: low,
-    addHigh: high,
+    ownFactor: addition?.ra ?? 0,
+    addFactor: addition?.rb ?? 0,
+    addOffset: addition?.offset ?? 0,
+    ownZero: addition?.aZero ?? 0,
+    addZero: addition?.bZero ?? 0,
+    addShift: addition?.shift ?? 0,
+    addLow: addition?.low ?? 0,
+    addHigh: addition?.high ?? 0,
   };
 }
 
@@ -101,7 +101,7 @@ function emit(
   rows: Rows,
   segments: Segments & { readonly places: readonly number[] },
   operands: { readonly weight: Operand; readonly bias: Operand | undefined; readonly addend?: Operand | undefined },
-  options: ProductOptions & Pick<ConvolutionOptions, "addition" | "isFirst">,
+  options: ProductOptions & Pick<ConvolutionOptions, "addition">,
   form: WeightForm,
   { filters, groups }: { readonly filters: number; readonly groups: number },
 ): void {
@@ -123,7 +123,7 @@ function emit(
     end: ENDS[ending.type],
     lo: ending.type === "float32" ? ending.low : 0,
     hi: ending.type === "float32" ? ending.high : 0,
-    ...addValues(operands.addend, options.addition, options.isFirst),
+    ...addValues(operands.addend, options.addition),
     segsPtr: b.table(Int32Array.from(places)),
     segCount: places.length,
     segBytes: weights.segmentSteps * (dot ? 1 : 2),
@@ -246,7 +246,7 @@ export function convolution(options: ConvolutionOptions): Operator {
       if (reason !== undefined) {
         b.algorithm = "bytes, winograd43";
         b.reason = reason;
-        const ends = { ...endValues(b, ending, s.M, 1), ...addValues(addend, addition, options.isFirst) };
+        const ends = { ...endValues(b, ending, s.M, 1), ...addValues(addend, addition) };
         winograd(b, { input, weight, bias }, s, { xZero, wZero, bound, ends });
         return;
       }

@@ -66,7 +66,18 @@ export function winogradReason(
 /** What the layer writes beside its sums' ends: product.ts. */
 type Ends = Pick<
   Record<keyof typeof WinogradBytesDesc, number>,
-  "magic" | "base" | "low" | "high" | "ownFactor" | "addFactor" | "fixed" | "isFirst" | "addLow" | "addHigh"
+  | "magic"
+  | "base"
+  | "low"
+  | "high"
+  | "ownFactor"
+  | "addFactor"
+  | "addOffset"
+  | "ownZero"
+  | "addZero"
+  | "addShift"
+  | "addLow"
+  | "addHigh"
 > & { readonly scalePtr: Operand["ref"]; readonly addPtr: Operand["ref"] };
 
 /** The steps of a convolution of 3x3 kernels that ends in bytes. */

@@ -1,4 +1,4 @@
-// Sums, products, means and functions of bytes by element, as onnxruntime's operators have them: see addFactors() and what follows it
+// Sums, products, means and functions of bytes by element, as onnxruntime's operators have them: see ratio() and what follows it
 // in host/quantisation.ts. Real ones between DequantizeLinear and QuantizeLinear are the same operators there.
 import { countOf } from "../../../base/shape.js";
 import type { Dynamic } from "../../draft.js";
@@ -6,7 +6,7 @@ import { roundToEven } from "../../file/halves.js";
 import { operatorName } from "../../file/node.js";
 import type { PlainTensor } from "../../file/plain-tensor.js";
 import { ELEMENTWISE } from "../../host/elementwise.js";
-import { addFactors, meanFactor, mulFactor, type Point } from "../../host/quantisation.js";
+import { meanFactor, mulFactor, type Point, ratio } from "../../host/quantisation.js";
 import { fromFloat, multiply, toFloat } from "../../layers/int8/elements.js";
 import { dynamicAt, isConstant, param, type Site, tensorAt, varies, type WholeLowering } from "../site.js";
 import { heldOf, type Mapped, mappedOf, onPixels, through, typedOf } from "./held.js";
@@ -24,7 +24,7 @@ import {
 } from "./quanta.js";
 import { behindClamps, type Given, isDequantize, realOf } from "./real.js";
 import { sumOf } from "./rules.js";
-import { averaged, maxPooled, meaned } from "./window.js";
+import { averaged, maxPooled, meaned, resized } from "./window.js";
 
 const { fround } = Math;
 
@@ -57,11 +57,11 @@ function lifted(site: Site, x: PlainTensor): PlainTensor {
 /** A sum or product of two bytes, as onnxruntime computes it in the type that they have in the file, `lift` lower. */
 function pairOf(isSum: boolean, a: Point, b: Point, y: Output, low: number, high: number) {
   const { lift } = y;
-  const own = ({ scale, zero }: Point): Point => ({ scale, zero: zero - lift });
   if (isSum) {
-    const sum = { ...addFactors(own(a), own(b), own(y)), low, high, shift: lift };
-    const { ra, rb, fixed } = sum;
-    const of = (p: number, q: number) => fround(fround((q - lift) * rb) + fround(fround((p - lift) * ra) + fixed));
+    const [ra, rb] = [ratio(a, y), ratio(b, y)];
+    const sum = { ra, rb, aZero: a.zero, bZero: b.zero, offset: y.zero - lift, shift: lift, low, high };
+    const of = (p: number, q: number) =>
+      fround(fround(fround((p - a.zero) * ra) + fround((q - b.zero) * rb)) + sum.offset);
     return { op: () => sumOf(sum), of, zero: lift };
   }
   const product = {
@@ -208,6 +208,7 @@ export function combinedFor(site: Site, value: Given, y: Output): Dynamic | unde
   const { bytes, point } = a;
   if (operator === "AveragePool") return averaged(from, bytes, point, y);
   if (operator === "GlobalAveragePool") return globalAverage(from, bytes, point, y);
+  if (operator === "Resize" && from.c.string("mode", "nearest") === "linear") return resized(from, bytes, [point, y]);
   return operator === "ReduceMean" ? reduced(from, bytes, point, y) : undefined;
 }
 

@@ -7,14 +7,15 @@ import type { TensorSpec } from "../../../base/spec.js";
 import type { LayerNode } from "../../../model/layers.js";
 import type { Rule, Scope } from "../../../model/rewrite.js";
 import type { Operator } from "../../../ops/operator.js";
-import { add, type Sum } from "../../layers/int8/elements.js";
+import { add } from "../../layers/int8/elements.js";
+import type { Addition } from "../../layers/int8/form.js";
 import { interleave, zip } from "../../layers/int8/moves.js";
 import { type ConvolutionOptions, convolution } from "../../layers/int8/product.js";
 import { onPixels } from "./held.js";
 
 /** What operators were made of: a rule makes others of it. */
 const CONVOLUTIONS = new WeakMap<object, ConvolutionOptions>();
-const SUMS = new WeakMap<object, Sum>();
+const SUMS = new WeakMap<object, Addition>();
 const ZIPS = new WeakSet<object>();
 
 function known<T>(map: WeakMap<object, T>, node: LayerNode | undefined): T | undefined {
@@ -27,7 +28,7 @@ export function convolutionOf(options: ConvolutionOptions): Operator {
   return op;
 }
 
-export function sumOf(sum: Sum): Operator {
+export function sumOf(sum: Addition): Operator {
   const op = onPixels(add(sum));
   SUMS.set(op, sum);
   return op;
@@ -36,8 +37,7 @@ export function sumOf(sum: Sum): Operator {
 /** The later of the two convolutions that a sum has, where only the sum reads it. */
 const joinSum: Rule = (node, scope) => {
   const sum = known(SUMS, node);
-  // What is int8 in the file is added 128 lower: a step of its own.
-  if (!sum || sum.shift) return undefined;
+  if (!sum) return undefined;
   const [a, b] = node.inputs as [string, string];
   const shape = scope.specOf(node.outputs[0] as string).shape.join();
   if ([a, b].some((name) => scope.specOf(name).shape.join() !== shape)) return undefined;
@@ -46,9 +46,10 @@ const joinSum: Rule = (node, scope) => {
     const before = scope.soleProducer(own);
     const options = known(CONVOLUTIONS, before);
     if (!before || options?.ending.type !== "uint8" || options.addition) continue;
-    const addition = { ...options, addition: sum, isFirst: own === a };
+    const { ra, rb, aZero, bZero } = sum;
+    const addition = own === a ? sum : { ...sum, ra: rb, rb: ra, aZero: bZero, bZero: aZero };
     const inputs = [before.inputs[0] as string, own === a ? b : a];
-    return { ...node, op: onPixels(convolution(addition)), inputs, params: before.params };
+    return { ...node, op: onPixels(convolution({ ...options, addition })), inputs, params: before.params };
   }
   return undefined;
 };

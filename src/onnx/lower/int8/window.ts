@@ -3,9 +3,12 @@
 import type { Operator } from "../../../ops/operator.js";
 import type { Dynamic } from "../../draft.js";
 import type { Point } from "../../host/quantisation.js";
+import { fitsResize, resize } from "../../layers/int8/moves.js";
 import { averagePool, globalMean, maxPool } from "../../layers/int8/pool.js";
+import type { Taps } from "../../layers/resize.js";
+import { isKept, type ResizeAxis, resizePlan, tapsCost, tapsOf } from "../../semantics/resize.js";
 import { type WindowAxis, windowAxes } from "../../semantics/windows.js";
-import { dynamicAt, type Site } from "../site.js";
+import { dynamicAt, numbersAt, type Site, varies } from "../site.js";
 import { onPixels } from "./held.js";
 import type { Output } from "./quanta.js";
 
@@ -58,7 +61,36 @@ export function meaned(
     : added(site, globalMean({ xZero: x.zero, factor, divisors, zero: y.zero }), bytes);
 }
 
+/** Resize of images, of elements as they are or, with their scales, mixed from two in each direction. */
+export function resized(site: Site, bytes: Dynamic, quanta?: readonly [x: Point, y: Point]): Dynamic | undefined {
+  const { c, budget } = site;
+  const { shape } = bytes;
+  if (shape.length !== 4 || [1, 2, 3].some((i) => varies(site, i))) return undefined;
+  const plan = resizePlan(
+    c,
+    shape,
+    [1, 2, 3].map((i) => numbersAt(site, i)),
+  );
+  const isKeptAt = (i: number) => isKept(plan, shape[i] as number, plan.axes[i] as ResizeAxis);
+  if (!isKeptAt(0) || !isKeptAt(1)) return undefined;
+  const [rows, columns] = plan.axes.slice(2).map((axis, i) => {
+    budget.spend(tapsCost(plan, axis));
+    return tapsOf(plan, shape[i + 2] as number, axis);
+  }) as [Taps[], Taps[]];
+  if (![rows, columns].every((taps) => fitsResize(taps, quanta !== undefined))) return undefined;
+  const [x, y] = quanta ?? [];
+  const reals = x && y && { xScale: x.scale, xZero: x.zero, yScale: y.scale, yZero: y.zero };
+  return added(site, resize(rows, columns, reals), bytes);
+}
+
+const first =
+  (lower: (site: Site, bytes: Dynamic) => Dynamic | undefined) =>
+  (site: Site): Dynamic | undefined =>
+    lower(site, dynamicAt(site, 0) as Dynamic);
+
 /** What commutes with QuantizeLinear, which keeps order; the first input is bytes. */
 export const windowed: ReadonlyMap<string, (site: Site, to: Point) => Dynamic | undefined> = new Map([
-  ["MaxPool", (site: Site) => maxPooled(site, dynamicAt(site, 0) as Dynamic)],
+  ["MaxPool", first(maxPooled)],
+  ["Resize", first(resized)],
+  ["Upsample", first(resized)],
 ]);
