@@ -5,14 +5,14 @@ const range = (n) => [...Array(n).keys()];
 const lines = (items) => items.flat().join("\n");
 
 /**
- * Kinds of products: bytes of a step's weights, rows of a tile: as many as are fastest, and what rests are made of. Sums of k, G of
+ * Kinds of products: bytes of a step's weights, rows of a tile: as many as are fastest, and of what rests are made. Sums of k, G of
  * them a second (Zen 4, K = 576): narrow 5 rows 41, 4 rows 39 (Node 20: 27 and 40, since 5 spill), wide 4 rows 44, 5 rows 43; more
  * rows spill.
  */
 const KINDS = {
-  narrow: { bytes: 16, rows: [1, 2, 4, 5], load: (v, at) => `v128.load8x8_s(w, ${8 * v + at})` },
-  wide: { bytes: 32, rows: [1, 2, 4], load: (v, at) => `v128.load(w, ${16 * v + at})` },
-  quad: { bytes: 32, rows: [1, 2, 4, 6], load: (v, at) => `v128.load(w, ${16 * v + at})` },
+  narrow: { bytes: 16, rows: [1, 4, 5], load: (v, at) => `v128.load8x8_s(w, ${8 * v + at})` },
+  wide: { bytes: 32, rows: [1, 4], load: (v, at) => `v128.load(w, ${16 * v + at})` },
+  quad: { bytes: 32, rows: [1, 5, 6], load: (v, at) => `v128.load(w, ${16 * v + at})` },
 };
 /** Steps of k a loop turn. */
 const UNROLL = 4;

@@ -198,7 +198,7 @@ export function conv2d_winograd_q8(desc: usize, begin: i32, end: i32, scratch: u
 }
 
 /** G of three weights `step` apart to six `toStep` apart, all i32. */
-@inline function weightLine(from: usize, step: usize, to: usize, toStep: usize): void {
+function weightLine(from: usize, step: usize, to: usize, toStep: usize): void {
   const g0 = load<i32>(from), g1 = load<i32>(from + step), g2 = load<i32>(from + 2 * step);
   const even = g0 + g2, far = g0 + 4 * g2;
   store<i32>(to, 6 * g0);

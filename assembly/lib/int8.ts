@@ -11,12 +11,10 @@
 //
 // A segment is rounded up to whole pairs or quads, whose weights are 0 there: what A has behind it counts for nothing.
 //
-// Micro-tile (gen/int8-tiles.ts): 4 x 8, of narrow ones 5 x 8 where an engine's registers hold it, 6 x 8 of quads; rests of 4, 2 and 1
-// rows. It ends in bytes (lib/bytes.ts), or stores whole sums.
+// Micro-tile (gen/int8-tiles.ts): 4 x 8, of narrow ones 5 x 8 where an engine's registers hold it, 6 x 8 of quads. It ends in bytes
+// (lib/bytes.ts), or stores whole sums.
 import { SumsDesc, TileDesc } from "../abi/int8";
-import {
-  narrow1x8, narrow2x8, narrow4x8, narrow5x8, quad1x8, quad2x8, quad4x8, quad6x8, wide1x8, wide2x8, wide4x8,
-} from "../gen/int8-tiles";
+import { narrow1x8, narrow4x8, narrow5x8, quad1x8, quad5x8, quad6x8, wide1x8, wide4x8 } from "../gen/int8-tiles";
 import { storeBytes } from "./bytes";
 import { RELAXED } from "./simd";
 
@@ -30,17 +28,14 @@ function tile(
 ): void {
   if (wide) {
     if (rows == 4) wide4x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
-    else if (rows == 2) wide2x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else wide1x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
   } else if (RELAXED) {
     if (rows == 6) quad6x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
-    else if (rows == 4) quad4x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
-    else if (rows == 2) quad2x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
+    else if (rows == 5) quad5x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else quad1x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
   } else {
     if (rows == 5) narrow5x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else if (rows == 4) narrow4x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
-    else if (rows == 2) narrow2x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
     else narrow1x8(d, tiles, table, a, b, bias, scale, c, cStep, cols);
   }
 }
@@ -50,15 +45,17 @@ export function panelRows(
   wide: i32, d: TileDesc, rows: i32, tileRows: i32, table: usize, a: usize, b: usize, bias: usize, scale: usize, c: usize,
   cStep: usize, cols: i32,
 ): void {
-  for (let size = tileRows; rows > 0; size = size > 4 ? 4 : size >> 1) {
-    const tiles = rows / size;
-    if (tiles == 0) continue;
-    tile(size, wide, d, tiles, table, a, b, bias, scale, c, cStep, cols);
-    const done = tiles * size;
-    rows -= done;
-    table += <usize>done << 2;
-    c += <usize>done * cStep;
-  }
+  // Rests are spread: tiles of one row less, from 12 or 20 rows on; before that, and of tiles of 4, single rows.
+  let large = (rows + tileRows - 1) / tileRows;
+  let small = tileRows - 1, rest = large * tileRows - rows;
+  if (tileRows == 4 || rest > large) {
+    large = rows / tileRows;
+    small = 1;
+    rest = rows - large * tileRows;
+  } else large -= rest;
+  if (large) tile(tileRows, wide, d, large, table, a, b, bias, scale, c, cStep, cols);
+  const done = <usize>(large * tileRows);
+  if (rest) tile(small, wide, d, rest, table + (done << 2), a, b, bias, scale, c + done * cStep, cStep, cols);
 }
 
 /** Eight bytes of two tensors added, as onnxruntime does it: see Addition in src/onnx/layers/int8/form.ts. */
