@@ -6,8 +6,8 @@
 //   --percentile P, --activations int8, --per-tensor     of quantize()
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { createRuntime, readSafetensors } from "../../dist/index.js";
 import { readIdx } from "../../dist/datasets.js";
+import { createRuntime, readSafetensors } from "../../dist/index.js";
 import { loadOnnx } from "../../dist/onnx.js";
 import { quantize } from "../../dist/quantize.js";
 import { lenet5File } from "../../examples/lenet5/onnx.mjs";
