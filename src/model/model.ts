@@ -3,21 +3,20 @@
 //   model.run({ image })   copy or convert each input into its slot ─▶ every step's kernels in order ─▶ output tensors
 //
 // Everything is allocated when the model is made; a run allocates nothing.
-import { integer, knownOptions, oneOf, sameShape } from "../base/check.js";
-import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show, UnsupportedError } from "../base/errors.js";
+import { integer, knownOptions, sameShape } from "../base/check.js";
+import { DisposedError, ModelError, OutOfMemoryError, ShapeError, show } from "../base/errors.js";
 import { type DType, type MemoryFormat, showSpec, type TensorData, type TensorSpec } from "../base/spec.js";
 import type { Engine } from "../engine/engine.js";
-import type { Memory, Precision } from "../kernels/select.js";
-import type { Operator } from "../ops/operator.js";
 import type { Program } from "../plan/program.js";
 import { OWNER, Tensor, type TensorOwner } from "../plan/tensor.js";
-import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
+import { internalsOf, type Runtime } from "../runtime/runtime.js";
 import type { Tuner } from "../runtime/tune.js";
 import { checkGraph } from "./check-graph.js";
 import type { GraphData } from "./graph.js";
 import { inferGraph, liesAlike } from "./infer-graph.js";
 import { type Loaded, loadPlan } from "./load.js";
 import { type LoweredGraph, lowerGraph, type ModelPlanning, retimed, untimed } from "./lower-graph.js";
+import { type CheckedModelOptions, checkedModelOptions, type ModelOptions } from "./model-options.js";
 import { optimize, PASSES, type Pass, type SourcedGraph } from "./optimize.js";
 import { type ModelPlan, type ModelReport, type PlannedInput, type PlannedStep, planModel } from "./planner.js";
 import { picker, type RunAsyncOptions, requireGoing, runOptions } from "./run-options.js";
@@ -26,37 +25,7 @@ import { noted, type Profile, profileFrom, type Summary, summaryOf } from "./sum
 import { now, partsOf, turn } from "./turns.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
-/** Limits of a model, and how it is planned. */
-export interface ModelOptions {
-  /** Most bytes the model may hold (model.plan.totalBytes). Default: what the runtime's memory has room for. */
-  readonly maxBytes?: number;
-  /** Most multiply-accumulates of one run. Default: any number. */
-  readonly maxMacs?: number;
-  /** Of its convolutions that say nothing themselves; default: the runtime's. */
-  readonly precision?: Precision;
-  /**
-   * Of its convolutions that say nothing themselves: "fast": what runs fastest, F(4,3) with four times the weights; "default":
-   * more than the weights' own where it saves time enough; "small": the fewest bytes. Default: the runtime's, if that says one.
-   */
-  readonly memory?: Memory;
-  /**
-   * Of its convolutions that say nothing themselves; default: the runtime's. Where the fastest need more memory than there
-   * is, all are chosen as if it were false.
-   */
-  readonly tune?: boolean;
-  /**
-   * Default true: layers are merged where the result is the same but for rounding, so that fewer steps run (activations,
-   * additions and batch normalisations into the layer before them, separable blocks). false: the graph as it stands.
-   */
-  readonly optimize?: boolean;
-  /**
-   * Weights of fully connected layers and 1x1 convolutions in fewer bytes, rounded when they are packed, a scale for each 128 of a filter:
-   * "int8": a quarter of float32's, and the largest error some 0.5 % of the largest output; "int16": half, and 0.003 %. What runs is
-   * faster where memory is what it waits for. loadOnnx() brings the kernels; createModel() needs loadQuantizedWeights() before.
-   * Default: as they are.
-   */
-  readonly quantizeWeights?: "int8" | "int16";
-}
+export { checkedModelOptions, type ModelOptions, planesOf } from "./model-options.js";
 
 /** An input or output of a model; memoryFormat is how it lies in the arena, which model.input() and output() show. */
 export interface ModelTensor {
@@ -81,49 +50,6 @@ export function createModel(runtime: Runtime, graph: GraphData, weights: Weights
   checkGraph(graph);
   const { plan, source } = planOf(runtime, { graph, source: sourceOf(weights) }, checked, PASSES);
   return new Model(runtime, plan, source);
-}
-
-/** Options as a model is made with them. */
-interface CheckedModelOptions {
-  readonly maxBytes: number;
-  readonly maxMacs: number;
-  readonly planning: ModelPlanning;
-  readonly only: ModelOptions["optimize"];
-}
-
-/** Checks the options of a model and its runtime. */
-export function checkedModelOptions(runtime: Runtime, options: ModelOptions): CheckedModelOptions {
-  knownOptions("model options", options, [
-    "maxBytes",
-    "maxMacs",
-    "precision",
-    "memory",
-    "tune",
-    "optimize",
-    "quantizeWeights",
-  ]);
-  const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
-  const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
-  requireRuntime(runtime);
-  const { planning, quantizedWeights } = internalsOf(runtime);
-  const planes = planesOf(options);
-  if (planes > 0 && !quantizedWeights.instead)
-    throw new UnsupportedError(
-      `"quantizeWeights" expected loadQuantizedWeights() before, got a runtime without its kernels`,
-    );
-  const instead = planes > 0 && ((operator: Operator) => quantizedWeights.instead?.(operator, planes) ?? operator);
-  return {
-    maxBytes,
-    maxMacs,
-    planning: { ...planning(options, "default"), ...(instead && { instead }) },
-    only: options.optimize,
-  };
-}
-
-/** Planes of 8 bits that weights are to have; 0: as they are. */
-export function planesOf({ quantizeWeights: asked }: ModelOptions): number {
-  if (asked === undefined) return 0;
-  return oneOf("quantizeWeights", asked, ["int8", "int16"]) === "int8" ? 1 : 2;
 }
 
 /** Compiled by these passes, which are told the specs of every value and parameter where they are known. */
