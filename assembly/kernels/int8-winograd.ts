@@ -90,11 +90,14 @@ function transformInput(d: WinogradBytesDesc, begin: i32, count: i32, v: usize, 
   const magic = f32x4.splat(d.magic), base = i32x4.splat(d.base);
   const low = i8x16.splat(<i8>d.low), high = i8x16.splat(<i8>d.high);
   const done = mid + 768;
-  // Both halves of each column, then of each row.
-  for (let at: usize = 0; at < 192; at += 16) outputLine(z + (at >> 5) * point + (at & 16), 6 * point, mid + at, 192);
+  for (let j: usize = 0; j < 6; j++) {
+    outputLine(z + j * point, 6 * point, mid + (j << 5), 192);
+    outputLine(z + j * point + 16, 6 * point, mid + (j << 5) + 16, 192);
+  }
   for (let r = 0; r < rows; r++) {
     const line = mid + <usize>r * 192;
-    for (let half: usize = 0; half < 32; half += 16) outputLine(line + half, 32, done + half, 32);
+    outputLine(line, 32, done, 32);
+    outputLine(line + 16, 32, done + 16, 32);
     const factors = d.factorsPtr + (<usize>min(r, 2) << 2); // of row r and column q, where more are taken as 2: the (r + q)th
     let to = y + <usize>(r * d.outW) * yPixel;
     let own = sum + <usize>(r << 2) * column;

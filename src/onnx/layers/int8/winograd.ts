@@ -30,15 +30,20 @@ const QUAD_NS = 1 / 108;
 const POINT_NS = 1 / 44;
 const INPUT_NS = 1.2;
 const OUTPUT_NS = 3;
+/** Bytes of a nanosecond, of weights that no cache keeps; half of what they take is beside the sums. */
+const WEIGHTS_RATE = 30;
 
 const tilesOf = (s: ConvShape) => s.N * Math.ceil(s.P / 4) * Math.ceil(s.Q / 4);
 
 /** Nanoseconds of a run as a matrix product, and as F(4,3). */
 function costs(s: ConvShape, parts: number, isDot: boolean): readonly [number, number] {
   const M = roundUp(s.M, PANEL);
-  const plain = (convMacs(s) / s.M) * M * (isDot ? QUAD_NS : PAIR_NS);
-  const tiles = tilesOf(s);
-  return [plain, tiles * (POINTS * s.C * M * POINT_NS + s.C * INPUT_NS * 8 + M * OUTPUT_NS * 8 * parts)];
+  const [tiles, weights] = [tilesOf(s), (s.C * M) / WEIGHTS_RATE / 2];
+  const transforms = tiles * 8 * (s.C * INPUT_NS + M * OUTPUT_NS * parts);
+  return [
+    (convMacs(s) / s.M) * M * (isDot ? QUAD_NS : PAIR_NS) + 9 * weights,
+    tiles * POINTS * s.C * M * POINT_NS + transforms + 2 * POINTS * weights,
+  ];
 }
 
 /** Parts of the channels whose outputs are exact each, where an output is at most `bound`. */
