@@ -1,7 +1,7 @@
 // Descriptors of kernels of quantised tensors. They hold bytes, channels-last: real = (byte - zero) * scale. What a descriptor is: conv.ts.
 //
-// What numbers end as, 64 bytes that kernels load as vectors: 1.5 * 2^23 four times, the bits of 1.5 * 2^23 less the zero point
-// four times, the least byte and the greatest 16 times.
+// What numbers end as, 96 bytes that kernels load as vectors: 1.5 * 2^23 four times, the bits of 1.5 * 2^23 less the zero point
+// four times, the least byte and the greatest 16 times, the least and the greatest float that are rounded four times.
 
 /** A depthwise convolution: see kernels/int8-depthwise.ts. One work item is a row of outputs. */
 @unmanaged export class DepthwiseBytesDesc {
@@ -10,7 +10,7 @@
   biasPtr: usize; // an int32 a filter
   fitsPtr: usize; // an int32 a block of 8 filters: 1 where its weights fit int8
   scalesPtr: usize; // a float a filter
-  endPtr: usize; // 64 bytes, of bytes
+  endPtr: usize; // 96 bytes, of bytes
   yPtr: usize;
   height: i32;
   width: i32;
@@ -66,7 +66,7 @@ export const enum EndingCode { uint8, int32, float32 }
 @unmanaged export class PoolBytesDesc {
   xPtr: usize;
   yPtr: usize;
-  endPtr: usize; // of means: 64 bytes
+  endPtr: usize; // of means: 96 bytes
   height: i32;
   width: i32;
   channels: i32;
@@ -126,7 +126,7 @@ export const enum EndingCode { uint8, int32, float32 }
 @unmanaged export class MapBytesDesc {
   xPtr: usize;
   yPtr: usize;
-  tablePtr: usize; // 256 bytes; of an affine map the 64 bytes that numbers end as
+  tablePtr: usize; // 256 bytes; of an affine map the 96 bytes that numbers end as
   count: i32; // of all rows
   cols: i32; // of a row, of which the last may have fewer
   xRowBytes: i32;
@@ -143,7 +143,7 @@ export const enum ChangeCode { copy, flip, table, affine }
 @unmanaged export class EdgeBytesDesc {
   xPtr: usize;
   yPtr: usize;
-  endPtr: usize; // of bytes: 64 bytes
+  endPtr: usize; // of bytes: 96 bytes
   channels: i32; // of an image whose floats are contiguous; 1: floats lie as the bytes do
   pixels: i32;
   chunks: i32; // of the pixels of an image
@@ -170,7 +170,7 @@ export const enum ChangeCode { copy, flip, table, affine }
 @unmanaged export class ResizeBytesDesc {
   xPtr: usize;
   yPtr: usize;
-  endPtr: usize; // of a linear one: 64 bytes
+  endPtr: usize; // of a linear one: 96 bytes
   rowsPtr: usize; // of each output row 16 bytes: byte offsets of two rows, their weights
   columnsPtr: usize;
   channels: i32;

@@ -17,8 +17,8 @@
 // no quads in that binary, go 2 outputs at a time: sums to scratch, then on from there. An engine whose dot takes both operands as
 // signed is given bytes less 128, in copied rows, and a bias that is as much greater.
 import { DepthwiseBytesDesc, DepthwiseBytesWeightsDesc, EndingCode } from "../abi/int8-bytes";
-import { depthwise3u1, depthwise3u1dot, depthwise3u2, depthwise3u2dot, depthwise5u1, depthwise5u1dot, depthwise5u2, depthwise5u2dot } from "../gen/int8-depthwise";
 import { bound, requantised, storeBytes } from "../lib/int8-bytes";
+import { unrolledRow } from "../lib/int8-depthwise";
 import { RELAXED, storeLanes } from "../lib/simd";
 
 /** Whether the weights of all blocks fit int8. */
@@ -211,26 +211,17 @@ export function depthwise_q8(desc: usize, begin: i32, end: i32, scratch: usize):
     }
     const y = d.yPtr + <usize>(item * d.outW) * yPixel;
     if (isRun) {
-      const wBlock = <usize>d.blockBytes, Q = d.outW, biases = d.biasPtr, scales = d.scalesPtr, ends = d.endPtr, w = d.wPtr;
-      if (R == 3) {
-        if (RELAXED) {
-          if (d.strideW == 1) depthwise3u1dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
-          else depthwise3u2dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
-        } else if (d.strideW == 1) depthwise3u1(rows, M, w, wBlock, y, Q, biases, scales, ends);
-        else depthwise3u2(rows, M, w, wBlock, y, Q, biases, scales, ends);
-      } else if (RELAXED) {
-        if (d.strideW == 1) depthwise5u1dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
-        else depthwise5u2dot(rows, M, w, wBlock, y, Q, biases, scales, ends);
-      } else if (d.strideW == 1) depthwise5u1(rows, M, w, wBlock, y, Q, biases, scales, ends);
-      else depthwise5u2(rows, M, w, wBlock, y, Q, biases, scales, ends);
+      unrolledRow(
+        R, d.strideW, rows, M, d.wPtr, <usize>d.blockBytes, y, d.outW, d.biasPtr, d.scalesPtr, d.endPtr,
+      );
     } else {
-    let w = d.wPtr;
-    for (let first = 0; first < M; first += 8) {
-      const c = <usize>max(min(first, M - 8), 0);
-      const to = y + (d.ending == EndingCode.uint8 ? c : c << 2);
-      anyRow(d, rows, c, M, w, to, d.biasPtr + (c << 2), d.scalesPtr + (c << 2), scratch);
-      w += <usize>d.blockBytes;
-    }
+      let w = d.wPtr;
+      for (let first = 0; first < M; first += 8) {
+        const c = <usize>max(min(first, M - 8), 0);
+        const to = y + (d.ending == EndingCode.uint8 ? c : c << 2);
+        anyRow(d, rows, c, M, w, to, d.biasPtr + (c << 2), d.scalesPtr + (c << 2), scratch);
+        w += <usize>d.blockBytes;
+      }
     }
     if (d.bounded) bound(y, d.outW * M, d.endPtr);
   }

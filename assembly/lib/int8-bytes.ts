@@ -1,4 +1,4 @@
-// Bytes from int32 sums and from floats. What they end as is 64 bytes in memory (abi/int8-bytes.ts): V8 would make a constant
+// Bytes from int32 sums and from floats. What they end as is 96 bytes in memory (abi/int8-bytes.ts): V8 would make a constant
 // vector anew at every use, in three instructions.
 
 /**
@@ -48,7 +48,7 @@ function storeFew(ptr: usize, v: v128, count: i32): void {
 
 /** Stores the first `count` of 8 floats, whatever they are, as bytes; NaN as the least. */
 export function storeFloats(y: usize, v0: v128, v1: v128, count: i32, end: usize): void {
-  const low = f32x4.splat(-65536), high = f32x4.splat(65536);
+  const low = v128.load(end, 64), high = v128.load(end, 80);
   storeBytes(y, bytesOf(f32x4.pmin(f32x4.pmax(low, v0), high), f32x4.pmin(f32x4.pmax(low, v1), high), end), count);
 }
 

@@ -42,19 +42,24 @@ export function goesOutside(
   return before > 0 || (outputs - 1) * stride + extent(kernel, dilation) > size;
 }
 
-/** The 64 bytes that numbers end as, as assembly/abi/int8-bytes.ts has them: a zero point, and bounds of what is stored. */
+/** The 96 bytes that numbers end as, as assembly/abi/int8-bytes.ts has them: a zero point, and bounds of what is stored. */
 export function endTable(b: Builder, zero: number, low: number, high: number): Ref {
-  const words = new Int32Array(16);
-  new Float32Array(words.buffer, 0, 4).fill(MAGIC);
+  const words = new Int32Array(24);
+  const floats = new Float32Array(words.buffer);
+  floats.fill(MAGIC, 0, 4);
   words.fill(MAGIC_BITS - zero, 4, 8);
   new Uint8Array(words.buffer, 32, 16).fill(low);
   new Uint8Array(words.buffer, 48, 16).fill(high);
+  floats.fill(-FAR, 16, 20);
+  floats.fill(FAR, 20);
   return b.table(words);
 }
 
 /** 1.5 * 2^23: a number below 2^22 that it is added to is rounded, and lies in the lowest bits. */
 const MAGIC = 12582912;
 const MAGIC_BITS = 0x4b400000;
+/** Beyond every byte, and near enough to be rounded. */
+const FAR = 65536;
 
 /** The spec of an image of bytes. */
 export const bytesSpec = (
