@@ -52,7 +52,7 @@ async function ofBuild(label, root, file) {
   const data = inputOf(sizes);
   model.run({ [name]: { data, shape: sizes } });
   return {
-    label: `${label} ${runtime.variant}`,
+    label: `${label} ${runtime.report().int8?.variant ?? runtime.variant}`,
     bytes: model.plan.totalBytes,
     name,
     sizes,
@@ -121,10 +121,12 @@ for (const { name, file } of networks()) {
   const sides = [ours];
   if (flags.base) sides.push(await ofBuild("base", flags.base, file));
   if (flags.peers) {
+    // First, or its name is the web one's.
+    const native = require("onnxruntime-node");
     const web = require("onnxruntime-web");
     web.env.logLevel = "error";
     web.env.wasm.numThreads = 1;
-    sides.push(await ofPeer("web", web, file, ours), await ofPeer("native", require("onnxruntime-node"), file, ours));
+    sides.push(await ofPeer("web", web, file, ours), await ofPeer("native", native, file, ours));
   }
   const outputs = [];
   for (const side of sides) outputs.push(Float32Array.from(await side.output()));

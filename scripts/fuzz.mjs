@@ -3,7 +3,7 @@
 // the limit, and the runtime must compute as before.
 //
 //   --count N, --seed N     mutations, by default 20,000, and what they are drawn from
-//   --dir DIR               models to mutate (.onnx files in it); default our own conformance set
+//   --dir DIR               models to mutate (.onnx files in it); default our own conformance set, and quantised layers in every form
 //   --at N                  one mutation again, with the whole error; --out FILE writes it
 //   --variant simd|relaxed, --seconds N (for one mutation, default 10)
 //
@@ -14,6 +14,9 @@ import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { createRuntime } from "lanewise";
 import { loadOnnx } from "lanewise/onnx";
+import { networkFile } from "../bench/peers/fuzz/file.mjs";
+import { KINDS } from "../bench/peers/fuzz/integer-layers.mjs";
+import { randomOf as drawnFrom } from "../bench/peers/fuzz/random.mjs";
 import { mutatorOf, randomOf } from "./fuzz-mutate.mjs";
 
 const LIMITS = { maxBytes: 2 ** 26, maxMacs: 5e8 };
@@ -36,7 +39,7 @@ async function main() {
     options: {
       count: { type: "string", default: "20000" },
       seed: { type: "string", default: "1" },
-      dir: { type: "string", default: "test/conformance/models" },
+      dir: { type: "string" },
       at: { type: "string" },
       out: { type: "string" },
       variant: { type: "string", default: "auto" },
@@ -44,12 +47,14 @@ async function main() {
     },
   });
   const [count, seed, seconds] = [flags.count, flags.seed, flags.seconds].map(Number);
-  const files = readdirSync(flags.dir, { recursive: true })
+  const { dir = "test/conformance/models" } = flags;
+  const files = readdirSync(dir, { recursive: true })
     .filter((file) => file.endsWith(".onnx"))
-    .map((file) => join(flags.dir, file))
+    .map((file) => join(dir, file))
     .filter((file) => readFileSync(file).length <= MOST_BYTES)
     .sort();
-  if (files.length === 0) throw new RangeError(`"dir" expected a folder with .onnx files, got none in ${flags.dir}`);
+  if (files.length === 0) throw new RangeError(`"dir" expected a folder with .onnx files, got none in ${dir}`);
+  if (flags.dir === undefined) files.push(...Object.keys(KINDS));
   const options = { files, seed, variant: flags.variant };
   if (flags.at !== undefined) {
     const index = Number(flags.at);
@@ -112,8 +117,13 @@ async function main() {
 function mutation({ files, seed }, index) {
   const random = randomOf(seed * 0x10001 + index);
   const file = random.pick(files);
-  if (!mutators.has(file)) mutators.set(file, mutatorOf(new Uint8Array(readFileSync(file))));
+  if (!mutators.has(file)) mutators.set(file, mutatorOf(bytesOf(file)));
   return { file, ...mutators.get(file)(random) };
+}
+
+/** Of a file, or of a quantised layer of a kind. */
+function bytesOf(file) {
+  return Object.hasOwn(KINDS, file) ? networkFile(KINDS[file](drawnFrom(1))) : new Uint8Array(readFileSync(file));
 }
 
 async function work(options) {

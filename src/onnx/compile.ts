@@ -125,7 +125,7 @@ class Compiler {
     const results = this.#model.outputs.map((name): Result => {
       const value = this.#values.get(name) as Known;
       if (value === "late") return { name, from: "late" };
-      if ("data" in value) return { name, from: "constant", tensor: materialised(value) };
+      if ("data" in value) return { name, from: "constant", tensor: shown(name, value) };
       return { name, from: "model", type: this.#expose(name, outputs).type };
     });
     const late = this.#readLate(results);
@@ -355,6 +355,13 @@ function formatOf(model: Checked, name: string, shape: readonly number[]): Memor
     (node) => node.opType === "Transpose" || node.opType === "Reshape" || node.opType === "Flatten",
   );
   return turns || ((channels as number) < 5 && height > 4 && width > 4) ? "contiguous" : undefined;
+}
+
+/** A constant as an output. Throws UnsupportedError for one of more axes than tensors have. */
+function shown(name: string, value: PlainTensor): PlainTensor {
+  if (value.shape.length > 8)
+    throw new UnsupportedError(`${show(name)} expected rank 0 to 8, got rank ${value.shape.length}`);
+  return materialised(value);
 }
 
 /** A tensor of the value's shape without elements to speak of. */
