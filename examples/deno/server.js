@@ -1,4 +1,4 @@
-// deno run --allow-read --allow-net server.js 8000, or `deno serve --parallel --allow-read server.js`: an isolate a core.
+// deno serve --allow-read server.js; with --parallel an isolate a core, each with a runtime of its own.
 import { createClassifier } from "./classify.js";
 
 const MOST_BYTES = 8e6;
@@ -17,5 +17,3 @@ async function answer(request) {
 }
 
 export default { fetch: answer };
-
-if (import.meta.main) Deno.serve({ port: Number(Deno.args[0] ?? 8000) }, answer);

@@ -1,7 +1,7 @@
 // The page knows nothing of networks: it posts an image to /classify, which the service worker answers, with or without a net.
 const status = document.querySelector("output");
 
-await navigator.serviceWorker.register("dist/sw.js", { scope: "./" });
+await navigator.serviceWorker.register("service-worker.js");
 await navigator.serviceWorker.ready;
 if (!navigator.serviceWorker.controller)
   await new Promise((done) => {

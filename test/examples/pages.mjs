@@ -18,10 +18,9 @@ function needed(browser) {
 }
 
 /** One file of a script and all that it imports, as the README says. */
-function bundle(folder, entry, more = []) {
+function bundle(folder, entry, to = `dist/${entry}`, more = []) {
   const esbuild = join(tools("esbuild", "esbuild"), "bin/esbuild");
-  const flags = ["--bundle", "--minify", "--log-level=error", `--outfile=dist/${entry}`, ...more];
-  run(esbuild, [entry, ...flags], { cwd: folder });
+  run(esbuild, [entry, "--bundle", "--minify", "--log-level=error", `--outfile=${to}`, ...more], { cwd: folder });
 }
 
 const files = digitFiles();
@@ -101,15 +100,13 @@ self.Worker = class extends Worker { constructor(...all) { super(...all); worker
 async function serviceWorker(browser) {
   needed(browser);
   const folder = copyOf("service-worker", { model: "digits" });
-  bundle(folder, "sw.js");
+  bundle(folder, "sw.js", "service-worker.js");
   let isOffline = false;
   const answer = (path) => {
     if (path === "/~offline") isOffline = true;
     if (path === "/~offline" || (isOffline && path.startsWith("/app/"))) return { status: 404, body: "offline" };
     if (path === "/app/") return { type: "text/html", body: readFileSync(join(folder, "index.html")) };
-    if (path !== "/app/dist/sw.js") return undefined;
-    const headers = { "service-worker-allowed": "/" };
-    return { type: "text/javascript", body: readFileSync(join(folder, "dist/sw.js")), headers };
+    return undefined;
   };
   const { value } = await ask(browser, folder, "offline", { answer });
   const wrong = value.gone === "offline" ? [] : [`expected no server, got ${value.gone}`];
@@ -165,7 +162,7 @@ await fetch(${JSON.stringify(back)}, { method: "POST", body: JSON.stringify(answ
 function denoiser() {
   const folder = copyOf("audio-worklet");
   run(process.execPath, [join(root, "examples/audio-worklet/make-model.mjs"), folder]);
-  bundle(folder, "processor.js", ["--format=esm"]);
+  bundle(folder, "processor.js", "dist/processor.js", ["--format=esm"]);
   return folder;
 }
 

@@ -30,7 +30,7 @@ process.on("exit", () => {
 
 /** npm install in a folder; its failure is a Skip. */
 function install(folder, packages) {
-  const flags = ["--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"];
+  const flags = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts", "--loglevel=error"];
   try {
     run("npm", ["install", ...flags, ...packages], { cwd: folder, timeout: 300_000 });
   } catch (error) {

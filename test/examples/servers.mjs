@@ -119,7 +119,7 @@ function denoScript() {
 async function denoServer() {
   const binary = deno();
   const folder = copyOf("deno", { model: "digits", modules: MODULES });
-  const args = ["run", ...OFFLINE, "--allow-read=.", "--allow-net=0.0.0.0,127.0.0.1", "server.js", "0"];
+  const args = ["serve", "--parallel", "--port=0", "--host=127.0.0.1", ...OFFLINE, "--allow-read=.", "server.js"];
   const { url, child } = await serve(binary, args, { cwd: folder, ready: /http:\/\/[\w.]+:(\d+)/ });
   const wrong = await answers(url, digitFiles(), { most: 400 });
   child.kill();
