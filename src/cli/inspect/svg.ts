@@ -48,10 +48,7 @@ function barsOf({ arena, layers }: InspectedPlan): Bar[] {
   return arena.map((block) => {
     const { name, offset, bytes, first, last } = block;
     const made = layers[first];
-    const isWorkspace =
-      name === undefined &&
-      first === last &&
-      !arena.some((other) => other !== block && other.name === undefined && other.first === first && other.last > last);
+    const isWorkspace = name === undefined && first === last;
     const kind = first < 0 ? INPUT : isWorkspace ? WORKSPACE : (made?.op ?? OTHERS);
     const label =
       first < 0 ? `input ${name ?? ""}` : isWorkspace ? `workspace of ${layerAt(first)}` : (name ?? layerAt(first));
