@@ -9,8 +9,8 @@ import { BINARIES } from "./binaries.js";
 import { type Constant, type File, onnxFile } from "./onnx-file.js";
 import { LOADERS, NAMES } from "./onnx-operators.js";
 
-/** Of GRAPHS families name operators that are others'. */
-const ROLES: readonly Exclude<Role, "GRAPHS">[] = ["HOST", "FLOATS", "OTHERS", "PARTS"];
+/** Of GRAPHS families name operators that are others', of WHOLE those that fetch them. */
+const ROLES: readonly Exclude<Role, "GRAPHS" | "WHOLE">[] = ["HOST", "FLOATS", "OTHERS", "PARTS"];
 
 describe("the table of families", () => {
   it.each(NAMES)("%s: names what the family exports, no more and no less", async (name) => {
@@ -18,6 +18,12 @@ describe("the table of families", () => {
     const named: Partial<Record<Role, string>> = FAMILIES[name] as FamilyRow;
     for (const role of ROLES)
       expect(Object.keys(family[role] ?? {}).sort()).toEqual((named[role]?.split(" ") ?? []).sort());
+  });
+
+  it("whole numbers: what fetches a family is lowered by it", async () => {
+    for (const [operator, name] of FAMILY_OF.WHOLE)
+      expect(Object.keys((await LOADERS[name]()).WHOLE ?? {})).toContain(operator);
+    expect(FAMILY_OF.WHOLE.size).toBeGreaterThan(0);
   });
 
   it("has each operator once, and none that is always there", () => {

@@ -44,7 +44,10 @@ function drawing(r, type = r.pick(["uint8", "int8"])) {
     },
     real: (x, quanta) => d.node("DequantizeLinear", [x, ...quanta]),
     back: (x, quanta) => d.node("QuantizeLinear", [x, ...quanta]),
-    done: (output, opset = 17) => ({ nodes, constants, inputs, outputs: [output], opset }),
+    /** near: how many quanta apart it may be. */
+    done: (output, near = 0) => ({ nodes, constants, inputs, outputs: [output], opset: 17, near }),
+    /** Of int8 behind an input of the graph onnxruntime adds up real numbers: one in thousands lies next to a half. */
+    summed: (output) => d.done(output, type === "int8" ? 1 : 0),
   };
   return d;
 }
@@ -138,7 +141,7 @@ function convQdq(r, clamps) {
   // onnxruntime drops a Relu where the zero point says the same.
   if (kind === "relu") y = d.node("Relu", [y]);
   if (kind === "relu6") y = d.node("Clip", [y, d.constant(r.floats([], () => 0)), d.constant(r.floats([], () => 6))]);
-  return d.done(d.back(y, d.quanta(ys, kind === "none" ? undefined : least)));
+  return d.summed(d.back(y, d.quanta(ys, kind === "none" ? undefined : least)));
 }
 
 function matmulQop(r) {
@@ -159,7 +162,7 @@ function matmulQdq(r) {
   const of = weights(d, [K, M], M, K, xs, ys, { perChannel: false });
   const filters = d.node("DequantizeLinear", [of.w, of.scale, of.zero]);
   const y = d.node("MatMul", [d.real(d.input([r.int(1, 9), K]), d.quanta(xs)), filters]);
-  return d.done(d.back(y, d.quanta(ys)));
+  return d.summed(d.back(y, d.quanta(ys)));
 }
 
 function gemm(r, isQdq) {
@@ -176,7 +179,7 @@ function gemm(r, isQdq) {
   }
   const filters = d.node("DequantizeLinear", [of.w, of.scale, of.zero]);
   const y = d.node("Gemm", [d.real(x, d.quanta(xs)), filters, ...realBias(d, M, xs, of.scales)], { transB });
-  return d.done(d.back(y, d.quanta(ys)));
+  return d.summed(d.back(y, d.quanta(ys)));
 }
 
 /** Every pair of bytes, or images of which one may be a number a channel. */

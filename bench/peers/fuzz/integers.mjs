@@ -123,7 +123,7 @@ for (let index = first; index < last; index++) {
   row.apart += count;
   row.most = Math.max(row.most, most);
   if (count === 0) row.equal++;
-  else if (most <= (NEAR[kind] ?? 0)) row.near++;
+  else if (most <= (NEAR[kind] ?? one.near)) row.near++;
   else {
     wrong++;
     console.log(
