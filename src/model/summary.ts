@@ -25,7 +25,7 @@ export interface LayerRow {
   readonly algorithm: string;
   /** Why this algorithm. */
   readonly reason: string;
-  /** The algorithm's documented error, of convolutions. */
+  /** The documented error: of convolutions their algorithm's, of layers on weights of fewer bits theirs. */
   readonly error?: number;
   /** Of its (first) output. */
   readonly outputShape: Shape;
