@@ -120,6 +120,14 @@ describe("a place that does not do", () => {
     expect(rt.variant).toBe("simd");
   });
 
+  it("that compiles nothing for threads is told the same", async () => {
+    const message = "WebAssembly.compile(): Wasm code generation disallowed by embedder";
+    vi.spyOn(WebAssembly, "compile").mockRejectedValue(new WebAssembly.CompileError(message));
+    expect(await refusal(() => createRuntime({ threads: 2, wasm: bytesOf("simd") }))).toBe(
+      `"threads" expected a binary this engine compiles, got its own: ${message}; allow 'wasm-unsafe-eval' or give a WebAssembly.Module`,
+    );
+  });
+
   it("with one binary alone says so where none is asked for", async () => {
     const load = async () => new WebAssembly.Module(bytesOf("simd"));
     const create = makeCreateRuntime(load, alone, "edge workers get the simd binary alone");
