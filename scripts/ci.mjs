@@ -89,7 +89,7 @@ function examples() {
   return counted(sh("npm run examples"));
 }
 
-/** Examples in folders, where they belong: 1.5 minutes, of which npm takes a part. */
+/** Examples in folders, where they belong: a minute and a bit. */
 const copied = () => counted(sh("npm run test:examples", { minutes: 15 }));
 
 /** Two networks beside their peers, where networks and peers are at hand: CI installs no 500 MB. */
