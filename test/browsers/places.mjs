@@ -151,18 +151,23 @@ export function placesOf({ variant, threads, skip = {} }) {
     { name: "AudioWorklet, inside of process()", place: "insideProcess", check: inside(variant) },
     { name: "sandboxed frame", place: "sandboxed", headers: OPEN, check: golden(alone) },
     {
-      name: "policy with 'wasm-unsafe-eval'",
+      name: "page, policy with 'wasm-unsafe-eval'",
       place: "page",
       headers: policy("'wasm-unsafe-eval'"),
       check: golden(alone),
     },
-    { name: "policy without 'wasm-unsafe-eval'", place: "forbidden", headers: policy(""), check: sentence(NO_WASM) },
+    {
+      name: "page, policy without 'wasm-unsafe-eval'",
+      place: "forbidden",
+      headers: policy(""),
+      check: sentence(NO_WASM),
+    },
   ];
   return places.map(({ place, ...one }) => ({
     headers: {},
     ...one,
     skip: skip[one.name],
-    name: `place: ${one.name}`,
+    name: `in ${one.name}`,
     script: `/places-page.mjs?place=${place ?? one.name}`,
     blobs: BLOBS,
   }));

@@ -1,6 +1,6 @@
 // npm run test:browsers: the packed package in Chromium, Firefox and WebKitGTK: the golden script in every place that they have (places.mjs),
 // and threads in pages: isolated or not, under policies, with workers that are refused, lost or ended, and disposed of in mid-run.
-// --browsers a,b; --only REGEX (names of cases: "Chromium, place: page"); --runs N (of the case "runs", default 200); --dist FOLDER (instead
+// --browsers a,b; --only REGEX (names of cases: "Chromium, in page"); --runs N (of the case "runs", default 200); --dist FOLDER (instead
 // of packing). A browser, or a place, that is not there is a visible SKIP.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -147,7 +147,7 @@ const HOSTS = [
         threads: 1,
         skip: {
           "AudioWorklet, lanewise/inline":
-            "golden() stops half-way, each time elsewhere, and nothing says why; place: AudioWorklet, inside of process() is what runs there",
+            "golden() stops half-way, each time elsewhere, and nothing says why; in AudioWorklet, inside of process() is what runs there",
         },
       }),
       { name: "isolated, without SharedArrayBuffer", case: "two", check: alone(/^no SharedArrayBuffer/) },

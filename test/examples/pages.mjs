@@ -145,14 +145,16 @@ await fetch(${JSON.stringify(back)}, { method: "POST", body: JSON.stringify(answ
   appendFileSync(join(folder, "dist/background.js"), 'chrome.tabs.create({ url: "test.html" });\n');
   const flags = [`--load-extension=${folder}`, `--disable-extensions-except=${folder}`];
   const browser = launch("chromium", "about:blank", {}, flags);
+  let timer;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(() => fail(new Error(`no answer: ${browser.output()}`)), LIMIT_MS);
+  });
   try {
-    const timer = new Promise((_, fail) => setTimeout(fail, LIMIT_MS, new Error("no answer"))).catch((error) => {
-      throw new Error(`${error.message}: ${browser.output()}`);
-    });
-    const { value, failure } = await Promise.race([answer, timer]);
+    const { value, failure } = await Promise.race([answer, late]);
     if (failure) throw new Error(failure);
     return read(value.shown);
   } finally {
+    clearTimeout(timer);
     browser.end();
     server.close();
   }

@@ -48,7 +48,7 @@ async function nodeServer() {
   child.kill("SIGTERM");
   const answer = await late.then((response) => response.json());
   wrong.push(...judged(files[0], answer));
-  const how = await Promise.race([ended, new Promise((done) => setTimeout(done, 10_000, "still running"))]);
+  const how = await Promise.race([ended, new Promise((done) => setTimeout(done, 10_000, "still running").unref())]);
   if (how !== 0) wrong.push(`SIGTERM: expected an end with 0, got ${how}`);
   return wrong;
 }
