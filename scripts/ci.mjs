@@ -113,6 +113,12 @@ function browsers() {
   return { passed: 0, failed: 0 };
 }
 
+/** The page: built, within its budgets, and driven in browsers. */
+function page() {
+  if (!sh("npm run page").ok) return one(false);
+  return sum(one(true), counted(sh("npm run test:page", { minutes: 15 })));
+}
+
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
 const STEPS = [
   ["npm ci", () => one(sh("npm ci").ok)],
@@ -124,6 +130,7 @@ const STEPS = [
   ["runtimes", () => counted(sh("npm run test:runtimes", { minutes: 20 }))],
   // WebKitGTK has no shared memory as it comes; with the flag that gives it some, its pages fail to load now and then: on demand.
   ["threads in browsers", () => counted(sh("npm run test:browsers -- --dist dist --browsers chromium,firefox"))],
+  ["page", page],
   ["conformance", conformance],
   ["fuzz", fuzz],
   ["demo", demo],
