@@ -117,6 +117,12 @@ function browsers() {
   return { passed: 0, failed: 0 };
 }
 
+/** The page: built, within its budgets, and driven in browsers. */
+function page() {
+  if (!sh("npm run page").ok) return one(false);
+  return sum(one(true), counted(sh("npm run test:page", { minutes: 15 })));
+}
+
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
 const STEPS = [
   ["npm ci", () => one(sh("npm ci").ok)],
@@ -133,6 +139,7 @@ const STEPS = [
     "threads in browsers",
     () => counted(sh("npm run test:browsers -- --dist dist --browsers chromium,firefox --only ', (?!in )'")),
   ],
+  ["page", page],
   ["conformance", conformance],
   ["fuzz", fuzz],
   ["demo", demo],

@@ -12,7 +12,7 @@ const LOOK = `export default async () => {
   frame.src = "/under/here/index.html#conv?u=2&p=1";
   document.body.append(frame);
   const found = (selector) => frame.contentDocument?.querySelector(selector);
-  while (!found("#digit .said[data-answer]") || !found("#conv .check[data-same]")) await new Promise((next) => setTimeout(next, 50));
+  while (!found("#digit .said[data-answer]") || !found("#conv .check[data-same]") || found("#status").textContent.includes("…")) await new Promise((next) => setTimeout(next, 50));
   return { answer: found("#digit .said").dataset.answer, status: found("#status").textContent, ...found("#conv .check").dataset };
 };`;
 

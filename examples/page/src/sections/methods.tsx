@@ -189,7 +189,9 @@ export function Methods() {
           </tbody>
         </table>
       </div>
-      <Wow rows={rows} />
+      <div class="wow-place">
+        <Wow rows={rows} />
+      </div>
       <section class="how" aria-label={NAMES[by]}>
         <h3>{NAMES[by]}</h3>
         <p>{SAYS[by]}</p>

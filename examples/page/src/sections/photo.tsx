@@ -144,7 +144,6 @@ function Camera() {
       isOver = true;
     };
   }, [camera.value]);
-  // biome-ignore lint/a11y/useMediaCaption: a camera says nothing
   return <video ref={ref} muted playsInline class="photo" />;
 }
 
