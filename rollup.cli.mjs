@@ -7,6 +7,7 @@ import { brotliCompressSync, constants } from "node:zlib";
 import commonjs from "@rollup/plugin-commonjs";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import terser from "@rollup/plugin-terser";
+import { notices } from "./scripts/notices.mjs";
 
 const KB = 1024;
 
@@ -46,7 +47,7 @@ const sizes = {
   name: "cli-sizes",
   generateBundle(_, bundle) {
     const chunks = Object.values(bundle);
-    const bytes = chunks.reduce((sum, { code }) => sum + Buffer.byteLength(code), 0);
+    const bytes = chunks.reduce((sum, { code = "" }) => sum + Buffer.byteLength(code), 0);
     console.log(`  command line: ${(bytes / KB).toFixed(1)} KB in ${chunks.length} chunks (budget ${BUDGET / KB} KB)`);
     if (bytes > BUDGET) this.error(`the command line is ${bytes - BUDGET} B over its size budget`);
   },
@@ -61,6 +62,7 @@ export const cli = {
     commonjs(),
     terser({ module: true, compress: { ecma: 2022, passes: 2 } }),
     sizes,
+    notices("THIRD-PARTY-CLI.txt"),
   ],
   output: {
     dir: "dist",

@@ -364,7 +364,7 @@ const library = {
         unsafe_arrows: true, // no function is called with new
       },
     }),
-    notices,
+    notices("THIRD-PARTY.txt"),
     sizes,
   ],
   output: {

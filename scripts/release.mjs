@@ -110,7 +110,7 @@ run("tar", "-xzf", tarball, "-C", scratch);
 const paths = packed.files.map(({ path }) => path);
 const folders = Object.keys(manifest.exports).filter((entry) => /^\.(\/[a-z-]+)+$/.test(entry));
 const BELONGS = [
-  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|dist\/THIRD-PARTY\.txt)$/,
+  /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md|dist\/THIRD-PARTY(-CLI)?\.txt)$/,
   /^dist\/[a-z0-9-]+\.(js|d\.ts)$/,
   /^dist\/wasm\/[a-z0-9-]+\.wasm$/,
   /^dist\/types\/[a-z0-9/-]+\.d\.ts$/,
@@ -119,7 +119,7 @@ const BELONGS = [
 const programs = Object.values(manifest.bin ?? {}).map((path) => path.replace(/^\.\//, ""));
 const needed = [
   ...programs,
-  ...["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "dist/THIRD-PARTY.txt"],
+  ...["README.md", "LICENSE", "CHANGELOG.md", "SECURITY.md", "dist/THIRD-PARTY.txt", "dist/THIRD-PARTY-CLI.txt"],
   ...folders.map((entry) => `${entry.slice(2)}/package.json`),
   ...Object.values(manifest.exports)
     .flatMap((target) => (typeof target === "string" ? [target] : Object.values(target)))
