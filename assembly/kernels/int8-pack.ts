@@ -1,11 +1,6 @@
 // Weights of quantised layers as products read them: lib/int8.ts. Only plans call this.
 import { PackBytesDesc } from "../abi/int8";
 
-/** A weight less its zero point. */
-@inline function weightAt(d: PackBytesDesc, at: usize, zero: i32): i32 {
-  return (d.signed ? <i32>load<i8>(at) : <i32>load<u8>(at)) - zero;
-}
-
 /**
  * [M, C/groups, R, S] to panels, and sums of weights times x's zero point off the biases. Weights beyond int8 are i16, or the sum of
  * `planes` of int8, whose segments follow each other. Work items: panels, group after group. No scratch.
@@ -13,11 +8,16 @@ import { PackBytesDesc } from "../abi/int8";
 export function pack_product_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<PackBytesDesc>(desc);
   const panels = (d.cols + 7) >> 3;
-  const unitShift = d.quads ? 2 : 1;
-  const unit = (1 << unitShift) - 1;
-  const steps = d.segments * d.segmentSteps;
-  const panelBytes = <usize>(steps * d.planes) << (d.wide ? 4 : 3);
-  const length = d.taps * d.channels;
+  const wide = d.wide, planes = d.planes, taps = d.taps, channels = d.channels;
+  const channelBytes = <usize>d.channelBytes, tapBytes = <usize>d.tapBytes;
+  // k in twos or fours, and from the last of them to the first of the next: 7 other filters' are between.
+  const mask = d.quads ? 3 : 1;
+  const size: usize = wide ? 2 : 1;
+  const skip = <usize>(7 * (mask + 1)) * size;
+  const segmentBytes = <usize>(d.segmentSteps << 3) * size;
+  const planeBytes = <usize>d.segments * segmentBytes;
+  const panelBytes = planeBytes * <usize>planes;
+  const flip = d.signed ? 0x80 : 0; // a byte whose sign bit is turned is 128 more
   for (let item = begin; item < end; item++) {
     const group = item / panels;
     const first = (item - group * panels) << 3;
@@ -25,29 +25,32 @@ export function pack_product_q8(desc: usize, begin: i32, end: i32, scratch: usiz
     memory.fill(dst, 0, panelBytes);
     for (let n = 0; n < 8 && first + n < d.cols; n++) {
       const lane = <usize>(item * 8 + n) << 2;
-      const zero = load<i32>(d.zerosPtr + lane);
+      const zero = load<i32>(d.zerosPtr + lane) + flip;
       const src = d.srcPtr + <usize>group * <usize>d.groupBytes + <usize>(first + n) * <usize>d.colBytes;
       let sum = 0;
       for (let s = 0; s < d.segments; s++) {
         const row = s / d.rowSegments;
         const from = src + <usize>row * <usize>d.segmentRowBytes + <usize>(s - row * d.rowSegments) * <usize>d.segmentBytes;
-        let tap = 0, channel = 0;
-        for (let k = 0; k < length; k++) {
-          let v = weightAt(d, from + <usize>(tap * d.tapBytes + channel * d.channelBytes), zero);
-          sum += v;
-          const at = s * d.segmentSteps + k;
-          const place = (((at >> unitShift) << 3) + n << unitShift) + (at & unit);
-          if (d.wide) store<i16>(dst + (<usize>place << 1), <i16>v);
-          else {
-            for (let p = 0; p < d.planes; p++) {
-              const part = max(min(v, 127), -128);
-              store<i8>(dst + <usize>(place + (p * steps << 3)), <i8>part);
-              v -= part;
+        let to = dst + <usize>s * segmentBytes + <usize>(n * (mask + 1)) * size;
+        let k = 0;
+        for (let tap = 0; tap < taps; tap++) {
+          let at = from + <usize>tap * tapBytes;
+          for (let channel = 0; channel < channels; channel++) {
+            let v = (<i32>load<u8>(at) ^ flip) - zero;
+            at += channelBytes;
+            sum += v;
+            if (wide) store<i16>(to, <i16>v);
+            else {
+              let plane = to;
+              for (let p = 0; p < planes; p++) {
+                const part = max(min(v, 127), -128);
+                store<i8>(plane, <i8>part);
+                v -= part;
+                plane += planeBytes;
+              }
             }
-          }
-          if (++channel == d.channels) {
-            channel = 0;
-            tap++;
+            to += size;
+            if ((++k & mask) == 0) to += skip;
           }
         }
       }

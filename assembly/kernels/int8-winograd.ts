@@ -209,36 +209,59 @@ function weightLine(from: usize, step: usize, to: usize, toStep: usize): void {
   store<i32>(to + 5 * toStep, 6 * g2);
 }
 
-/** Weights [M, C, 3, 3] to U. Work items: panels. Scratch: 9 + 18 + 36 i32. */
+/** The 36 points of a filter of one channel, each into its pair of channels at `to`. lines: 9 + 18 + 36 i32. */
+function weightPoints(src: usize, rowBytes: usize, columnBytes: usize, flip: i32, zero: i32, lines: usize, to: usize): void {
+  const points = lines + 27 * 4;
+  for (let r: usize = 0; r < 3; r++) {
+    for (let s: usize = 0; s < 3; s++) {
+      const v = <i32>load<u8>(src + r * rowBytes + s * columnBytes) ^ flip;
+      store<i32>(lines + (r * 3 + s << 2), v - zero);
+    }
+  }
+  for (let s: usize = 0; s < 3; s++) weightLine(lines + (s << 2), 12, lines + 36 + (s << 2), 12);
+  for (let i: usize = 0; i < 6; i++) weightLine(lines + 36 + i * 12, 4, points + i * 24, 4);
+  for (let pos: usize = 0; pos < 36; pos++) store<i16>(to + (pos << 5), <i16>load<i32>(points + (pos << 2)));
+}
+
+/**
+ * Weights [M, C, 3, 3] to U. Points lie a power of two apart, which share sets of the cache: those of 8 filters and a pair of channels
+ * are made near by, and go there together. Work items: panels. Scratch: 63 i32, and two vectors a point.
+ */
 export function pack_winograd_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<WinogradWeightsBytesDesc>(desc);
-  const lines = scratch + 9 * 4, points = lines + 18 * 4;
+  const near = scratch + 63 * 4;
+  const colBytes = <usize>d.colBytes, channelBytes = <usize>d.channelBytes;
+  const rowBytes = <usize>d.kernelHBytes, columnBytes = <usize>d.kernelWBytes;
+  const channels = d.channels, flip = d.signed ? 0x80 : 0;
   const panelBytes = <usize>d.partChannels << 4;
   for (let panel = begin; panel < end; panel++) {
     const block = (panel << 3) / d.blockCols;
     const panels = (min(d.cols - block * d.blockCols, d.blockCols) + 7) >> 3;
     const pointBytes = <usize>panels * panelBytes;
     const before = <usize>block * <usize>(d.blockCols >> 3) * <usize>(36 * d.parts) * panelBytes;
-    const dst = d.dstPtr + before + <usize>(panel - block * (d.blockCols >> 3)) * panelBytes;
-    for (let pos = 0; pos < 36 * d.parts; pos++) memory.fill(dst + <usize>pos * pointBytes, 0, panelBytes);
-    for (let n = 0; n < 8 && (panel << 3) + n < d.cols; n++) {
-      const m = (panel << 3) + n;
-      const zero = load<i32>(d.zerosPtr + (<usize>m << 2));
-      for (let c = 0; c < d.channels; c++) {
-        const src = d.srcPtr + <usize>m * <usize>d.colBytes + <usize>c * <usize>d.channelBytes;
-        for (let k = 0; k < 9; k++) {
-          const r = k / 3;
-          const at = src + <usize>(r * d.kernelHBytes + (k - 3 * r) * d.kernelWBytes);
-          store<i32>(scratch + (<usize>k << 2), (d.signed ? <i32>load<i8>(at) : <i32>load<u8>(at)) - zero);
+    let part = d.dstPtr + before + <usize>(panel - block * (d.blockCols >> 3)) * panelBytes;
+    const filters = min(d.cols - (panel << 3), 8);
+    const zeros = d.zerosPtr + (<usize>panel << 5);
+    const src = d.srcPtr + <usize>(panel << 3) * colBytes;
+    for (let c = 0, p = 0; p < d.parts; p++) {
+      for (let k = 0; k < d.partChannels; k += 2) {
+        memory.fill(near, 0, 36 * 32);
+        for (let half = 0; half < 2 && c + half < channels; half++) {
+          const from = src + <usize>(c + half) * channelBytes;
+          for (let n = 0; n < filters; n++) {
+            const zero = load<i32>(zeros + (<usize>n << 2)) + flip;
+            weightPoints(from + <usize>n * colBytes, rowBytes, columnBytes, flip, zero, scratch, near + (<usize>(2 * n + half) << 1));
+          }
         }
-        for (let s: usize = 0; s < 3; s++) weightLine(scratch + (s << 2), 12, lines + (s << 2), 12);
-        for (let k: usize = 0; k < 6; k++) weightLine(lines + k * 12, 4, points + k * 24, 4);
-        const part = c / d.partChannels;
-        const k = c - part * d.partChannels;
-        const place = dst + <usize>(part * 36) * pointBytes + (<usize>((k >> 1 << 4) + (n << 1) + (k & 1)) << 1);
-        for (let pos: usize = 0; pos < 36; pos++)
-          store<i16>(place + pos * pointBytes, <i16>load<i32>(points + (pos << 2)));
+        let to = part + (<usize>k << 4);
+        for (let pos: usize = 0; pos < 36; pos++) {
+          v128.store(to, v128.load(near + (pos << 5)));
+          v128.store(to, v128.load(near + (pos << 5), 16), 16);
+          to += pointBytes;
+        }
+        c += 2;
       }
+      part += 36 * pointBytes;
     }
   }
 }

@@ -131,7 +131,14 @@ export function winograd(
     kernelWBytes,
     ...layout,
   };
-  b.prepare("pack_winograd_q8", WinogradWeightsBytesDesc, packing, panels, 63 * 4, panelSource(colBytes, s.M, 1));
+  b.prepare(
+    "pack_winograd_q8",
+    WinogradWeightsBytesDesc,
+    packing,
+    panels,
+    63 * 4 + POINTS * 32,
+    panelSource(colBytes, s.M, 1),
+  );
   const vTileBytes = Math.max(roundUp(s.C, 8), parts * partChannels) * 2;
   const [least, most] = BLOCK_TILES;
   const fit = Math.floor(V_BYTES / (POINTS * vTileBytes * least)) * least;
