@@ -53,7 +53,7 @@ export const FAMILIES = {
   "layers-int8": {
     pack: "int8",
     WHOLE:
-      "QuantizeLinear QLinearConv QLinearMatMul ConvInteger MatMulInteger com.microsoft.QuantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
+      "QuantizeLinear DequantizeLinear QLinearConv QLinearMatMul ConvInteger MatMulInteger com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
   },
   "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
