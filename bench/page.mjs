@@ -185,6 +185,7 @@ async function layer() {
 const section = flags["no-layer"] ? undefined : await layer();
 await browser.close();
 if (section) {
+  console.log(`section 4 took ${section.seconds.toFixed(1)} s: ${JSON.stringify(section.times)}`);
   const folder = mkdtempSync(join(tmpdir(), "lanewise-page-"));
   const json = join(folder, "layer.json");
   const script = new URL("browsers.mjs", import.meta.url).pathname;
@@ -201,7 +202,6 @@ if (section) {
   const { rows } = JSON.parse(readFileSync(json, "utf8"));
   rmSync(folder, { recursive: true });
   section.bench = rows[0].times["lanewise-relaxed"] ?? rows[0].times;
-  console.log(`section 4 took ${section.seconds.toFixed(1)} s: ${JSON.stringify(section.times)}`);
   console.log(`bench:browsers, the same layer: ${JSON.stringify(section.bench)}; within ${100 * LAYER_TOLERANCE} %?`);
 }
 if (flags.json) console.log(`written: ${writeResults("page", { rounds, page, networks, section }, flags.json)}`);
