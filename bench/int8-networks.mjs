@@ -6,6 +6,7 @@
 //   --only REGEX     networks
 //   --seconds N      of one network, default 6
 //   --peers          onnxruntime-web, and -node, too
+//   --json [FILE]    keeps the rows: results/<cpu>-<date>-int8-networks-<node>.json, of which docs/benchmarks.md has its table
 //
 // node --no-enable-avx-vnni is an engine whose dot product is not exact.
 import { existsSync, readFileSync } from "node:fs";
@@ -14,6 +15,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { MADE } from "./int8-files.mjs";
+import { writeResults } from "./machine.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -22,6 +24,7 @@ const { values: flags } = parseArgs({
     only: { type: "string", default: "" },
     seconds: { type: "string", default: "6" },
     peers: { type: "boolean", default: false },
+    json: { type: "string" },
   },
 });
 const GIVEN = ["shufflenet-v2-12-int8", "micro_kws_m_static_qoperator", "micro_kws_m_static_qdq"];
@@ -116,6 +119,7 @@ const apart = (a, b) => {
 };
 
 const require = createRequire(new URL("peers/package.json", import.meta.url));
+const rows = [];
 for (const { name, file } of networks()) {
   const ours = await ofBuild("this", ".", file);
   const sides = [ours];
@@ -140,5 +144,14 @@ for (const { name, file } of networks()) {
       `  ${label.padEnd(14)} ${best[i].toFixed(3).padStart(9)} ms  ${ratio.padStart(8)}  ${memory.padStart(9)}  ${same}`,
     );
   });
+  rows.push({
+    name,
+    sides: sides.map(({ label, bytes }, i) => ({ label, ms: best[i], bytes, apart: apart(outputs[i], outputs[0]) })),
+    outputs: outputs[0].length,
+  });
+}
+if (flags.json !== undefined) {
+  const node = Number.parseInt(process.versions.node, 10);
+  console.log(writeResults(`int8-networks-${node}`, { node: process.version, rows }, flags.json || undefined));
 }
 process.exit(0);

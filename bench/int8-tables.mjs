@@ -52,3 +52,26 @@ export function int8Section({ machine, date, versions, runs }) {
   ]);
   return [...head, ...parts].join("\n");
 }
+
+/** CPU time of whole networks, a table a run. */
+export function networksSection(runs) {
+  return runs
+    .flatMap(({ node, machine, date, rows }) => {
+      const labels = rows[0].sides.map(({ label }) => label);
+      const cells = ({ name, sides, outputs }) => [
+        name,
+        ...sides.map(({ ms }, i) =>
+          i === 0 ? ms.toFixed(3) : `${ms.toFixed(2)} (${(ms / sides[0].ms).toFixed(2)} x)`,
+        ),
+        ...sides.slice(1).map(({ apart }) => `${apart} of ${outputs}`),
+        sides[0].bytes === undefined ? "" : (sides[0].bytes / 2 ** 20).toFixed(2),
+      ];
+      return [
+        `Networks, ${machine.cpu}, Node ${node.slice(1).split(".")[0]}, ${date.slice(0, 10)}: least CPU time of a run in ms by turns, one thread.`,
+        "",
+        markdown(["", ...labels, ...labels.slice(1).map((label) => `differ from ${label}`), "MB"], rows.map(cells)),
+        "",
+      ];
+    })
+    .join("\n");
+}

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { browsersSection } from "./browsers-table.mjs";
 import { barChart } from "./chart.mjs";
-import { int8Section } from "./int8-tables.mjs";
+import { int8Section, networksSection } from "./int8-tables.mjs";
 import { loadTable } from "./load-table.mjs";
 import { memoryTable } from "./memory-table.mjs";
 import { modelMeans, modelsSection } from "./model-tables.mjs";
@@ -242,6 +242,7 @@ const browsers = newest("browsers");
 const browserThreads = newest("browsers-threads");
 const everywhere = newest("everywhere");
 const int8 = newest("int8");
+const int8Networks = [20, 24].map((node) => newest(`int8-networks-${node}`)).filter(Boolean);
 const models = ["simd", "relaxed"].map((variant) => newest(`models-${variant}`));
 const chart = barChart({
   title: "Times faster than the best of onnxruntime-web and tfjs-backend-wasm",
@@ -272,6 +273,9 @@ const PAGES = {
     }),
     ...(start && { start: () => [...startSection(start), "", sourceOf(start)].join("\n") }),
     ...(int8 && { int8: () => [int8Section(int8), "", sourceOf(int8)].join("\n") }),
+    ...(int8Networks.length > 0 && {
+      "int8-networks": () => [networksSection(int8Networks), sourceOf(...int8Networks)].join("\n"),
+    }),
     ...(crossings && { crossover: () => [...crossover(crossings), sourceOf(crossings)].join("\n") }),
   },
   ...(memory && {
