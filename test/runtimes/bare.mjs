@@ -30,9 +30,14 @@ function moduleOf(file) {
 
 const fileOf = (specifier, from) => resolve(map.get(specifier) ?? resolve(dirname(from), specifier));
 
+let turn = Promise.resolve();
+/** One after another: graphs that have a module in common must not be linked at the same time, as imports at the same time would. */
 async function linked(module) {
-  if (module.status === "unlinked")
-    await module.link((specifier, from) => moduleOf(fileOf(specifier, from.identifier)));
+  turn = turn.then(async () => {
+    if (module.status === "unlinked")
+      await module.link((specifier, from) => moduleOf(fileOf(specifier, from.identifier)));
+  });
+  await turn;
   await module.evaluate();
 }
 
