@@ -310,6 +310,70 @@ describe.each(BINARIES)("layers of bytes on $name", ({ create }) => {
     expect(layers).toEqual(["zip q8"]);
   });
 
+  it.each([[[2, 5, 7]], [[2, 3, 2, 4]], [[1, 3, 2, 2, 5]]])(
+    "what real numbers were rounded to and bytes of a file are summed, and averaged, alike, of %j",
+    async (shape) => {
+      const count = shape.reduce((a, b) => a * b);
+      const pixels = shape.slice(2).reduce((a, b) => a * b);
+      const [x, u] = [draw(count, -3, 3, "reals"), bytes("uint8", count, "bytes")];
+      const sum: File = {
+        nodes: [
+          back("x", "q", "qx"),
+          real("qx", "q", "rx"),
+          real("u", "u", "ru"),
+          node("Add", ["rx", "ru"], ["s"]),
+          back("s", "y", "y"),
+        ],
+        inputs: { x: shape, u: shape },
+        types: { u: UINT8 },
+        outputs: ["y"],
+        constants: {
+          ...quanta("q", "uint8", 0.125, 128),
+          ...quanta("u", "uint8", 0.0625, 90),
+          ...quanta("y", "uint8", 0.25, 60),
+        },
+      };
+      // All of them are whole eighths and sixteenths.
+      const { y } = await answer(sum, { x, u });
+      expect(y).toEqual(
+        x.map((v, i) => store("uint8", roundToEven(((v as number) + ((u[i] as number) - 90) / 16) * 4) + 60)),
+      );
+      const mean: File = {
+        nodes: [{ ...node("QLinearGlobalAveragePool", ["u", "us", "uz", "ys", "yz"], ["y"]), domain: "com.microsoft" }],
+        inputs: { u: shape },
+        types: { u: UINT8 },
+        outputs: ["y"],
+        constants: { ...quanta("u", "uint8", 0.5, 90), ...quanta("y", "uint8", 0.5, 90) },
+      };
+      const averages = await answer(mean, { u });
+      expect(averages.y).toEqual(
+        Array.from({ length: count / pixels }, (_, i) => {
+          const total = u.slice(i * pixels, (i + 1) * pixels).reduce((a, b) => a + b - 90, 0);
+          return store("uint8", roundToEven(f(total * f(1 / pixels))) + 90);
+        }),
+      );
+    },
+  );
+
+  it("[C, H, W] beside [1, C, H, W] is summed by element", async () => {
+    const [x, u] = [bytes("uint8", 60, "x"), bytes("uint8", 60, "u")];
+    const { y } = await answer(
+      {
+        nodes: [real("x", "x", "rx"), real("u", "u", "ru"), node("Add", ["rx", "ru"], ["s"]), back("s", "y", "y")],
+        inputs: { x: [1, 3, 4, 5], u: [3, 4, 5] },
+        types: { x: UINT8, u: UINT8 },
+        outputs: ["y"],
+        constants: {
+          ...quanta("x", "uint8", 0.125, 128),
+          ...quanta("u", "uint8", 0.0625, 90),
+          ...quanta("y", "uint8", 0.25, 60),
+        },
+      },
+      { x, u },
+    );
+    expect(y).toEqual(x.map((v, i) => store("uint8", roundToEven((v - 128) / 2 + ((u[i] as number) - 90) / 4) + 60)));
+  });
+
   it("weights of 4 bits by blocks, with zero points, are what DequantizeLinear says", async () => {
     // Rows of [4, 2] in blocks of 2: 1 -2 | 7 -8 | 3 4 | 0 -1, two numbers in a byte, the first in its lower half.
     const w: Constant = { dims: [4, 2], type: 22, data: Uint8Array.of(0xe1, 0x87, 0x43, 0xf0) };

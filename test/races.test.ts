@@ -210,7 +210,8 @@ class Races {
 
   #judge({ name, scratch }: Work): Touched {
     const blocks = [...this.#blocks].sort(([a], [b]) => a - b);
-    const own = this.#scratchOf(name, scratch);
+    // A kernel that takes no scratch may be given any address as such: a converted input's lies where its copy goes.
+    const taken = { stored: 0, loaded: 0, next: Infinity };
     const stored: number[] = [];
     const slack: number[] = [];
     let next = -1;
@@ -226,11 +227,11 @@ class Races {
       if (stores !== 0 && (at >= end || at < CONSTANT_BYTES))
         this.#find(`${name}: stores outside of every block`, `byte ${at}`);
       if (ptr === this.#scratchPtr) {
-        if (loads !== 0) own.loaded = Math.max(own.loaded, at + 1 - ptr);
-        if (stores !== 0) own.stored = Math.max(own.stored, at + 1 - ptr);
+        if (loads !== 0) taken.loaded = at + 1 - ptr;
+        if (stores !== 0) taken.stored = at + 1 - ptr;
         continue;
       }
-      if (at >= scratch && ptr <= scratch && at < own.next) own.next = at;
+      if (at >= scratch && ptr <= scratch && at < taken.next) taken.next = at;
       if (stores === 0) {
         if (at >= end) slack.push(at);
         continue;
@@ -243,6 +244,12 @@ class Races {
       let near = 0;
       for (let behind = at - 1; behind >= at - TAIL; behind--) near |= this.#stores[behind] as number;
       if ((foreign & ~near) !== 0) this.#find(`${name}: loads what another slice stores, not next to its own`, `${at}`);
+    }
+    if (taken.stored > 0 || taken.loaded > 0) {
+      const own = this.#scratchOf(name, scratch);
+      own.stored = Math.max(own.stored, taken.stored);
+      own.loaded = Math.max(own.loaded, taken.loaded);
+      own.next = Math.min(own.next, taken.next);
     }
     return { stored, slack };
   }

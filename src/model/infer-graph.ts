@@ -94,7 +94,9 @@ class Walk {
     const isImage =
       operator.readsPixels === true || given.some((id) => this.#item(id).spec.memoryFormat === "channelsLast");
     const inputs = given.map((id, i) => {
-      if (isImage && this.#item(id).spec.shape.length === 4) return this.#inFormat(id, "channelsLast");
+      // Lines and volumes lie as they were made, but for who reads pixels of them.
+      const isOne = this.#item(id).spec.shape.length === 4 ? isImage : operator.readsPixels === true;
+      if (isOne) return this.#inFormat(id, "channelsLast");
       // A residual lies as the output does, which lies as the input.
       return i < operator.inputs.length || operator.variadic
         ? id

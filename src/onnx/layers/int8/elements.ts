@@ -41,7 +41,9 @@ export const fitsProduct = ({ factor, offset }: Multiplication): boolean =>
 function rowsServed({ shape }: TensorSpec, output: TensorSpec): number | undefined {
   const [N, C, ...spatial] = output.shape as [number, number, ...number[]];
   const padded = [...output.shape.slice(shape.length).map(() => 1), ...shape];
-  if (sameShape(padded, output.shape)) return 1;
+  // [C, H, W] beside [1, C, H, W] lies otherwise: its first axis is not the channels of its own pixels.
+  if (sameShape(padded, output.shape))
+    return shape.length === output.shape.length || spatial.every((n) => n === 1) ? 1 : undefined;
   const [n, c, ...rest] = padded as [number, number, ...number[]];
   if (c !== C || rest.some((size) => size !== 1)) return undefined;
   return n === N ? countOf(spatial) : n === 1 ? N * countOf(spatial) : undefined;
