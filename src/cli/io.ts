@@ -23,8 +23,21 @@ export interface Progress {
 
 export type ColourOption = "auto" | "always" | "never";
 
+// All control characters but tab and line feed.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const OBEYED = /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: so are they here
+const OBEYED_BUT_COLOURS = /\x1b(?!\[\d{1,2}m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]/g;
 const PATIENCE_MS = 1000;
 const REDRAW_MS = 100;
+
+/**
+ * Text as a terminal may have it: names come out of files, and what a terminal would obey in them becomes U+FFFD. Of escapes colours
+ * stay, where there are any.
+ */
+export function harmless(text: string, isColoured = false): string {
+  return text.replace(isColoured ? OBEYED_BUT_COLOURS : OBEYED, "\ufffd");
+}
 
 /** Of this process. colour: --color. */
 export function processIo(colour: ColourOption): Io {
@@ -33,8 +46,8 @@ export function processIo(colour: ColourOption): Io {
     colour === "always" ||
     (colour === "auto" && stdout.isTTY === true && !variable("NO_COLOR") && variable("TERM") !== "dumb");
   return {
-    out: (text) => void stdout.write(text),
-    note: (text) => void stderr.write(text),
+    out: (text) => void stdout.write(harmless(text, isColoured)),
+    note: (text) => void stderr.write(harmless(text, isColoured)),
     columns: widthOf(stdout),
     paint: paintOf(isColoured),
     progress: (what) => (stderr.isTTY ? progressOn(stderr, what) : { at: () => {}, end: () => {} }),

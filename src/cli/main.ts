@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // npx lanewise: what a network is, does and costs. Commands are chunks of their own, so that --version and help start at once.
 import { EXIT, exitOf } from "./errors.js";
-import { type ColourOption, processIo } from "./io.js";
+import { type ColourOption, harmless, processIo } from "./io.js";
 
 /** Runs a command; answers its exit code. Whatever goes wrong is one sentence on standard error. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -14,8 +14,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const code = exitOf(error);
     const sentence = error instanceof Error ? error.message : String(error);
     const hint = code === EXIT.internal && !isDebug ? " (a mistake of lanewise; --debug says where)" : "";
-    process.stderr.write(`lanewise: ${sentence}${hint}\n`);
-    if (isDebug && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    process.stderr.write(harmless(`lanewise: ${sentence}${hint}\n`));
+    if (isDebug && error instanceof Error) process.stderr.write(harmless(`${error.stack}\n`));
     return code;
   }
 }

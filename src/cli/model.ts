@@ -18,13 +18,18 @@ export interface ModelFlags {
 
 export type Shapes = Record<string, number | readonly number[]>;
 
-/** image=1x3x640x640, or batch=1. */
-export function shapesOf(given: readonly string[] = []): Shapes {
+/** image=1x3x640x640, or batch=1: names of inputs, or of sizes that these leave open. */
+export function shapesOf(given: readonly string[] = [], { inputs }: OnnxDescription): Shapes {
   const shapes: Shapes = {};
+  const known = new Set(inputs.flatMap(({ name, shape }) => [name, ...(shape ?? [])]));
   for (const text of given) {
     const [name, value] = pairOf(text) ?? [];
     if (name === undefined || !/^\d{1,9}(x\d{1,9})*$/.test(value ?? ""))
       throw new UsageError(`"--shape" expected NAME=1x3x224x224 or SIZE=1, got "${text}"`);
+    if (!known.has(name))
+      throw new UsageError(
+        `"--shape" expected one of ${[...known].filter((one) => typeof one === "string").join(", ")}, got "${name}"`,
+      );
     const sizes = (value as string).split("x").map(Number);
     const isSize = sizes.length === 1 && !/x/.test(value as string);
     shapes[name] = isSize ? (sizes[0] as number) : sizes;

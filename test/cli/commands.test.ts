@@ -141,6 +141,26 @@ describe("inspect", () => {
     rt.dispose();
   });
 
+  it("lets a terminal obey nothing that a file says", async () => {
+    // A title, a cleared line, a colour, and the same in one character.
+    const name = "a\x1b]0;t\x07\r\x1b[2K\x1b[31m\x9b2J\x7f";
+    const [first, second, ...rest] = NET.nodes;
+    const nodes = [{ ...first, outputs: [name] }, { ...second, inputs: [name] }, ...rest] as File["nodes"];
+    here.write("obey.onnx", onnxFile({ ...NET, nodes }));
+    const obeyed = (text: string) => [...text].filter((c) => (c < " " && c !== "\n") || (c >= "\x7f" && c < "\xa0"));
+    for (const more of [[], ["--csv"], ["--markdown"]]) {
+      const ran = await run("inspect", "obey.onnx", ...more);
+      expect([ran.code, obeyed(ran.out), ran.err]).toEqual([0, [], ""]);
+      expect(ran.out).toContain("a\ufffd]0;t");
+    }
+    // Where there are colours, these are all.
+    const painted = await run("inspect", "obey.onnx", "--color", "always");
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: what colours are
+    expect(obeyed(painted.out.replace(/\x1b\[\d+m/g, ""))).toEqual([]);
+    const none = await run("inspect", "no\x1b[31m.onnx");
+    expect([none.code, obeyed(none.err)]).toEqual([4, []]);
+  });
+
   it("describes what cannot be planned", async () => {
     const magic = await run("inspect", "magic.onnx");
     expect(magic.code).toBe(3);

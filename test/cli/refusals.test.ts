@@ -5,7 +5,7 @@ import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { onnxFile } from "../onnx-file.js";
 import { ANIMATED_WEBP, HEIC, jpegOf, plainPng, pngFile, WEBP } from "./pictures.js";
-import { file, floatsNpy, folder, lanewise, MAGIC, MEANS, npy, SUM } from "./tool.js";
+import { file, floatsNpy, folder, lanewise, MAGIC, MEANS, npy, PIXELS, SUM } from "./tool.js";
 
 const here = folder();
 afterAll(() => here.remove());
@@ -18,6 +18,8 @@ const good = here.write("good.jpg", photo);
 const a = here.write("a.npy", floatsNpy([2, 3], [1, 2, 3, 4, 5, 6]));
 const lines = (count: number) => Array.from({ length: count }, (_, i) => `name ${i}`).join("\n");
 mkdirSync(here.at("empty folder"));
+mkdirSync(here.at("half"));
+here.write("half/output_0.npy", floatsNpy([2, 3], [1, 2, 3, 4, 5, 6]));
 
 /** Nothing is decoded of these: their heads say enough. */
 const huge = (() => {
@@ -286,6 +288,43 @@ const USAGE: readonly Row[] = [
     ["conv", "--shape", "3x8x8", "--weight", "4x3x3x3"],
     2,
     '"--shape" expected NxCxHxW, got 3x8x8',
+  ],
+  [
+    "a convolution beyond any memory",
+    ["conv", "--shape", "1x3x8000000x80000", "--weight", "4x3x3x3"],
+    2,
+    '"--shape" expected at most 268435456 elements, got 1x3x8000000x80000',
+  ],
+  [
+    "expected answers without their inputs",
+    ["compare", sum, "--expect", a],
+    2,
+    "expected --input with --expect, got none",
+  ],
+  [
+    "a folder of expected answers alone",
+    ["compare", sum, "--folder", here.at("half")],
+    4,
+    'half" expected input_0.pb or input_0.npy, got none',
+  ],
+  ["a shape for no input", ["inspect", sum, "--shape", "x=1x3"], 2, '"--shape" expected one of a, b, got "x"'],
+  [
+    "the size of a closed input",
+    run(good, "--size", "30"),
+    2,
+    '"--size" expected the size of an input that is [1, 3, 8, 8], got 30x30',
+  ],
+  [
+    "a mask of classes, unasked",
+    ["run", put("pixels.onnx", file(PIXELS)), "--image", good, "--preset", "unit", "--mask", here.at("m.png")],
+    2,
+    '"--mask" expected one channel, or --decode map for a class a pixel, got [1, 3, 8, 8]',
+  ],
+  [
+    "integers of 64 bits for floats",
+    array("long.npy", npy("{'descr': '<i8', 'fortran_order': False, 'shape': (2, 3), }", new Uint8Array(48))),
+    2,
+    '"a" expected float32, got int64',
   ],
   ["a weight that does not fit", ["conv", "--shape", "1x3x8x8", "--weight", "4x5x3x3"], 2, "expected"],
 ];

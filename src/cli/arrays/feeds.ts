@@ -1,5 +1,5 @@
 // Arrays of files as inputs of a model, by name.
-import { type OnnxInput, readTensorFile } from "../../onnx/index.js";
+import { type OnnxInput, type OnnxModel, readTensorFile } from "../../onnx/index.js";
 import { FileError, UsageError } from "../errors.js";
 import { readBytes } from "../files.js";
 import { pairOf } from "../paths.js";
@@ -40,4 +40,13 @@ export function arraysFor(what: string, given: readonly string[], names: readonl
     }
   }
   return found;
+}
+
+/** Integers of 64 bits are never taken for others: which input has them, before the run says at which element. */
+export function requireTypes(feeds: ReadonlyMap<string, OnnxInput>, { inputs }: OnnxModel): void {
+  for (const { name, dtype } of inputs) {
+    const kind = Object.prototype.toString.call((feeds.get(name) as { data?: unknown } | undefined)?.data).slice(8, -6);
+    if (/^Big/.test(kind) && !/int64$/.test(dtype))
+      throw new UsageError(`"${name}" expected ${dtype}, got ${kind.replace("Big", "").toLowerCase()}`);
+  }
 }

@@ -62,7 +62,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 export async function bench(io: Io, file: string, flags: BenchFlags): Promise<number> {
   const described = await describeFile(file);
   const { bytes, description } = described;
-  const { shapes, note, still } = closedShapes(description, shapesOf(flags.shape));
+  const { shapes, note, still } = closedShapes(description, shapesOf(flags.shape, description));
   if (still.length > 0)
     throw new UsageError(
       `"--shape" expected shapes of ${still.map(({ name }) => name).join(", ")}, which the file leaves open, got none`,

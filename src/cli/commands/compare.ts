@@ -2,7 +2,7 @@
 import path from "node:path";
 import type { OnnxInput, OnnxModel } from "../../onnx/index.js";
 import { type Difference, differenceOf } from "../arrays/difference.js";
-import { arraysFor, readArrays } from "../arrays/feeds.js";
+import { arraysFor, readArrays, requireTypes } from "../arrays/feeds.js";
 import { outputsByNode, withOutputs } from "../arrays/tap.js";
 import { EXIT, FileError, UsageError } from "../errors.js";
 import { isFolder, listFolder } from "../files.js";
@@ -52,13 +52,15 @@ const TOLERANCE = 1e-4;
 const YIELD_MS = 100;
 
 export async function compare(io: Io, file: string, flags: CompareFlags): Promise<number> {
-  const { variant = [], expect, folder, perLayer, tolerance = TOLERANCE } = flags;
+  const { variant = [], input, expect, folder, perLayer, tolerance = TOLERANCE } = flags;
   const isExpected = expect !== undefined || folder !== undefined;
   if (!isExpected && variant.length < 2 && !perLayer)
     throw new UsageError(`"compare" expected --expect, --folder, --variant simd,relaxed or --per-layer, got none`);
   if (isExpected && (variant.length > 1 || perLayer))
     throw new UsageError(`"--expect" and "--folder" expected to stand alone, got --variant of two or --per-layer, too`);
   const described = await describeFile(file);
+  if (expect !== undefined && input === undefined && described.description.inputs.length > 0)
+    throw new UsageError(`"compare" expected --input with --expect, got none`);
   const cases = isExpected ? casesOf(flags, described) : [inputsOf(flags, described)];
   const rows = isExpected
     ? await besideExpected(io, file, described, flags, cases, tolerance)
@@ -110,18 +112,18 @@ function caseIn(folder: string, { description }: Described): Case {
     description.outputs.map(({ name }) => name),
   );
   if (expected.size === 0) throw new FileError(`"${folder}" expected output_0.pb or output_0.npy, got none`);
-  return {
-    name: path.basename(folder),
-    inputs: arrays(
-      "input",
-      description.inputs.map(({ name }) => name),
-    ),
-    expected,
-  };
+  const inputs = arrays(
+    "input",
+    description.inputs.map(({ name }) => name),
+  );
+  if (inputs.size === 0 && description.inputs.length > 0)
+    throw new FileError(`"${folder}" expected input_0.pb or input_0.npy, got none`);
+  return { name: path.basename(folder), inputs, expected };
 }
 
 /** Runs a case, or made-up numbers where it has no inputs. Outputs are copies. */
 async function answersOf(model: OnnxModel, { inputs }: Case) {
+  requireTypes(inputs, model);
   const feeds = inputs.size > 0 || model.inputs.length === 0 ? Object.fromEntries(inputs) : madeUp(model);
   const found = await model.runAsync(feeds as Record<string, OnnxInput>, { yieldEvery: YIELD_MS });
   return new Map(
@@ -132,7 +134,7 @@ async function answersOf(model: OnnxModel, { inputs }: Case) {
 async function besideExpected(
   io: Io,
   file: string,
-  { bytes }: Described,
+  { bytes, description }: Described,
   flags: CompareFlags,
   cases: readonly Case[],
   tolerance: number,
@@ -141,7 +143,7 @@ async function besideExpected(
   const own = { ...flags, variant } as ModelFlags;
   const rt = await openRuntime(own);
   try {
-    const { model } = await loadFile(io, rt, file, bytes, own, { shapes: shapesOf(flags.shape) });
+    const { model } = await loadFile(io, rt, file, bytes, own, { shapes: shapesOf(flags.shape, description) });
     const rows: Row[] = [];
     for (const one of cases) {
       const found = await answersOf(model, one);
@@ -189,7 +191,7 @@ async function besideAnother(
   tolerance: number,
 ): Promise<Row[]> {
   const { variant = [], perLayer } = flags;
-  const { shapes } = closedShapes(described.description, shapesOf(flags.shape));
+  const { shapes } = closedShapes(described.description, shapesOf(flags.shape, described.description));
   const [first, second] = [variant[0], variant[1] ?? variant[0]];
   const values = perLayer
     ? await innerValues(io, file, described, { ...flags, variant: first } as ModelFlags, shapes)

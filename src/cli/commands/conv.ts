@@ -35,6 +35,8 @@ interface Row {
 }
 
 const SECONDS = 0.3;
+/** Of an input or a weight: 1 GB. */
+const MOST_ELEMENTS = 2 ** 28;
 /** Multiply-accumulates of the reference: more outputs are sampled. */
 const REFERENCE_MACS = 3e7;
 
@@ -65,9 +67,15 @@ function noise(count: number, seed: number): Float32Array {
 const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
 
 export async function conv(io: Io, flags: ConvFlags): Promise<number> {
-  const { shape, weight: sizes, groups = 1, precision } = flags;
+  const { shape, weight, groups = 1, precision } = flags;
   if (shape.length !== 4) throw new UsageError(`"--shape" expected NxCxHxW, got ${shape.join("x")}`);
-  if (sizes.length !== 4) throw new UsageError(`"--weight" expected MxCxRxS, got ${sizes.join("x")}`);
+  if (weight.length !== 4) throw new UsageError(`"--weight" expected MxCxRxS, got ${weight.join("x")}`);
+  for (const [what, sizes] of [
+    ["--shape", shape],
+    ["--weight", weight],
+  ] as const)
+    if (product(sizes) > MOST_ELEMENTS)
+      throw new UsageError(`"${what}" expected at most ${MOST_ELEMENTS} elements, got ${sizes.join("x")}`);
   const { CONV_ALGORITHMS, createRuntime } = await import("../../index.js");
   const [stride, dilation] = [pairOf("--stride", flags.stride), pairOf("--dilation", flags.dilation)];
   const padding = paddingOf(flags.padding, stride);
@@ -75,7 +83,7 @@ export async function conv(io: Io, flags: ConvFlags): Promise<number> {
   try {
     const memoryFormat: MemoryFormat = "channelsLast";
     const x = rt.tensor(noise(product(shape), 1), shape, { memoryFormat });
-    const w = rt.tensor(noise(product(sizes), 2), sizes);
+    const w = rt.tensor(noise(product(weight), 2), weight);
     const options = { stride, padding, dilation, groups, ...(precision && { precision }) };
     const planned = (algorithm: ConvAlgorithm | "auto") =>
       rt.plan.conv2d({ input: shape, memoryFormat, weight: w, ...options, algorithm });
@@ -83,12 +91,12 @@ export async function conv(io: Io, flags: ConvFlags): Promise<number> {
     const { algorithm: chosen, reason, macs, output } = auto.describe();
     const expected = referenceOf(x.toArray(), w.toArray(), {
       shape,
-      sizes,
+      sizes: weight,
       stride,
       dilation,
       groups,
       output,
-      padding: edgesOf(padding, shape, sizes, stride, dilation),
+      padding: edgesOf(padding, shape, weight, stride, dilation),
     });
     const y = rt.empty(auto.outputs[0] as (typeof auto.outputs)[number]);
     const rows: Row[] = [];
@@ -100,13 +108,13 @@ export async function conv(io: Io, flags: ConvFlags): Promise<number> {
           () => planned(algorithm),
           (plan) => plan.run(x, y),
           () => expected(y.toArray()),
-          { macs, seconds: flags.seconds ?? SECONDS, sizes, dilation },
+          { macs, seconds: flags.seconds ?? SECONDS, sizes: weight, dilation },
         ),
       );
       progress.at((i + 1) / CONV_ALGORITHMS.length);
     }
     progress.end();
-    const layer = { shape, weight: sizes, stride, padding, dilation, groups, output, macs, variant: rt.variant };
+    const layer = { shape, weight, stride, padding, dilation, groups, output, macs, variant: rt.variant };
     if (flags.json) io.out(`${JSON.stringify({ ...layer, auto: { algorithm: chosen, reason }, algorithms: rows })}\n`);
     else io.out(textOf(io, layer, rows, chosen, reason));
     return 0;

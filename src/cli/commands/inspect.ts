@@ -60,7 +60,7 @@ async function inspectionOf(
   flags: InspectFlags,
 ): Promise<{ inspection: Inspection; code: number }> {
   const { name, bytes, description } = await describeFile(file);
-  const { shapes, note, still } = closedShapes(description, shapesOf(flags.shape));
+  const { shapes, note, still } = closedShapes(description, shapesOf(flags.shape, description));
   const found: Inspection = {
     file: name,
     bytes: bytes.length,

@@ -3,7 +3,7 @@ import path from "node:path";
 import type { Tensor } from "../../index.js";
 import type { OnnxDescription, OnnxModel } from "../../onnx/index.js";
 import type { Preprocessor, PreprocessSpec, View } from "../../vision/index.js";
-import { arraysFor } from "../arrays/feeds.js";
+import { arraysFor, requireTypes } from "../arrays/feeds.js";
 import { npyOf } from "../arrays/npy.js";
 import { EXIT, exitOf, FileError, UsageError } from "../errors.js";
 import { isFolder, listFolder, makeFolder, readBytes, writeWhole } from "../files.js";
@@ -70,7 +70,8 @@ async function runArrays(io: Io, flags: RunFlags, description: OnnxDescription, 
     throw new UsageError(
       `"--input" expected an array for each of ${names.join(", ")}, got none for ${missing.join(", ")}`,
     );
-  const { model, rt } = await load(shapesOf(flags.shape));
+  const { model, rt } = await load(shapesOf(flags.shape, description));
+  requireTypes(feeds, model);
   const start = performance.now();
   const found = await model.runAsync(Object.fromEntries(feeds), { yieldEvery: YIELD_MS });
   const ms = performance.now() - start;
@@ -224,7 +225,7 @@ async function runPictures(io: Io, flags: RunFlags, description: OnnxDescription
 
 /** Shapes that the network runs with: those given, and the size of pictures where the file leaves it open. */
 function imageShapes(flags: RunFlags, spec: PreprocessSpec, description: OnnxDescription): Shapes {
-  const given = shapesOf(flags.shape);
+  const given = shapesOf(flags.shape, description);
   const size = sizeOf(flags, spec, description);
   const [input] = description.inputs;
   const closed = input && !Object.hasOwn(given, input.name) ? closedImage(input, size) : undefined;
@@ -233,7 +234,18 @@ function imageShapes(flags: RunFlags, spec: PreprocessSpec, description: OnnxDes
     throw new UsageError(
       `"--size" expected height x width, such as 640, since the file leaves sizes of ${still.map(({ name }) => name).join(", ")} open, got none`,
     );
+  if (flags.size && size && input) requireSize(size, shapes[input.name] ?? input.shape);
   return shapes;
+}
+
+/** --size against sizes that the file does not leave open, in either memory format. */
+function requireSize([height, width]: readonly [number, number], shape: unknown): void {
+  if (!Array.isArray(shape) || shape.length !== 4) return; // told by the preprocessor
+  const isOf = (at: number) => shape[at] === height && shape[at + 1] === width;
+  if (!isOf(1) && !isOf(2))
+    throw new UsageError(
+      `"--size" expected the size of an input that is [${shape.join(", ")}], got ${height}x${width} (height x width)`,
+    );
 }
 
 async function onePicture(job: Job, file: string): Promise<void> {
@@ -307,6 +319,10 @@ function masked({ rt, vision }: Job, answer: Answer, photo: DecodedPicture, view
     if (!isOne) return vision.colourize(answer.map);
   }
   if (first === undefined) throw new UsageError(`"--mask" expected an output, got a network without any`);
+  if (first.shape.length === 4 && first.shape.slice(1).every((size) => size > 1))
+    throw new UsageError(
+      `"--mask" expected one channel, or --decode map for a class a pixel, got [${first.shape.join(", ")}]`,
+    );
   const { data, width, height } = photo;
   const cut = vision.applyMask(rt, { data, width, height, channels: 4 }, first, view);
   return uprightPixels(cut, photo.orientation);
