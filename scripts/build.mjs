@@ -38,11 +38,13 @@ for (const { file } of BINARIES) {
 if (!process.argv.includes("--binaries")) {
   rmSync("dist", { recursive: true, force: true });
   rmSync("build/js", { recursive: true, force: true });
+  rmSync("build/types", { recursive: true, force: true });
   const run = (stdout, name, ...args) =>
     execFileSync(process.execPath, [name, ...args], { stdio: ["inherit", stdout, "inherit"] });
   const bin = (name, ...args) => run("inherit", name, ...args);
   bar(jobs.length);
-  bin("node_modules/typescript/bin/tsc", "-p", ".", "--declarationDir", "dist/types");
+  bin("node_modules/typescript/bin/tsc", "-p", "."); // declarations: all in build/types, for the page; dist/types: what entries name
+  cpSync("build/types", "dist/types", { recursive: true });
   bin("node_modules/typescript/bin/tsc", "-p", "tsconfig.cli.json"); // with Node's types, which the package does not know
   bar(jobs.length + 1);
   run(isQuiet ? "ignore" : "inherit", "node_modules/rollup/dist/bin/rollup", "-c", "--silent");

@@ -24,10 +24,10 @@ const read = (path) => readFileSync(join(root, path), "utf8");
 
 /** Pages in reading order, by what a reader wants. */
 const GROUPS = {
-  Start: ["README.md", "docs/first-model.md", "docs/guide.md", "docs/coming-from.md", "docs/options.md"],
-  Models: ["docs/onnx.md", "docs/vision.md", "docs/answers.md"],
+  Start: ["README.md", "docs/first-model.md", "docs/guide.md", "docs/coming-from.md", "docs/options.md", "docs/cli.md"],
+  Models: ["docs/onnx.md", "docs/vision.md", "docs/answers.md", "docs/quantise.md"],
   Methods: ["docs/convolution.md", "docs/kernels.md", "docs/operators.md"],
-  Places: ["docs/runtimes.md", "docs/threads.md", "docs/memory.md", "docs/benchmarks.md"],
+  Places: ["docs/runtimes.md", "docs/threads.md", "docs/memory.md", "docs/scaling.md", "docs/benchmarks.md"],
 };
 
 /** The groups, and whatever else docs/ has, so that no page can be forgotten. */
@@ -71,7 +71,7 @@ const shell = ({ title, body, up, nav, contents = "" }) => `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escaped(title)} · lanewise</title>
 <link rel="stylesheet" href="${up}pages.css">
-<header><a class="brand" href="${up}../index.html">lanewise</a> <a href="${up}index.html">docs</a> <a href="${up}../api/index.html">API</a></header>
+<header><a class="brand" href="${up}../index.html">lanewise</a> <a href="${up}index.html">Documentation</a> <a href="${up}../api/index.html">API</a> <a href="${up}../index.html">Try it</a></header>
 <div class="columns">
 <nav aria-label="Pages">${nav}</nav>
 <main>${body}</main>
@@ -186,6 +186,16 @@ class Site {
   }
 }
 
+/** The page of site/ gets links to the documentation, once it is beside it; who keeps the page offline hears of it by another name. */
+function linkFromPage(folder) {
+  const edit = (name, from, to) => {
+    const path = join(folder, name);
+    if (existsSync(path)) writeFileSync(path, readFileSync(path, "utf8").replaceAll(from, to));
+  };
+  edit("index.html", "<!-- docs -->", '<a class="docs" href="docs/index.html">Documentation</a>');
+  edit("sw.js", /"lanewise-(\w{12})"/g, '"lanewise-$1-docs"');
+}
+
 /** Links of pages that lead nowhere within them. */
 function broken(files) {
   const idsOf = new Map();
@@ -230,7 +240,10 @@ writeFileSync(join(folder, "llms.txt"), site.llms());
 for (const problem of problems) console.error(problem);
 const isApi = api(join(folder, "api"));
 if (isCheck) rmSync(folder, { recursive: true, force: true });
-else console.log(`written: ${relative(root, folder)}/docs, api, llms.txt`);
+else {
+  linkFromPage(folder);
+  console.log(`written: ${relative(root, folder)}/docs, api, llms.txt`);
+}
 const failed = problems.length + (isApi ? 0 : 1);
 console.log(`${count - problems.length + (isApi ? 1 : 0)} passed, ${failed} failed`);
 process.exitCode = failed > 0 ? 1 : 0;

@@ -14,7 +14,7 @@ export type { WasmSource } from "./base/globals.js";
 export type { Padding } from "./base/shape.js";
 export type { DType, DTypeOf, Elements, Float16Data, MemoryFormat, TensorData, TensorSpec } from "./base/spec.js";
 export type { ThreadsReport } from "./engine/crew.js";
-export type { Variant } from "./engine/engine.js";
+export type { Int8Report, Variant } from "./engine/engine.js";
 export type { Precision } from "./kernels/select.js";
 export { CONV_ALGORITHMS, type ConvAlgorithm } from "./kernels/table.js";
 export {

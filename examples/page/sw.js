@@ -1,9 +1,10 @@
-// After the first visit the page needs no network: files are fetched anew where there is one, and kept; without, the kept ones answer.
+// After the first visit the page needs no network: its files are kept, and fetched anew when another build of it is there.
 const KEPT = "lanewise-FILES_HASH";
 const FILES = FILES_LIST;
 
 addEventListener("install", (event) => {
-  event.waitUntil(caches.open(KEPT).then((cache) => cache.addAll(FILES)));
+  const anew = FILES.map((file) => new Request(file, { cache: "no-cache" })); // not what the browser has of another build
+  event.waitUntil(caches.open(KEPT).then((cache) => cache.addAll(anew)));
   skipWaiting();
 });
 
@@ -17,7 +18,9 @@ addEventListener("activate", (event) => {
 
 addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.method !== "GET" || new URL(request.url).origin !== location.origin) return;
+  // The page's own lie beside this file; docs/ and api/ below change without it.
+  const [folder, file] = [new URL("./", location.href).href, request.url.split(/[?#]/)[0]];
+  if (request.method !== "GET" || !file.startsWith(folder) || file.slice(folder.length).includes("/")) return;
   const answer = async () => {
     const cache = await caches.open(KEPT);
     const kept = await cache.match(request, { ignoreSearch: true });

@@ -19,7 +19,7 @@ const KB = 1024;
 /**
  * Most bytes gzipped: what has come when the first digit is answered, by what it is for. A binary is one of two, the larger counts.
  */
-const BUDGETS = { kernels: 60 * KB, weights: 40 * KB, page: 60 * KB };
+const BUDGETS = { kernels: 61 * KB, weights: 40 * KB, page: 60 * KB };
 
 const SOURCE = "examples/page";
 /** In this order: later ones take precedence. */

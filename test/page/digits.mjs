@@ -121,6 +121,22 @@ test("a 1 by keyboard, cell by cell", {}, async ({ page, url }) => {
   holds(/^#digit\?e=0&d=\w+(\.\w+){14}$/.test(new URL(page.url()).hash), `fifteen dots, got ${page.url()}`);
 });
 
+test("an example of the address is on the pad, although its file comes later", {}, async ({ page, url }) => {
+  // No ResizeObserver, which paints by chance when a part of the page gets its size.
+  await page.addInitScript("globalThis.ResizeObserver = class { observe() {} disconnect() {} }");
+  const late = (route) => setTimeout(() => route.continue(), 700);
+  await page.route("**/digits.bin", late);
+  await ready(page, `${url}#digit?e=3`);
+  await page.waitForSelector("#digit .said[data-answer='1']");
+  await page.waitForTimeout(100);
+  const ink = await page.locator(".pad").evaluate((canvas) => {
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    return data.filter((value, i) => i % 4 === 3 && value > 200).length / (width * height);
+  });
+  holds(ink > 0.02, `a 1 covers more than 2 % of the pad, got ${(100 * ink).toFixed(1)} %`);
+});
+
 test("examples: ten are right, two are wrong and it says so; the drawing is in the address", {}, async ({
   page,
   url,

@@ -139,6 +139,14 @@ test("looks: nothing stands out at 360, at 200 % zoom, from right to left; as li
     document.documentElement.dir = "ltr";
   });
   same(await overflow(page), 0, "200 %");
+  await page.evaluate(() => {
+    const link = '<a class="docs" href="docs/index.html">Documentation</a>'; // as npm run docs:site puts it in
+    if (!document.querySelector(".top .docs")) document.querySelector(".top nav").insertAdjacentHTML("afterend", link);
+  });
+  for (const width of [660, 768, 920, 940]) {
+    await page.setViewportSize({ width, height: 640 });
+    same(await overflow(page), 0, `${width} wide`);
+  }
   for (const id of SECTIONS) {
     await page.locator(`nav a[href="#${id}"]`).click();
     await page.waitForFunction((name) => {

@@ -1,5 +1,5 @@
 // A canvas as large as its place, drawn anew when its size, the colours or what it shows change.
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import type { CanvasHTMLAttributes } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
@@ -63,7 +63,9 @@ export function Canvas({ draw, ratio, ...rest }: Props) {
     if (!canvas) return;
     const observer = new ResizeObserver(paint);
     observer.observe(canvas);
-    const stop = scheme.subscribe(paint);
+    const stop = effect(() => {
+      if (scheme.value >= 0) paint(); // and whatever signals it reads: examples come later than the pad
+    });
     return () => {
       observer.disconnect();
       stop();

@@ -217,7 +217,7 @@ export function Photo() {
       </div>
       <Drop name="photo" accept="image/*,.onnx" take={(file) => void take(file)}>
         <b>Drop a photo here</b>
-        {opened.value ? "" : ", or a classifier of ImageNet as an .onnx file"}. They stay on this device.
+        {opened.value ? "" : ", or a classifier of ImageNet as an .onnx file"}. It stays on this device.
       </Drop>
       {failure.value && <p class="refusal">{failure.value}</p>}
       <fieldset class="wrong">
