@@ -233,6 +233,24 @@ describe("quantizeWeights", () => {
     },
   });
 
+  it("packs fewer filters than a panel has, also of weights that a file has transposed", async () => {
+    using rt = await createRuntime();
+    for (const [k, m] of [
+      [8, 5],
+      [7, 1],
+    ] as const) {
+      const weights = { dims: [k, m], data: fill([k, m], "few") };
+      const nodes = [node("Gemm", ["x", "w"], ["y"], { transB: 0 })];
+      const few = onnxFile({ nodes, inputs: { x: [1, k] }, outputs: ["y"], constants: { w: weights } });
+      const x = { data: fill([1, k], "x"), shape: [1, k] };
+      const [usual, small] = [await loadOnnx(rt, few), await loadOnnx(rt, few, { quantizeWeights: "int8" })];
+      const [y, near] = [usual, small].map((model) => model.run({ x })["y"]?.toArray() as Float32Array);
+      expect(near).toHaveLength(m);
+      for (let i = 0; i < m; i++)
+        expect(Math.abs((near?.[i] as number) - (y?.[i] as number))).toBeLessThan(0.02 * Math.sqrt(k));
+    }
+  });
+
   it("of a file: a quarter or half of the weights' bytes, for all shapes once, the same within the error", async () => {
     using rt = await createRuntime();
     const load = async (options: ModelOptions) => {

@@ -7,6 +7,9 @@ import { FileError, fileError, UsageError } from "./errors.js";
 export function readBytes(name: string, expected = "a file"): Uint8Array {
   if (/^https?:\/\//i.test(name))
     throw new FileError(`"${name}" expected ${expected} on this machine, got an address: nothing is fetched`);
+  // Some never end, and a synchronous read of one hears no Ctrl-C.
+  if (statSync(name, { throwIfNoEntry: false })?.isCharacterDevice())
+    throw new FileError(`"${name}" expected ${expected}, got a device`);
   try {
     const { buffer, byteOffset, length } = readFileSync(name);
     return new Uint8Array(buffer, byteOffset, length); // whose slice() copies, as a Buffer's does not

@@ -163,7 +163,7 @@ export class Program {
 
   /** Packs a parameter as many work items at a time as there is room for their bytes. */
   #prepareFed(call: Call, desc: number, index: number, feed: Feed, at: Addresses): void {
-    const each = Math.floor(feed.room / call.itemBytes);
+    const each = Math.max(1, Math.floor(feed.room / call.itemBytes)); // one panel may be more than all there is
     for (let item = 0; item < call.items; item += each) {
       const end = Math.min(item + each, call.items);
       const from = item * call.itemBytes;

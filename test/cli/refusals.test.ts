@@ -15,6 +15,9 @@ const sum = here.write("sum.onnx", file(SUM));
 const magic = here.write("magic.onnx", file(MAGIC));
 const photo = jpegOf(40, 30, (x, y) => [6 * x, 8 * y, 128]);
 const good = here.write("good.jpg", photo);
+const plain = here.write("plain.png", plainPng(40, 30, [10, 20, 30, 255]));
+mkdirSync(here.at("other"));
+const good2 = here.write("other/plain.jpg", photo);
 const a = here.write("a.npy", floatsNpy([2, 3], [1, 2, 3, 4, 5, 6]));
 const lines = (count: number) => Array.from({ length: count }, (_, i) => `name ${i}`).join("\n");
 mkdirSync(here.at("empty folder"));
@@ -326,6 +329,9 @@ const USAGE: readonly Row[] = [
     2,
     '"a" expected float32, got int64',
   ],
+  ["a picture written over itself", run(plain, "--draw", plain), 2, "expected files other than the pictures"],
+  ["two pictures into one", run(plain, "--image", good2, "--draw", "drawn/"), 2, "expected a name a picture"],
+  ["a device that never ends", ["inspect", "/dev/zero"], 4, "got a device"],
   ["a weight that does not fit", ["conv", "--shape", "1x3x8x8", "--weight", "4x5x3x3"], 2, "expected"],
 ];
 

@@ -157,8 +157,21 @@ function targetOf(option: string, out: string | undefined, files: readonly strin
     throw new UsageError(`"${option}" expected a folder for ${files.length} pictures (${out}/), got "${out}"`);
   if (!isInto && !/\.png$/i.test(out) && /\.\w+$/.test(out))
     throw new UsageError(`"${option}" expected a .png, got "${out}"`);
+  const target = (file: string) => (isInto ? outputIn(out, file, ".png") : out);
+  // Nothing that is read is written over, and no picture over another's.
+  const sources = new Map(files.map((file) => [path.resolve(file), file]));
+  const from = new Map<string, string>();
+  for (const file of files) {
+    const to = target(file);
+    const [source, other] = [sources.get(path.resolve(to)), from.get(path.resolve(to))];
+    if (source !== undefined)
+      throw new UsageError(`"${option}" expected files other than the pictures, got "${to}" for "${source}"`);
+    if (other !== undefined)
+      throw new UsageError(`"${option}" expected a name a picture, got "${to}" for "${other}" and "${file}"`);
+    from.set(path.resolve(to), file);
+  }
   if (isInto) makeFolder(out);
-  return (file: string) => (isInto ? outputIn(out, file, ".png") : out);
+  return target;
 }
 
 interface Job {
@@ -179,6 +192,8 @@ async function runPictures(io: Io, flags: RunFlags, description: OnnxDescription
   const spec = await specOf(flags, description);
   labelsFrom(flags.labels); // before anything takes time
   const files = pictureFiles(flags.image ?? []);
+  if (files.length > 1 && flags.output?.length)
+    throw new UsageError(`"--output" expected one picture, got ${files.length}: each would write over the one before`);
   const [draw, mask] = [targetOf("--draw", flags.draw, files), targetOf("--mask", flags.mask, files)];
   const { model, rt } = await load(imageShapes(flags, spec, description));
   const vision: VisionModule = await import("../../vision/index.js");
