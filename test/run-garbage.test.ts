@@ -3,23 +3,14 @@
 import { expect, it } from "vitest";
 import { createModel, createRuntime, sequential } from "../src/index.js";
 import { loadOnnx } from "../src/onnx/index.js";
+import { garbageOf } from "./garbage.js";
 import { node, onnxFile } from "./onnx-file.js";
 
-const { gc } = globalThis as unknown as { gc(): void };
-
-/** Bytes a call leaves on a heap that was just swept: the least of ten rounds, since a compiler allocates too. */
-function garbageOf(call: () => unknown): number {
+/** Bytes a call leaves, once it is compiled. */
+function bytesOf(call: () => unknown): number {
   const count = 2000;
   for (let i = 0; i < 20_000; i++) call();
-  let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < 10; round++) {
-    gc();
-    const before = process.memoryUsage();
-    for (let i = 0; i < count; i++) call();
-    const after = process.memoryUsage();
-    least = Math.min(least, after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers);
-  }
-  return least / count;
+  return garbageOf(call, count) / count;
 }
 
 /** A conv1d with activation, arithmetic, and an output. */
@@ -34,7 +25,7 @@ it("of a file", async () => {
   const rt = await createRuntime();
   using model = await loadOnnx(rt, file);
   model.input("x").fill(1);
-  expect(garbageOf(() => model.run())).toBeLessThan(4);
+  expect(bytesOf(() => model.run())).toBeLessThan(4);
   expect(model.output("y")[0]).toBe(9); // (6 * 0.5)^2
 });
 
@@ -44,12 +35,12 @@ it("of a graph by hand, and what it would see", async () => {
   const weight = { shape: [3, 2, 3], dtype: "float32" as const, data: new Float32Array(18).fill(0.5) };
   using model = createModel(rt, graph, { "c.weight": weight });
   model.input("x").fill(1);
-  expect(garbageOf(() => model.run())).toBeLessThan(4);
+  expect(bytesOf(() => model.run())).toBeLessThan(4);
   expect(model.output("output")[0]).toBe(3);
   let last: unknown;
   const wasteful = () => {
     last = { results: model.run() };
   };
-  expect(garbageOf(wasteful)).toBeGreaterThan(8);
+  expect(bytesOf(wasteful)).toBeGreaterThan(8);
   expect(last).toBeDefined();
 });

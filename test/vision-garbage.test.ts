@@ -3,25 +3,13 @@
 import { expect, it } from "vitest";
 import { createRuntime } from "../src/index.js";
 import { createPreprocessor } from "../src/vision/index.js";
+import { garbageOf } from "./garbage.js";
 import { noise } from "./vision-pictures.js";
 
 it("a preprocessor makes no garbage from the third frame of an array on", async () => {
   const rt = await createRuntime();
   using pre = createPreprocessor(rt, { scale: 1 / 255, size: 24, fit: "letterbox" });
   const image = noise(48, 40, 4, 0);
-  const { gc } = globalThis as unknown as { gc(): void };
-  /** Bytes that so many calls leave behind on a heap that was just swept: the least of ten rounds, since a compiler allocates too. */
-  const garbageOf = (call: () => unknown, count: number) => {
-    let least = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 10; round++) {
-      gc();
-      const before = process.memoryUsage();
-      for (let i = 0; i < count; i++) call();
-      const after = process.memoryUsage();
-      least = Math.min(least, after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers);
-    }
-    return least;
-  };
   const frame = () => pre.run(image);
   for (let i = 0; i < 20_000; i++) frame();
   // An object a frame is 16 bytes or more. What is a KB a frame is seen in the short round, before the young generation is full.

@@ -46,17 +46,20 @@ export interface CheckedModelOptions {
   readonly only: ModelOptions["optimize"];
 }
 
+/** Names of ModelOptions. */
+export const MODEL_OPTIONS: readonly (keyof ModelOptions)[] = [
+  "maxBytes",
+  "maxMacs",
+  "precision",
+  "memory",
+  "tune",
+  "optimize",
+  "quantizeWeights",
+];
+
 /** Checks the options of a model and its runtime. */
 export function checkedModelOptions(runtime: Runtime, options: ModelOptions): CheckedModelOptions {
-  knownOptions("model options", options, [
-    "maxBytes",
-    "maxMacs",
-    "precision",
-    "memory",
-    "tune",
-    "optimize",
-    "quantizeWeights",
-  ]);
+  knownOptions("model options", options, MODEL_OPTIONS);
   const maxBytes = options.maxBytes === undefined ? Infinity : integer("maxBytes", options.maxBytes, 0);
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);

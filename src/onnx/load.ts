@@ -4,6 +4,7 @@ import { asBytes, isBytes, knownOptions } from "../base/check.js";
 import { ModelError, show } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
 import { type ModelOptions, planesOf } from "../model/model.js";
+import { MODEL_OPTIONS } from "../model/model-options.js";
 import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
 import { STORED } from "./draft.js";
 import { NotLoaded } from "./families/table.js";
@@ -164,18 +165,7 @@ function mayReplace({ irVersion }: ModelProto, { initializers, defaults }: Check
 const packsOf = (runtime: Runtime) => (packs: Iterable<PackName>) => requirePacks(runtime, packs);
 
 function checkedOptions(options: OnnxOptions): OnnxOptions & Required<Pick<OnnxOptions, "shapes">> {
-  knownOptions("model options", options, [
-    "maxBytes",
-    "maxMacs",
-    "precision",
-    "memory",
-    "tune",
-    "optimize",
-    "quantizeWeights",
-    "shapes",
-    "onProgress",
-    "externalData",
-  ]);
+  knownOptions("model options", options, [...MODEL_OPTIONS, "shapes", "onProgress", "externalData"]);
   const { shapes = {}, onProgress, externalData } = options;
   if (typeof shapes !== "object" || shapes === null || Array.isArray(shapes))
     throw new TypeError(`"shapes" expected an object of sizes by name, got ${show(shapes)}`);
