@@ -8,6 +8,7 @@ import asc from "assemblyscript/asc";
 import { ordered } from "./order.mjs";
 import { BINARIES, binaryName, CREW, PACKS } from "./packs.mjs";
 import { progressBar } from "./progress.mjs";
+import { trimTypes } from "./trim-types.mjs";
 
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const isQuiet = process.argv.includes("--quiet");
@@ -43,7 +44,7 @@ if (!process.argv.includes("--binaries")) {
     execFileSync(process.execPath, [name, ...args], { stdio: ["inherit", stdout, "inherit"] });
   const bin = (name, ...args) => run("inherit", name, ...args);
   bar(jobs.length);
-  bin("node_modules/typescript/bin/tsc", "-p", "."); // declarations: all in build/types, for the page; dist/types: what entries name
+  bin("node_modules/typescript/bin/tsc", "-p", "."); // declarations: all in build/types, for the page; dist/types: what entries reach
   cpSync("build/types", "dist/types", { recursive: true });
   bin("node_modules/typescript/bin/tsc", "-p", "tsconfig.cli.json"); // with Node's types, which the package does not know
   bar(jobs.length + 1);
@@ -63,13 +64,9 @@ if (!process.argv.includes("--binaries")) {
     // For Symbol.dispose, which programs of lib es2022 do not know.
     writeFileSync(`dist/${entry}.d.ts`, `/// <reference lib="esnext.disposable" />\n${line}`);
   }
-  // Declarations of what no entry names are left out: two files of three, 130 KB.
-  const named = new Set(readdirSync("dist").filter((file) => file.endsWith(".d.ts")));
-  for (const file of named)
-    for (const [, to] of readFileSync(`dist/${file}`, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)\.js"/g))
-      named.add(posix.join(posix.dirname(file), `${to}.d.ts`));
-  for (const file of readdirSync("dist/types", { recursive: true }))
-    if (file.endsWith(".d.ts") && !named.has(`types/${file.replaceAll("\\", "/")}`)) rmSync(`dist/types/${file}`);
+  const isDeclaration = (file) => file.endsWith(".d.ts");
+  const files = readdirSync("dist/types", { recursive: true }).map((file) => `types/${file.replaceAll("\\", "/")}`);
+  trimTypes("dist", readdirSync("dist").filter(isDeclaration), files.filter(isDeclaration));
   // Resolvers that know no "exports" (Parcel as it comes, older webpack, Jest and TypeScript) look for a folder of the entry's name.
   for (const [name, { types, default: main }] of Object.entries(
     JSON.parse(readFileSync("package.json", "utf8")).exports,

@@ -16,3 +16,14 @@ declare module "@jsquash/jpeg/decode.js" {
     options?: { preserveOrientation?: boolean },
   ): Promise<{ data: Uint8ClampedArray; width: number; height: number }>;
 }
+declare module "oled-font-5x7" {
+  const font: {
+    readonly width: number;
+    readonly height: number;
+    /** Letters in their order. */
+    readonly lookup: readonly string[];
+    /** A byte a column. */
+    readonly fontData: readonly number[];
+  };
+  export default font;
+}

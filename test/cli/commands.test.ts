@@ -324,6 +324,17 @@ describe("compare", () => {
 });
 
 describe("bench and conv", () => {
+  it("has no share of the limit of floats for what runs on bytes", async () => {
+    const bytes = fileURLToPath(new URL("../conformance/models/conv-qdq.onnx", import.meta.url));
+    const ran = await run("bench", bytes, "--seconds", "0.05");
+    expect(ran.code).toBe(0);
+    expect(ran.out).toMatch(
+      /\n[\d.]+ GOP\/s, 100\.0 % of them on bytes: what a product of floats reaches is no limit of these\n/,
+    );
+    const json = JSON.parse((await run("bench", bytes, "--seconds", "0.05", "--json")).out);
+    expect(json).toMatchObject({ inBytes: 1, share: null, limitGflops: null });
+  });
+
   it("says how fast, of what the machine can do; layer by layer; as a trace", async () => {
     const ran = await run("bench", "net.onnx", "--seconds", "0.2", "--profile", "--top", "2", "--trace", "trace.json");
     expect(ran.code).toBe(0);

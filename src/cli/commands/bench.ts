@@ -70,7 +70,6 @@ export async function bench(io: Io, file: string, flags: BenchFlags): Promise<nu
   const peer = flags.vs === undefined ? undefined : await openPeer(flags.vs, described);
   const rt = await openRuntime(flags);
   try {
-    const limit = limitOf(rt);
     const { model, loadMs } = await loadFile(io, rt, file, bytes, flags, { shapes });
     const feeds = madeUp(model) as Record<string, OnnxInput>;
     const start = performance.now();
@@ -83,6 +82,8 @@ export async function bench(io: Io, file: string, flags: BenchFlags): Promise<nu
       peer && (() => peer.run(feeds)),
     );
     const { macs } = model.plan;
+    const inBytes = byteShare(model);
+    const limit = inBytes > 0 ? undefined : limitOf(rt);
     const gflops = (2 * macs) / times.min / 1e6;
     const result = {
       file: path.basename(file),
@@ -94,8 +95,9 @@ export async function bench(io: Io, file: string, flags: BenchFlags): Promise<nu
       perSecond: 1e3 / times.p50,
       macs,
       gflops,
-      limitGflops: limit,
-      share: gflops / limit,
+      inBytes,
+      limitGflops: limit ?? null,
+      share: limit === undefined ? null : gflops / limit,
       ...(peerTimes && {
         peer: { name: flags.vs, version: peer?.version, ...peerTimes, ratio: peerTimes.min / times.min },
       }),
@@ -109,7 +111,7 @@ export async function bench(io: Io, file: string, flags: BenchFlags): Promise<nu
     if (flags.json) io.out(`${JSON.stringify({ ...result, ...(flags.profile && { layers: profile?.rows }) })}\n`);
     else
       io.out(
-        textOf(result, limit, io.columns) +
+        textOf(result, io.columns) +
           (flags.profile ? profileText(io, profile as NonNullable<typeof profile>, flags) : ""),
       );
     return 0;
@@ -117,6 +119,13 @@ export async function bench(io: Io, file: string, flags: BenchFlags): Promise<nu
     await peer?.close();
     rt.dispose();
   }
+}
+
+/** Which share of the multiply-accumulates kernels of bytes do: their limit is another, of 8-bit products. */
+function byteShare(model: OnnxModel): number {
+  const { rows, totals } = model.summary();
+  const inBytes = rows.filter(({ op }) => / (of bytes|q8)$/.test(op)).reduce((sum, { macs }) => sum + macs, 0);
+  return totals.macs > 0 ? inBytes / totals.macs : 0;
 }
 
 /** GFLOP/s of a product whose operands lie in the nearest caches: what the tile of every convolution can do at most here. */
@@ -242,20 +251,24 @@ function textOf(
     firstMs: number;
     perSecond: number;
     macs: number;
+    inBytes: number;
     gflops: number;
-    share: number;
+    limitGflops: number | null;
+    share: number | null;
     peer?: object;
     notes: readonly string[];
   },
-  limit: number,
   columns: number,
 ): string {
-  const { file, variant, engine, loadMs, firstMs, runs, min, p50, p90, p99, perSecond, gflops, share, notes } = result;
+  const { file, variant, engine, loadMs, firstMs, runs, min, p50, p90, p99, perSecond, notes } = result;
+  const { gflops, limitGflops, share, inBytes } = result;
   const lines = [
     `${file}   ${variant}   ${engine}`,
     `load ${msText(loadMs)} ms   first run ${msText(firstMs)} ms   ${runs} runs`,
     `min ${msText(min)}   P50 ${msText(p50)}   P90 ${msText(p90)}   P99 ${msText(p99)} ms   ${perSecond.toFixed(1)} a second`,
-    `${gflops.toFixed(1)} GFLOP/s of ${limit.toFixed(1)} that a product in the caches reaches here: ${percentText(share)}`,
+    limitGflops === null || share === null
+      ? `${gflops.toFixed(1)} GOP/s, ${percentText(inBytes)} of them on bytes: what a product of floats reaches is no limit of these`
+      : `${gflops.toFixed(1)} GFLOP/s of ${limitGflops.toFixed(1)} that a product in the caches reaches here: ${percentText(share)}`,
   ];
   const peer = result.peer as ({ name: string; version: string; ratio: number } & Times) | undefined;
   if (peer)

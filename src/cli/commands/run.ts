@@ -2,7 +2,7 @@
 import path from "node:path";
 import type { Tensor } from "../../index.js";
 import type { OnnxDescription, OnnxModel } from "../../onnx/index.js";
-import type { Preprocessor, PreprocessSpec, View } from "../../vision/index.js";
+import type { Preprocessor, PreprocessSpec } from "../../vision/index.js";
 import { arraysFor, requireTypes } from "../arrays/feeds.js";
 import { npyOf } from "../arrays/npy.js";
 import { EXIT, exitOf, FileError, UsageError } from "../errors.js";
@@ -12,6 +12,7 @@ import { closedShapes, describeFile, loadFile, type ModelFlags, openRuntime, typ
 import { inOrder, isFolderName, outputIn, pairOf } from "../paths.js";
 import { type DecodedPicture, forget, MAX_PIXELS, readPicture } from "../picture/read.js";
 import { pngOf } from "../picture/write.js";
+import { drawn, masked } from "../run/drawing.js";
 import { type Answer, type HeadContext, headFor } from "../run/heads.js";
 import { closedImage, labelsFrom, type PresetFlags, sizeOf, specOf } from "../run/preset.js";
 import { answerData, answerLines } from "../run/text.js";
@@ -77,8 +78,8 @@ async function runArrays(io: Io, flags: RunFlags, description: OnnxDescription, 
   const ms = performance.now() - start;
   const context = await contextOf(flags, model, found, undefined, description);
   // What arrays mean is the caller's: numbers, unless something asks for more.
-  const isAsked = flags.labels !== undefined || flags.top !== undefined;
-  const answer = headFor(flags.decode ?? (isAsked ? undefined : "numbers"), context).decode(context);
+  const isAsked = ["labels", "top", "score", "iou", "activation"].some((flag) => flag in flags);
+  const answer = headFor(isAsked ? askedOf(flags) : { decode: flags.decode ?? "numbers" }, context).decode(context);
   writeOutputs(io, flags, model, found);
   show(io, flags, answer, model, {}, () => {});
   io.note(`run ${msText(ms)} ms · ${rt.variant}, ${engineText().split(",")[0]}\n`);
@@ -105,6 +106,15 @@ async function contextOf(
     metadata,
   };
 }
+
+/** What is asked of answers beyond their numbers. */
+const askedOf = ({ decode, labels, score, iou, activation }: RunFlags) => ({
+  decode,
+  ...(labels !== undefined && { labels: labelsFrom(labels)?.length ?? 0 }),
+  ...(score !== undefined && { score }),
+  ...(iou !== undefined && { iou }),
+  ...(activation !== undefined && { activation }),
+});
 
 /** --output name=y.npy, or a file alone where there is one output. */
 function writeOutputs(
@@ -284,13 +294,13 @@ async function onePicture(job: Job, file: string): Promise<void> {
   const found = await model.runAsync(pre.tensor ? { [job.input]: pre.tensor } : undefined, { yieldEvery: YIELD_MS });
   timed("run");
   const context = await contextOf(flags, model, found, uprightView(view, photo.orientation), description);
-  const answer = headFor(flags.decode, context).decode(context);
+  const answer = headFor(askedOf(flags), context).decode(context);
   timed("answers");
   const [width, height] = uprightSize(photo, photo.orientation);
   // Files first: who reads an answer may rely on them.
   writeOutputs(io, flags, model, found);
   if (draw) writePicture(io, draw(file), drawn(vision, answer, uprightPixels(photo, photo.orientation)));
-  if (mask) writePicture(io, mask(file), masked(job, answer, photo, view, context));
+  if (mask) writePicture(io, mask(file), masked(job.rt, vision, answer, photo, view, context));
   if (flags.explain) io.note(`${explained(pre.explain(photo), photo)}\n`);
   show(io, flags, answer, model, { image: name, width, height, ms: rounded(times) }, () => {
     if (job.isMany) io.out(`${io.paint("bold", name)}\n`);
@@ -312,33 +322,4 @@ function explained(text: string, { orientation }: DecodedPicture): string {
 function writePicture(io: Io, out: string, picture: Parameters<typeof pngOf>[0]): void {
   writeWhole(out, pngOf(picture));
   io.note(`${out} written (${picture.width}x${picture.height})\n`);
-}
-
-/** The picture with what was found. */
-function drawn(vision: VisionModule, answer: Answer, photo: Parameters<typeof pngOf>[0]) {
-  if (answer.kind === "boxes") return vision.drawDetections(photo, answer.boxes);
-  if (answer.kind === "points") return vision.drawDetections(photo, [{ points: answer.points }]);
-  if (answer.kind === "lines")
-    return vision.drawDetections(
-      photo,
-      answer.lines.map(({ points }) => ({ polygon: points })),
-    );
-  throw new UsageError(`"--draw" expected boxes, points or lines (--decode), got ${answer.kind}`);
-}
-
-/** Colours of classes; of one channel the picture with it for its alpha. */
-function masked({ rt, vision }: Job, answer: Answer, photo: DecodedPicture, view: View, { outputs }: HeadContext) {
-  const [first] = outputs;
-  if (answer.kind === "map" && first !== undefined) {
-    const isOne = first.shape.filter((size) => size > 1).length <= 2;
-    if (!isOne) return vision.colourize(answer.map);
-  }
-  if (first === undefined) throw new UsageError(`"--mask" expected an output, got a network without any`);
-  if (first.shape.length === 4 && first.shape.slice(1).every((size) => size > 1))
-    throw new UsageError(
-      `"--mask" expected one channel, or --decode map for a class a pixel, got [${first.shape.join(", ")}]`,
-    );
-  const { data, width, height } = photo;
-  const cut = vision.applyMask(rt, { data, width, height, channels: 4 }, first, view);
-  return uprightPixels(cut, photo.orientation);
 }

@@ -320,20 +320,32 @@ const TASKS: Readonly<Record<string, string>> = {
   classify: "classes",
 };
 
+/** What flags ask for beside a head, which plain numbers have none of. */
+export interface Asked {
+  readonly decode: string | undefined;
+  /** How many names --labels has. */
+  readonly labels?: number;
+  readonly score?: number;
+  readonly iou?: number;
+  readonly activation?: string;
+}
+
+const isRow = ({ shape }: Pick<Tensor, "shape">) => shape.filter((size) => size > 1).length === 1;
+
 /**
  * The head that is asked for; else the one of the task that an exporter wrote into the file, or classes where the only output is one
- * row, or numbers.
+ * row, or the only one of as many scores as there are names, or numbers: which names and scores are not asked of.
  */
-export function headFor(asked: string | undefined, context: Pick<HeadContext, "outputs" | "metadata">): Head {
+export function headFor(asked: Asked, context: Pick<HeadContext, "outputs" | "metadata">): Head {
   const { outputs, metadata } = context;
-  if (asked !== undefined) {
-    const head = Object.hasOwn(HEADS, asked) ? HEADS[asked] : undefined;
+  const { decode } = asked;
+  if (decode !== undefined) {
+    const head = Object.hasOwn(HEADS, decode) ? HEADS[decode] : undefined;
     if (head === undefined)
-      throw new UsageError(`"--decode" expected one of ${Object.keys(HEADS).join(", ")}, got "${asked}"`);
-    return head;
+      throw new UsageError(`"--decode" expected one of ${Object.keys(HEADS).join(", ")}, got "${decode}"`);
+    return decode === "numbers" ? plain(asked, outputs) : head;
   }
   const [first] = outputs;
-  const isRow = outputs.length === 1 && first !== undefined && first.shape.filter((size) => size > 1).length === 1;
   const task = Object.hasOwn(metadata, "task") ? TASKS[metadata.task as string] : undefined;
   // What suppresses itself has few, short rows.
   const isShort =
@@ -341,5 +353,21 @@ export function headFor(asked: string | undefined, context: Pick<HeadContext, "o
     first !== undefined &&
     first.shape.length === 3 &&
     (first.shape[2] as number) < (first.shape[1] as number);
-  return HEADS[isShort ? "rows" : (task ?? (isRow ? "classes" : "numbers"))] as Head;
+  if (isShort) return HEADS.rows as Head;
+  if (task !== undefined) return HEADS[task] as Head;
+  if (outputs.length === 1 && first !== undefined && isRow(first)) return HEADS.classes as Head;
+  const named = outputs.filter((output) => isRow(output) && output.size === asked.labels);
+  if (named.length === 1)
+    return { ...(HEADS.classes as Head), decode: (context) => classes({ ...context, outputs: named }) };
+  return plain(asked, outputs);
+}
+
+/** Numbers, unless something is asked that they do not have. */
+function plain({ decode, ...flags }: Asked, outputs: readonly Tensor[]): Head {
+  const [flag] = Object.entries(flags).find(([, value]) => value !== undefined) ?? [];
+  if (flag === undefined) return HEADS.numbers as Head;
+  const cure = decode === undefined ? "--decode says what they are (lanewise presets)" : "another --decode has them";
+  throw new UsageError(
+    `"--${flag}" expected answers with names and scores, got plain numbers, ${shapesText(outputs)}: ${cure}`,
+  );
 }
