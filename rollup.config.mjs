@@ -363,6 +363,8 @@ const library = {
         reduce_funcs: false, // a function that is written where it is called is made anew by every call
         unsafe_arrows: true, // no function is called with new
       },
+      // Node prints the line of an error that nobody catches: some rows of it, not 80 KB.
+      format: { max_line_len: 3000 },
     }),
     notices("THIRD-PARTY.txt"),
     sizes,

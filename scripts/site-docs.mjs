@@ -1,5 +1,6 @@
 // npm run docs:site: docs/ and README as pages of site/docs, the API of docstrings (TypeDoc) in site/api, and site/llms.txt, all from the
-// same files. Source that pages point to comes along, with numbered lines. Every link is followed: one that leads nowhere ends this with 1.
+// same files. Source that pages point to comes along, with numbered lines, and so do pictures. Every link is followed: one that leads
+// nowhere ends this with 1. search.json is what the field in the header looks through (docs/pages.js, docs/search.js).
 // Its libraries have a package.json of their own in docs/, installed at first use. --check: pages and links only, no API, nothing kept.
 import { spawnSync } from "node:child_process";
 import {
@@ -14,7 +15,7 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join, posix, relative } from "node:path";
+import { dirname, join, posix, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { anchorOf } from "./doc-blocks.mjs";
 
@@ -24,7 +25,15 @@ const read = (path) => readFileSync(join(root, path), "utf8");
 
 /** Pages in reading order, by what a reader wants. */
 const GROUPS = {
-  Start: ["README.md", "docs/first-model.md", "docs/guide.md", "docs/coming-from.md", "docs/options.md", "docs/cli.md"],
+  Start: [
+    "README.md",
+    "docs/first-model.md",
+    "docs/guide.md",
+    "docs/coming-from.md",
+    "docs/troubleshooting.md",
+    "docs/options.md",
+    "docs/cli.md",
+  ],
   Models: ["docs/onnx.md", "docs/vision.md", "docs/answers.md", "docs/quantise.md"],
   Methods: ["docs/convolution.md", "docs/kernels.md", "docs/operators.md"],
   Places: ["docs/runtimes.md", "docs/threads.md", "docs/memory.md", "docs/scaling.md", "docs/benchmarks.md"],
@@ -65,28 +74,42 @@ function sourcePage(path) {
   return { file: `source/${path.replace(/\.(\w+)$/, "-$1.html")}`, anchor: line > 0 ? `#L${line}` : "" };
 }
 
+const HEADER = [
+  ["index.html", "Documentation"],
+  ["../api/index.html", "API"],
+  ["../index.html", "Try it"],
+];
+
 const shell = ({ title, body, up, nav, contents = "" }) => `<!doctype html>
-<html lang="en">
+<html lang="en" data-up="${up}">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(title)} · lanewise</title>
+<title>${title === "lanewise" ? title : `${escaped(title)} · lanewise`}</title>
 <link rel="stylesheet" href="${up}pages.css">
-<header><a class="brand" href="${up}../index.html">lanewise</a> <a href="${up}index.html">Documentation</a> <a href="${up}../api/index.html">API</a> <a href="${up}../index.html">Try it</a></header>
+<link rel="icon" href="data:,">
+<script type="module" src="${up}pages.js"></script>
+<a class="skip" href="#main">To the text</a>
+<header><a class="brand" href="${up}index.html">lanewise</a> ${HEADER.map(([to, text]) => `<a href="${up}${to}">${text}</a>`).join(" ")} <a class="narrow" href="#pages">Pages</a>
+<search hidden><input type="search" placeholder="Search" aria-label="Search the documentation" autocomplete="off"><ul hidden></ul></search></header>
 <div class="columns">
-<nav aria-label="Pages">${nav}</nav>
-<main>${body}</main>
-${contents}
+<nav id="pages" aria-label="Pages">${nav}</nav>
+<main id="main">${body}</main>
+${contents && `<aside aria-label="On this page">${contents}</aside>`}
 </div>
 </html>
 `;
 
 class Site {
   sources = new Set();
+  pictures = new Set();
   pages = new Map();
 
   constructor() {
     const MarkdownIt = library("markdown-it");
-    this.markdown = new MarkdownIt({ html: true });
+    const colours = library("highlight.js");
+    const highlight = (code, language) =>
+      colours.getLanguage(language) ? colours.highlight(code, { language }).value : "";
+    this.markdown = new MarkdownIt({ html: true, highlight });
     const { rules } = this.markdown.renderer;
     rules.table_open = () => '<div class="wide"><table>';
     rules.table_close = () => "</table></div>";
@@ -94,6 +117,17 @@ class Site {
       const id = anchorOf(tokens[i + 1].content);
       this.headings.push({ level: Number(tokens[i].tag[1]), id, text: tokens[i + 1].content.replace(/`/g, "") });
       return `<${tokens[i].tag} id="${id}">`;
+    };
+    rules.heading_close = (tokens, i) => {
+      const { id } = this.headings.at(-1);
+      return ` <a class="anchor" href="#${id}" aria-label="Link to this section">#</a></${tokens[i].tag}>`;
+    };
+    rules.image = (tokens, i, options, env, self) => {
+      const from = posix.normalize(posix.join(posix.dirname(this.page), tokens[i].attrGet("src")));
+      this.pictures.add(from);
+      tokens[i].attrSet("src", `pictures/${posix.basename(from)}`);
+      tokens[i].attrSet("alt", self.renderInlineAsText(tokens[i].children, options, env));
+      return self.renderToken(tokens, i, options);
     };
     rules.link_open = (tokens, i, options, _env, self) => {
       const href = tokens[i].attrGet("href");
@@ -138,6 +172,28 @@ class Site {
       .join("");
   }
 
+  /** The link at a page's end to the page before or behind it. */
+  turn(page, rel) {
+    return page ? `<a rel="${rel}" href="${outOf(page)}">${escaped(this.pages.get(page).title)}</a>` : "";
+  }
+
+  /** What can be searched: { page, heading, to, text } of every heading, with the words up to the next one, without tables' numbers. */
+  sections(page) {
+    const { title, html } = this.pages.get(page);
+    const plain = (part) =>
+      part
+        .replace(/<[^>]+>/g, "")
+        .replace(/&(lt|gt|amp|quot);/g, (_, name) => ({ lt: "<", gt: ">", amp: "&", quot: '"' })[name])
+        .replace(/\s+/g, " ")
+        .trim();
+    const withoutNumbers = (part) => part.replace(/<\/?t[dhr][^>]*>/g, " ").replace(/(?<=\s)[-\d.,;%x]+(?=\s|$)/g, "");
+    const [, ...parts] = html.split(/<h[123] id="/);
+    return parts.map((part) => {
+      const [, id, heading, text] = /^([^"]*)">([\s\S]*?) <a class="anchor"[\s\S]*?<\/h\d>([\s\S]*)$/.exec(part);
+      return { page: title, heading: plain(heading), to: `${outOf(page)}#${id}`, text: plain(withoutNumbers(text)) };
+    });
+  }
+
   /** All files of site/docs: path → text. */
   files() {
     const files = new Map();
@@ -148,9 +204,11 @@ class Site {
       const entries = headings
         .filter(({ level }) => level === 2)
         .map(({ id, text }) => `<li><a href="#${id}">${escaped(text)}</a></li>`);
-      const contents =
-        entries.length > 1 ? `<aside aria-label="On this page"><ul>${entries.join("")}</ul></aside>` : "";
-      files.set(outOf(page), shell({ title, body: html, up: "", nav: this.nav(page, ""), contents }));
+      const contents = entries.length > 1 ? `<ul>${entries.join("")}</ul>` : "";
+      const folded = contents && `<details class="contents"><summary>On this page</summary>${contents}</details>`;
+      const turns = this.turn(all[all.indexOf(page) - 1], "prev") + this.turn(all[all.indexOf(page) + 1], "next");
+      const body = `${html.replace("</h1>", `</h1>${folded}`)}<footer>${turns}</footer>`;
+      files.set(outOf(page), shell({ title, body, up: "", nav: this.nav(page, ""), contents }));
       files.set(outOf(page).replace(/html$/, "md"), seen(page));
     }
     for (const path of this.sources) {
@@ -163,7 +221,9 @@ class Site {
         shell({ title: path, body: `<h1>${path}</h1><ol class="source">${body}</ol>`, up, nav: this.nav("", up) }),
       );
     }
-    files.set("pages.css", read("docs/pages.css"));
+    for (const path of this.pictures) files.set(`pictures/${posix.basename(path)}`, readFileSync(join(root, path)));
+    for (const name of ["pages.css", "pages.js", "search.js"]) files.set(name, read(`docs/${name}`));
+    files.set("search.json", JSON.stringify(all.flatMap((page) => this.sections(page))));
     return files;
   }
 
@@ -208,7 +268,7 @@ function broken(files) {
   let count = 0;
   for (const [file, text] of files)
     if (file.endsWith(".html"))
-      for (const [, href] of text.matchAll(/<a [^>]*?href="([^"]+)"/g)) {
+      for (const [, href] of text.matchAll(/<(?:a|img|script|link) [^>]*?(?:href|src)="([^"]+)"/g)) {
         if (/^[a-z]+:/.test(href) || /^(\.\.\/)+(index\.html|api\/)/.test(href)) continue;
         count++;
         const [path, anchor] = href.split("#");
@@ -224,7 +284,15 @@ function api(out) {
   library("typedoc");
   const bin = join(root, "docs/node_modules/.bin/typedoc");
   const { status } = spawnSync(bin, ["--options", join(root, "docs/typedoc.json"), "--out", out], { stdio: "inherit" });
-  return status === 0;
+  if (status !== 0) return false;
+  // Its pages link back by addresses from the root, which is another where the site lies in a folder.
+  for (const name of readdirSync(out, { recursive: true }).filter((name) => name.endsWith(".html"))) {
+    const up = "../".repeat(name.split(sep).length);
+    const path = join(out, name);
+    const relative = (text) => text.replaceAll(/href="\/(docs\/)?index\.html"/g, `href="${up}$1index.html"`);
+    writeFileSync(path, relative(readFileSync(path, "utf8")));
+  }
+  return true;
 }
 
 const folder = isCheck ? mkdtempSync(join(tmpdir(), "lanewise-site-")) : join(root, "site");

@@ -111,7 +111,7 @@ describe("the documented errors", () => {
       const errors = (cells.at(-2) as string).split(", ").map(Number);
       const reach = cells.at(-3) as string;
       names.forEach((name, i) => {
-        const tile = Number(reach.match(/\d/g)?.[i] ?? (reach === "what sees it" ? 1 : Infinity));
+        const tile = Number(reach.match(/\d/g)?.[i] ?? (reach === "outputs that see it" ? 1 : Infinity));
         stated.set(name, [errors[i] as number, tile]);
       });
     }

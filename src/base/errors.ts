@@ -44,5 +44,6 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) {
     return `[${value.slice(0, 8).map(show).join(", ")}${value.length > 8 ? ", ..." : ""}]`;
   }
+  if (value instanceof Promise) return "a promise"; // its await is missing
   return ArrayBuffer.isView(value) ? value.constructor.name : "an object";
 }

@@ -72,4 +72,7 @@ function requireFit(name: string, open: Sizes, shape: readonly unknown[]): void 
     open.length === 0 ||
     (open.length === shape.length && open.every((size, i) => typeof size !== "number" || size === shape[i]));
   if (!fits) throw new ShapeError(`${show(name)} expected shape ${show([...open])}, got ${show([...shape])}`);
+  // What model.inputs says of open sizes, given back as it is.
+  if (shape.some((size) => !Number.isSafeInteger(size)))
+    throw new ShapeError(`${show(name)} expected a number for every size, got ${show([...shape])}`);
 }
