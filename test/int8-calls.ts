@@ -1,10 +1,12 @@
 // Calls of slice-calls.ts on bytes: every kernel of the int8 pack, and every way through it. The runtime's own tensors are not read.
 import type { DType, Runtime, Tensor } from "../src/index.js";
+import { depthwise } from "../src/onnx/layers/int8/depthwise.js";
+import { quantizeDynamic } from "../src/onnx/layers/int8/dynamic.js";
 import { type ConvolutionOptions, convolution, product } from "../src/onnx/layers/int8/product.js";
 import { requirePacks } from "../src/onnx/packs.js";
 import type { Operator } from "../src/ops/operator.js";
 import { internalsOf } from "../src/runtime/runtime.js";
-import { random } from "./random.js";
+import { fill, random } from "./random.js";
 
 type BytesCall = (rt: Runtime) => Promise<Tensor<DType>>;
 
@@ -38,6 +40,21 @@ const call =
     return y;
   };
 
+/** Floats to bytes by their range, and a product of these. */
+const dynamic =
+  (operator: Operator, shape: readonly number[], weight: readonly number[]): BytesCall =>
+  async (rt) => {
+    await requirePacks(rt, ["int8"]);
+    const memoryFormat = shape.length === 4 ? "channelsLast" : "contiguous";
+    using x = rt.tensor(fill(shape, "dynamic"), shape, { memoryFormat });
+    const { apply } = internalsOf(rt);
+    const parts = apply(quantizeDynamic(), [x]) as Readonly<Record<"y" | "scale" | "zero", Tensor<DType>>>;
+    const tensors = [parts.y, parts.zero, parts.scale, bytesOf(rt, weight, "int8", true)];
+    const y = apply(operator, tensors) as Tensor<DType>;
+    for (const tensor of tensors) tensor.dispose();
+    return y;
+  };
+
 const SCALE = Float32Array.of(0.002);
 const PLAIN: ConvolutionOptions = {
   strides: [1, 1],
@@ -48,6 +65,11 @@ const PLAIN: ConvolutionOptions = {
   wZero: [0],
   ending: { type: "uint8", scale: SCALE, zero: 100, low: 3, high: 250 },
 };
+const COMPUTED = {
+  xZero: 0,
+  computed: "zero and scale",
+  ending: { type: "float32", scale: SCALE, offset: Float32Array.of(0.3), low: 0, high: 6 },
+} as const;
 const IMAGE = [2, 21, 9, 10];
 const conv = (
   options: Partial<ConvolutionOptions>,
@@ -74,5 +96,20 @@ export const BYTES: Readonly<Record<string, BytesCall>> = {
     [[2, 21, 7, 8]],
   ),
   "bytes: a product": call(product({ ...PLAIN, transposed: true }), [[23, 70]], [19, 70]),
+  "bytes: a zero point that a run computes": dynamic(
+    convolution({ ...PLAIN, padding: [1, 1, 1, 1], ...COMPUTED }),
+    IMAGE,
+    [29, 21, 3, 3],
+  ),
+  "bytes: depthwise, a zero point that a run computes": dynamic(
+    depthwise({ ...PLAIN, padding: [1, 1, 1, 1], ...COMPUTED }),
+    IMAGE,
+    [21, 1, 3, 3],
+  ),
+  "bytes: a product by a scale that a run computes": dynamic(
+    product({ ...PLAIN, transposed: true, ...COMPUTED }),
+    [61, 70],
+    [19, 70],
+  ),
   "bytes: a product of columns": call(product({ ...PLAIN, transposed: false }), [[1, 33]], [33, 50]),
 };

@@ -29,6 +29,7 @@
   copyBytes: i32; // of a row of M channels with its padding, in whole cache lines; 0: rows are read where they lie
   emptyBytes: i32; // as much where a window may have rows outside, else 0
   zero: i32; // of the input: what padding holds
+  zeroPtr: usize; // a byte, where a run computes it, or 0
   blockBytes: i32; // of weights: 8 filters
   run: i32; // 1: the unrolled kernels do the shape
   flip: i32; // 0x80 where the engine's dot takes bytes as signed, else 0
@@ -36,6 +37,7 @@
   bounded: i32; // 1: bytes have bounds of their own
   lo: f32; // of float32
   hi: f32;
+  offsetsPtr: usize; // a float a filter, added to float32, or 0
 }
 
 /** Weights and bias of a depthwise convolution: whether they fit int8, then packed. One work item is a block of 8 filters. */

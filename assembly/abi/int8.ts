@@ -11,6 +11,7 @@
   leftBytes: i32; // of the border, in bytes of the source
   rightBytes: i32;
   zero: i32;
+  zeroPtr: usize; // a byte, where a run computes the border, or 0
   flip: i32; // 0x80 where the copy is int8, else 0
   wide: i32; // 1: i16, the zero point subtracted
 }
@@ -71,6 +72,7 @@ export const enum SumEnd {
   end: i32; // a SumEnd
   lo: f32; // of floats
   hi: f32;
+  offsetPtr: usize; // float32 by filter, laid out as the bias: what is added to floats; or 0
 }
 
 /** See kernels/int8-winograd.ts. */

@@ -143,7 +143,8 @@ function widen(to: usize, from: usize, bytes: usize, times: i32, flip: i32): voi
 
 /** A row of outputs of 8 filters, or M < 8, any window. scratch: 64 bytes. */
 function anyRow(
-  d: DepthwiseBytesDesc, rows: usize, c: usize, M: i32, w: usize, y: usize, bias: usize, scales: usize, scratch: usize,
+  d: DepthwiseBytesDesc, rows: usize, c: usize, M: i32, w: usize, y: usize, bias: usize, scales: usize, offsets: usize,
+  scratch: usize,
 ): void {
   const step = <usize>(d.dilationW * M), stride = <usize>(d.strideW * M);
   const count = min(M, 8);
@@ -160,8 +161,14 @@ function anyRow(
       }
       if (d.ending == EndingCode.float32) {
         const low = f32x4.splat(d.lo), high = f32x4.splat(d.hi);
-        v0 = f32x4.pmin(f32x4.pmax(f32x4.mul(f32x4.convert_i32x4_s(v0), v128.load(scales)), low), high);
-        v1 = f32x4.pmin(f32x4.pmax(f32x4.mul(f32x4.convert_i32x4_s(v1), v128.load(scales, 16)), low), high);
+        v0 = f32x4.mul(f32x4.convert_i32x4_s(v0), v128.load(scales));
+        v1 = f32x4.mul(f32x4.convert_i32x4_s(v1), v128.load(scales, 16));
+        if (offsets) {
+          v0 = f32x4.add(v0, v128.load(offsets));
+          v1 = f32x4.add(v1, v128.load(offsets, 16));
+        }
+        v0 = f32x4.pmin(f32x4.pmax(v0, low), high);
+        v1 = f32x4.pmin(f32x4.pmax(v1, low), high);
       }
       storeLanes(y, v0, count);
       if (count > 4) storeLanes(y + 16, v1, count - 4);
@@ -186,7 +193,8 @@ export function depthwise_q8(desc: usize, begin: i32, end: i32, scratch: usize):
   const yPixel = d.ending == EndingCode.uint8 ? <usize>M : <usize>M << 2;
   const isRun = d.run != 0 && (!RELAXED || allFit(d.fitsPtr, (M + 7) >> 3));
   const flip = RELAXED && isRun ? d.flip : 0;
-  memory.fill(empty, <u8>(d.zero ^ flip), <usize>d.emptyBytes + <usize>R * copyBytes);
+  const zero = d.zeroPtr ? <i32>load<u8>(d.zeroPtr) : d.zero;
+  memory.fill(empty, <u8>(zero ^ flip), <usize>d.emptyBytes + <usize>R * copyBytes);
   memory.fill(held, 0xff, <usize>R << 2);
   for (let item = begin; item < end; item++) {
     const n = item / d.outH;
@@ -219,7 +227,8 @@ export function depthwise_q8(desc: usize, begin: i32, end: i32, scratch: usize):
       for (let first = 0; first < M; first += 8) {
         const c = <usize>max(min(first, M - 8), 0);
         const to = y + (d.ending == EndingCode.uint8 ? c : c << 2);
-        anyRow(d, rows, c, M, w, to, d.biasPtr + (c << 2), d.scalesPtr + (c << 2), scratch);
+        const offsets = d.offsetsPtr ? d.offsetsPtr + (c << 2) : 0;
+        anyRow(d, rows, c, M, w, to, d.biasPtr + (c << 2), d.scalesPtr + (c << 2), offsets, scratch);
         w += <usize>d.blockBytes;
       }
     }

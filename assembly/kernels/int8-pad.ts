@@ -24,7 +24,8 @@ export function pad_image_q8(desc: usize, begin: i32, end: i32, scratch: usize):
   const left = <usize>d.leftBytes, inner = d.rowBytes, right = <usize>d.rightBytes;
   const shift: usize = d.wide ? 1 : 0;
   const bytes = (left + <usize>inner + right) << shift;
-  const fill = d.wide ? <u8>0 : <u8>(d.zero ^ d.flip);
+  const zero = d.zeroPtr ? <i32>load<u8>(d.zeroPtr) : d.zero;
+  const fill = d.wide ? <u8>0 : <u8>(zero ^ d.flip);
   for (let item = begin; item < end; item++) {
     const n = item / d.dstHeight;
     const h = item - n * d.dstHeight - d.padTop;
@@ -36,7 +37,7 @@ export function pad_image_q8(desc: usize, begin: i32, end: i32, scratch: usize):
     const from = d.srcPtr + <usize>(n * d.height + h) * <usize>inner;
     memory.fill(to, fill, left << shift);
     to += left << shift;
-    if (d.wide) widen(to, from, inner, d.zero);
+    if (d.wide) widen(to, from, inner, zero);
     else if (d.flip) lower(to, from, inner);
     else memory.copy(to, from, inner);
     memory.fill(to + (<usize>inner << shift), fill, right << shift);

@@ -35,7 +35,7 @@ function startRows(d: ProductBytesDesc, table: usize, rows: usize, begin: i32, c
 }
 
 /** 8 columns of sums to floats, or as they are; `left` columns from there on are y's. */
-function endSums(d: ProductBytesDesc, sums: usize, rows: i32, scale: usize, y: usize, left: i32): void {
+function endSums(d: ProductBytesDesc, sums: usize, rows: i32, scale: usize, offset: usize, y: usize, left: i32): void {
   const floats = d.end == SumEnd.floats;
   const lo = f32x4.splat(d.lo), hi = f32x4.splat(d.hi);
   for (let half = 0; half < 2 && left > 0; half++) {
@@ -43,13 +43,18 @@ function endSums(d: ProductBytesDesc, sums: usize, rows: i32, scale: usize, y: u
     let to = y;
     for (let r = 0; r < rows; r++) {
       let v = v128.load(from);
-      if (floats) v = f32x4.min(f32x4.max(f32x4.mul(f32x4.convert_i32x4_s(v), v128.load(scale)), lo), hi);
+      if (floats) {
+        v = f32x4.mul(f32x4.convert_i32x4_s(v), v128.load(scale));
+        if (offset) v = f32x4.add(v, v128.load(offset));
+        v = f32x4.min(f32x4.max(v, lo), hi);
+      }
       if (left >= 4) v128.store(to, v);
       else storePart(to, v, left);
       from += 32;
       to += <usize>d.yPixelBytes;
     }
     scale += 16;
+    if (offset) offset += 16;
     y += 16;
     left -= 4;
   }
@@ -72,7 +77,7 @@ export function product_q8(desc: usize, begin: i32, end: i32, scratch: usize): v
   for (let i = blocks; i > 0; i--) {
     const count = (end - begin) / i;
     startRows(d, scratch, rows, begin, count);
-    let w = d.wPtr, bias = d.biasPtr, scale = d.scalePtr;
+    let w = d.wPtr, bias = d.biasPtr, scale = d.scalePtr, offset = d.offsetPtr;
     const y0 = d.yPtr + <usize>begin * yStep;
     for (let g = 0; g < d.groups; g++) {
       const a = a0 + <usize>g * <usize>d.xGroupBytes;
@@ -82,11 +87,12 @@ export function product_q8(desc: usize, begin: i32, end: i32, scratch: usize): v
         if (isBytes) panelRows(d.wide, d, count, d.tileRows, scratch, a, w, bias, scale, y, yStep, left);
         else {
           panelRows(d.wide, d, count, d.tileRows, scratch, a, w, bias, 0, sums, 32, 8);
-          endSums(d, sums, count, scale, y, left);
+          endSums(d, sums, count, scale, offset, y, left);
         }
         w += <usize>d.panelBytes;
         bias += 32;
         scale += 32;
+        if (offset) offset += 32;
       }
     }
     if (d.addPtr) addBytes(d, y0, d.addPtr + <usize>begin * yStep, count * d.yPixelBytes);

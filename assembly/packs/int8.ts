@@ -14,6 +14,7 @@ export { depthwise_fits_q8, depthwise_q8, depthwise_weights_q8 } from "../kernel
 export { avg_pool_q8, max_pool_q8, mean_q8 } from "../kernels/int8-pool"; // maximum or mean over windows, mean over all pixels
 export { binary_q8, map_q8 } from "../kernels/int8-elements"; // sums and products by element, broadcast; tables, affine maps and moves
 export { from_float_q8, to_float_q8 } from "../kernels/int8-edges"; // float32 to bytes and back
+export { factors_q8, quantize_q8, range_q8 } from "../kernels/int8-dynamic"; // bytes whose scale and zero point a run computes, and what products take of these
 export { interleave_q8, resize_q8 } from "../kernels/int8-moves"; // channels of groups in turn; images of another size, nearest and linear
 
 // Weights of 8 bits under layers of float32

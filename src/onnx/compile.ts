@@ -54,6 +54,14 @@ class LateBranch extends UnsupportedError {
 
 export type Known = PlainTensor | Dynamic | "late";
 
+type Reads = ReadonlyMap<string, number>;
+
+function counted(names: readonly string[]): Reads {
+  const reads = new Map<string, number>();
+  for (const name of names) reads.set(name, (reads.get(name) ?? 0) + 1);
+  return reads;
+}
+
 const NOTHING: ReadonlyMap<string, PlainTensor> = new Map();
 
 /**
@@ -84,9 +92,9 @@ class Compiler {
   #values: Map<string, Known>;
   readonly #constants = new Map<string, PlainTensor>();
   readonly #late: NodeProto[] = [];
-  /** What computes a value, as which of its outputs. */
-  readonly #behind = new Map<Known, { readonly site: Site; readonly output: number }>();
-  readonly #reads = new Map<string, number>();
+  /** What computes a value, as which of its outputs, and how often values are read where it has its name. */
+  readonly #behind = new Map<Known, { readonly site: Site; readonly output: number; readonly reads: Reads }>();
+  #reads: Reads;
   readonly #floats = (operator: string) => this.#operators.lowering(operator, true);
 
   constructor(
@@ -106,8 +114,7 @@ class Compiler {
     this.#isOptimised = isOptimised;
     this.#pointwise = isOptimised ? new Pointwise(model, operators, budget, memo) : undefined;
     this.#values = new Map<string, Known>(model.initializers);
-    for (const name of [...model.nodes.flatMap(readsOf), ...model.outputs])
-      this.#reads.set(name, (this.#reads.get(name) ?? 0) + 1);
+    this.#reads = counted([...model.nodes.flatMap(readsOf), ...model.outputs]);
   }
 
   compile(shapes: ReadonlyMap<string, readonly number[]>): Compiled {
@@ -202,7 +209,7 @@ class Compiler {
     // What is answered as it came was made elsewhere.
     if (answers !== "late")
       answers.forEach((answer, i) => {
-        if (!this.#behind.has(answer)) this.#behind.set(answer, { site, output: i });
+        if (!this.#behind.has(answer)) this.#behind.set(answer, { site, output: i, reads: this.#reads });
       });
     return answers;
   }
@@ -220,7 +227,7 @@ class Compiler {
       behind: (value) => {
         const found = this.#behind.get(value);
         const name = found?.site.c.node.outputs[found.output];
-        return found && { ...found, isReadOnce: this.#reads.get(name as string) === 1 };
+        return found && { ...found, isReadOnce: found.reads.get(name as string) === 1 };
       },
       evaluate: (given) => this.#operators.evaluate(node, opset, given, this.#budget),
     };
@@ -261,14 +268,17 @@ class Compiler {
     { constants, nodes, outputs }: ReturnType<Parts>,
     known: readonly (PlainTensor | Dynamic | undefined)[],
   ): readonly Known[] {
-    const outer = this.#values;
+    const [outer, reads] = [this.#values, this.#reads];
     const values = named<Known>(constants, known);
     this.#values = values;
+    // Who reads the outputs is not known here.
+    this.#reads = counted([...nodes.flatMap(readsOf), ...outputs, ...outputs]);
     try {
       this.#add(nodes, true);
       return outputs.map((name) => values.get(name) as Known);
     } finally {
       this.#values = outer;
+      this.#reads = reads;
     }
   }
 

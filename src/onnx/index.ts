@@ -38,6 +38,7 @@ export const loadOnnx = makeLoadOnnx(
     "file-functions": () => import("./families/file-functions.js"),
     "weights-int8": () => import("./families/weights-int8.js"),
     "late-stages": () => import("./families/late-stages.js"),
+    "parts-dynamic": () => import("./families/parts-dynamic.js"),
     "parts-fused": () => import("./families/parts-fused.js"),
     "parts-attention": () => import("./families/parts-attention.js"),
     "forms-network": () => import("./families/forms-network.js"),

@@ -151,7 +151,11 @@ export class Operators {
     const inner = new Set(own.flatMap((operator) => (operator === "Cast" ? [] : usedBy(operator))));
     const layers: (FamilyName | undefined)[] = ["graph-folds", "graph-moves"];
     for (const operator of inner)
-      layers.push(...[FAMILY_OF.FLOATS, FAMILY_OF.OTHERS, FAMILY_OF.GRAPHS].map((families) => families.get(operator)));
+      layers.push(
+        ...[FAMILY_OF.FLOATS, FAMILY_OF.OTHERS, FAMILY_OF.WHOLE, FAMILY_OF.GRAPHS].map((families) =>
+          families.get(operator),
+        ),
+      );
     // Casts of a run are few: those that layers leave, JavaScript does.
     const formed = [...own, ...inner].filter((operator) => operator !== "Cast");
     layers.push(...formed.map((operator) => FAMILY_OF.FORMS.get(operator)));

@@ -31,6 +31,7 @@ import * as layersReduction from "./families/layers-reduction.js";
 import * as layersResize from "./families/layers-resize.js";
 import * as layersSampling from "./families/layers-sampling.js";
 import * as partsAttention from "./families/parts-attention.js";
+import * as partsDynamic from "./families/parts-dynamic.js";
 import * as partsFused from "./families/parts-fused.js";
 import * as weightsInt8 from "./families/weights-int8.js";
 import { makeDescribeOnnx, makeLoadOnnx, makeLoadQuantizedWeights } from "./load.js";
@@ -67,6 +68,7 @@ export const loadOnnx = makeLoadOnnx(
     "file-functions": async () => fileFunctions,
     "weights-int8": async () => weightsInt8,
     "late-stages": async () => lateStages,
+    "parts-dynamic": async () => partsDynamic,
     "parts-fused": async () => partsFused,
     "parts-attention": async () => partsAttention,
     "forms-network": async () => formsNetwork,

@@ -19,6 +19,8 @@ import type { PackBytesDesc } from "../kernels/gen/int8/pack-bytes-desc.js";
 import type { PadBytesDesc } from "../kernels/gen/int8/pad-bytes-desc.js";
 import type { PoolBytesDesc } from "../kernels/gen/int8/pool-bytes-desc.js";
 import type { ProductBytesDesc } from "../kernels/gen/int8/product-bytes-desc.js";
+import type { QuantizeBytesDesc } from "../kernels/gen/int8/quantize-bytes-desc.js";
+import type { RangeDesc } from "../kernels/gen/int8/range-desc.js";
 import type { ResizeBytesDesc } from "../kernels/gen/int8/resize-bytes-desc.js";
 import type { WinogradBytesDesc } from "../kernels/gen/int8/winograd-bytes-desc.js";
 import type { WinogradWeightsBytesDesc } from "../kernels/gen/int8/winograd-weights-bytes-desc.js";
@@ -216,6 +218,9 @@ const COSTS = {
   binary_q8: (v: Of<typeof BinaryBytesDesc>, items) => items * (0.4 * v.cols + 5),
   map_q8: (v: Of<typeof MapBytesDesc>, items) => items * (v.cols * (MAP_NS[v.change] as number) + 5),
   from_float_q8: (v: Of<typeof EdgeBytesDesc>, items) => items * v.chunkPixels * v.channels * 0.45,
+  range_q8: (v: Of<typeof RangeDesc>, items) => items * v.cols * 0.1,
+  quantize_q8: (v: Of<typeof QuantizeBytesDesc>, items) => items * v.cols * 0.45,
+  factors_q8: (_, items) => items * 4,
   to_float_q8: (v: Of<typeof EdgeBytesDesc>, items) => items * v.chunkPixels * 0.17,
   interleave_q8: (v: Of<typeof InterleaveBytesDesc>, items) =>
     items * v.cols * (5 + v.groups * v.each * (v.groups === 2 && v.each > 7 ? 0.06 : 1)),

@@ -1,5 +1,7 @@
 // Quantised layers, in the forms that exporters write: { nodes, constants, inputs, outputs, opset }.
 
+import { dynamicConv, dynamicJoined, dynamicMatmul, dynamicParts, dynamicShared } from "./integer-dynamic.mjs";
+
 const MICROSOFT = "com.microsoft";
 
 /** Kinds that may be so many quanta apart, because real numbers are between: functions of other libraries, sums in another order. */
@@ -33,14 +35,19 @@ function drawing(r, type = r.pick(["uint8", "int8"])) {
       constant(r.tensor(of, [], () => zero)),
     ],
     input(shape, of = type) {
+      return d.inputOf(r.tensor(of, shape, of === "uint8" ? [0, 255] : [-128, 127]));
+    },
+    inputOf(tensor) {
       const name = `x${inputs.length}`;
-      inputs.push({ ...r.tensor(of, shape, of === "uint8" ? [0, 255] : [-128, 127]), name });
+      inputs.push({ ...tensor, name });
       return name;
     },
-    node(op, given, attributes = {}, domain) {
-      const name = `v${nodes.length}`;
-      nodes.push({ op, inputs: given, outputs: [name], attributes, ...(domain && { domain }) });
-      return name;
+    sizeOf: (name) => constants.find((constant) => constant.name === name).data.length,
+    /** The name of its output, or those of several. */
+    node(op, given, attributes = {}, domain, count = 1) {
+      const outputs = Array.from({ length: count }, (_, i) => `v${nodes.length}${i > 0 ? `:${i}` : ""}`);
+      nodes.push({ op, inputs: given, outputs, attributes, ...(domain && { domain }) });
+      return count > 1 ? outputs : outputs[0];
     },
     real: (x, quanta) => d.node("DequantizeLinear", [x, ...quanta]),
     back: (x, quanta) => d.node("QuantizeLinear", [x, ...quanta]),
@@ -292,8 +299,8 @@ const resizing = (mode) => () => ({
   more: (d) => ["", d.constant(d.r.floats([4], (i) => (i < 2 ? 1 : 2)))],
 });
 
-/** Sums whose scale a run computes. */
-function dynamicMatmul(r) {
+/** Sums as they are. */
+function matmulInteger(r) {
   const d = drawing(r, "uint8");
   const [K, M] = [r.int(1, 80), r.int(1, 40)];
   const w = d.constant(r.tensor("int8", [K, M], [-128, 127]));
@@ -356,7 +363,12 @@ export const KINDS = {
   "move-qdq": moveQdq,
   "resize-nearest-qdq": oneOf("Resize", true, resizing("nearest")),
   "resize-linear-qdq": oneOf("Resize", true, resizing("linear")),
-  "matmul-integer": dynamicMatmul,
+  "matmul-integer": matmulInteger,
   "conv-integer": convInteger,
   "head-qdq": headQdq,
+  "dynamic-matmul": (r) => dynamicMatmul(drawing(r)),
+  "dynamic-shared": (r) => dynamicShared(drawing(r)),
+  "dynamic-conv": (r) => dynamicConv(drawing(r), windows(r)),
+  "dynamic-joined": (r) => dynamicJoined(drawing(r)),
+  "dynamic-parts": (r) => dynamicParts(drawing(r)),
 };

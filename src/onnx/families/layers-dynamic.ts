@@ -1,1 +1,1 @@
-export { DYNAMIC_LAYERS as OTHERS } from "../lower/dynamic.js";
+export { DYNAMIC_LAYERS as OTHERS } from "../lower/int8/dynamic.js";

@@ -55,7 +55,7 @@ export const FAMILIES = {
     WHOLE:
       "QuantizeLinear DequantizeLinear QLinearConv QLinearMatMul ConvInteger MatMulInteger com.microsoft.QuantizeLinear com.microsoft.DequantizeLinear com.microsoft.QLinearAdd com.microsoft.QLinearMul com.microsoft.QLinearSigmoid com.microsoft.QLinearLeakyRelu com.microsoft.QLinearAveragePool com.microsoft.QLinearGlobalAveragePool com.microsoft.QLinearSoftmax com.microsoft.QLinearConcat com.microsoft.QGemm",
   },
-  "layers-dynamic": { pack: "numeric", OTHERS: "DynamicQuantizeLinear" },
+  "layers-dynamic": { pack: "int8", OTHERS: "DynamicQuantizeLinear" },
   "host-network": {
     HOST: "Conv ConvTranspose DeformConv MaxPool AveragePool LpPool GlobalMaxPool GlobalAveragePool GlobalLpPool MaxUnpool MatMul Gemm Einsum Softmax LogSoftmax Hardmax LpNormalization LayerNormalization RMSNormalization InstanceNormalization GroupNormalization BatchNormalization MeanVarianceNormalization LRN ConvOfTwo ConvTransposeOfTwo MaxPoolOfPlaces DeformColumns",
   },
@@ -79,6 +79,10 @@ export const FAMILIES = {
     PARTS:
       "com.microsoft.FusedConv com.microsoft.FusedMatMul com.microsoft.FusedGemm com.microsoft.Gelu com.microsoft.QuickGelu com.microsoft.FastGelu com.microsoft.BiasGelu com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization SimplifiedLayerNormalization",
     uses: "Conv LayerNormalization",
+  },
+  "parts-dynamic": {
+    PARTS: "com.microsoft.DynamicQuantizeMatMul com.microsoft.MatMulIntegerToFloat",
+    uses: "DynamicQuantizeLinear MatMulInteger",
   },
   "parts-attention": {
     PARTS:

@@ -158,15 +158,11 @@ export const dynamicQuantize: HostOp = (c, input) => {
   const values = toNumbers(x);
   const low = values.reduce((a, b) => Math.min(a, b), 0);
   const high = values.reduce((a, b) => Math.max(a, b), 0);
-  const scale = Math.fround((high - low) / 255);
-  const zero = scale === 0 ? 0 : Math.max(0, Math.min(255, roundToEven(-low / scale)));
+  const scale = Math.fround(Math.fround(high - low) / 255) || 1; // of zeros alone
+  const zero = Math.max(0, Math.min(255, roundToEven(Math.fround(-low / scale))));
   const point = make(c, "uint8", []);
   numbers(point)[0] = zero;
-  return [
-    quantize(c, x, scale || 1, zero, "uint8"),
-    { type: "float32", shape: [], data: Float32Array.of(scale) },
-    point,
-  ];
+  return [quantize(c, x, scale, zero, "uint8"), { type: "float32", shape: [], data: Float32Array.of(scale) }, point];
 };
 
 export const QUANTISATION: Readonly<Record<string, HostOp>> = {

@@ -1,7 +1,7 @@
 // Depthwise convolutions of bytes: see assembly/kernels/int8-depthwise.ts.
 import { ShapeError, show } from "../../../base/errors.js";
 import { extent, roundUp } from "../../../base/shape.js";
-import { stridesOf } from "../../../base/spec.js";
+import { stridesOf, type TensorSpec } from "../../../base/spec.js";
 import { DepthwiseBytesDesc } from "../../../kernels/gen/int8/depthwise-bytes-desc.js";
 import { DepthwiseBytesWeightsDesc } from "../../../kernels/gen/int8/depthwise-bytes-weights-desc.js";
 import { EndingCode } from "../../../kernels/gen/int8/ending-code.js";
@@ -18,6 +18,7 @@ import {
   spread,
   type WindowOptions,
 } from "./bytes.js";
+import { type Computed, type ComputedOperands, computedInputs, emitFactors, requireComputed } from "./dynamic.js";
 import type { Ending } from "./form.js";
 
 export interface DepthwiseOptions extends WindowOptions {
@@ -25,6 +26,21 @@ export interface DepthwiseOptions extends WindowOptions {
   /** One, or one a filter. */
   readonly wZero: readonly number[];
   readonly ending: Ending;
+  /** As ProductOptions has it. */
+  readonly computed?: Computed | undefined;
+}
+
+interface Specs {
+  readonly input: TensorSpec;
+  readonly zero?: TensorSpec | undefined;
+  readonly scale?: TensorSpec | undefined;
+  readonly weight: TensorSpec;
+  readonly bias: TensorSpec | undefined;
+}
+interface Operands extends ComputedOperands {
+  readonly input: Operand;
+  readonly weight: Operand;
+  readonly bias: Operand | undefined;
 }
 
 /** Of a cache line. */
@@ -46,7 +62,7 @@ function packed(
   b: Builder,
   weight: Operand,
   bias: Operand | undefined,
-  { xZero, wZero }: DepthwiseOptions,
+  { xZero, wZero, computed }: DepthwiseOptions,
   { run, flip }: { readonly run: number; readonly flip: number },
 ) {
   const [M, , R, S] = weight.spec.shape as unknown as Four;
@@ -71,8 +87,9 @@ function packed(
     kernelH: R,
     kernelW: S,
     signed: Number(weight.spec.dtype === "int8"),
-    zero: xZero,
-    dotZero: xZero - flip,
+    // -1: biases are the sums of weights.
+    zero: computed ? -1 : xZero,
+    dotZero: computed ? -1 : xZero - flip,
     blockBytes,
     run,
   };
@@ -86,13 +103,14 @@ function packed(
  * ending's type. All sums fit int32, and of a uint8 ending |sum * scale| < 2^22: fits() of product.ts says so.
  */
 export function depthwise(options: DepthwiseOptions): Operator {
-  const { strides, padding, dilations, xZero, ending } = options;
+  const { strides, padding, dilations, xZero, ending, computed } = options;
   return defineOperator({
     name: "depthwise q8",
-    inputs: ["input"],
+    inputs: ["input", ...computedInputs(computed)],
     params: ["weight"],
     optional: ["bias"],
-    infer({ input, weight, bias }) {
+    infer({ input, weight, bias, zero, scale }: Specs) {
+      requireComputed(zero, scale);
       const [N, C, H, W] = imageOf("input", input);
       const [M, one, R, S] = weight.shape as unknown as Four;
       const isByte = weight.dtype === "uint8" || weight.dtype === "int8";
@@ -105,7 +123,7 @@ export function depthwise(options: DepthwiseOptions): Operator {
       const [P, Q] = outputsOf([H, W], [R, S], options);
       return { outputs: [bytesSpec([N, M, P, Q], ending.type)], macs: N * M * P * Q * R * S };
     },
-    lower(b, { input, weight, bias }) {
+    lower(b, { input, weight, bias, zero, scale }: Operands) {
       const [N, C, H, W] = input.spec.shape as unknown as Four;
       const [M, , R, S] = weight.spec.shape as unknown as Four;
       const [P, Q] = b.output.spec.shape.slice(2) as [number, number];
@@ -115,11 +133,26 @@ export function depthwise(options: DepthwiseOptions): Operator {
       const rowBytes = roundUp(width * M + LINE, LINE);
       const copyBytes = width > W || M !== C || ways.flip ? rowBytes : 0;
       const emptyBytes = goesOutside(H, padding[0], R, strides[0], dilations[0], P) ? rowBytes : 0;
+      const weights = packed(b, weight, bias, options, ways);
+      const table = (numbers: ArrayLike<number>) => b.table(Float32Array.from(spread(numbers, M)));
+      const { biasPtr, factorsPtr } = emitFactors(
+        b,
+        { zero, scale },
+        {
+          sums: weights.biasPtr,
+          scales: ending.type === "int32" ? NONE : table(ending.scale),
+          ending,
+          count: roundUp(M, 8),
+          lower: 0,
+        },
+      );
       const values = {
         xPtr: input.ref,
-        ...packed(b, weight, bias, options, ways),
+        ...weights,
+        biasPtr,
         ...ways,
-        scalesPtr: ending.type === "int32" ? NONE : b.table(Float32Array.from(spread(ending.scale, M))),
+        scalesPtr: factorsPtr,
+        offsetsPtr: ending.type === "float32" && ending.offset ? table(ending.offset) : NONE,
         endPtr: ending.type === "uint8" ? endTable(b, ending.zero, ending.low, ending.high) : NONE,
         yPtr: b.output.ref,
         height: H,
@@ -139,6 +172,7 @@ export function depthwise(options: DepthwiseOptions): Operator {
         copyBytes,
         emptyBytes,
         zero: xZero,
+        zeroPtr: zero?.ref ?? NONE,
         ending: EndingCode[ending.type],
         bounded: ending.type === "uint8" ? isBounded(ending) : 0,
         lo: ending.type === "float32" ? ending.low : 0,

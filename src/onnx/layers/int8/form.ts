@@ -12,8 +12,14 @@ export type Ending =
       readonly high: number;
     }
   | { readonly type: "int32" }
-  /** sum * scale, clamped. */
-  | { readonly type: "float32"; readonly scale: Float32Array; readonly low: number; readonly high: number };
+  /** sum * scale, and offset where there is one, a number a filter; clamped. */
+  | {
+      readonly type: "float32";
+      readonly scale: Float32Array;
+      readonly offset?: Float32Array | undefined;
+      readonly low: number;
+      readonly high: number;
+    };
 
 /**
  * A sum of bytes as onnxruntime-web has it: clamp(round((a - aZero) * ra + (b - bZero) * rb + offset) + shift), every step in float32;

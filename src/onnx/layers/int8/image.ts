@@ -2,7 +2,7 @@
 import type { Sides } from "../../../base/shape.js";
 import { PadBytesDesc } from "../../../kernels/gen/int8/pad-bytes-desc.js";
 import type { Builder } from "../../../plan/builder.js";
-import type { Operand, Ref } from "../../../plan/operand.js";
+import { NONE, type Operand, type Ref } from "../../../plan/operand.js";
 
 /** Strides in bytes; elements are uint8, int8 (128 lower) or i16 (less the zero point). */
 export interface BytesImage {
@@ -15,13 +15,14 @@ export interface BytesImage {
 
 /**
  * The input as it lies where that does; else a padded copy: bytes for a dot product, 128 lower where its bytes are signed, i16 for
- * products of pairs (wide: for those of the dot product's binary, too). widens "in scratch": a kernel makes its own rows i16.
+ * products of pairs (wide: for those of the dot product's binary, too). widens "in scratch": a kernel makes its own rows i16. zero: or
+ * where a run has it.
  */
 export function bytesImage(
   b: Builder,
   input: Operand,
   padding: Sides,
-  zero: number,
+  zero: number | Ref,
   widens: "in scratch" | "copied",
   isWide = !b.planning.dot,
 ): BytesImage {
@@ -45,7 +46,8 @@ export function bytesImage(
     padTop: top,
     leftBytes: left * C,
     rightBytes: right * C,
-    zero,
+    zero: typeof zero === "number" ? zero : 0,
+    zeroPtr: typeof zero === "number" ? NONE : zero,
     flip: !isWide && b.planning.dot === "int8" ? 0x80 : 0,
     wide: Number(isWide),
   };

@@ -1,14 +1,16 @@
 // Convolutions and matrix products of bytes: see assembly/lib/int8.ts.
 import { ShapeError, show, UnsupportedError } from "../../../base/errors.js";
-import { type ConvShape, convMacs, convShape, countOf, type Sides } from "../../../base/shape.js";
+import { type ConvShape, convMacs, convShape, countOf, roundUp, type Sides } from "../../../base/shape.js";
 import { type DType, makeSpec, type TensorSpec } from "../../../base/spec.js";
 import type { Dot } from "../../../engine/engine.js";
+import { PANEL } from "../../../kernels/gen/constants.js";
 import { ProductBytesDesc } from "../../../kernels/gen/int8/product-bytes-desc.js";
 import { SumEnd } from "../../../kernels/gen/int8/sum-end.js";
 import { defineOperator, type Operator } from "../../../ops/operator.js";
 import { isChannelsLast } from "../../../ops/parts/image.js";
 import type { Builder } from "../../../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../../../plan/operand.js";
+import { type Computed, type ComputedOperands, computedInputs, emitFactors, requireComputed } from "./dynamic.js";
 import type { Addition, Ending } from "./form.js";
 import { bytesImage } from "./image.js";
 import { byFilter, packed, type Segments, type WeightForm, weightForm } from "./weights.js";
@@ -22,6 +24,8 @@ export interface ProductOptions {
   /** One, or one a filter. */
   readonly wZero: readonly number[];
   readonly ending: Ending;
+  /** What further inputs are, in place of xZero, which is 0 then: of a product without a bias that ends in int32 or float32. */
+  readonly computed?: Computed | undefined;
   /** The least and the most of weights less their zero points, where it is known: weightRange(). Default: what their type allows. */
   readonly range?: readonly [number, number];
   /** The most that a sum without its bias can be, where it is known: sumBound(). Default: what the types allow. */
@@ -66,6 +70,8 @@ interface Rows {
   readonly groupBytes: number;
   /** Bytes of a row that is made wider in scratch. */
   readonly widened: number;
+  /** Whether the zero point is off them already. */
+  readonly isCentred: boolean;
 }
 
 /** What a step's descriptor says of how its sums end. */
@@ -100,7 +106,7 @@ function emit(
   b: Builder,
   rows: Rows,
   segments: Segments & { readonly places: readonly number[] },
-  operands: { readonly weight: Operand; readonly bias: Operand | undefined; readonly addend?: Operand | undefined },
+  operands: Pick<Operands, "weight" | "bias" | "addend"> & ComputedOperands,
   options: ProductOptions & Pick<ConvolutionOptions, "addition">,
   form: WeightForm,
   { filters, groups }: { readonly filters: number; readonly groups: number },
@@ -110,8 +116,16 @@ function emit(
   const weights = packed(b, operands, segments, form, {
     filters,
     groups,
-    xZero: inDot(xZero, dot),
+    xZero: !operands.zero ? inDot(xZero, dot) : rows.isCentred ? 0 : -1, // -1: the sums of weights
     wZero: options.wZero,
+  });
+  const ends = endValues(b, ending, filters, groups);
+  const { biasPtr, factorsPtr } = emitFactors(b, operands, {
+    sums: weights.biasRef,
+    scales: ends.scalePtr,
+    ending,
+    count: groups * roundUp(filters / groups, PANEL),
+    lower: dot === "int8" ? 128 : 0,
   });
   const places = Array.from({ length: form.planes }, () => segments.places).flat();
   const blockRows = Math.min(
@@ -119,7 +133,12 @@ function emit(
     Math.max(BLOCK_ROWS[0], Math.min(BLOCK_ROWS[1], Math.floor(BLOCK_BYTES / (2 * rows.widened || 1)))),
   );
   const values = {
-    ...endValues(b, ending, filters, groups),
+    ...ends,
+    scalePtr: factorsPtr,
+    offsetPtr:
+      ending.type === "float32" && ending.offset
+        ? b.table(byFilter(ending.offset, filters, groups, Float32Array))
+        : NONE,
     end: ENDS[ending.type],
     lo: ending.type === "float32" ? ending.low : 0,
     hi: ending.type === "float32" ? ending.high : 0,
@@ -129,7 +148,7 @@ function emit(
     segBytes: weights.segmentSteps * (dot ? 1 : 2),
     xPtr: rows.xPtr,
     wPtr: weights.ref,
-    biasPtr: weights.biasRef,
+    biasPtr,
     yPtr: b.output.ref,
     rows: rows.perImage,
     outW: rows.outW,
@@ -193,7 +212,7 @@ export function convolutionShape(
 }
 
 /** Where the pixels of a convolution's patches start, and its segments: pieces of a patch that lie together. */
-function patches(b: Builder, input: Operand, s: ConvShape, xZero: number) {
+function patches(b: Builder, input: Operand, s: ConvShape, xZero: number | Ref) {
   const { dot } = b.planning;
   const perGroup = s.C / s.groups;
   const isPoint = s.R * s.S === 1 && s.groups === 1 && s.padding.every((side) => side === 0);
@@ -212,6 +231,7 @@ function patches(b: Builder, input: Operand, s: ConvShape, xZero: number) {
     pixelBytes: s.strideW * image.pixelBytes,
     groupBytes: perGroup * size,
     widened: isPoint && !dot ? s.C : 0,
+    isCentred: size > 1,
   };
   const places = down.flatMap((row) => across.map((column) => row + column));
   return { rows, segments: { places, taps: isWhole ? s.S : 1, channels: perGroup } };
@@ -222,18 +242,19 @@ function patches(b: Builder, input: Operand, s: ConvShape, xZero: number) {
  * Padding is the zero point. With an addition there is a second input, of the output's shape.
  */
 export function convolution(options: ConvolutionOptions): Operator {
-  const { xZero, wZero, ending, addition, groups, algorithm = "auto" } = options;
+  const { xZero, wZero, ending, addition, groups, computed, algorithm = "auto" } = options;
   return defineOperator({
     name: "convolution of bytes",
-    inputs: addition ? ["input", "addend"] : ["input"],
+    inputs: addition ? ["input", "addend"] : ["input", ...computedInputs(computed)],
     params: ["weight"],
     optional: ["bias"],
     infer(specs: Specs) {
+      requireComputed(specs.zero, specs.scale);
       const s = convolutionShape(specs, options);
       return { outputs: [endSpec([s.N, s.M, s.P, s.Q], ending, "channelsLast")], macs: convMacs(s), shape: s };
     },
     lower(b, operands: Operands, { shape: s }) {
-      const { input, weight, bias, addend } = operands;
+      const { input, weight, bias, addend, zero, scale } = operands;
       const isAble = ending.type === "uint8" && isWinograd(s);
       if (algorithm === "winograd43" && !isAble)
         throw new UnsupportedError(
@@ -252,10 +273,10 @@ export function convolution(options: ConvolutionOptions): Operator {
       }
       const K = countOf(weight.spec.shape.slice(1));
       const form = weightForm(rangeOf(weight.spec, options), { rows: s.N * s.P * s.Q, K }, b.planning);
-      const { rows, segments } = patches(b, input, s, xZero);
+      const { rows, segments } = patches(b, input, s, zero?.ref ?? xZero);
       b.algorithm = `bytes, ${form.name}`;
       b.reason = form.reason;
-      emit(b, rows, segments, { weight, bias, addend }, options, form, { filters: s.M, groups });
+      emit(b, rows, segments, { weight, bias, addend, zero, scale }, options, form, { filters: s.M, groups });
     },
   });
 }
@@ -277,10 +298,12 @@ function boundOf(weight: TensorSpec, options: ProductOptions): number {
 interface Specs {
   readonly input: TensorSpec;
   readonly addend?: TensorSpec | undefined;
+  readonly zero?: TensorSpec | undefined;
+  readonly scale?: TensorSpec | undefined;
   readonly weight: TensorSpec;
   readonly bias: TensorSpec | undefined;
 }
-interface Operands {
+interface Operands extends ComputedOperands {
   readonly input: Operand;
   readonly addend?: Operand | undefined;
   readonly weight: Operand;
@@ -289,13 +312,14 @@ interface Operands {
 
 /** uint8 [..., K], weights uint8 or int8 [K, M] or, transposed, [M, K], bias int32 [M] → [..., M] as the ending has it. */
 export function product(options: ProductOptions & { readonly transposed: boolean }): Operator {
-  const { xZero, ending, transposed } = options;
+  const { xZero, ending, transposed, computed } = options;
   return defineOperator({
     name: "product of bytes",
-    inputs: ["input"],
+    inputs: ["input", ...computedInputs(computed)],
     params: ["weight"],
     optional: ["bias"],
-    infer({ input, weight, bias }) {
+    infer({ input, weight, bias, zero, scale }: Specs) {
+      requireComputed(zero, scale);
       requireBytes("input", input, ["uint8"]);
       requireBytes("weight", weight, ["uint8", "int8"]);
       const K = input.shape.at(-1) as number;
@@ -312,7 +336,7 @@ export function product(options: ProductOptions & { readonly transposed: boolean
       const outer = input.shape.slice(0, -1);
       return { outputs: [endSpec([...outer, M], ending, "contiguous")], macs: countOf(outer) * K * M, K, M };
     },
-    lower(b, { input, weight, bias }, { K, M }) {
+    lower(b, { input, weight, bias, zero, scale }: Operands, { K, M }) {
       const count = countOf(input.spec.shape) / K;
       const form = weightForm(rangeOf(weight.spec, options), { rows: count, K }, b.planning);
       const { ref } = bytesImage(
@@ -332,11 +356,12 @@ export function product(options: ProductOptions & { readonly transposed: boolean
         pixelBytes: K,
         groupBytes: 0,
         widened: b.planning.dot ? 0 : K,
+        isCentred: false,
       };
       b.algorithm = `bytes, ${form.name}`;
       b.reason = form.reason;
       const strides = transposed ? { filter: K, channel: 1 } : { filter: 1, channel: M };
-      emit(b, rows, { places: [0], taps: 1, channels: K, strides }, { weight, bias }, options, form, {
+      emit(b, rows, { places: [0], taps: 1, channels: K, strides }, { weight, bias, zero, scale }, options, form, {
         filters: M,
         groups: 1,
       });

@@ -3,6 +3,7 @@
 import type { Dynamic } from "../../draft.js";
 import { elementType } from "../../file/element-type.js";
 import { dynamicAt, isConstant, type WholeLowering } from "../site.js";
+import { SCALED } from "./dynamic.js";
 import { combinedFor, ELEMENTS, fromReal, toReal } from "./element.js";
 import { heldOf, isBytes, typedOf } from "./held.js";
 import { MOVED } from "./moves.js";
@@ -36,4 +37,5 @@ export const INT8_LAYERS: Readonly<Record<string, WholeLowering>> = {
   ...PRODUCTS,
   ...ELEMENTS,
   ...MOVED,
+  ...SCALED,
 };

@@ -8,6 +8,7 @@ import { operatorName } from "../../file/node.js";
 import { type PlainTensor, toNumbers } from "../../file/plain-tensor.js";
 import type { Point } from "../../host/quantisation.js";
 import { depthwise } from "../../layers/int8/depthwise.js";
+import type { Computed } from "../../layers/int8/dynamic.js";
 import type { Ending } from "../../layers/int8/form.js";
 import { fits, product, sumBound, weightRange } from "../../layers/int8/product.js";
 import { type WindowAxis, windowAxes } from "../../semantics/windows.js";
@@ -34,6 +35,15 @@ interface Sums {
   readonly emit: (ending: Ending) => Dynamic | string;
 }
 
+/** Whole sums of `count` filters, which lie along an axis; `emit` makes a layer of them, whose scales are times one that a run computes. */
+export interface Integers {
+  readonly count: number;
+  readonly axis: number;
+  /** Whether the zero point is one that a run computes: only then a scale may be. */
+  readonly isComputed: boolean;
+  readonly emit: (ending: Ending, scale?: Dynamic) => Dynamic | string;
+}
+
 const COMPUTED = "float: scales, zero points or weights that a run computes, or of other types";
 
 /** Inputs i to i + 2. Undefined where they are no constants of 8 bits. Throws ModelError for lengths that are not those of the filters. */
@@ -45,17 +55,19 @@ function filtersAt(
 ): Filters | undefined {
   const weight = tensorAt(site, i);
   if (!weight || !isByte(weight.type)) return undefined;
-  const levels = isPlain ? plainLevels(site, i + 1) : levelsAt(site, i + 1, weight.type, "w");
+  const levels = isPlain ? plainLevels(site, i + 1, weight.type) : levelsAt(site, i + 1, weight.type, "w");
   const filters = count(weight);
-  for (const [name, values] of Object.entries(levels ?? {}))
-    if (values.length !== 1 && values.length !== filters)
-      throw new ModelError(`"w_${name}" expected ${filters} values, got ${values.length}`);
+  const named = Object.entries({ w_scale: levels?.scale, w_zero_point: levels?.zero });
+  for (const [name, { length } = [0]] of named)
+    if (levels && length !== 1 && length !== filters)
+      throw new ModelError(`"${name}" expected ${filters} values, got ${length}`);
   return levels && { weight, ...levels };
 }
 
 /** Of an operator that has no scales, and a zero point of weights at i. */
-function plainLevels(site: Site, i: number) {
+function plainLevels(site: Site, i: number, type: Byte) {
   const zero = tensorAt(site, i);
+  if (zero && zero.type !== type) throw new ModelError(`"w_zero_point" expected ${type}, got ${zero.type}`);
   return varies(site, i) ? undefined : { scale: [1], zero: zero ? toNumbers(zero) : [0] };
 }
 
@@ -89,14 +101,22 @@ function refused(
   return { why: why && `float: ${why}`, known: { range: weightRange(weights), bound: sumBound(point.zero, weights) } };
 }
 
+const computedOf = ({ zero }: Real, scale?: Dynamic): Computed | undefined =>
+  zero && (scale ? "zero and scale" : "zero");
+
+const inputsOf = ({ zero }: Real, bytes: Dynamic, scale?: Dynamic): readonly Dynamic[] =>
+  [bytes, zero, scale].filter((value) => value !== undefined);
+
 /** An image's convolution, one of lines as of images one pixel high. */
 function convolved(
   site: Site,
-  { bytes, point }: Real,
+  real: Real,
   filters: Filters,
   bias: PlainTensor | undefined,
   ending: Ending,
+  scale?: Dynamic,
 ) {
+  const { bytes, point } = real;
   const { weight, zero } = filters;
   const { c } = site;
   const [lines, taps] = [bytes.shape.slice(2), weight.shape.slice(2)];
@@ -117,12 +137,13 @@ function convolved(
     xZero: point.zero,
     wZero: zero,
     ending,
+    computed: computedOf(real, scale),
     ...known,
   } as const;
   const isDepthwise = groups > 1 && groups === image.shape[1];
   const op = isDepthwise ? onPixels(depthwise(options)) : convolutionOf(options);
   const params = [param(site, held, "weight"), param(site, bias, "bias")];
-  const [y] = site.draft.add(site.layer, op, [image], params, {}, ending.type) as [Dynamic];
+  const [y] = site.draft.add(site.layer, op, inputsOf(real, image, scale), params, {}, ending.type) as [Dynamic];
   return isLine ? shaped(site, y, y.shape.toSpliced(2, 1)) : y;
 }
 
@@ -136,22 +157,31 @@ const shaped = ({ draft, layer }: Site, x: Dynamic, shape: readonly number[]): D
 /** Rows times columns; transposed: filters are the rows of the weights. */
 function multiplied(
   site: Site,
-  { bytes, point }: Real,
+  real: Real,
   filters: Filters,
   bias: PlainTensor | undefined,
   transposed: boolean,
   ending: Ending,
+  scale?: Dynamic,
 ) {
+  const { bytes, point } = real;
   const { weight, zero } = filters;
   const count = weight.shape[transposed ? 0 : 1] as number;
   const { why, known } = refused(point, filters, count, !transposed, bias, ending);
   if (why) return why;
-  const op = product({ xZero: point.zero, wZero: zero, ending, transposed, ...known });
+  const op = product({
+    xZero: point.zero,
+    wZero: zero,
+    ending,
+    transposed,
+    computed: computedOf(real, scale),
+    ...known,
+  });
   const params = [param(site, weight, "weight"), param(site, bias, "bias")];
   const K = bytes.shape.at(-1) as number;
   const isPlain = bytes.shape.length === 2;
   const rows = isPlain ? bytes : shaped(site, bytes, [countOf(bytes.shape) / K, K]);
-  const [y] = site.draft.add(site.layer, op, [rows], params, {}, ending.type) as [Dynamic];
+  const [y] = site.draft.add(site.layer, op, inputsOf(real, rows, scale), params, {}, ending.type) as [Dynamic];
   return isPlain ? y : shaped(site, y, [...bytes.shape.slice(0, -1), count]);
 }
 
@@ -222,24 +252,35 @@ const qGemm: WholeLowering = (site) => {
   return typeof answer === "string" ? answer : [answer];
 };
 
-/** Sums as they are: input 1 are the weights, inputs 2 and 3 the zero points. */
-function integerSums(
-  count: (w: PlainTensor) => number | undefined,
-  emit: (site: Site, x: Real, filters: Filters, ending: Ending) => Dynamic | string,
-): WholeLowering {
-  return (site) => {
-    const x = dynamicAt(site, 0);
-    const zero = tensorAt(site, 2);
-    if (!isByte(x?.type)) return undefined;
-    const weight = tensorAt(site, 1);
-    if (!weight || !isByte(weight.type) || varies(site, 2) || (zero && zero.data.length !== 1)) return COMPUTED;
-    const filters = filtersAt({ ...site, inputs: [undefined, weight, site.inputs[3]] }, 1, count, true);
-    if (!filters) return COMPUTED;
-    const point = { scale: 1, zero: (zero ? Number(zero.data[0]) : 0) + lift(x.type) };
-    const answer = emit(site, { bytes: heldOf(site, x), point }, filters, { type: "int32" });
-    return typeof answer === "string" ? answer : [answer];
-  };
+/** What ConvInteger and MatMulInteger multiply: input 1 are the weights, inputs 2 and 3 the zero points. In words where it is no such. */
+export function integersOf(site: Site): Integers | string | undefined {
+  const x = dynamicAt(site, 0);
+  const [, , zero] = site.inputs;
+  if (!isByte(x?.type)) return undefined;
+  const weight = tensorAt(site, 1);
+  if (!weight || !isByte(weight.type) || (zero && countOf(zero.shape) !== 1)) return COMPUTED;
+  if (zero && zero.type !== x.type) throw new ModelError(`"x_zero_point" expected ${x.type}, got ${zero.type}`);
+  const isConv = site.c.node.opType === "ConvInteger";
+  const count = isConv ? byFilters : byColumns;
+  const filters = filtersAt({ ...site, inputs: [undefined, weight, site.inputs[3]] }, 1, count, true);
+  if (!filters) return COMPUTED;
+  if (!isConv && weight.shape.length !== 2) return "float: weights of more axes";
+  const computed = zero && !isConstant(zero) ? heldOf(site, zero) : undefined;
+  const known = (zero && isConstant(zero) ? Number(zero.data[0]) : 0) + lift(x.type);
+  const real = { bytes: heldOf(site, x), point: { scale: 1, zero: computed ? 0 : known }, zero: computed };
+  const emit = (ending: Ending, scale?: Dynamic) =>
+    isConv
+      ? convolved(site, real, filters, undefined, ending, scale)
+      : multiplied(site, real, filters, undefined, false, ending, scale);
+  const axis = isConv ? 1 : x.shape.length - 1;
+  return { count: count(weight) as number, axis, isComputed: computed !== undefined, emit };
 }
+
+const integerSums: WholeLowering = (site) => {
+  const sums = integersOf(site);
+  const answer = typeof sums === "object" ? sums.emit({ type: "int32" }) : sums;
+  return typeof answer === "object" ? [answer] : answer;
+};
 
 // ------------------------------------------------------------------------------------------------- real operators on bytes
 
@@ -337,12 +378,8 @@ export const PRODUCTS: Readonly<Record<string, WholeLowering>> = {
   QLinearConv: qLinearConv,
   QLinearMatMul: qLinearMatMul,
   "com.microsoft.QGemm": qGemm,
-  ConvInteger: integerSums(byFilters, (site, x, filters, ending) => convolved(site, x, filters, undefined, ending)),
-  MatMulInteger: integerSums(byColumns, (site, x, filters, ending) =>
-    filters.weight.shape.length === 2
-      ? multiplied(site, x, filters, undefined, false, ending)
-      : "float: weights of more axes",
-  ),
+  ConvInteger: integerSums,
+  MatMulInteger: integerSums,
   Conv: realSums,
   Gemm: realSums,
   MatMul: realSums,

@@ -17,6 +17,8 @@ export type Given = Dynamic | PlainTensor | undefined;
 export interface Real {
   readonly bytes: Dynamic;
   readonly point: Point;
+  /** Where a run computes the zero point, of uint8: the point's is 0 then. */
+  readonly zero?: Dynamic | undefined;
 }
 
 /** A real value as a function of bytes. */
@@ -146,7 +148,7 @@ export function behindClamps(site: Site, value: Given, y: Point) {
 }
 
 /** What Clip clamps to; undefined where a run computes it. */
-function boundsOf(site: Site): readonly (number | undefined)[] {
+export function boundsOf(site: Site): readonly (number | undefined)[] {
   return (["min", "max"] as const).map((name, i) => {
     const otherwise = name === "min" ? -Infinity : Infinity;
     if (site.c.opset < 11) return site.c.float(name, otherwise);

@@ -1,0 +1,1 @@
+export { DYNAMIC as PARTS } from "../parts/dynamic.js";

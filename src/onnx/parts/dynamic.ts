@@ -1,0 +1,37 @@
+// Products of bytes whose scale a run computes, as onnxruntime joins them in files that it saves. Taken apart again.
+import type { Parts } from "../operators.js";
+import { type Assembly, attributesOf, type Description, described, needed } from "./assembly.js";
+
+const FLOAT32 = 1;
+
+/** Whole sums in float32, times a scale, and a bias. */
+function scaled(a: Assembly, sums: string, scale: string, bias: string): string {
+  const y = a.add("Mul", [a.add("Cast", [sums], { to: FLOAT32 }), scale]);
+  return bias === "" ? y : a.add("Add", [y, bias]);
+}
+
+/** A, B, b_scale, b_zero_point, bias. */
+const dynamicQuantizeMatMul: Description = (a, inputs) => {
+  ["A", "B", "b_scale"].forEach((name, i) => {
+    needed(inputs, i, name);
+  });
+  const at = (i: number) => (inputs[i] ? String(i) : "");
+  const [x, scale, zero] = a.node("DynamicQuantizeLinear", ["0"], attributesOf({}), 3) as [string, string, string];
+  const sums = a.add("MatMulInteger", [x, "1", zero, at(3)]);
+  return [scaled(a, sums, a.add("Mul", [scale, "2"]), at(4))];
+};
+
+/** A, B, a_scale, b_scale, a_zero_point, b_zero_point, bias. */
+const matMulIntegerToFloat: Description = (a, inputs) => {
+  ["A", "B", "a_scale", "b_scale"].forEach((name, i) => {
+    needed(inputs, i, name);
+  });
+  const at = (i: number) => (inputs[i] ? String(i) : "");
+  const sums = a.add("MatMulInteger", ["0", "1", at(4), at(5)]);
+  return [scaled(a, sums, a.add("Mul", ["2", "3"]), at(6))];
+};
+
+export const DYNAMIC: Readonly<Record<string, Parts>> = described({
+  "com.microsoft.DynamicQuantizeMatMul": dynamicQuantizeMatMul,
+  "com.microsoft.MatMulIntegerToFloat": matMulIntegerToFloat,
+});
