@@ -1,7 +1,7 @@
 // Layers of bench:int8 in one binary: node bench/int8-child.mjs '<job as JSON>'; progress to stderr, the last line of stdout is the
 // result. Layers of bytes are no calls of users: they come from build/js.
 import { readFileSync } from "node:fs";
-import { sumBound } from "../build/js/onnx/layers/int8/fits.js";
+import { exactParts } from "../build/js/onnx/layers/int8/fits.js";
 import { convolution } from "../build/js/onnx/layers/int8/product.js";
 import { requirePacks } from "../build/js/onnx/packs.js";
 import { build } from "../build/js/ops/operator.js";
@@ -80,7 +80,7 @@ function ofBytes(c, algorithm) {
     xZero,
     wZero: [0],
     ending: { type: "uint8", scale, zero: yZero, low: 0, high: 255 },
-    bound: sumBound(xZero, { data: w, zero: [0], filters: M }),
+    parts: exactParts(xZero, { data: w, zero: [0], filters: M }, C),
     algorithm,
   });
   const lastOf = (data, shape) => rt.tensor(data, shape, { memoryFormat: "channelsLast" });

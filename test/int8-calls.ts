@@ -91,7 +91,7 @@ export const BYTES: Readonly<Record<string, BytesCall>> = {
   "bytes: another addition": conv({ addition: ADDITION }, [27, 21, 3, 3], [[2, 27, 7, 8]]),
   "bytes: winograd": conv({ padding: [1, 1, 1, 1], algorithm: "winograd43" }, [29, 21, 3, 3]),
   "bytes: winograd in parts, an addition": conv(
-    { addition: ADDITION, algorithm: "winograd43", bound: 2 ** 26 },
+    { addition: ADDITION, algorithm: "winograd43", parts: 2 },
     [21, 21, 3, 3],
     [[2, 21, 7, 8]],
   ),

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { DType, Tensor } from "../src/index.js";
 import type { Ending } from "../src/onnx/layers/int8/form.js";
-import { convolution, fits, sumBound, weightRange } from "../src/onnx/layers/int8/product.js";
+import { convolution, exactParts, fits, weightRange } from "../src/onnx/layers/int8/product.js";
 import { internalsOf } from "../src/runtime/runtime.js";
 import { INT8_BINARIES } from "./binaries.js";
 import { ended } from "./int8-reference.js";
@@ -15,10 +15,20 @@ describe("weights of bytes", () => {
   const weights = { data, zero: [2, 1], filters: 2 };
   const columns = { data: Int8Array.of(10, 127, -6, 0), zero: [2, 1], filters: 2, isLast: true };
 
-  it("have the most that their sums can be: the farthest byte times what a filter's are away from zero", () => {
-    expect(sumBound(0, weights)).toBe(255 * 127);
-    expect(sumBound(100, weights)).toBe(155 * 127);
-    expect(sumBound(200, columns)).toBe(200 * 127);
+  it("have parts of channels that each add up to less than 2^25: the farthest byte times what weights are away from zero", () => {
+    // 255 * 127 * 9 channels' taps: 2^25 is behind 115 of them.
+    const filled = (channels: number, from: number, to: number) => ({
+      data: new Int8Array(2 * 9 * channels).fill(127, 9 * (channels + from), 9 * (channels + to)),
+      zero: [0],
+      filters: 2,
+    });
+    expect(exactParts(0, filled(115, 0, 115), 115)).toBe(1);
+    expect(exactParts(0, filled(116, 0, 116), 116)).toBe(2);
+    expect(exactParts(200, filled(116, 0, 116), 116)).toBe(1);
+    expect(exactParts(0, { ...filled(116, 0, 116), zero: [0, 64] }, 116)).toBe(1);
+    // All in one half: halves are no help, thirds of 88 are.
+    expect(exactParts(0, filled(256, 0, 128), 256)).toBe(3);
+    expect(exactParts(0, filled(256, 70, 186), 256)).toBe(2);
   });
 
   it("have a range less their zero points", () => {
@@ -44,16 +54,17 @@ describe("weights of bytes", () => {
   });
 });
 
-/** A layer of 3x3 weights of one value over bytes of one value: an output inside is 9 * C * x * w. */
+/** A layer of 3x3 weights of one value, in the first `used` channels, over bytes of one value: an output inside is 9 * used * x * w. */
 async function inside(
   create: (typeof INT8_BINARIES)[number]["create"],
   C: number,
   x: number,
   w: number,
-  bound?: number,
+  parts?: number,
+  used = C,
 ) {
   using rt = await create();
-  const sum = 9 * C * x * w;
+  const sum = 9 * used * x * w;
   const ending = { ...bytes(200 / Math.abs(sum)), zero: sum < 0 ? 220 : 10 } as Ending;
   const operator = convolution({
     strides: [1, 1],
@@ -64,10 +75,11 @@ async function inside(
     wZero: [0],
     ending,
     algorithm: "winograd43",
-    ...(bound !== undefined && { bound }),
+    ...(parts !== undefined && { parts }),
   });
   using input = rt.tensor(new Uint8Array(C * 36).fill(x), [1, C, 6, 6], { memoryFormat: "channelsLast" });
-  using weight = rt.tensor(new Int8Array(8 * C * 9).fill(w), [8, C, 3, 3]);
+  const filters = Int8Array.from({ length: 8 * C * 9 }, (_, i) => (i % (C * 9) < used * 9 ? w : 0));
+  using weight = rt.tensor(filters, [8, C, 3, 3]);
   using y = internalsOf(rt).apply(operator, [input, weight]) as Tensor<DType>;
   return { got: [...new Set(y.toArray() as Uint8Array)], wanted: [ended(sum, 0, ending)], sum };
 }
@@ -77,7 +89,7 @@ describe.each(INT8_BINARIES.filter(({ name }) => name !== "debug"))("F(4,3) of w
     ["just within 2^25", 979, 255, 14.9, 1],
     ["just within -2^25", 982, 255, -14.9, 1],
   ])("is exact %s", async (_, C, x, w) => {
-    const { got, wanted, sum } = await inside(create, C, x, Math.trunc(w), 2 ** 25 - 1);
+    const { got, wanted, sum } = await inside(create, C, x, Math.trunc(w), 1);
     expect(Math.abs(sum)).toBeGreaterThan(0.93 * 2 ** 25);
     expect(got).toEqual(wanted);
   });
@@ -86,8 +98,17 @@ describe.each(INT8_BINARIES.filter(({ name }) => name !== "debug"))("F(4,3) of w
     const beyond = await inside(create, 1100, 255, 14);
     expect(beyond.sum).toBeGreaterThan(1.05 * 2 ** 25);
     expect(beyond.got).toEqual(beyond.wanted);
-    const one = await inside(create, 1100, 255, 14, 2 ** 25 - 1);
+    const one = await inside(create, 1100, 255, 14, 1);
     expect(one.got).not.toEqual(one.wanted);
+  });
+
+  it.each([
+    ["in halves that whole vectors make longer", 228, 228, undefined],
+    ["where half the channels have it all", 256, 128, 3],
+  ] as const)("is exact beyond %s", async (_, C, used, parts) => {
+    const { got, wanted, sum } = await inside(create, C, 255, 127, parts, used);
+    expect(sum).toBeGreaterThan(1.05 * 2 ** 25);
+    expect(got).toEqual(wanted);
   });
 
   it("is exact where inputs and weights are the extremes of every point", async () => {

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import type { DType, Tensor } from "../src/index.js";
 import type { Ending } from "../src/onnx/layers/int8/form.js";
-import { convolution, sumBound, weightRange } from "../src/onnx/layers/int8/product.js";
+import { convolution, exactParts, weightRange } from "../src/onnx/layers/int8/product.js";
 import { internalsOf } from "../src/runtime/runtime.js";
 import { INT8_BINARIES } from "./binaries.js";
 import { type Conv, convSums, ended, outSize } from "./int8-reference.js";
@@ -63,7 +63,7 @@ function layerOf(r: Random) {
   const Q = outSize(W, padding[1], padding[3], S, strides[1], dilations[1]);
   const sums = convSums(conv, x, xZero, w, wZero, bias);
   const weights = { data: w, zero: wZero, filters: M };
-  const known = r.integer(0, 1) ? { range: weightRange(weights), bound: sumBound(xZero, weights) } : {};
+  const known = r.integer(0, 1) ? { range: weightRange(weights), parts: exactParts(xZero, weights, C / groups) } : {};
   const wanted = sums.map((sum, i) => ended(sum, Math.floor(i / (P * Q)) % M, ending));
   return { conv, x, w, bias, options: { ...conv, xZero, wZero, ending, ...known }, wanted };
 }

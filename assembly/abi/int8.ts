@@ -83,6 +83,8 @@ export const enum SumEnd {
   tilesH: i32;
   tilesW: i32;
   channels: i32;
+  pieces: i32; // of the kernel, 3x3 each: down and across in all, and across
+  piecesW: i32;
   blockTiles: i32; // tiles transformed together
   blockCols: i32; // filters multiplied together, a multiple of a panel
   parts: i32; // of the channels, whose sums are each exact
@@ -126,6 +128,10 @@ export const enum SumEnd {
   signed: i32; // 1: int8
   cols: i32; // M
   channels: i32; // C
+  pieceChannels: i32; // from piece to piece of the kernel
+  piecesW: i32; // as WinogradBytesDesc's
+  kernelH: i32; // R
+  kernelW: i32; // S
   colBytes: i32; // source strides
   channelBytes: i32;
   kernelHBytes: i32;

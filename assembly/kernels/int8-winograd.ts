@@ -1,4 +1,4 @@
-// Winograd's F(4 x 4, 3 x 3) on whole numbers, of 3x3 kernels of stride 1:
+// Winograd's F(4 x 4, 3 x 3) on whole numbers, of kernels of stride 1, 3x3 or larger:
 //
 //   576 Y = A^T [ (G g G^T) ⊙ (B^T d B) ] A      on points 0, 1, -1, 2, -2: 36 products for 144
 //
@@ -7,6 +7,9 @@
 // transformed ones within 25,500 (16 bits), and weights within 12,495; the products' sums and all that follows are modulo 2^32. There 9
 // has an inverse, and 2^s is a shift: exact where an output is within 2^25. Where more channels could be beyond, they are cut into
 // parts, which are within, and whose outputs are added.
+//
+// A larger kernel is pieces of 3x3, of which the last may be short, on images that start 3 further each: their channels are one piece's
+// after the other's, and are added up before the outputs are transformed. 6x6 takes a quarter of the products so, 5x5 0.36.
 //
 // Layouts, pos = i * 6 + j:
 //
@@ -58,21 +61,37 @@ import { addBytes, panelRows } from "../lib/int8";
   return i32x4.shr_s(i32x4.mul(v128.load(line), factor), 6);
 }
 
-/** V of tiles [begin, begin + count). mid: 36 vectors. */
-function transformInput(d: WinogradBytesDesc, begin: i32, count: i32, v: usize, mid: usize): void {
-  const row = <usize>d.xRowBytes, pixel = <usize>d.xPixelBytes, point = <usize>d.vPointBytes;
+/** Of tiles [begin, begin + count), 16 bytes each: where they start in x and in y, and their rows and columns of outputs. */
+function placeTiles(d: WinogradBytesDesc, begin: i32, count: i32, places: usize): void {
   const tiles = d.tilesH * d.tilesW;
+  for (let tile = begin; tile < begin + count; tile++) {
+    const n = tile / tiles;
+    const p = (tile - n * tiles) / d.tilesW << 2;
+    const q = (tile - n * tiles) % d.tilesW << 2;
+    store<i32>(places, n * d.xImageBytes + p * d.xRowBytes + q * d.xPixelBytes);
+    store<i32>(places, ((n * d.outH + p) * d.outW + q) * d.yPixelBytes, 4);
+    store<i32>(places, min(4, d.outH - p), 8);
+    store<i32>(places, min(4, d.outW - q), 12);
+    places += 16;
+  }
+}
+
+/** V of so many tiles. mid: 36 vectors. */
+function transformInput(d: WinogradBytesDesc, places: usize, count: i32, v: usize, mid: usize): void {
+  const row = <usize>d.xRowBytes, pixel = <usize>d.xPixelBytes, point = <usize>d.vPointBytes;
   for (let t = 0; t < count; t++) {
-    const n = (begin + t) / tiles;
-    const th = (begin + t - n * tiles) / d.tilesW;
-    const tw = begin + t - n * tiles - th * d.tilesW;
-    let x = d.xPtr + <usize>n * <usize>d.xImageBytes + <usize>(th * 4) * row + <usize>(tw * 4) * pixel;
+    const first = d.xPtr + <usize>load<i32>(places);
+    places += 16;
     let to = v + <usize>t * <usize>d.vTileBytes;
-    for (let c = 0; c < d.channels; c += 8) {
-      for (let j: usize = 0; j < 6; j++) inputLine(x + j * pixel, row, mid + (j << 4), 96);
-      for (let i: usize = 0; i < 6; i++) inputLine(mid + i * 96, 16, to + i * 6 * point, point);
-      x += 16;
-      to += 16;
+    for (let piece = 0; piece < d.pieces; piece++) {
+      const down = piece / d.piecesW;
+      let x = first + 3 * (<usize>down * row + <usize>(piece - down * d.piecesW) * pixel);
+      for (let c = 0; c < d.channels; c += 8) {
+        for (let j: usize = 0; j < 6; j++) inputLine(x + j * pixel, row, mid + (j << 4), 96);
+        for (let i: usize = 0; i < 6; i++) inputLine(mid + i * 96, 16, to + i * 6 * point, point);
+        x += 16;
+        to += 16;
+      }
     }
   }
 }
@@ -125,18 +144,15 @@ function transformInput(d: WinogradBytesDesc, begin: i32, count: i32, v: usize, 
   }
 }
 
-/** Outputs of filters [col, col + 8 * panels) for tiles [begin, begin + count); a tile's points share cache lines. */
+/** Outputs of filters [col, col + 8 * panels) of so many tiles; a tile's points share cache lines. */
 function transformOutput(
-  d: WinogradBytesDesc, begin: i32, count: i32, z: usize, sums: usize, mid: usize, part: i32, col: i32, panels: i32,
+  d: WinogradBytesDesc, places: usize, count: i32, z: usize, sums: usize, mid: usize, part: i32, col: i32, panels: i32,
 ): void {
   const tileBytes = <usize>d.blockCols << 2;
-  const tiles = d.tilesH * d.tilesW;
   for (let t = 0; t < count; t++) {
-    const n = (begin + t) / tiles;
-    const th = (begin + t - n * tiles) / d.tilesW;
-    const tw = begin + t - n * tiles - th * d.tilesW;
-    const rows = min(4, d.outH - th * 4), cols = min(4, d.outW - tw * 4);
-    const y = d.yPtr + <usize>((n * d.outH + th * 4) * d.outW + tw * 4) * <usize>d.yPixelBytes + <usize>col;
+    const y = d.yPtr + <usize>(load<i32>(places, 4) + col);
+    const rows = load<i32>(places, 8), cols = load<i32>(places, 12);
+    places += 16;
     for (let p = 0; p < panels; p++) {
       const at = <usize>p << 5;
       const filters = <usize>(col + (p << 3)) << 2;
@@ -148,26 +164,25 @@ function transformOutput(
   }
 }
 
-/** Adds the addend's bytes to those of tiles [begin, begin + count). */
-function addTiles(d: WinogradBytesDesc, begin: i32, count: i32): void {
-  const tiles = d.tilesH * d.tilesW;
-  for (let t = 0; t < count; t++) {
-    const n = (begin + t) / tiles;
-    const th = (begin + t - n * tiles) / d.tilesW;
-    const tw = begin + t - n * tiles - th * d.tilesW;
-    const rows = min(4, d.outH - th * 4), cols = min(4, d.outW - tw * 4);
-    for (let r = 0; r < rows; r++) {
-      const at = <usize>((n * d.outH + th * 4 + r) * d.outW + tw * 4) * <usize>d.yPixelBytes;
-      addBytes(d, d.yPtr + at, d.addPtr + at, cols * d.yPixelBytes);
+/** Adds the addend's bytes to those of so many tiles. */
+function addTiles(d: WinogradBytesDesc, places: usize, count: i32): void {
+  for (; count > 0; count--) {
+    let at = <usize>load<i32>(places, 4);
+    const bytes = load<i32>(places, 12) * d.yPixelBytes;
+    for (let rows = load<i32>(places, 8); rows > 0; rows--) {
+      addBytes(d, d.yPtr + at, d.addPtr + at, bytes);
+      at += <usize>(d.outW * d.yPixelBytes);
     }
+    places += 16;
   }
 }
 
-/** Work items: tiles, numbered (n * tilesH + row) * tilesW + column. Scratch: where each tile's V is; 44 vectors; V, Z, S. */
+/** Work items: tiles, numbered (n * tilesH + row) * tilesW + column. Scratch: where each tile's V is, and its place; 56 vectors; V, Z, S. */
 export function conv2d_winograd_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
   const d = changetype<WinogradBytesDesc>(desc);
-  if (!ASC_NO_ASSERT) assert(d.blockTiles > 0 && d.blockCols % 8 == 0 && d.partChannels % 2 == 0 && d.partChannels * d.parts >= d.channels);
-  const mid = scratch + (<usize>d.blockTiles << 2);
+  if (!ASC_NO_ASSERT) assert(d.blockTiles > 0 && d.blockCols % 8 == 0 && d.partChannels % 2 == 0 && d.partChannels * d.parts >= d.channels * d.pieces);
+  const places = scratch + (<usize>d.blockTiles << 2);
+  const mid = places + (<usize>d.blockTiles << 4);
   const v = mid + 56 * 16;
   const z = v + 36 * <usize>d.vPointBytes;
   const sums = z + 36 * <usize>d.zPointBytes;
@@ -176,7 +191,8 @@ export function conv2d_winograd_q8(desc: usize, begin: i32, end: i32, scratch: u
   const blocks = (end - begin + d.blockTiles - 1) / d.blockTiles;
   for (let i = blocks; i > 0; i--) {
     const count = (end - begin) / i;
-    transformInput(d, begin, count, v, mid);
+    placeTiles(d, begin, count, places);
+    transformInput(d, places, count, v, mid);
     let u = d.wPtr;
     for (let col = 0; col < d.filters; col += d.blockCols) {
       const panels = (min(d.filters - col, d.blockCols) + 7) >> 3;
@@ -189,10 +205,10 @@ export function conv2d_winograd_q8(desc: usize, begin: i32, end: i32, scratch: u
             u += <usize>d.panelBytes;
           }
         }
-        transformOutput(d, begin, count, z, sums, mid, part, col, panels);
+        transformOutput(d, places, count, z, sums, mid, part, col, panels);
       }
     }
-    if (d.addPtr) addTiles(d, begin, count);
+    if (d.addPtr) addTiles(d, places, count);
     begin += count;
   }
 }
@@ -209,13 +225,16 @@ function weightLine(from: usize, step: usize, to: usize, toStep: usize): void {
   store<i32>(to + 5 * toStep, 6 * g2);
 }
 
-/** The 36 points of a filter of one channel, each into its pair of channels at `to`. lines: 9 + 18 + 36 i32. */
-function weightPoints(src: usize, rowBytes: usize, columnBytes: usize, flip: i32, zero: i32, lines: usize, to: usize): void {
+/** The 36 points of a filter of one channel and piece, each into its pair of channels at `to`. lines: 9 + 18 + 36 i32. */
+function weightPoints(
+  src: usize, rows: i32, rowBytes: usize, columns: i32, columnBytes: usize, flip: i32, zero: i32, lines: usize, to: usize,
+): void {
   const points = lines + 27 * 4;
-  for (let r: usize = 0; r < 3; r++) {
-    for (let s: usize = 0; s < 3; s++) {
-      const v = <i32>load<u8>(src + r * rowBytes + s * columnBytes) ^ flip;
-      store<i32>(lines + (r * 3 + s << 2), v - zero);
+  for (let r = 0; r < 3; r++) {
+    for (let s = 0; s < 3; s++) {
+      const isTap = r < rows && s < columns;
+      const v = isTap ? (<i32>load<u8>(src + <usize>r * rowBytes + <usize>s * columnBytes) ^ flip) - zero : 0;
+      store<i32>(lines + (<usize>(r * 3 + s) << 2), v);
     }
   }
   for (let s: usize = 0; s < 3; s++) weightLine(lines + (s << 2), 12, lines + 36 + (s << 2), 12);
@@ -224,7 +243,7 @@ function weightPoints(src: usize, rowBytes: usize, columnBytes: usize, flip: i32
 }
 
 /**
- * Weights [M, C, 3, 3] to U. Points lie a power of two apart, which share sets of the cache: those of 8 filters and a pair of channels
+ * Weights [M, C, R, S] to U. Points lie a power of two apart, which share sets of the cache: those of 8 filters and a pair of channels
  * are made near by, and go there together. Work items: panels. Scratch: 63 i32, and two vectors a point.
  */
 export function pack_winograd_q8(desc: usize, begin: i32, end: i32, scratch: usize): void {
@@ -232,7 +251,7 @@ export function pack_winograd_q8(desc: usize, begin: i32, end: i32, scratch: usi
   const near = scratch + 63 * 4;
   const colBytes = <usize>d.colBytes, channelBytes = <usize>d.channelBytes;
   const rowBytes = <usize>d.kernelHBytes, columnBytes = <usize>d.kernelWBytes;
-  const channels = d.channels, flip = d.signed ? 0x80 : 0;
+  const channels = d.channels, each = d.pieceChannels, flip = d.signed ? 0x80 : 0;
   const panelBytes = <usize>d.partChannels << 4;
   for (let panel = begin; panel < end; panel++) {
     const block = (panel << 3) / d.blockCols;
@@ -246,11 +265,16 @@ export function pack_winograd_q8(desc: usize, begin: i32, end: i32, scratch: usi
     for (let c = 0, p = 0; p < d.parts; p++) {
       for (let k = 0; k < d.partChannels; k += 2) {
         memory.fill(near, 0, 36 * 32);
-        for (let half = 0; half < 2 && c + half < channels; half++) {
-          const from = src + <usize>(c + half) * channelBytes;
+        for (let half = 0; half < 2; half++) {
+          const piece = (c + half) / each;
+          const channel = c + half - piece * each;
+          const r = piece / d.piecesW * 3, s = piece % d.piecesW * 3;
+          if (channel >= channels || r >= d.kernelH) continue;
+          const from = src + <usize>channel * channelBytes + <usize>r * rowBytes + <usize>s * columnBytes;
           for (let n = 0; n < filters; n++) {
             const zero = load<i32>(zeros + (<usize>n << 2)) + flip;
-            weightPoints(from + <usize>n * colBytes, rowBytes, columnBytes, flip, zero, scratch, near + (<usize>(2 * n + half) << 1));
+            const to = near + (<usize>(2 * n + half) << 1);
+            weightPoints(from + <usize>n * colBytes, d.kernelH - r, rowBytes, d.kernelW - s, columnBytes, flip, zero, scratch, to);
           }
         }
         let to = part + (<usize>k << 4);

@@ -1,4 +1,5 @@
 // Which products of bytes have sums that 32 bits hold, and that end in bytes as floats do: asked of weights before a layer is made.
+import { roundUp } from "../../../base/shape.js";
 import type { Ending } from "./form.js";
 
 /** Weights as a file has them, less their zero points: one, or one a filter. */
@@ -26,11 +27,39 @@ function weightSums({ data, zero, filters, isLast }: ByteWeights): Float64Array 
   return sums;
 }
 
-const farthest = (xZero: number) => Math.max(xZero, 255 - xZero);
+export const farthest = (xZero: number) => Math.max(xZero, 255 - xZero);
 
-/** The most that a sum of products can be, whatever the bytes are, without the bias. */
-export function sumBound(xZero: number, weights: ByteWeights): number {
-  return farthest(xZero) * weightSums(weights).reduce((most, sum) => Math.max(most, sum), 0);
+/** Outputs of F(4,3) beyond are not exact: assembly/kernels/int8-winograd.ts. */
+const MOST = 2 ** 25;
+
+/** Channels of each of so many parts, in whole vectors where there are more than one. */
+export const channelsOfParts = (channels: number, parts: number): number =>
+  parts > 1 ? roundUp(Math.ceil(channels / parts), 8) : roundUp(channels, 2);
+
+/** How few parts sums of products are exact in under F(4,3). most: what those of a part can be, of so many channels from one on. */
+export function fewestParts(channels: number, most: (each: number) => number): number {
+  let parts = 1;
+  while (parts < channels / 8 && most(channelsOfParts(channels, parts)) >= MOST) parts++;
+  return parts;
+}
+
+/** The same of weights [M, C, R, S] that are known. A filter's may all be in a few channels. */
+export function exactParts(xZero: number, { data, zero, filters }: ByteWeights, channels: number): number {
+  const length = data.length / filters;
+  const taps = length / channels;
+  return fewestParts(channels, (each) => {
+    let most = 0;
+    for (let m = 0; m < filters; m++) {
+      const z = zero[zero.length > 1 ? m : 0] ?? 0;
+      for (let from = 0; from < length; from += each * taps) {
+        let sum = 0;
+        const end = Math.min(length, from + each * taps);
+        for (let k = from; k < end; k++) sum += Math.abs((data[m * length + k] as number) - z);
+        most = Math.max(most, sum);
+      }
+    }
+    return farthest(xZero) * most;
+  });
 }
 
 /** The least and the most of weights less their zero points. */

@@ -11,12 +11,13 @@ import { isChannelsLast } from "../../../ops/parts/image.js";
 import type { Builder } from "../../../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../../../plan/operand.js";
 import { type Computed, type ComputedOperands, computedInputs, emitFactors, requireComputed } from "./dynamic.js";
+import { farthest, fewestParts } from "./fits.js";
 import type { Addition, Ending } from "./form.js";
 import { bytesImage } from "./image.js";
 import { byFilter, packed, type Segments, type WeightForm, weightForm } from "./weights.js";
 import { isWinograd, winograd, winogradReason } from "./winograd.js";
 
-export { type ByteWeights, fits, sumBound, weightRange } from "./fits.js";
+export { type ByteWeights, exactParts, fits, weightRange } from "./fits.js";
 
 /** What both products have. */
 export interface ProductOptions {
@@ -28,8 +29,6 @@ export interface ProductOptions {
   readonly computed?: Computed | undefined;
   /** The least and the most of weights less their zero points, where it is known: weightRange(). Default: what their type allows. */
   readonly range?: readonly [number, number];
-  /** The most that a sum without its bias can be, where it is known: sumBound(). Default: what the types allow. */
-  readonly bound?: number;
 }
 
 export interface ConvolutionOptions extends ProductOptions {
@@ -40,6 +39,8 @@ export interface ConvolutionOptions extends ProductOptions {
   readonly groups: number;
   /** Ends in uint8, and adds the addend: a is the byte of the sum, b that of the addend. */
   readonly addition?: Addition | undefined;
+  /** How few parts of the channels F(4,3) is exact in, where it is known: exactParts(). Default: what the types need. */
+  readonly parts?: number;
   /** Default "auto": by estimated cost. */
   readonly algorithm?: "auto" | "product" | "winograd43";
 }
@@ -255,20 +256,20 @@ export function convolution(options: ConvolutionOptions): Operator {
     },
     lower(b, operands: Operands, { shape: s }) {
       const { input, weight, bias, addend, zero, scale } = operands;
-      const isAble = ending.type === "uint8" && isWinograd(s);
+      const parts = options.parts ?? partsOf(weight.spec, s, options);
+      const isAble = ending.type === "uint8" && isWinograd(s, parts);
       if (algorithm === "winograd43" && !isAble)
         throw new UnsupportedError(
-          `"algorithm" expected 3x3 kernels of stride 1 that end in bytes, got ${show(weight.spec.shape)}`,
+          `"algorithm" expected kernels of 3x3 or more, of stride 1, that end in bytes, got ${show(weight.spec.shape)}`,
         );
-      const bound = boundOf(weight.spec, options);
       let reason: string | undefined;
       if (algorithm === "winograd43") reason = "asked for";
-      else if (algorithm === "auto" && isAble) reason = winogradReason(s, bound, b.planning);
+      else if (algorithm === "auto" && isAble) reason = winogradReason(s, parts, b.planning);
       if (reason !== undefined) {
         b.algorithm = "bytes, winograd43";
         b.reason = reason;
         const ends = { ...endValues(b, ending, s.M, 1), ...addValues(addend, addition) };
-        winograd(b, { input, weight, bias }, s, { xZero, wZero, bound, ends });
+        winograd(b, { input, weight, bias }, s, { xZero, wZero, parts, ends });
         return;
       }
       const K = countOf(weight.spec.shape.slice(1));
@@ -287,11 +288,10 @@ function rangeOf({ dtype }: TensorSpec, { wZero, range }: ProductOptions): reado
   return range ?? [low - Math.max(...wZero), high - Math.min(...wZero)];
 }
 
-/** The most that a sum can be: as given, or by its types. */
-function boundOf(weight: TensorSpec, options: ProductOptions): number {
-  const { xZero, bound } = options;
+/** How few parts F(4,3) is exact in whatever the weights are. */
+function partsOf(weight: TensorSpec, { R, S, C }: ConvShape, options: ProductOptions): number {
   const [low, high] = rangeOf(weight, options);
-  return bound ?? countOf(weight.shape.slice(1)) * Math.max(xZero, 255 - xZero) * Math.max(high, -low);
+  return fewestParts(C, (each) => each * R * S * farthest(options.xZero) * Math.max(high, -low));
 }
 
 /** Named as operators with and without an addend have them. */

@@ -8,14 +8,15 @@ import { MEMORY } from "../../../kernels/select.js";
 import { panelSource } from "../../../ops/parts/panels.js";
 import type { Builder, Planning } from "../../../plan/builder.js";
 import { type Operand, shift } from "../../../plan/operand.js";
+import { channelsOfParts } from "./fits.js";
 import { bytesImage } from "./image.js";
 import { byFilter } from "./weights.js";
 
 const POINTS = 36;
+/** Outputs of a tile, and taps of a piece of a kernel, in each direction. */
+const [TILE, TAPS] = [4, 3];
 /** Of 9, modulo 2^32. */
 const NINTH = 954437177;
-/** Outputs beyond are not exact. */
-const MOST = 2 ** 25;
 /** Filters multiplied together: their Z and weights share an L2 with V. */
 const BLOCK_COLS = 64;
 /** Least and most, whole micro-tiles. */
@@ -33,38 +34,50 @@ const OUTPUT_NS = 3;
 /** Bytes of a nanosecond, of weights that no cache keeps; half of what they take is beside the sums. */
 const WEIGHTS_RATE = 30;
 
-const tilesOf = (s: ConvShape) => s.N * Math.ceil(s.P / 4) * Math.ceil(s.Q / 4);
+const tilesOf = (s: ConvShape) => s.N * Math.ceil(s.P / TILE) * Math.ceil(s.Q / TILE);
+
+/** Pieces of 3x3 that a kernel is, down and across; channels of each, in whole vectors where there are more; of all. */
+function piecesOf({ R, S, C }: ConvShape) {
+  const [down, across] = [Math.ceil(R / TAPS), Math.ceil(S / TAPS)];
+  const pieces = down * across;
+  const each = pieces > 1 ? roundUp(C, 8) : C;
+  return { down, across, pieces, each, channels: pieces * each };
+}
 
 /** Nanoseconds of a run as a matrix product, and as F(4,3). */
 function costs(s: ConvShape, parts: number, isDot: boolean): readonly [number, number] {
   const M = roundUp(s.M, PANEL);
-  const [tiles, weights] = [tilesOf(s), (s.C * M) / WEIGHTS_RATE / 2];
-  const transforms = tiles * 8 * (s.C * INPUT_NS + M * OUTPUT_NS * parts);
+  const { channels } = piecesOf(s);
+  const tiles = tilesOf(s);
+  const weights = M / WEIGHTS_RATE / 2;
+  const transforms = tiles * 8 * (channels * INPUT_NS + M * OUTPUT_NS * parts);
   return [
-    (convMacs(s) / s.M) * M * (isDot ? QUAD_NS : PAIR_NS) + 9 * weights,
-    tiles * POINTS * s.C * M * POINT_NS + transforms + 2 * POINTS * weights,
+    (convMacs(s) / s.M) * M * (isDot ? QUAD_NS : PAIR_NS) + s.R * s.S * s.C * weights,
+    tiles * POINTS * channels * M * POINT_NS + transforms + 2 * POINTS * channels * weights,
   ];
 }
 
-/** Parts of the channels whose outputs are exact each, where an output is at most `bound`. */
-const partsOf = (bound: number): number => Math.floor(bound / MOST) + 1;
+/** Whether F(4,3) does a shape whose channels are exact in so many parts. */
+export const isWinograd = (s: ConvShape, parts: number): boolean =>
+  Math.min(s.R, s.S) >= TAPS &&
+  s.groups * s.strideH * s.strideW * s.dilationH * s.dilationW === 1 &&
+  (parts === 1 || Math.max(s.R, s.S) === TAPS);
 
-/** Whether F(4,3) does a shape. */
-export const isWinograd = (s: ConvShape): boolean =>
-  s.R === 3 && s.S === 3 && s.groups === 1 && s.strideH * s.strideW * s.dilationH * s.dilationW === 1;
+/** An image of which it is decided for all. */
+const USUAL = { N: 1, P: 28, Q: 28 };
 
 /** Why F(4,3) is taken for a shape that it does; undefined where it is not. */
 export function winogradReason(
   s: ConvShape,
-  bound: number,
+  parts: number,
   { memory = "fast", isShared, dot }: Planning,
 ): string | undefined {
-  const [plain, points] = costs(s, partsOf(bound), dot !== undefined);
   // Plans for other shapes share these weights: what is chosen may not depend on the image.
-  const saved = isShared ? 0.3 * plain : plain - points;
-  const megabytes = ((s.C * roundUp(s.M, PANEL)) / 1e6) * (2 * POINTS - 9);
+  const [plain, points] = costs(isShared ? { ...s, ...USUAL } : s, parts, dot !== undefined);
+  const saved = plain - points;
+  const megabytes = (roundUp(s.M, PANEL) / 1e6) * (2 * POINTS * piecesOf(s).channels - s.R * s.S * s.C);
   const ms = (ns: number) => `${(ns / 1e6).toPrecision(2)} ms`;
-  if (isShared ? megabytes > 1 || dot : saved / 1e6 <= MEMORY[memory] * megabytes) return undefined;
+  if (isShared ? saved <= 0 || megabytes > 1 || dot : saved / 1e6 <= MEMORY[memory] * megabytes) return undefined;
   return `least estimated cost: ${ms(points)} against ${ms(plain)}`;
 }
 
@@ -85,7 +98,7 @@ type Ends = Pick<
   | "addHigh"
 > & { readonly scalePtr: Operand["ref"]; readonly addPtr: Operand["ref"] };
 
-/** The steps of a convolution of 3x3 kernels that ends in bytes. */
+/** The steps of a convolution that ends in bytes. */
 export function winograd(
   b: Builder,
   operands: { readonly input: Operand; readonly weight: Operand; readonly bias: Operand | undefined },
@@ -93,23 +106,17 @@ export function winograd(
   {
     xZero,
     wZero,
-    bound,
+    parts,
     ends,
-  }: { readonly xZero: number; readonly wZero: readonly number[]; readonly bound: number; readonly ends: Ends },
+  }: { readonly xZero: number; readonly wZero: readonly number[]; readonly parts: number; readonly ends: Ends },
 ): void {
   const { input, weight, bias } = operands;
-  const [tilesH, tilesW] = [Math.ceil(s.P / 4), Math.ceil(s.Q / 4)];
+  const [tilesH, tilesW] = [Math.ceil(s.P / TILE), Math.ceil(s.Q / TILE)];
+  const { down, across, pieces, each, channels } = piecesOf(s);
   const [top, left] = s.padding;
-  const image = bytesImage(
-    b,
-    input,
-    [top, left, tilesH * 4 + 2 - s.H - top, tilesW * 4 + 2 - s.W - left],
-    xZero,
-    "copied",
-    true,
-  );
-  const parts = Math.min(partsOf(bound), Math.ceil(s.C / 8));
-  const partChannels = parts > 1 ? roundUp(Math.ceil(s.C / parts), 8) : roundUp(s.C, 2);
+  const [height, width] = [tilesH * TILE + down * TAPS - 1, tilesW * TILE + across * TAPS - 1];
+  const image = bytesImage(b, input, [top, left, height - s.H - top, width - s.W - left], xZero, "copied", true);
+  const partChannels = channelsOfParts(channels, parts);
   const panels = Math.ceil(s.M / PANEL);
   const panelBytes = partChannels * PANEL * 2;
   const biasAt = panels * POINTS * parts * panelBytes;
@@ -125,6 +132,10 @@ export function winograd(
     signed: Number(weight.spec.dtype === "int8"),
     cols: s.M,
     channels: s.C,
+    pieceChannels: each,
+    piecesW: across,
+    kernelH: s.R,
+    kernelW: s.S,
     colBytes,
     channelBytes,
     kernelHBytes,
@@ -139,7 +150,7 @@ export function winograd(
     63 * 4 + POINTS * 32,
     panelSource(colBytes, s.M, 1),
   );
-  const vTileBytes = Math.max(roundUp(s.C, 8), parts * partChannels) * 2;
+  const vTileBytes = Math.max(roundUp(channels, 8), parts * partChannels) * 2;
   const [least, most] = BLOCK_TILES;
   const fit = Math.floor(V_BYTES / (POINTS * vTileBytes * least)) * least;
   const blockTiles = Math.min(tilesOf(s), Math.max(least, Math.min(most, fit)));
@@ -169,6 +180,8 @@ export function winograd(
     tilesH,
     tilesW,
     channels: s.C,
+    pieces,
+    piecesW: across,
     blockTiles,
     vTileBytes,
     vPointBytes,
@@ -176,6 +189,6 @@ export function winograd(
     factorsPtr: b.table(Int32Array.from([0, 1, 2, 3, 4], (i) => NINTH << i)),
   };
   const sums = parts > 1 ? blockTiles * 16 * layout.blockCols * 4 : 0;
-  const scratch = blockTiles * 4 + 56 * 16 + POINTS * (vPointBytes + zPointBytes) + sums;
+  const scratch = blockTiles * 20 + 56 * 16 + POINTS * (vPointBytes + zPointBytes) + sums;
   b.step("conv2d_winograd_q8", WinogradBytesDesc, values, tilesOf(s), scratch);
 }

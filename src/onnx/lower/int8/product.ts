@@ -10,7 +10,7 @@ import type { Point } from "../../host/quantisation.js";
 import { depthwise } from "../../layers/int8/depthwise.js";
 import type { Computed } from "../../layers/int8/dynamic.js";
 import type { Ending } from "../../layers/int8/form.js";
-import { fits, product, sumBound, weightRange } from "../../layers/int8/product.js";
+import { exactParts, fits, product, weightRange } from "../../layers/int8/product.js";
 import { type WindowAxis, windowAxes } from "../../semantics/windows.js";
 import { dynamicAt, isConstant, param, type Site, tensorAt, varies, type WholeLowering } from "../site.js";
 import { heldOf, onPixels, typedOf } from "./held.js";
@@ -98,7 +98,7 @@ function refused(
   const data = weight.data as Int8Array;
   const why = fits(point.zero, { data, zero, filters, isLast, bias: bias?.data as Int32Array | undefined }, ending);
   const weights = { data, zero, filters, isLast };
-  return { why: why && `float: ${why}`, known: { range: weightRange(weights), bound: sumBound(point.zero, weights) } };
+  return { why: why && `float: ${why}`, known: { range: weightRange(weights) } };
 }
 
 const computedOf = ({ zero }: Real, scale?: Dynamic): Computed | undefined =>
@@ -124,7 +124,8 @@ function convolved(
   const axes = windowAxes(c, lines, taps);
   const isLine = lines.length === 1;
   const [h, w] = (isLine ? [UNIT, ...axes] : axes) as [WindowAxis, WindowAxis];
-  const { why, known } = refused(point, filters, weight.shape[0] as number, false, bias, ending);
+  const M = weight.shape[0] as number;
+  const { why, known } = refused(point, filters, M, false, bias, ending);
   if (why) return why;
   const image = isLine ? shaped(site, bytes, bytes.shape.toSpliced(2, 0, 1)) : bytes;
   const held = isLine ? site.memo.of(weight, "line", [], () => asLines(weight)) : weight;
@@ -139,6 +140,7 @@ function convolved(
     ending,
     computed: computedOf(real, scale),
     ...known,
+    parts: exactParts(point.zero, { data: weight.data as Int8Array, zero, filters: M }, weight.shape[1] as number),
   } as const;
   const isDepthwise = groups > 1 && groups === image.shape[1];
   const op = isDepthwise ? onPixels(depthwise(options)) : convolutionOf(options);
