@@ -40,24 +40,43 @@ const resolved = {
   },
 };
 
-const versioned = {
-  name: "versioned",
-  transform: (code, id) => (/\/build\/page\//.test(id) ? code.replace(/\bVERSION\b/g, JSON.stringify(version)) : null),
-};
+/** Words of env.d.ts by what only the build knows. */
+const known = (words) => ({
+  name: "known",
+  transform(code, id) {
+    if (!/\/build\/page\//.test(id)) return null;
+    return code.replace(/\b(VERSION|ENGINE|WEIGHTS|DIGITS)\b/g, (word) => JSON.stringify(words[word]));
+  },
+});
 
-async function bundle() {
+/** What changes seldom is a file of its own. */
+const ownChunk = (id) => (/node_modules\/(preact|@preact)/.test(id) ? "preact" : undefined);
+
+/**
+ * A file's name has its bytes in it: the page of one build never loads a part of another's. Page and engine are bundled apart, each
+ * with what it needs of the tables, since the engine would wait for a part in common.
+ */
+async function bundle(input, words, format = "es") {
   const built = await rollup({
-    input: { boot: "build/page/boot.js", page: "build/page/main.js", engine: "build/page/engine/worker.js" },
+    input,
+    preserveEntrySignatures: "allow-extension", // no file before the engine's that hands on what it exports
     treeshake: { moduleSideEffects: (id) => !id.includes("/build/js/") },
-    plugins: [resolved, versioned, ...packagePlugins, terser({ module: true, compress: { ecma: 2022, passes: 2 } })],
+    plugins: [
+      resolved,
+      known(words),
+      ...packagePlugins,
+      terser({ module: format === "es", compress: { ecma: 2022, passes: 2 } }),
+    ],
   });
   const { output } = await built.write({
     dir: "site",
-    format: "es",
-    entryFileNames: "[name].js",
-    chunkFileNames: "[name].js",
+    format,
+    name: format === "iife" ? "boot" : undefined,
+    entryFileNames: "[name]-[hash].js",
+    chunkFileNames: "[name]-[hash].js",
+    hashCharacters: "base36",
     hoistTransitiveImports: false,
-    manualChunks: (id) => (/node_modules\/(preact|@preact)/.test(id) ? "preact" : undefined),
+    manualChunks: format === "es" ? ownChunk : undefined,
   });
   return output.filter((file) => file.type === "chunk");
 }
@@ -70,8 +89,8 @@ const classifier = ["examples/models", "../shared/data/models"]
 
 const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
-/** index.html with its snippets, which a test runs, and what is known since they were built. */
-function html({ percent }) {
+/** index.html with its snippets, which a test runs, and what is known since they were built; named: files by what they are there. */
+function html({ percent, named }) {
   const snippet = (name) => {
     const code = escaped(readFileSync(`${SOURCE}/code/${name}.mjs`, "utf8").trim());
     const listing = `<pre tabindex="0" role="region" aria-label="Code of ${name}"><code>${code}</code></pre><button type="button" class="copy">copy</button>`;
@@ -79,6 +98,9 @@ function html({ percent }) {
   };
   return readFileSync(`${SOURCE}/index.html`, "utf8")
     .replace(/<!-- code:(\w+) -->/g, (_, name) => snippet(name))
+    .replace(/(?:src|href)="(\w+)\.(js|css)"/g, (text, name, type) =>
+      text.replace(`${name}.${type}`, named(name, type)),
+    )
     .replace("<!-- accuracy -->", `${percent.toFixed(2)} %`)
     .replace("<!-- version -->", version)
     .replace(
@@ -89,28 +111,25 @@ function html({ percent }) {
     );
 }
 
-/** All that a chunk imports, and what those do. */
-function reach(chunks, names, seen = new Set()) {
-  for (const name of names) {
-    const chunk = chunks.find(({ fileName }) => fileName === name);
-    if (!chunk || seen.has(name)) continue;
-    seen.add(name);
-    reach(chunks, chunk.imports, seen);
-  }
+/** The file of a chunk. */
+const fileOf = (chunks, name) => chunks.find((chunk) => chunk.name === name).fileName;
+
+/** Files of a chunk and of all that it imports, and what those do. */
+function reach(chunks, fileName, seen = new Set()) {
+  const chunk = chunks.find((one) => one.fileName === fileName);
+  if (!chunk || seen.has(fileName)) return seen;
+  seen.add(fileName);
+  for (const next of chunk.imports) reach(chunks, next, seen);
   return seen;
 }
 
 const gzipped = (name) => gzipSync(readFileSync(join("site", name)), { level: 9 }).length;
 
-/** { kernels, weights, page }: bytes until the first digit is answered. */
-function sizes(chunks) {
-  const sum = (names) => [...names].reduce((total, name) => total + gzipped(name), 0);
-  const engine = reach(chunks, ["engine.js"]);
-  return {
-    kernels: sum(engine) + Math.max(gzipped("simd.js"), gzipped("relaxed.js")),
-    weights: gzipped("lenet5.safetensors"),
-    page: sum(reach(chunks, ["page.js"])) + sum(["index.html", "style.css", "icon.svg", "digits.bin"]),
-  };
+/** Writes a file whose name has its bytes in it; answers the name. */
+function written(name, type, bytes) {
+  const file = `${name}-${createHash("sha256").update(bytes).digest("hex").slice(0, 8)}.${type}`;
+  writeFileSync(join("site", file), bytes);
+  return file;
 }
 
 rmSync("build/page", { recursive: true, force: true });
@@ -118,19 +137,31 @@ rmSync("site", { recursive: true, force: true });
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", `${SOURCE}/tsconfig.json`], {
   stdio: "inherit",
 });
-const chunks = await bundle();
-mkdirSync("site", { recursive: true });
-const { weights, digits, percent } = await lenetAssets(root);
-writeFileSync("site/lenet5.safetensors", weights);
-writeFileSync("site/digits.bin", digits);
-writeFileSync("site/index.html", html({ percent }));
+mkdirSync("site");
+const lenet = await lenetAssets(root);
+const weights = written("lenet5", "safetensors", lenet.weights);
+const digits = written("digits", "bin", lenet.digits);
 const styles = STYLES.map((name) => readFileSync(`${SOURCE}/style/${name}.css`, "utf8"));
-writeFileSync("site/style.css", styles.join("\n").replace(/\n\s*/g, "\n"));
+const style = written("style", "css", styles.join("\n").replace(/\n\s*/g, "\n"));
+const engine = await bundle({ engine: "build/page/engine/worker.js" }, { WEIGHTS: weights });
+const ENGINE = fileOf(engine, "engine");
+const words = { VERSION: version, ENGINE, DIGITS: digits };
+const boot = await bundle({ boot: "build/page/boot.js" }, words, "iife");
+const page = await bundle({ page: "build/page/main.js" }, words);
+const named = (name, type) => (type === "css" ? style : fileOf([...boot, ...page], name));
+writeFileSync("site/index.html", html({ ...lenet, named }));
 cpSync(`${SOURCE}/icon.svg`, "site/icon.svg");
 cpSync("examples/photos/chelsea.jpg", "site/chelsea.jpg");
 if (classifier) cpSync(classifier, `site/${CLASSIFIER}`);
-const first = [...reach(chunks, ["page.js", "engine.js"]), "simd.js", "relaxed.js"];
-const kept = ["./", "style.css", "icon.svg", "lenet5.safetensors", "digits.bin", ...first];
+
+/** Files until the first digit is answered, by what they are for. Of the two binaries a browser fetches one. */
+const first = {
+  kernels: [...reach(engine, ENGINE)],
+  weights: [weights],
+  page: [fileOf(boot, "boot"), ...reach(page, fileOf(page, "page")), "index.html", style, "icon.svg", digits],
+};
+const binaries = ["simd", "relaxed"].map((name) => fileOf(engine, name));
+const kept = ["./", ...Object.values(first).flat(), ...binaries].filter((file) => file !== "index.html");
 const hash = createHash("sha256");
 for (const file of readdirSync("site").sort()) hash.update(readFileSync(join("site", file)));
 const worker = readFileSync(`${SOURCE}/sw.js`, "utf8")
@@ -138,15 +169,17 @@ const worker = readFileSync(`${SOURCE}/sw.js`, "utf8")
   .replace("FILES_LIST", JSON.stringify(kept));
 writeFileSync("site/sw.js", worker);
 
-const found = sizes(chunks);
+const sum = (files) => files.reduce((total, file) => total + gzipped(file), 0);
+const found = Object.fromEntries(Object.entries(first).map(([what, files]) => [what, sum(files)]));
+found.kernels += Math.max(...binaries.map(gzipped));
 const total = Object.values(found).reduce((a, b) => a + b);
 if (!isQuiet) {
   for (const name of readdirSync("site").filter((file) => extname(file) !== ""))
-    console.log(`  ${name.padEnd(24)} ${gzipped(name)} B gzip`);
+    console.log(`  ${name.padEnd(32)} ${gzipped(name)} B gzip`);
   for (const [name, bytes] of Object.entries(found))
     console.log(`  ${name}: ${(bytes / KB).toFixed(1)} KB gzip (budget ${BUDGETS[name] / KB} KB)`);
   console.log(
-    `  until the first digit is answered: ${(total / KB).toFixed(1)} KB gzip; LeNet-5 reads ${percent.toFixed(2)} %`,
+    `  until the first digit is answered: ${(total / KB).toFixed(1)} KB gzip; LeNet-5 reads ${lenet.percent.toFixed(2)} %`,
   );
 }
 const over = Object.keys(BUDGETS).filter((name) => found[name] > BUDGETS[name]);

@@ -125,7 +125,7 @@ test("an example of the address is on the pad, although its file comes later", {
   // No ResizeObserver, which paints by chance when a part of the page gets its size.
   await page.addInitScript("globalThis.ResizeObserver = class { observe() {} disconnect() {} }");
   const late = (route) => setTimeout(() => route.continue(), 700);
-  await page.route("**/digits.bin", late);
+  await page.route("**/digits-*.bin", late);
   await ready(page, `${url}#digit?e=3`);
   await page.waitForSelector("#digit .said[data-answer='1']");
   await page.waitForTimeout(100);

@@ -26,6 +26,20 @@ export async function ready(page, url) {
   await page.waitForSelector("html[data-ready]");
 }
 
+/** Until a service worker has the page, and all its files in the cache of that name. waitForFunction() would take its promise for a yes. */
+export async function kept(page, name) {
+  const isKept = async (given) => {
+    const cache = given ?? (await caches.keys())[0];
+    if (!cache || !(await caches.has(cache))) return false;
+    const count = (await (await caches.open(cache)).keys()).length; // none, or all
+    const { installing, waiting, active } = (await navigator.serviceWorker.getRegistration()) ?? {};
+    return (
+      count > 0 && !installing && !waiting && active?.state === "activated" && !!navigator.serviceWorker.controller
+    );
+  };
+  while (!(await page.evaluate(isKept, name))) await page.waitForTimeout(50);
+}
+
 async function runOne(browser, { options, run }) {
   const { site, context: given, init } = options;
   const served = await serveSite(site);

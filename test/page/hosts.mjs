@@ -1,7 +1,7 @@
 // Where the page may come to be: engines without some SIMD, no worker, little memory, no network, isolated, other directions and sizes.
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { holds, ready, same, test } from "./harness.mjs";
+import { holds, kept, ready, same, test } from "./harness.mjs";
 import { POLICY } from "./serve.mjs";
 
 const AXE = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
@@ -12,7 +12,7 @@ const answered = (page) => page.waitForSelector("#digit .said[data-answer='7']")
 
 /** The engine's script with a line before it. */
 async function before(page, code) {
-  await page.route("**/engine.js", async (route) => {
+  await page.route("**/engine-*.js", async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `${code}\n${await response.text()}` });
   });
@@ -86,7 +86,7 @@ test("hosts: offline after the first visit, under a sub-path", { context: { serv
   await ready(page, url);
   await answered(page);
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => {}));
-  await page.waitForFunction(async () => (await caches.keys()).length === 1 && navigator.serviceWorker.controller);
+  await kept(page);
   await context.setOffline(true);
   await page.reload();
   await page.waitForSelector("html[data-ready]");

@@ -13,6 +13,7 @@ await import("./digits.mjs");
 await import("./sections.mjs");
 await import("./files.mjs");
 await import("./hosts.mjs");
+await import("./builds.mjs");
 const only = new RegExp(flags.only);
 const [here, there] = [await runAll(only), await otherBrowsers(only)];
 const [passed, failed] = [here.passed + there.passed, here.failed + there.failed];

@@ -1,13 +1,13 @@
 // Serves site/ as a static host does: under a sub-path, gzipped, with a policy, cross-origin isolated where asked.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { ISOLATED } from "../../scripts/browsers/open.mjs";
 
-const SITE = fileURLToPath(new URL("../../site/", import.meta.url));
+export const SITE = fileURLToPath(new URL("../../site/", import.meta.url));
 const TYPES = {
   ".html": "text/html; charset=utf-8",
   ".css": "text/css",
@@ -18,18 +18,23 @@ const TYPES = {
 };
 export const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
 
+/** The file of site/ that is a part of the page by name, its bytes' hash left out. */
+export const siteFile = (name, type = "js") =>
+  readdirSync(SITE).find((file) => new RegExp(`^${name}-\\w{8}\\.${type}$`).test(file));
+
 /**
- * { origin, url, log, close }. path: where the site is; policy: a Content-Security-Policy; isolated: threads are possible;
+ * { origin, url, requests, deploy(folder), close }. path: where the site is; policy: a Content-Security-Policy; isolated: threads are possible;
  * mbit: megabits a second that a response takes; more: URL path -> bytes that are served beside; requests: paths that were asked for, with the bytes sent.
  */
 export async function serveSite({ path = "/some/where/", policy = POLICY, isolated = false, more = {}, mbit } = {}) {
   const requests = [];
+  let folder = SITE;
   const packed = new Map();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://localhost");
     const name = pathname.startsWith(path) ? pathname.slice(path.length) || "index.html" : "";
-    const file = join(SITE, name);
-    const isThere = name !== "" && file.startsWith(SITE) && existsSync(file) && statSync(file).isFile();
+    const file = join(folder, name);
+    const isThere = name !== "" && file.startsWith(folder) && existsSync(file) && statSync(file).isFile();
     if (!isThere && !more[pathname]) return response.writeHead(404).end();
     const key = isThere ? file : pathname;
     if (!packed.has(key)) packed.set(key, gzipSync(isThere ? readFileSync(file) : more[pathname], { level: 9 }));
@@ -54,6 +59,10 @@ export async function serveSite({ path = "/some/where/", policy = POLICY, isolat
     origin,
     url: origin + path,
     requests,
+    /** Serves another build from now on. */
+    deploy(other) {
+      folder = other;
+    },
     close() {
       server.closeAllConnections();
       server.close();

@@ -1,6 +1,5 @@
 // The page's side of the worker. Where a page may have no worker, the same operations run in the page.
 import { signal } from "@preact/signals";
-import { early, worker } from "./boot.js";
 import type { Answer, Args, Failure, Op } from "./engine/ops.js";
 
 interface Waiting {
@@ -10,10 +9,20 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** What browsers say of a script that is not there; the library's own sentences have it at their end. */
+const NO_SCRIPT = /dynamically imported module|importing a module script failed/i;
+
+/** A part that is loaded late and gone by then: its name has its bytes in it, so that no other build's can take its place. */
+function sentenceOf(message: string): string {
+  if (!NO_SCRIPT.test(message)) return message;
+  const file = /[\w-]+\.js\b/.exec(message)?.[0] ?? "script";
+  return `"${file}" expected a file beside this page, got none: the site has been renewed since, or there is no network; reload the page`;
+}
+
 /** A refusal of the library's, or of the engine: its class by name. */
 export class EngineError extends Error {
   constructor({ name, message }: Failure) {
-    super(message);
+    super(sentenceOf(message));
     this.name = name;
   }
 }
@@ -21,9 +30,14 @@ export class EngineError extends Error {
 /** Where the kernels run. */
 export const where = signal<"worker" | "page">("worker");
 
-const waiting = new Map<number, Waiting>();
+const ignored = () => {};
+/** By number; 0 was asked for by boot.ts. */
+const waiting = new Map<number, Waiting>([
+  [0, { op: "start", args: boot.limits(), resolve: ignored, reject: ignored }],
+]);
 let next = 0;
 let isInPage = false;
+const { worker } = boot;
 
 function settle(id: number, found: { value: unknown } | { failure: Failure }) {
   const call = waiting.get(id);
@@ -35,8 +49,13 @@ function settle(id: number, found: { value: unknown } | { failure: Failure }) {
 async function runHere(id: number) {
   const call = waiting.get(id);
   if (call === undefined) return;
-  const { answer } = await import("./engine/ops.js");
-  settle(id, await answer(call.op, call.args));
+  try {
+    const { answer }: typeof import("./engine/worker.js") = await import(new URL(ENGINE, document.baseURI).href);
+    settle(id, await answer(call.op, call.args));
+  } catch (error) {
+    const { name, message } = error as Error;
+    settle(id, { failure: { name, message } });
+  }
 }
 
 /** No worker: what waits, and all that comes, runs here. */
@@ -49,7 +68,7 @@ function stayInPage() {
 }
 
 function listen() {
-  if (worker === undefined || early.hasFailed) return stayInPage();
+  if (worker === undefined || boot.early.hasFailed) return stayInPage();
   worker.onmessage = ({ data }) => settle(data.id, data);
   worker.onerror = (event) => {
     event.preventDefault();

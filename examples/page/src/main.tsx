@@ -2,7 +2,7 @@
 import { effect } from "@preact/signals";
 import { type ComponentType, render } from "preact";
 import { place } from "./address.js";
-import { call, where } from "./call.js";
+import { where } from "./call.js";
 import { bytes } from "./parts/format.js";
 import { Conv } from "./sections/conv.js";
 import { startConv } from "./sections/conv-state.js";
@@ -12,7 +12,7 @@ import { Methods } from "./sections/methods.js";
 import { Model } from "./sections/model.js";
 import { Nets, startNets } from "./sections/nets.js";
 import { Photo } from "./sections/photo.js";
-import { fetchedBytes, limits, loadReport, Report, report, reportFailure } from "./sections/report.js";
+import { fetchedBytes, loadReport, Report, report, reportFailure } from "./sections/report.js";
 
 function Status() {
   const found = report.value;
@@ -30,7 +30,7 @@ function Status() {
 }
 
 const SECTIONS: Readonly<Record<string, { Body: ComponentType; start?: () => void }>> = {
-  digit: { Body: Digit, start: startDigit },
+  digit: { Body: Digit },
   photo: { Body: Photo },
   conv: { Body: Conv, start: startConv },
   methods: { Body: Methods },
@@ -76,8 +76,9 @@ function mount(id: string) {
 }
 
 async function show(): Promise<void> {
-  void call("options", limits());
-  void loadExamples();
+  // Asked before anything is drawn, where the examples are there: the worker computes meanwhile.
+  startDigit();
+  await Promise.race([loadExamples(), turn()]);
   render(<Status />, document.querySelector("#status") as Element);
   const [first = "", ...others] = Object.keys(SECTIONS);
   mount(first);

@@ -1,7 +1,7 @@
 // LeNet-5 by plans, so that every layer's output is a tensor that can be looked at. Weights travel as whole numbers of 4 to 8 bits
-// with a scale for each output channel (scripts/page/weights.mjs) and are widened here.
+// with a scale for each output channel (scripts/page/assets.mjs) and are widened here.
 import { type Plan, type Runtime, readSafetensors, type Tensor } from "lanewise";
-import { fetched, runtimeOf, whenRestarted } from "./runtime.js";
+import { type EngineOptions, fetched, options, runtimeOf, whenRestarted } from "./runtime.js";
 
 const LAYERS = ["conv1", "conv2", "fc1", "fc2", "fc3"] as const;
 type Layer = (typeof LAYERS)[number];
@@ -10,7 +10,7 @@ type Numbers = Record<Layer, { weight: Float32Array; bias: Float32Array; shape: 
 let numbers: Promise<Numbers> | undefined;
 
 async function fetchNumbers(): Promise<Numbers> {
-  const response = await fetch(new URL("lenet5.safetensors", import.meta.url));
+  const response = await fetch(new URL(WEIGHTS, import.meta.url));
   if (!response.ok) throw new Error(`"lenet5.safetensors" expected a file, got status ${response.status}`);
   const file = readSafetensors(await response.arrayBuffer());
   const of = (name: string) => {
@@ -91,21 +91,28 @@ whenRestarted(() => {
   net = undefined;
 });
 
-async function netOf(): Promise<Net> {
-  const [rt, given] = await Promise.all([runtimeOf(), numbersOf()]);
-  return build(rt, given);
+function netOf(): Promise<Net> {
+  net ??= Promise.all([runtimeOf(), numbersOf()])
+    .then(([rt, given]) => build(rt, given))
+    .catch((error) => {
+      net = undefined;
+      throw error;
+    });
+  return net;
+}
+
+/** The first that is asked of a worker: a network that is ready when the first digit comes, of a runtime with these options. */
+export async function start(given: EngineOptions): Promise<void> {
+  options(given);
+  await netOf();
 }
 
 /** pixels: 28 x 28, from 0 to 1. */
 export async function classify({ pixels }: { readonly pixels: Float32Array }) {
-  net ??= netOf().catch((error) => {
-    net = undefined;
-    throw error;
-  });
-  const { run, outputs } = await net;
-  const start = performance.now();
+  const { run, outputs } = await netOf();
+  const before = performance.now();
   run(pixels);
-  const ms = performance.now() - start;
+  const ms = performance.now() - before;
   const copies = Object.entries(outputs).map(([name, tensor]) => [name, tensor.toArray()]);
   return { ms, fetchedBytes: fetched(), ...(Object.fromEntries(copies) as Record<keyof Net["outputs"], Float32Array>) };
 }

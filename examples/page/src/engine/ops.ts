@@ -1,11 +1,12 @@
 // What the page asks of the library: one function an operation, run in the worker, or, where a page may have none, in the page itself.
 import { arithmetic } from "./arithmetic.js";
-import { classify, digitWeights } from "./digit.js";
+import { classify, digitWeights, start } from "./digit.js";
 import { methodClose, methodOpen, methodRun } from "./methods.js";
-import { options, report, restart, selfTest } from "./runtime.js";
+import { report, restart, selfTest } from "./runtime.js";
 
 /** Operations by name; those with a chunk of their own are loaded when they are asked for. */
 export const OPS = {
+  start,
   report,
   restart,
   selfTest,
@@ -26,7 +27,6 @@ export const OPS = {
     (await import("./photo.js")).openClassifier(args),
   classifyPhoto: async (args: Parameters<typeof import("./photo.js").classifyPhoto>[0]) =>
     (await import("./photo.js")).classifyPhoto(args),
-  options,
 };
 
 export type Ops = typeof OPS;

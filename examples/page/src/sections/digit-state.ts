@@ -21,9 +21,9 @@ export const example = computed(() => state.now.value.e);
 
 /** A file of what scripts/page/digits.mjs took of MNIST's test set: a label and 784 pixels each. */
 export async function loadExamples(): Promise<void> {
-  const response = await fetch(new URL("digits.bin", document.baseURI));
-  if (!response.ok) return;
-  const bytes = new Uint8Array(await response.arrayBuffer());
+  const file = await boot.digits.catch(() => undefined);
+  if (file === undefined) return;
+  const bytes = new Uint8Array(file);
   const each = 1 + SIDE * SIDE;
   examples.value = Array.from({ length: bytes.length / each }, (_, i) => {
     const [label = 0, ...pixels] = bytes.subarray(i * each, (i + 1) * each);

@@ -79,24 +79,13 @@ const asked = computed(() => state.now.value.variant);
 async function restart(variant: Variant) {
   state.set({ variant });
   try {
-    report.value = await call("restart", { variant, ...limits() });
+    report.value = await call("restart", { variant, ...boot.limits() });
     test.value = await call("selfTest", undefined);
     reportFailure.value = "";
     askAgain();
   } catch (error) {
     reportFailure.value = (error as Error).message;
   }
-}
-
-/** What the address asks for: ?variant=simd&maxBytes=67108864. */
-export function limits(): { maxBytes?: number; variant?: "simd" | "relaxed" } {
-  const query = new URLSearchParams(location.search);
-  const maxBytes = Number(query.get("maxBytes"));
-  const variant = query.get("variant");
-  return {
-    ...(Number.isInteger(maxBytes) && maxBytes > 0 && { maxBytes }),
-    ...((variant === "simd" || variant === "relaxed") && { variant }),
-  };
 }
 
 export function Report() {
