@@ -25,7 +25,10 @@ export default defineConfig({
     server: { deps: { inline: ["@jsquash/jpeg"] } },
     pool: "forks",
     execArgv: [...relaxedFlag, "--expose-gc"],
-    testTimeout: 120_000,
+    // Of a test that hangs: many times what the longest takes, on a machine that has other things to do.
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
+    teardownTimeout: 120_000,
     passWithNoTests: false,
   },
 });

@@ -1,5 +1,6 @@
 // npm run bench:page: the page of site/ in Chromium, cold: bytes and times to the first answer, whole and of LeNet-5 alone beside
-// onnxruntime-web's, in one run, in turns; section 4 beside bench:browsers' time of the same layer. --rounds N, --json FILE.
+// onnxruntime-web's, in one run, in turns; the longest tasks of its main thread; section 4 beside bench:browsers' time of the same layer.
+// --rounds N, --json FILE, --no-layer.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -162,6 +163,49 @@ console.log(
   `the page: ${page.bytes.toLocaleString("en-US")} B, largest paint ${ms(page.lcp)} ms, loaded ${ms(page.load)}, first digit ${ms(page.first)}, ${ms(page.afterLoad)} after that`,
 );
 
+/** A task that is longer is felt, and Chromium calls it long. */
+const LONG_MS = 50;
+const TASK_ROUNDS = 3;
+const HASHES = ["conv?h=12&w=12&c=4&m=4&p=4", "nets?net=resnet18", "digit?e=5", "report"];
+
+/** Tasks of the page's main thread, from its load on, while methods are timed and sections change: ms each by CPU time and by the clock. */
+async function tasks() {
+  const served = await serve();
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, serviceWorkers: "block" });
+  const tab = await context.newPage();
+  await browser.startTracing(tab, { categories: ["toplevel"] });
+  await tab.goto(`${served.origin}/site/`);
+  await tab.waitForSelector("[data-first]");
+  await tab.goto(`${served.origin}/site/#methods?c=16&m=16&h=28`);
+  await tab.getByRole("button", { name: "Measure on this device" }).click();
+  await tab.waitForSelector("#methods .wow", { timeout: 60_000 });
+  for (const hash of HASHES) {
+    await tab.goto(`${served.origin}/site/#${hash}`);
+    await tab.waitForTimeout(500);
+  }
+  const { traceEvents } = JSON.parse(await browser.stopTracing());
+  await context.close();
+  served.close();
+  const threadOf = ({ pid, tid }) => `${pid} ${tid}`;
+  const named = traceEvents.filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain");
+  const mains = new Set(named.map(threadOf));
+  const all = traceEvents.filter((one) => /RunTask$/.test(one.name) && one.ph === "X" && mains.has(threadOf(one)));
+  if (!all.some(({ tdur }) => tdur > 0)) throw new Error("the trace has no CPU times of the main thread");
+  return { cpu: all.map(({ tdur = 0 }) => tdur / 1000), clock: all.map(({ dur }) => dur / 1000) };
+}
+const rounded = [];
+for (let round = 0; round < TASK_ROUNDS; round++) rounded.push(await tasks());
+/** Of the quietest round. */
+const longest = (key) => {
+  const found = rounded.map((round) => round[key]).sort((a, b) => Math.max(...a) - Math.max(...b))[0];
+  return { longestMs: Math.max(...found), long: found.filter((time) => time > LONG_MS).length };
+};
+const main = { cpu: longest("cpu"), clock: longest("clock") };
+for (const [key, how] of Object.entries({ cpu: "of CPU time", clock: "by the clock" }))
+  console.log(
+    `its main thread's longest task: ${ms(main[key].longestMs)} ms ${how}; ${main[key].long} of more than ${LONG_MS} ms`,
+  );
+
 /** Section 4's times of 3x3 64@56, and the same layer's of bench:browsers. */
 async function layer() {
   const served = await serve();
@@ -204,5 +248,5 @@ if (section) {
   section.bench = rows[0].times["lanewise-relaxed"] ?? rows[0].times;
   console.log(`bench:browsers, the same layer: ${JSON.stringify(section.bench)}; within ${100 * LAYER_TOLERANCE} %?`);
 }
-if (flags.json) console.log(`written: ${writeResults("page", { rounds, page, networks, section }, flags.json)}`);
+if (flags.json) console.log(`written: ${writeResults("page", { rounds, page, main, networks, section }, flags.json)}`);
 process.exit(0);

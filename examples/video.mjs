@@ -43,7 +43,7 @@ await new Promise((resolve) => server.once("listening", resolve));
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 try {
   const tab = await browser.newPage();
-  tab.setDefaultTimeout(60_000);
+  tab.setDefaultTimeout(600_000);
   tab.on("pageerror", (error) => console.error(error.message));
   await tab.goto(`http://127.0.0.1:${server.address().port}/examples/video/`);
   await tab.waitForFunction(() => globalThis.start !== undefined);

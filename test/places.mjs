@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { Skip, tried } from "./again.mjs";
 
+export { Skip };
 export const root = fileURLToPath(new URL("../", import.meta.url));
 export const { values: flags } = parseArgs({
   options: {
@@ -22,12 +24,12 @@ export const workspace = flags.keep ? resolve(flags.keep) : mkdtempSync(join(tmp
 mkdirSync(workspace, { recursive: true });
 if (!flags.keep) process.on("exit", () => rmSync(workspace, { recursive: true, force: true }));
 
-/** A place that cannot be had here. */
-export class Skip extends Error {}
+/** A command, or a server that does not answer, that hangs: many times what any takes, on a machine that has other things to do. */
+export const HANGS_MS = 600_000;
 
 /** Answers a command's stdout; throws with its stderr. */
 export const run = (command, args, options = {}) =>
-  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: 300_000, ...options });
+  execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: HANGS_MS, ...options });
 
 /** What a command that failed has to say, in a line: of its first error, or its last lines. */
 export const saidOf = (error) => {
@@ -96,7 +98,7 @@ process.on("exit", () => {
  * A server, ready when it answers; ends it and what it started with `end()`, or when all places are done. Throws with what it printed
  * where it stops, or is not ready in time.
  */
-export async function serve(command, args, { cwd, url, env, limitMs = 60_000 }) {
+export async function serve(command, args, { cwd, url, env, limitMs = HANGS_MS }) {
   const child = spawn(command, args, {
     cwd,
     detached: true, // a process group of its own
@@ -137,23 +139,19 @@ export async function freePort() {
 
 /**
  * Runs places one after the other, and prints a row for each. A place: { name, ci, check }; check() answers { problems, version?,
- * variant?, reason?, threads?, bits?, ms?, note? }, or throws. The last line is `N passed, N failed`.
+ * variant?, reason?, threads?, bits?, ms?, note? }, or throws, and is tried twice; renew(): what ends that they share, between. The last
+ * line is `N passed, N failed`.
  */
-export async function runPlaces(matrix, places) {
+export async function runPlaces(matrix, places, { renew } = {}) {
   const only = new RegExp(flags.only);
   const rows = [];
   for (const { name, ci = false, check } of places) {
     if (!only.test(name) || (flags.ci && !ci)) continue;
     const start = performance.now();
-    let row;
-    try {
-      const { problems, ...facts } = await check();
-      row = { status: problems.length > 0 ? "FAIL" : "ok", ...facts };
-      if (problems.length > 0) row.note = problems.join("; ");
-    } catch (error) {
-      row = error instanceof Skip ? { status: "SKIP", note: error.message } : { status: "FAIL", note: saidOf(error) };
-    }
-    row = { matrix, place: name, ...row, seconds: Math.round((performance.now() - start) / 100) / 10 };
+    const { status, note, facts } = await tried(check, { renew, messageOf: saidOf });
+    const row = { matrix, place: name, status, ...facts };
+    if (note) row.note = status === "ok" && facts.note ? `${facts.note}, ${note}` : note;
+    row.seconds = Math.round((performance.now() - start) / 100) / 10;
     rows.push(row);
     console.log(lineOf(row));
   }

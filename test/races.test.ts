@@ -289,7 +289,7 @@ describe.each(RELEASES)("slices of work items on $name", ({ name: binary, create
         races.end();
       }
     }
-  }, 600_000);
+  });
   afterAll(() => rt.dispose());
 
   it("were watched of every kernel", () => {

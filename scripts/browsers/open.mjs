@@ -50,7 +50,7 @@ function pageOf(script, imports) {
  * - answer(pathname): asked first, { status?, type?, body, headers? } or undefined for what is served otherwise
  * A page that fails, or answers nothing in timeoutMs, is an Error with what it logged; the browser is gone after the latter.
  */
-export async function openBrowser(name, { env = {}, timeoutMs = 60_000 } = {}) {
+export async function openBrowser(name, { env = {}, timeoutMs = 300_000 } = {}) {
   let current; // what is asked now
   let waiting; // the response that the last page waits for
   let asked = 0;

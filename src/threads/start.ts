@@ -30,8 +30,8 @@ interface AnyWorker {
 
 type Way = () => AnyWorker;
 
-/** After so long without a word the next way is tried; a worker takes 10 to 40 ms. */
-const MOST_MS = 2000;
+/** After so long without a word the next way is tried; a worker takes 10 to 40 ms, on a machine with other things to do a second. */
+const MOST_MS = 10_000;
 
 /** Of pages and workers there, by the name that bundlers know. */
 declare const Worker: new (url: string | URL, options?: object) => AnyWorker;

@@ -78,7 +78,7 @@ function bitsInNode(dist) {
       join(folder, "main.mjs"),
       'import { golden } from "./golden.mjs";\nconst [, simd] = await golden();\nconsole.log(JSON.stringify(simd.hashes));',
     );
-    const printed = execFileSync(process.execPath, ["main.mjs"], { cwd: folder, encoding: "utf8", timeout: 120_000 });
+    const printed = execFileSync(process.execPath, ["main.mjs"], { cwd: folder, encoding: "utf8", timeout: 600_000 });
     reference = JSON.parse(printed.trim().split("\n").at(-1));
   } finally {
     rmSync(folder, { recursive: true, force: true });

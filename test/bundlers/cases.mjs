@@ -48,7 +48,7 @@ export async function ask({ threads = 1, variant = "auto", starts = 0 }) {
   const rt = await createRuntime({ threads, variant });
   const first = performance.now() - before;
   const settled = ({ running, reason = "" }) => running === threads || (reason && !/starting/.test(reason));
-  while (!settled(rt.report().threads) && performance.now() - before < 15000) await new Promise((done) => setTimeout(done, 5));
+  while (!settled(rt.report().threads) && performance.now() - before < 120000) await new Promise((done) => setTimeout(done, 5));
   const hash = compute(rt, 20);
   const report = rt.report();
   rt.dispose();
@@ -129,7 +129,7 @@ export const CASES = [
   vite(8, {
     name: "Vite 8, dev",
     build: undefined,
-    serve: ["vite", "--port"],
+    serve: ["vite", "--strictPort", "--port"],
     budget: false,
     threads: false,
     ci: true,

@@ -38,7 +38,10 @@ export function next({ open, bitsOf, binariesIn, sizeOf }) {
       const through = `http://localhost:${port}`;
       await serve(program, ["start", "-p", String(port)], { cwd: folder, url: through, env });
       return { through, version: versionOf(folder, "next") };
-    })();
+    })().catch((error) => {
+      started = undefined; // built anew at the next try
+      throw error;
+    });
     return started;
   };
   const route = (path, wanted) => async () => {

@@ -19,7 +19,7 @@ const AGENT = '<script type="module" src="/~agent.mjs?script=/run.mjs"></script>
 const asking = (options) => `${BESIDE}
 export default async () => {
   for (let i = 0; !globalThis.app && !globalThis.createRuntime; i++) {
-    if (i === 2000) throw new Error("the bundle has not run");
+    if (i === 60000) throw new Error("the bundle has not run");
     await new Promise((done) => setTimeout(done, 10));
   }
   return (globalThis.app ?? ask)(${JSON.stringify(options)});
@@ -29,7 +29,11 @@ export default async () => {
 const POLICY = "script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; worker-src 'self'";
 
 let browser;
-process.on("exit", () => browser?.close());
+function closeBrowser() {
+  browser?.close();
+  browser = undefined;
+}
+process.on("exit", closeBrowser);
 /** Shows a page, { html, folder } or { html, through }; answers what app(options) does, and the text of all that was fetched. */
 async function open({ html, folder, through }, options, headers = {}) {
   browser ??= await openBrowser("chromium");
@@ -48,8 +52,7 @@ async function open({ html, folder, through }, options, headers = {}) {
     }
     return { ...value, files };
   } catch (error) {
-    browser.close();
-    browser = undefined;
+    closeBrowser();
     throw error;
   }
 }
@@ -214,5 +217,6 @@ await runPlaces(
   missing
     ? places.map((place) => ({ ...place, check: () => Promise.reject(new Skip(`no ${missing.join(", ")}`)) }))
     : places,
+  { renew: closeBrowser },
 );
-browser?.close();
+closeBrowser();

@@ -18,19 +18,26 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly stdin?: Uint8Array;
   readonly env?: Readonly<Record<string, string>>;
-  /** Sends SIGINT after so many ms. */
+  /** Sends SIGINT so many ms after the tool has begun to listen to it. */
   readonly interrupt?: number;
 }
+
+/** Says a word by a pipe of its own when the tool listens to SIGINT: how long that takes is the machine's affair. */
+const LISTENS = `data:text/javascript,${encodeURIComponent(
+  `const { writeSync } = await import("node:fs");
+  process.on("newListener", (name) => name === "SIGINT" && setImmediate(() => writeSync(3, "listens")));`,
+)}`;
 
 /** Runs the tool; answers when it has ended. */
 export function lanewise(args: readonly string[], { cwd, stdin, env = {}, interrupt }: RunOptions = {}): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const { NO_COLOR: _, FORCE_COLOR: __, COLUMNS: ___, ...inherited } = process.env;
-    const child = spawn(process.execPath, [CLI, ...args], {
+    const before = interrupt === undefined ? [] : ["--import", LISTENS];
+    const child = spawn(process.execPath, [...before, CLI, ...args], {
       ...(cwd && { cwd }),
       env: { ...inherited, ...env },
-      stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe"],
-      timeout: 60_000,
+      stdio: [stdin ? "pipe" : "ignore", "pipe", "pipe", ...(interrupt === undefined ? [] : ["pipe" as const])],
+      timeout: 600_000,
     });
     const [out, err]: [Buffer[], Buffer[]] = [[], []];
     child.stdout?.on("data", (chunk) => out.push(chunk));
@@ -40,7 +47,7 @@ export function lanewise(args: readonly string[], { cwd, stdin, env = {}, interr
       resolve({ code, out: Buffer.concat(out).toString(), err: Buffer.concat(err).toString() }),
     );
     if (stdin) child.stdin?.end(stdin);
-    if (interrupt) setTimeout(() => child.kill("SIGINT"), interrupt);
+    child.stdio[3]?.once("data", () => setTimeout(() => child.kill("SIGINT"), interrupt));
   });
 }
 

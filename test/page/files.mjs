@@ -1,6 +1,6 @@
 // Sections 2 and 6: photos, a visitor's network, and what is neither.
 import { existsSync, readFileSync } from "node:fs";
-import { holds, ready, same, test } from "./harness.mjs";
+import { addressed, holds, ready, same, test } from "./harness.mjs";
 import { onnxFile } from "./onnx.mjs";
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url));
@@ -63,8 +63,7 @@ else
       if (how === "wrong") holds(answer.label !== right.label, `${mistake}: still a cat`);
       else holds(answer.score !== right.score || answer.label !== right.label, `${mistake}: the same answer`);
     }
-    await page.waitForTimeout(400);
-    same(new URL(page.url()).hash, "#photo?wrong=canvas");
+    await addressed(page, "#photo?wrong=canvas");
     await drop(page, "photo", "coffee.jpg", "image/jpeg", read("examples/photos/coffee.jpg"));
     await page.locator("#photo .wrong").getByText("nothing", { exact: true }).click();
     await page.waitForSelector("#photo .found[data-label*='cup'], #photo .found[data-label='espresso']");

@@ -2,6 +2,8 @@
 import { fileURLToPath } from "node:url";
 import { findBrowser } from "../../scripts/browsers/launch.mjs";
 import { openBrowser } from "../../scripts/browsers/open.mjs";
+import { tried } from "../again.mjs";
+import { HANGS_MS } from "./harness.mjs";
 
 const SITE = fileURLToPath(new URL("../../site/", import.meta.url));
 
@@ -26,24 +28,28 @@ export async function otherBrowsers(only) {
       console.log(`SKIP the page in ${name}: no ${missing.join(", ")}`);
       continue;
     }
-    const browser = await openBrowser(name, { timeoutMs: 90_000 });
-    try {
-      const { value } = await browser.ask({
-        script: "/look.mjs",
-        folders: { "/under/here/": SITE },
-        blobs: { "/look.mjs": { type: "text/javascript", body: LOOK } },
-      });
-      const isRight =
-        value.answer === "7" && value.same === "9" && value.of === "9" && value.status.startsWith(variant);
-      if (!isRight) throw new Error(`got ${JSON.stringify(value)}`);
-      sum.passed++;
-      console.log(`ok      in ${name}: ${value.status}`);
-    } catch (error) {
-      sum.failed++;
-      console.log(`FAILED  in ${name}: ${error.message}`);
-    } finally {
-      browser.close();
-    }
+    const { status, note, facts } = await tried(() => look(name, variant));
+    if (status === "ok") sum.passed++;
+    else sum.failed++;
+    console.log(
+      status === "ok" ? `ok      in ${name}: ${facts.said}${note ? `, ${note}` : ""}` : `FAILED  in ${name}: ${note}`,
+    );
   }
   return sum;
+}
+
+/** In a browser of its own. */
+async function look(name, variant) {
+  const browser = await openBrowser(name, { timeoutMs: HANGS_MS });
+  try {
+    const { value } = await browser.ask({
+      script: "/look.mjs",
+      folders: { "/under/here/": SITE },
+      blobs: { "/look.mjs": { type: "text/javascript", body: LOOK } },
+    });
+    const isRight = value.answer === "7" && value.same === "9" && value.of === "9" && value.status.startsWith(variant);
+    return { problems: isRight ? [] : [`got ${JSON.stringify(value)}`], said: value.status };
+  } finally {
+    browser.close();
+  }
 }

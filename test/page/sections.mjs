@@ -1,5 +1,5 @@
 // Sections 3, 4, 5 and 7: arithmetic against a definition of the test's own, methods' formulas, networks, the report.
-import { holds, ready, same, test } from "./harness.mjs";
+import { addressed, holds, ready, same, test } from "./harness.mjs";
 
 /** Whole numbers, the same every time. */
 function generator(seed) {
@@ -165,8 +165,7 @@ test("arithmetic: kernel larger than input says why; numbers put into the formul
     await page.locator("#conv .spelt").textContent(),
   );
   await page.keyboard.press("9");
-  await page.waitForTimeout(500);
-  holds(/x=js/.test(page.url()), `a number that was typed is in the address: ${page.url()}`);
+  await addressed(page, /x=js/); // the number that was typed
 });
 
 test("arithmetic: steps by output and by product light the running line", {}, async ({ page, url }) => {
@@ -184,15 +183,10 @@ test("arithmetic: steps by output and by product light the running line", {}, as
   await page.getByRole("button", { name: "Pause" }).click();
 });
 
-test("methods: multiplications by formula, seven samples each within 15 s, errors as documented", {}, async ({
-  page,
-  url,
-}) => {
+test("methods: multiplications by formula, a time for each, errors as documented", {}, async ({ page, url }) => {
   await ready(page, `${url}#methods`);
-  const start = performance.now();
   await page.getByRole("button", { name: "Measure on this device" }).click();
-  await page.waitForSelector("#methods .wow", { timeout: 60_000 });
-  const seconds = (performance.now() - start) / 1000;
+  await page.waitForSelector("#methods .wow");
   const rows = await page.locator("table.methods tbody tr").evaluateAll((list) =>
     list.map((row) => ({
       name: row.querySelector("th").textContent,
@@ -210,12 +204,12 @@ test("methods: multiplications by formula, seven samples each within 15 s, error
     ["115.6 M", "51.4 M", "28.9 M", "26.2 M", "115.6 M"],
   );
   for (const { name, ms, error } of rows) {
-    holds(ms > 0.1 && ms < 30_000, `${name}: ${ms} ms`);
+    holds(ms > 0, `${name}: ${ms} ms`);
     holds(/^\d\.\d·10⁻[⁵⁶⁷⁸]$/.test(error), `${name}: an error of ${error}`);
   }
   const factor = Number(await page.locator("#methods .wow").getAttribute("data-factor"));
-  holds(factor > 20, `JavaScript's loops take ${factor} times as long`);
-  console.log(`        section 4 took ${seconds.toFixed(1)} s; JavaScript's loops ${factor.toFixed(0)} times as long`);
+  const [loops, ...others] = rows.map(({ ms }) => ms).reverse();
+  same(factor, loops / Math.min(...others), "how many times as long JavaScript's loops take");
   await page.getByRole("button", { name: "Winograd F(6,3)" }).click();
   holds(
     (await page.locator("#methods .how .formula").first().textContent()).includes("without ragged tiles 22.8 M"),
@@ -244,7 +238,7 @@ test("methods: hidden while timing, it pauses and says so", {}, async ({ page, u
   await hide(true);
   await page.getByRole("button", { name: "Measure on this device" }).click();
   await page.getByText("Paused: this tab is hidden, and a hidden tab is slowed down.").waitFor();
-  await page.waitForTimeout(400);
+  await page.waitForTimeout(400); // in which it measures nothing
   same(await page.locator("#methods [data-ms]").count(), 0);
   await hide(false);
   await page.waitForSelector("#methods .wow");
@@ -256,11 +250,13 @@ test("methods: kernel sizes that Winograd has not leave it out; the plot crosses
   same(names, ["Direct", "im2col + GEMM", "Implicit GEMM", "FFT", "Seven loops, plain JavaScript"]);
   await page.getByText("64 channels, depthwise").click();
   await page.locator("#methods .sweep").getByRole("button", { name: "Measure" }).click();
-  await page.waitForFunction(() => !document.querySelector("#methods .sweep button").disabled, null, {
-    timeout: 60_000,
-  });
-  const seen = await page.locator("#methods .sweep p").last().textContent();
-  holds(/^From \d+ × \d+ on FFT is faster than the definition; at 31 × 31/.test(seen), seen);
+  const seen = page.locator("#methods .sweep p").last();
+  // Where the lines cross is the machine's affair.
+  await seen
+    .filter({
+      hasText: /^(From (\d+) × \2 on FFT is faster than the definition; at 31 × 31 it takes|Here FFT is never)/,
+    })
+    .waitFor();
 });
 
 test("nets: AlexNet's and the others' sums", {}, async ({ page, url }) => {
@@ -280,8 +276,7 @@ test("nets: AlexNet's and the others' sums", {}, async ({ page, url }) => {
     if (macs) same(Number(await get("macs")), macs, name);
     if (parameters) same(Number(await get("parameters")), parameters, name);
   }
-  await page.waitForTimeout(400);
-  same(new URL(page.url()).hash, "#nets?net=mobilenet");
+  await addressed(page, "#nets?net=mobilenet");
 });
 
 test("report: names the kernels and why; another variant on demand", {}, async ({ page, url }) => {

@@ -60,7 +60,7 @@ export async function body() {
   }));
 }
 `;
-const TEST = 'import { body } from "./body.js";\ntest("a convolution and a network", body, 60_000);\n';
+const TEST = 'import { body } from "./body.js";\ntest("a convolution and a network", body, 600_000);\n';
 const MAIN = `import { createRuntime, type Tensor } from "lanewise";
 import { body } from "./body.js";
 const rt = await createRuntime({ maxBytes: 2 ** 20 });

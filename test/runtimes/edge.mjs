@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BINARIES } from "../../scripts/packs.mjs";
-import { freePort, run, Skip, serve } from "../places.mjs";
-import { installed, LIMIT_MS, programOf, project, script } from "./project.mjs";
+import { freePort, HANGS_MS, run, Skip, serve } from "../places.mjs";
+import { installed, programOf, project, script } from "./project.mjs";
 
 const dist = join(project, "node_modules/lanewise/dist");
 const answering = (file) => `import { golden } from "./${file}";
@@ -55,7 +55,7 @@ const worker :Workerd.Worker = (
   const binary = programOf("workerd", "../@cloudflare/workerd-linux-64/bin/workerd");
   const { end } = await serve(binary, ["serve", config], { cwd: project, url });
   try {
-    const answer = await (await fetch(url, { signal: AbortSignal.timeout(LIMIT_MS) })).text();
+    const answer = await (await fetch(url, { signal: AbortSignal.timeout(HANGS_MS) })).text();
     if (answer.startsWith("failed: ")) throw new Error(answer);
     return JSON.parse(answer);
   } finally {

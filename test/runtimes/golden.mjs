@@ -276,7 +276,7 @@ function refusals(rt) {
 /** A runtime with threads, when all of them run that are to come. */
 async function withThreads(options) {
   const rt = await createRuntime(options);
-  for (let i = 0; i < 100 && rt.report().threads.reason === "others are starting"; i++)
+  for (let i = 0; i < 2400 && rt.report().threads.reason === "others are starting"; i++)
     await new Promise((resolve) => setTimeout(resolve, 50));
   return rt;
 }

@@ -2,7 +2,7 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, Skip } from "../places.mjs";
-import { installed, LIMIT_MS, programOf, project, script } from "./project.mjs";
+import { installed, programOf, project, script } from "./project.mjs";
 
 const main = join(project, "main.mjs");
 const ownVariant = process.versions.node.startsWith("20.") ? "simd" : "relaxed";
@@ -129,10 +129,7 @@ export const HOSTS = [
     variant: "simd",
     threads: 3,
     run() {
-      run(bun(), ["build", "--compile", main, "--outfile", join(project, "bun-program")], {
-        cwd: project,
-        timeout: LIMIT_MS,
-      });
+      run(bun(), ["build", "--compile", main, "--outfile", join(project, "bun-program")], { cwd: project });
       return script(join(project, "bun-program"), []);
     },
   },

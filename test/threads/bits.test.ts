@@ -80,7 +80,7 @@ describe("every kernel", () => {
     using rt = await create(1);
     alone = await answersOf(rt);
     left = rt.report();
-  }, 120_000);
+  });
 
   it.each(COUNTS.slice(1))("answers the same bits with %i threads", async (threads) => {
     using rt = await create(threads);

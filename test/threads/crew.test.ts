@@ -42,7 +42,7 @@ const TEXT = `(module
     (if (i32.ne (local.get $scratch) (i32.load (local.get $d))) (then (unreachable)))
     (loop $look
       (local.set $looks (i32.add (local.get $looks) (i32.const 1)))
-      (br_if $look (i32.and (i32.lt_s (local.get $looks) (i32.const 100000))
+      (br_if $look (i32.and (i32.lt_s (local.get $looks) (i32.const 100000000))
         (i32.eqz (i32.atomic.load (i32.load offset=4 (local.get $d)))))))))`;
 
 function compiled(text: string): WebAssembly.Module {
@@ -68,8 +68,8 @@ const FAILED = 65;
 const rangeOf = (thread: number): number => (BASE >>> 2) + 192 + 64 * thread;
 const doneOf = (thread: number): number => (BASE >>> 2) + 224 + 64 * thread;
 
-/** A leader that finishes no list in so long hangs. */
-const MOST_MS = 6000;
+/** A leader that finishes no list in so long hangs, on any machine. */
+const MOST_MS = 300_000;
 
 const pools: Pool[] = [];
 const leaders: Worker[] = [];
@@ -152,8 +152,9 @@ describe.each([
         return [items, Math.min(items, 1 + roll([1, 3, 4 * threads, 300][roll(4)] as number))] as const;
       }),
     );
-    expect(await lead({ lists, times: 1 })).toEqual({ wrong: 0 });
-    expect(others(i32, threads).some((done) => done !== 0)).toBe(true);
+    // Until another had its turn: a core that is shared may leave the leader alone with all of it.
+    do expect(await lead({ lists, times: 1 })).toEqual({ wrong: 0 });
+    while (others(i32, threads).every((done) => done === 0));
   });
 
   it("take bounds from ranges, not from the record: steps of 2 and of 1,000 units, one after the other", async () => {
@@ -180,7 +181,7 @@ describe.each([
 
   it("sleep when there is nothing to do, and wake for the next list, and for orders", async () => {
     const { pool, i32, lead } = await stressed(threads, crew);
-    const asleep = () => vi.waitFor(() => expect(i32[(BASE >>> 2) + SLEEPERS]).toBe(threads - 1), { timeout: 20_000 });
+    const asleep = () => vi.waitFor(() => expect(i32[(BASE >>> 2) + SLEEPERS]).toBe(threads - 1), { timeout: MOST_MS });
     for (let run = 0; run < 3; run++) {
       await asleep();
       const before = others(i32, threads);
@@ -190,7 +191,7 @@ describe.each([
           expect(await lead({ lists: [[[MOST_ITEMS, 64]]], times: 20 })).toEqual({ wrong: 0 });
           expect(others(i32, threads)).not.toEqual(before);
         },
-        { timeout: 8000, interval: 1 },
+        { timeout: MOST_MS, interval: 1 },
       );
       if (run > 0) continue;
       await asleep();
@@ -204,7 +205,7 @@ it("a kernel that traps in a worker ends the run: a hang where the worker's hand
     const { pool, lead } = await stressed(3);
     expect(await lead("trap")).toEqual({ failed: true });
     expect(pool.isFailed).toBe(true);
-    await vi.waitFor(() => expect(pool.reason).toMatch(/unreachable/));
+    await vi.waitFor(() => expect(pool.reason).toMatch(/unreachable/), { timeout: MOST_MS });
     pool.end("the test is over");
   }
 });
@@ -212,7 +213,7 @@ it("a kernel that traps in a worker ends the run: a hang where the worker's hand
 it("while one inside does not know all orders, the leader computes alone: who lacks a pack takes nothing", async () => {
   const { i32, lead } = await stressed(3);
   const word = (at: number): number => Atomics.load(i32, (BASE >>> 2) + at);
-  await vi.waitFor(() => expect(word(SLEEPERS)).toBe(2), { timeout: 20_000 });
+  await vi.waitFor(() => expect(word(SLEEPERS)).toBe(2), { timeout: MOST_MS });
   // As pool.give() does, but that nobody is woken: they are still inside.
   Atomics.store(i32, (BASE >>> 2) + ORDERS, 2);
   const [ticket, done] = [word(0), others(i32, 3)];

@@ -94,7 +94,8 @@ function trap(i32: Int32Array, failed: number, run: (at: number, last: number, n
   i32.set([scratch, failed * 4], (lists + 512) >>> 2);
   i32.set([2, lists + 512, 0, 300, 1, 300, scratch, 64, 0], lists >>> 2);
   let at = run(lists, lists, 40, 0);
-  for (let looks = 0; at !== 0 && Atomics.load(i32, failed) === 0 && looks < 1000; looks++) at = run(at, lists, 40, 1);
+  for (let looks = 0; at !== 0 && Atomics.load(i32, failed) === 0 && looks < 100_000; looks++)
+    at = run(at, lists, 40, 1);
   return { failed: Atomics.load(i32, failed) !== 0 };
 }
 
@@ -112,9 +113,10 @@ function leader(): void {
   };
   const lead = (first: number, last: number): void => {
     let at = run(first, last, 40, 0);
-    // 2 ms each
+    // 2 ms each: minutes, in which others get their turn on any machine
     for (let looks = 0; at !== 0; looks++) {
-      if (looks > 1000) throw new Error(`others hang in step ${(at - first) / bytes} of ${(last - first) / bytes + 1}`);
+      if (looks > 100_000)
+        throw new Error(`others hang in step ${(at - first) / bytes} of ${(last - first) / bytes + 1}`);
       at = run(at, last, 40, 1);
     }
     Atomics.add(i32, progress, 1);

@@ -40,4 +40,4 @@ it("a short run after a rest wakes nobody, many of them without a rest do, and s
   await asleep();
   long.run(image, out);
   expect(word(THREADS)).toBe(3);
-}, 60_000);
+});

@@ -23,7 +23,7 @@ function installed(name, version) {
   if (!isAll && !(isJudged && name !== "typescript")) return undefined;
   mkdirSync(prefix, { recursive: true });
   const flags = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", prefix];
-  spawnSync("npm", ["install", ...flags, `${name}@${version}`], { stdio: "ignore", timeout: 300_000 });
+  spawnSync("npm", ["install", ...flags, `${name}@${version}`], { stdio: "ignore", timeout: 900_000 });
   return existsSync(folder) ? folder : undefined;
 }
 
@@ -74,7 +74,7 @@ function judge(what, { status, stdout, stderr, error }) {
   }
 }
 const run = (command, args, options = {}) =>
-  spawnSync(command, args, { cwd: project, encoding: "utf8", timeout: 300_000, ...options });
+  spawnSync(command, args, { cwd: project, encoding: "utf8", timeout: 900_000, ...options });
 
 /** Compiles files, with declarations checked too where they are none of ours: `types` are those of Node. */
 function compile(what, compiler, files, options) {
