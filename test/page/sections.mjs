@@ -12,6 +12,11 @@ function generator(seed) {
 
 /** Outputs [M, P, Q] by the definition, gathered (convolution, pooling) or scattered (transposed). */
 function reference({ kind, h, w, r, s, u, p, d, c, m, g }, x, weight) {
+  if (kind === "norm")
+    return x.map((value, i) => {
+      const [gamma, beta, mean, variance] = weight.slice(4 * Math.floor(i / (h * w)));
+      return beta + (gamma / Math.sqrt(variance + 1e-5)) * (value - mean);
+    });
   const D = kind === "average" ? 1 : d;
   const isPool = kind === "max" || kind === "average";
   const M = isPool ? c : m;
@@ -62,7 +67,7 @@ const written = (values) => values.map((value) => LETTERS[value + 9]).join("");
 function settings(count) {
   const next = generator(15);
   return Array.from({ length: count }, (_, i) => {
-    const kind = ["conv", "transposed", "max", "average"][i % 4];
+    const kind = ["conv", "transposed", "max", "average", "norm"][i % 5];
     const [c, m] = [next(1, 4), next(1, 4)];
     const g =
       kind === "max" || kind === "average"
@@ -75,7 +80,10 @@ function settings(count) {
     const isPool = kind === "max" || kind === "average";
     const sizeW = (isPool ? 1 : (c * m) / g) * setting.r * setting.s;
     const x = Array.from({ length: c * setting.h * setting.w }, () => next(-9, 9));
-    const weight = Array.from({ length: sizeW }, () => next(-9, 9));
+    const weight =
+      kind === "norm"
+        ? Array.from({ length: 4 * c }, (_, k) => next(k % 4 === 3 ? 1 : -9, 9))
+        : Array.from({ length: sizeW }, () => next(-9, 9));
     const hash = `#conv?${new URLSearchParams({ ...setting, x: written(x), y: written(weight) })}`;
     return { hash, expected: reference(setting, x, weight) };
   });
@@ -166,6 +174,39 @@ test("arithmetic: kernel larger than input says why; numbers put into the formul
   );
   await page.keyboard.press("9");
   await addressed(page, /x=js/); // the number that was typed
+});
+
+test("arithmetic: batch norm by its four numbers, which are typed over; it folds away", {}, async ({ page, url }) => {
+  // x = 5; gamma 2, beta -1, mean 3, variance 4: (5 - 3) / 2 * 2 - 1
+  await ready(page, `${url}#conv?kind=norm&h=1&w=1&x=o&y=limn`);
+  const spelt = page.locator("#conv .spelt");
+  same(await spelt.textContent(), "y[0, 0, 0] = 2 · (5 − 3) / √(4 + 0.00001) − 1 = 1.00");
+  await page.waitForSelector("#conv .check[data-same='1']");
+  holds(
+    Math.abs(Number(await page.locator("#conv .check").getAttribute("data-values")) - 1) < 1e-5,
+    "the kernel's value",
+  );
+  await page.getByRole("application", { name: /^Numbers of each channel: γ, β, μ, σ²/ }).focus();
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("4"); // beta
+  await spelt.filter({ hasText: "√(4 + 0.00001) + 4 = 6.00" }).waitFor();
+  for (let i = 0; i < 2; i++) await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("0"); // a variance of 0 is none that training saw
+  await spelt.filter({ hasText: "√(1 + 0.00001) + 4 = 8.00" }).waitFor();
+  await page.waitForSelector("#conv .check[data-same='1']");
+  await page
+    .locator("#conv .counts", { hasText: /scale = γ \/ √\(σ² \+ ε\) = 2\.00 and shift = β − μ · scale = −2\.00/ })
+    .waitFor();
+});
+
+test("arithmetic: a separable block's multiplications beside the full convolution's", {}, async ({ page, url }) => {
+  await ready(page, `${url}#conv?c=4&m=4`); // 5 x 5, 3 x 3: 9 places
+  const bars = page.locator("#conv .saving");
+  same(await bars.locator(".figure").allTextContents(), ["1,296", "468"]);
+  const widths = await bars
+    .locator(".bar > span")
+    .evaluateAll((spans) => spans.map((span) => Math.round(100 * (span.offsetWidth / span.parentElement.offsetWidth))));
+  same(widths, [100, 25, 11], "percent of the full bar");
 });
 
 test("arithmetic: steps by output and by product light the running line", {}, async ({ page, url }) => {

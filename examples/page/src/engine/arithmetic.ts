@@ -2,14 +2,14 @@
 import type { Runtime, Tensor } from "lanewise";
 import { runtimeOf } from "./runtime.js";
 
-export type Kind = "conv" | "transposed" | "max" | "average";
+export type Kind = "conv" | "transposed" | "max" | "average" | "norm";
 
 export interface Setting {
   readonly kind: Kind;
   /** [C, H, W] */
   readonly x: Float32Array;
   readonly input: readonly [number, number, number];
-  /** [M, C/groups, R, S]; transposed: [C, M/groups, R, S]; of a pooling only the window counts. */
+  /** [M, C/groups, R, S]; transposed: [C, M/groups, R, S]; of a pooling only the window counts; norm: [C, 1, 1, 4], gamma, beta, mean, variance. */
   readonly w: Float32Array;
   readonly weight: readonly [number, number, number, number];
   readonly stride: number;
@@ -28,6 +28,21 @@ function compute(rt: Runtime, x: Tensor, w: Tensor, setting: Setting): Tensor {
       return rt.maxPool2d(x, { kernel, stride, padding, dilation });
     case "average":
       return rt.avgPool2d(x, { kernel, stride, padding });
+    case "norm": {
+      // Four vectors of C, from the four numbers of each channel.
+      const vectors = [0, 1, 2, 3].map((k) =>
+        rt.tensor(
+          setting.w.filter((_, i) => i % 4 === k),
+          [setting.input[0]],
+        ),
+      );
+      const [gamma, beta, mean, variance] = vectors as [Tensor, Tensor, Tensor, Tensor];
+      try {
+        return rt.batchNorm(x, mean, variance, gamma, beta);
+      } finally {
+        for (const vector of vectors) vector.dispose();
+      }
+    }
     default:
       return rt.conv2d(x, w, null, { stride, padding, dilation, groups });
   }

@@ -5,7 +5,7 @@ import { call } from "../call.js";
 import type { Kind, Setting } from "../engine/arithmetic.js";
 import { compute, filters, isPooling, outputs, resultOf, termsOf, whyNone } from "./definition.js";
 
-export const KINDS = ["conv", "transposed", "max", "average"] as const;
+export const KINDS = ["conv", "transposed", "max", "average", "norm"] as const;
 
 /** h w r s: sizes; u stride, p padding, d dilation; c m g: channels, filters, groups; v: which numbers; x y: those that were set. */
 const state = stateOf("conv", {
@@ -48,8 +48,33 @@ export function groupsOf(asked: number, C: number, M: number): number {
   return 1;
 }
 
+/** γ 1 to 3, β -2 to 2, μ 0 to 4, σ² 1 to 9: as far from one as they are in networks. */
+function normNumbers(c: number, seed: number): Float32Array {
+  const ranges = [
+    [1, 3],
+    [-2, 2],
+    [0, 4],
+    [1, 9],
+  ] as const;
+  const columns = ranges.map(([from, to], k) => random(c, seed + 2000 + k, from, to));
+  return Float32Array.from({ length: 4 * c }, (_, i) => columns[i % 4]?.[Math.floor(i / 4)] ?? 0);
+}
+
+/** A variance that the address or the keyboard puts below 1 is 1. */
+const withVariances = (values: Float32Array) => values.map((value, i) => (i % 4 === 3 ? Math.max(1, value) : value));
+
 export const setting = computed<Setting>(() => {
   const { kind, h, w, r, s, u, p, d, c, m, g, v, x, y } = now.value;
+  if (kind === "norm") {
+    const sizes = [c * h * w, 4 * c] as const;
+    return {
+      ...{ kind, stride: 1, padding: 0, dilation: 1, groups: 1 },
+      x: x.length === sizes[0] ? numbers(x) : random(sizes[0], v, 0, 4),
+      input: [c, h, w],
+      w: withVariances(y.length === sizes[1] ? numbers(y) : normNumbers(c, v)),
+      weight: [c, 1, 1, 4],
+    };
+  }
   const pools = isPooling({ kind: kind as Kind });
   const groups = pools ? 1 : groupsOf(g, c, m);
   const input = [c, h, w] as const;

@@ -1,9 +1,10 @@
 // 3: one layer on numbers that can be read.
 import { signal, useSignalEffect } from "@preact/signals";
 import { Choice, Stepper } from "../parts/controls.js";
-import { count, short } from "../parts/format.js";
+import { short } from "../parts/format.js";
 import { Grid } from "./conv-grid.js";
 import { Loops } from "./conv-loops.js";
+import { NormFormula, NormNumbers, NormSpelt } from "./conv-norm.js";
 import {
   change,
   expected,
@@ -23,9 +24,16 @@ import {
   sum,
   terms,
 } from "./conv-state.js";
+import { Work } from "./conv-work.js";
 import { isPooling, sees, termsOf } from "./definition.js";
 
-const NAMES = { conv: "convolution", transposed: "transposed", max: "max pooling", average: "average pooling" };
+const NAMES = {
+  conv: "convolution",
+  transposed: "transposed",
+  max: "max pooling",
+  average: "average pooling",
+  norm: "batch norm",
+};
 /** A step's time, playing. */
 const STEP_MS = 600;
 
@@ -34,7 +42,8 @@ const isFine = signal(false);
 
 function Controls() {
   const { kind, h, w, r, s, u, p, d, c, m, g } = now.value;
-  const pools = kind === "max" || kind === "average";
+  const isNorm = kind === "norm";
+  const pools = kind === "max" || kind === "average" || isNorm;
   const divisors = [1, 2, 3, 4].filter((groups) => groupsOf(groups, c, m) === groups);
   return (
     <div class="controls">
@@ -48,11 +57,17 @@ function Controls() {
       <div class="steppers">
         <Stepper label="H" value={h} from={1} to={12} set={(h) => change({ h, x: "" })} />
         <Stepper label="W" value={w} from={1} to={12} set={(w) => change({ w, x: "" })} />
-        <Stepper label="R" value={r} from={1} to={5} set={(r) => change({ r, y: "" })} />
-        <Stepper label="S" value={s} from={1} to={5} set={(s) => change({ s, y: "" })} />
-        <Stepper label="stride" value={u} from={1} to={4} set={(u) => change({ u })} />
-        <Stepper label="padding" value={p} from={0} to={4} set={(p) => change({ p })} />
-        {kind !== "average" && <Stepper label="dilation" value={d} from={1} to={4} set={(d) => change({ d })} />}
+        {!isNorm && (
+          <>
+            <Stepper label="R" value={r} from={1} to={5} set={(r) => change({ r, y: "" })} />
+            <Stepper label="S" value={s} from={1} to={5} set={(s) => change({ s, y: "" })} />
+            <Stepper label="stride" value={u} from={1} to={4} set={(u) => change({ u })} />
+            <Stepper label="padding" value={p} from={0} to={4} set={(p) => change({ p })} />
+          </>
+        )}
+        {kind !== "average" && !isNorm && (
+          <Stepper label="dilation" value={d} from={1} to={4} set={(d) => change({ d })} />
+        )}
         <Stepper label="C" value={c} from={1} to={4} set={(c) => change({ c, x: "", y: "", g: groupsOf(g, c, m) })} />
         {!pools && (
           <Stepper label="M" value={m} from={1} to={4} set={(m) => change({ m, y: "", g: groupsOf(g, c, m) })} />
@@ -215,7 +230,8 @@ function Planes() {
         </figcaption>
         <div class="stack">{Array.from({ length: input[0] }, (_, c) => inputPlane(c))}</div>
       </figure>
-      {!isPooling(setting.value) && (
+      {kind === "norm" && <NormNumbers />}
+      {!isPooling(setting.value) && kind !== "norm" && (
         <figure>
           <figcaption>
             weights <span>{M.value > 1 ? `filter ${m + 1} of ${M.value}` : `R × S = ${weight[2]} × ${weight[3]}`}</span>
@@ -259,6 +275,7 @@ function Spelt() {
       </p>
     );
   }
+  if (kind === "norm") return <NormSpelt />;
   const all = terms.value;
   const within = all.filter(({ inside }) => inside);
   const name = `y[${at.m}, ${at.p}, ${at.q}]`;
@@ -285,6 +302,9 @@ function Spelt() {
   );
 }
 
+/** Where values are no whole numbers, float32 and the page's float64 differ in the last places. */
+const CLOSE = 2e-5;
+
 /** Cell by cell, the library's result against the sums that the page spells out. */
 function Check() {
   const found = library.value;
@@ -293,7 +313,7 @@ function Check() {
   const all = expected.value.length;
   const same = expected.value.filter((value, i) => {
     const got = found.values[i] ?? Number.NaN;
-    return value === got || Math.abs(value - got) <= 1e-5 * (1 + Math.abs(value));
+    return value === got || Math.abs(value - got) <= CLOSE * (1 + Math.abs(value));
   });
   return (
     <p
@@ -304,37 +324,6 @@ function Check() {
     >
       {same.length} of {all} cells: lanewise's kernels agree with the definition
     </p>
-  );
-}
-
-/** Multiply-accumulates, and what groups and separable blocks save. */
-function Work() {
-  const { kind, input, weight, groups } = setting.value;
-  if (reason.value || kind !== "conv") return null;
-  const [C] = input;
-  const [, , R, S] = weight;
-  const places = P.value * Q.value;
-  const full = M.value * C * R * S * places;
-  const separable = C * R * S * places + M.value * C * places;
-  return (
-    <ul class="counts">
-      <li>
-        M·C·R·S·P·Q{groups > 1 ? " / groups" : ""} = {M.value}·{C}·{R}·{S}·{P.value}·{Q.value}
-        {groups > 1 ? ` / ${groups}` : ""} = <b>{count(full / groups)}</b> multiplications
-        {groups > 1 && groups === C ? ", depthwise: each channel alone" : ""}
-      </li>
-      {R === 1 && S === 1 ? (
-        <li>
-          1 × 1 is a matrix product: [{M.value} × {C / groups}] · [{C / groups} × {places}]
-        </li>
-      ) : (
-        <li>
-          Depthwise, then 1 × 1 (separable): C·R·S·P·Q + M·C·P·Q = <b>{count(separable)}</b>, of the full one 1/M +
-          1/(R·S) = 1/
-          {M.value} + 1/{R * S} = <b>{short(1 / M.value + 1 / (R * S))}</b>
-        </li>
-      )}
-    </ul>
   );
 }
 
@@ -378,8 +367,14 @@ export function Conv() {
   return (
     <>
       <Controls />
-      <Formula axis={0} />
-      <Formula axis={1} />
+      {setting.value.kind === "norm" ? (
+        <NormFormula />
+      ) : (
+        <>
+          <Formula axis={0} />
+          <Formula axis={1} />
+        </>
+      )}
       <Planes />
       <Spelt />
       <div class="row between">

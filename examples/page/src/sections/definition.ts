@@ -15,10 +15,21 @@ export interface Term {
 
 export const isPooling = ({ kind }: Pick<Setting, "kind">) => kind === "max" || kind === "average";
 
+/** Numbers of a channel that batch normalisation has, in the order in which they stand. */
+export const NORM = ["γ", "β", "μ", "σ²"] as const;
+export const EPSILON = 1e-5;
+
+/** γ, β, μ and σ² of a channel. */
+export function normOf({ w }: Pick<Setting, "w">, c: number) {
+  const [gamma = 1, beta = 0, mean = 0, variance = 1] = w.subarray(4 * c, 4 * c + 4);
+  return { gamma, beta, mean, variance };
+}
+
 /** Outputs along an axis; 0 or less: none. */
 export function outputs(setting: Setting, axis: 0 | 1): number {
   const { kind, stride, padding, dilation, input, weight } = setting;
   const size = input[axis + 1] as number;
+  if (kind === "norm") return size;
   const kernel = weight[axis + 2] as number;
   const extent = dilation * (kernel - 1) + 1;
   if (kind === "transposed") return (size - 1) * stride - 2 * padding + extent;
@@ -26,7 +37,7 @@ export function outputs(setting: Setting, axis: 0 | 1): number {
 }
 
 export function filters({ kind, weight, groups, input }: Setting): number {
-  if (kind === "max" || kind === "average") return input[0];
+  if (kind === "max" || kind === "average" || kind === "norm") return input[0];
   return kind === "transposed" ? weight[1] * groups : weight[0];
 }
 
@@ -34,6 +45,10 @@ export function filters({ kind, weight, groups, input }: Setting): number {
 export function termsOf(setting: Setting, m: number, p: number, q: number): Term[] {
   const { kind, x, w, input, weight, stride, padding, dilation, groups } = setting;
   const [C, H, W] = input;
+  if (kind === "norm") {
+    const { gamma } = normOf(setting, m);
+    return [{ c: m, r: m, s: 0, h: p, w: q, inside: true, x: x[(m * H + p) * W + q] as number, weight: gamma }];
+  }
   const [, , R, S] = weight;
   const each = C / groups;
   const eachM = filters(setting) / groups;
@@ -59,9 +74,14 @@ export function termsOf(setting: Setting, m: number, p: number, q: number): Term
   return terms;
 }
 
-/** An output's value: a sum, the largest that is no padding, or the mean, zeros of the padding with it. */
+/** An output's value: a sum, the largest that is no padding, the mean, zeros of the padding with it, or one value, normalised. */
 export function resultOf(setting: Setting, terms: readonly Term[]): number {
   if (setting.kind === "max") return Math.max(...terms.filter(({ inside }) => inside).map(({ x }) => x));
+  const [first] = terms;
+  if (setting.kind === "norm" && first) {
+    const { gamma, beta, mean, variance } = normOf(setting, first.c);
+    return (gamma * (first.x - mean)) / Math.sqrt(variance + EPSILON) + beta;
+  }
   const sum = terms.reduce((total, { x, weight }) => total + x * weight, 0);
   return setting.kind === "average" ? sum / terms.length : sum;
 }
