@@ -74,6 +74,12 @@ export function openInputs({ inputs }: OnnxDescription, shapes: Shapes): readonl
   });
 }
 
+/** --shape of the first of these, as it may be: pictures of 224. */
+export function shapeExample([first]: readonly OnnxValue[]): string {
+  const sizes = (first?.shape ?? ["?"]).map((size, i) => (isOpen(size) ? (i === 0 ? 1 : 224) : size));
+  return `--shape ${first?.name}=${sizes.join("x")}`;
+}
+
 /**
  * The shapes given, and a batch of 1 where nothing else is open, with a note of that: what exporters leave open as a rule is the
  * batch. `still` is what is left open.

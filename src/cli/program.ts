@@ -13,8 +13,7 @@ export async function run(io: Io, argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv as string[], { from: "user" });
     return code;
   } catch (error) {
-    if (error instanceof CommanderError)
-      return /^commander\.(helpDisplayed|version)$/.test(error.code) ? 0 : EXIT.usage;
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage; // 0 of help that was asked for
     throw error;
   }
 }
@@ -83,6 +82,7 @@ export function programOf(io: Io, done: Done): Command {
     .description("What a convolutional network in an ONNX file is, does and costs.")
     .option("-v, --version", "version, which binary runs here and why, engine")
     .addOption(new Option("--color <when>", "colours").choices(["auto", "always", "never"]))
+    .option("--no-color", "as --color never")
     .option("--debug", "where an error comes from")
     .exitOverride()
     .showSuggestionAfterError()
@@ -208,8 +208,8 @@ function benchCommand(io: Io, command: Make, done: Done): void {
     "bench model.onnx --seconds 10 --profile --sort time",
     "bench model.onnx --vs onnxruntime-node",
   )
-    .addOption(new Option("--sort <key>", "of --profile").choices(["file", "time"]))
-    .option("--top <n>", "so many layers of --profile", whole(1, 1e6))
+    .addOption(new Option("--sort <key>", "with --profile: the order of layers").choices(["file", "time"]))
+    .option("--top <n>", "with --profile: so many layers", whole(1, 1e6))
     .action(async (file, flags) => done(await (await import("./commands/bench.js")).bench(io, file, flags)));
 }
 

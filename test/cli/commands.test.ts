@@ -336,7 +336,7 @@ describe("bench and conv", () => {
   });
 
   it("says how fast, of what the machine can do; layer by layer; as a trace", async () => {
-    const ran = await run("bench", "net.onnx", "--seconds", "0.2", "--profile", "--top", "2", "--trace", "trace.json");
+    const ran = await run("bench", "net.onnx", "--seconds", "0.2", "--top", "2", "--trace", "trace.json");
     expect(ran.code).toBe(0);
     expect(ran.out).toMatch(
       /^net\.onnx {3}\w+ {3}Node .*\nload [\d.]+ ms {3}first run [\d.]+ ms {3}\d+ runs\nmin [\d.]+ {3}P50 [\d.]+ {3}P90 [\d.]+ {3}P99 [\d.]+ ms {3}[\d.]+ a second\n[\d.]+ GFLOP\/s of [\d.]+ that/,
@@ -415,6 +415,14 @@ describe("bench and conv", () => {
 });
 
 describe("manners", () => {
+  it("help is no mistake, and colours may be said before the command", async () => {
+    const [asked, command, none] = [await run("help"), await run("help", "bench"), await run()];
+    expect([asked.code, command.code, none.code]).toEqual([0, 0, 2]);
+    expect(command.out).toContain("$ lanewise bench model.onnx");
+    expect(none).toMatchObject({ out: "", err: expect.stringContaining("Usage: lanewise") });
+    expect(await run("--no-color", "labels", "coco")).toMatchObject({ code: 0, err: "" });
+  });
+
   it("help has three examples a command, and says what exit codes mean", async () => {
     const whole = await run("--help");
     expect(whole).toMatchObject({ code: 0, err: "" });

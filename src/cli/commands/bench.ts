@@ -15,6 +15,7 @@ import {
   type ModelFlags,
   madeUp,
   openRuntime,
+  shapeExample,
   shapesOf,
 } from "../model.js";
 import { bar, msText, percentText, tableLines, wrapped } from "../text/table.js";
@@ -65,7 +66,7 @@ export async function bench(io: Io, file: string, flags: BenchFlags): Promise<nu
   const { shapes, note, still } = closedShapes(description, shapesOf(flags.shape, description));
   if (still.length > 0)
     throw new UsageError(
-      `"--shape" expected shapes of ${still.map(({ name }) => name).join(", ")}, which the file leaves open, got none`,
+      `"--shape" expected shapes of ${still.map(({ name }) => name).join(", ")}, which the file leaves open (${shapeExample(still)}), got none`,
     );
   const peer = flags.vs === undefined ? undefined : await openPeer(flags.vs, described);
   const rt = await openRuntime(flags);
@@ -103,16 +104,16 @@ export async function bench(io: Io, file: string, flags: BenchFlags): Promise<nu
       }),
       notes: note ? [note] : [],
     };
-    const profile = flags.profile || flags.trace ? model.profile(feeds, { runs: 11 }) : undefined;
+    const isProfiled = flags.profile || flags.sort !== undefined || flags.top !== undefined;
+    const profile = isProfiled || flags.trace ? model.profile(feeds, { runs: 11 }) : undefined;
     if (flags.trace && profile) {
       writeWhole(flags.trace, `${JSON.stringify(profile.toTrace())}\n`);
       io.note(`${flags.trace} written\n`);
     }
-    if (flags.json) io.out(`${JSON.stringify({ ...result, ...(flags.profile && { layers: profile?.rows }) })}\n`);
+    if (flags.json) io.out(`${JSON.stringify({ ...result, ...(isProfiled && { layers: profile?.rows }) })}\n`);
     else
       io.out(
-        textOf(result, io.columns) +
-          (flags.profile ? profileText(io, profile as NonNullable<typeof profile>, flags) : ""),
+        textOf(result, io.columns) + (isProfiled ? profileText(io, profile as NonNullable<typeof profile>, flags) : ""),
       );
     return 0;
   } finally {

@@ -58,6 +58,8 @@ export async function compare(io: Io, file: string, flags: CompareFlags): Promis
     throw new UsageError(`"compare" expected --expect, --folder, --variant simd,relaxed or --per-layer, got none`);
   if (isExpected && (variant.length > 1 || perLayer))
     throw new UsageError(`"--expect" and "--folder" expected to stand alone, got --variant of two or --per-layer, too`);
+  if (folder !== undefined && (input ?? expect) !== undefined)
+    throw new UsageError(`"--folder" expected to stand alone, got ${input ? "--input" : "--expect"}, too`);
   const described = await describeFile(file);
   if (expect !== undefined && input === undefined && described.description.inputs.length > 0)
     throw new UsageError(`"compare" expected --input with --expect, got none`);

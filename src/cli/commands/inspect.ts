@@ -7,7 +7,16 @@ import { csvOf, type Inspection, layersBy, markdownOf, planOf, type SortKey } fr
 import { arenaSvg } from "../inspect/svg.js";
 import { inspectionText } from "../inspect/text.js";
 import type { Io } from "../io.js";
-import { closedShapes, describeFile, loadFile, type ModelFlags, madeUp, openRuntime, shapesOf } from "../model.js";
+import {
+  closedShapes,
+  describeFile,
+  loadFile,
+  type ModelFlags,
+  madeUp,
+  openRuntime,
+  shapeExample,
+  shapesOf,
+} from "../model.js";
 
 export interface InspectFlags extends ModelFlags {
   readonly json?: boolean;
@@ -75,11 +84,7 @@ async function inspectionOf(
     return { inspection: { ...found, problem }, code: EXIT.unsupported };
   }
   if (still.length > 0) {
-    const [first] = still;
-    const example = (first?.shape ?? ["?"]).map((size, i) =>
-      typeof size === "number" && size > 0 ? size : i === 0 ? 1 : 224,
-    );
-    const problem = `open shapes of ${still.map(({ name }) => name).join(", ")}: --shape ${first?.name}=${example.join("x")} plans them`;
+    const problem = `open shapes of ${still.map(({ name }) => name).join(", ")}: ${shapeExample(still)} plans them`;
     return { inspection: { ...found, problem }, code: 0 };
   }
   const rt = await openRuntime(flags);

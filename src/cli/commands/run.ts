@@ -41,6 +41,7 @@ export interface RunFlags extends ModelFlags, PresetFlags {
 const YIELD_MS = 100;
 const PICTURE = /\.(jpe?g|jpe|jfif|png)$/i;
 const TOP = 5;
+const PICTURE_FLAGS = ["draw", "mask", "preset", "set", "size", "explain", "maxPixels"] as const;
 
 type VisionModule = typeof import("../../vision/index.js");
 
@@ -48,8 +49,9 @@ export async function runFile(io: Io, file: string, flags: RunFlags): Promise<nu
   const { image, input } = flags;
   if ((image === undefined) === (input === undefined))
     throw new UsageError(`"run" expected --image or --input, got ${image ? "both" : "neither"}`);
-  if (image === undefined && (flags.draw ?? flags.mask ?? flags.preset) !== undefined)
-    throw new UsageError(`"--draw", "--mask" and "--preset" expected --image, got --input`);
+  const ofPictures = PICTURE_FLAGS.find((flag) => flags[flag] !== undefined);
+  if (image === undefined && ofPictures !== undefined)
+    throw new UsageError(`"--${ofPictures === "maxPixels" ? "max-pixels" : ofPictures}" expected --image, got --input`);
   const { bytes, description } = await describeFile(file);
   const rt = await openRuntime(flags);
   try {

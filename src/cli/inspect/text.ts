@@ -5,6 +5,7 @@ import {
   bar,
   bytesText,
   type Column,
+  counted,
   countText,
   filled,
   msText,
@@ -114,7 +115,12 @@ function byOperatorText({ byOperator }: InspectedPlan): string[] {
   const shown = byOperator.filter(({ share }) => share >= 0.001);
   const rest = byOperator.slice(shown.length).reduce((sum, { count }) => sum + count, 0);
   const parts = shown.map(({ op, count, share }) => `${op} ${(100 * share).toFixed(1)} % (${count})`);
-  if (rest > 0) parts.push(shown.length > 0 ? `the other ${rest} steps < 0.1 %` : `${rest} steps without products`);
+  if (rest > 0)
+    parts.push(
+      shown.length > 0
+        ? `the other ${rest === 1 ? "step" : `${rest} steps`} < 0.1 %`
+        : `${counted(rest, "step")} without products`,
+    );
   return parts;
 }
 

@@ -101,7 +101,7 @@ function plateOf(
   if (height > picture.height || right < 0 || bottom < 0 || left > picture.width || top > picture.height)
     return undefined;
   const x = Math.round(Math.min(Math.max(left, 0), picture.width - width));
-  const places = [top - height, Math.max(top, 0), bottom - height, bottom].map(Math.round);
+  const places = [top - height, Math.max(top, 0), Math.min(bottom, picture.height) - height, bottom].map(Math.round);
   const inside = places.filter((y) => y >= 0 && y + height <= picture.height).map((y) => ({ x, y, width, height }));
   const isFree = (one: Plate) =>
     taken.every(

@@ -51,6 +51,9 @@ export function drawn(vision: VisionModule, answer: Answer, photo: Pixels) {
   throw new UsageError(`"--draw" expected boxes, points or lines (--decode), got ${answer.kind}`);
 }
 
+/** How many dimensions are more than one long: two, of a mask. */
+const sidesOf = ({ shape }: { readonly shape: readonly number[] }) => shape.filter((size) => size > 1).length;
+
 /** Colours of classes; of one channel the picture with it for its alpha. As large as the picture, and upright. */
 export function masked(
   rt: Runtime,
@@ -62,13 +65,13 @@ export function masked(
 ): Pixels {
   const [first] = outputs;
   if (answer.kind === "map" && first !== undefined) {
-    const isOne = first.shape.filter((size) => size > 1).length <= 2;
-    if (!isOne) return uprightPixels(vision.colourize(mapOnPicture(answer.map, view)), photo.orientation);
+    if (sidesOf(first) > 2) return uprightPixels(vision.colourize(mapOnPicture(answer.map, view)), photo.orientation);
   }
   if (first === undefined) throw new UsageError(`"--mask" expected an output, got a network without any`);
-  if (first.shape.length === 4 && first.shape.slice(1).every((size) => size > 1))
+  const isMask = (answer.kind === "map" || answer.kind === "numbers") && sidesOf(first) === 2;
+  if (!isMask)
     throw new UsageError(
-      `"--mask" expected one channel, or --decode map for a class a pixel, got [${first.shape.join(", ")}]`,
+      `"--mask" expected one channel, or --decode map for a class a pixel, got ${answer.kind}, [${first.shape.join(", ")}]`,
     );
   const { data, width, height } = photo;
   const cut = vision.applyMask(rt, { data, width, height, channels: 4 }, first, view);
