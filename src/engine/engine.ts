@@ -87,7 +87,8 @@ export class Engine {
     const variant = this.#instantiate(pack, facts, module, given, this.variant);
     if (pack === "int8") {
       const { dot } = this.target;
-      this.int8 = { variant, reason: dot ? `the dot product is exact, of ${dot}` : "asked for" };
+      const plain = this.variant === "simd" ? "the runtime is simd" : "binary given by the caller";
+      this.int8 = { variant, reason: dot ? `the dot product is exact, of ${dot}` : plain };
     }
     this.crew?.add(module, this.kernels);
   }

@@ -1,5 +1,5 @@
 // Numbers to a quantised type and back.
-import { ModelError, UnsupportedError } from "../../base/errors.js";
+import { ModelError, show, UnsupportedError } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
 import { isBig } from "../../base/spec.js";
 import type { Budgeted } from "../file/budget.js";
@@ -30,15 +30,21 @@ function rangeOf(type: ElementType): readonly [number, number] {
 /** The value for an element. */
 type Placed = (i: number) => number;
 
-/** A scale or zero point of one value, one a row of an axis, or one a block of it. Throws ModelError where it has another length. */
-function placed(t: PlainTensor | undefined, shape: readonly number[], axis: number, block: number): Placed {
+/** A scale or zero point of one value, one a row of an axis, or one a block of it. Throws ModelError, naming it, for another length. */
+function placed(
+  t: PlainTensor | undefined,
+  shape: readonly number[],
+  axis: number,
+  block: number,
+  name: string,
+): Placed {
   if (t === undefined) return () => 0;
   const values = toNumbers(t);
   if (values.length === 1) return () => values[0] as number;
   const inner = countOf(shape.slice(axis + 1));
   const size = shape[axis] as number;
   if (t.shape.length === 1) {
-    if (values.length !== size) throw new ModelError(`"scale" expected ${size} values, got ${values.length}`);
+    if (values.length !== size) throw new ModelError(`"${name}" expected ${size} values, got ${values.length}`);
     return (i) => values[Math.floor(i / inner) % size] as number;
   }
   const blocks = t.shape[axis] as number;
@@ -48,14 +54,21 @@ function placed(t: PlainTensor | undefined, shape: readonly number[], axis: numb
   };
 }
 
+/** A scale or zero point of one value. Throws ModelError, naming it, where it has none or several. */
+export function single(t: PlainTensor, name: string): number {
+  if (t.data.length !== 1) throw new ModelError(`"${name}" expected one value, got ${show([...t.shape])}`);
+  return Number(t.data[0]);
+}
+
 /** The same for every element at once. */
 export function spread(
   t: PlainTensor | undefined,
   shape: readonly number[],
   axis: number,
   block: number,
+  name: string,
 ): Float64Array | number {
-  const of = placed(t, shape, axis, block);
+  const of = placed(t, shape, axis, block, name);
   return t === undefined || countOf(t.shape) === 1
     ? of(0)
     : Float64Array.from({ length: countOf(shape) }, (_, i) => of(i));
@@ -130,7 +143,8 @@ export const quantizeLinear: HostOp = (c, input, scale, zero) => {
   const block = c.int("block_size", 0);
   const type =
     zero?.type ?? (c.int("output_dtype", 0) ? elementType(c.int("output_dtype", 0), "output_dtype") : "uint8");
-  return quantize(c, x, spread(need(scale, "y_scale"), x.shape, axis, block), spread(zero, x.shape, axis, block), type);
+  const scales = spread(need(scale, "y_scale"), x.shape, axis, block, "y_scale");
+  return quantize(c, x, scales, spread(zero, x.shape, axis, block, "y_zero_point"), type);
 };
 
 /** Elements of a constant that are made when somebody asks for them. */
@@ -141,10 +155,19 @@ export const dequantizeLinear: HostOp = (c, input, scale, zero) => {
   const axis = axisAttribute(c, x);
   const block = c.int("block_size", 0);
   const s = need(scale, "x_scale");
+  if (x.type !== "int32" && !RANGES[x.type])
+    throw new ModelError(`"x" expected an integer type of 4 to 32 bits, got ${x.type}`);
   if (s.type !== "float32" || countOf(x.shape) < MANY || isBig(x.type))
-    return dequantize(c, x, spread(s, x.shape, axis, block), spread(zero, x.shape, axis, block), s.type);
+    return dequantize(
+      c,
+      x,
+      spread(s, x.shape, axis, block, "x_scale"),
+      spread(zero, x.shape, axis, block, "x_zero_point"),
+      s.type,
+    );
   c.budget.bytesOf("float32", x.shape);
-  const [scaleOf, zeroOf] = [s, zero].map((t) => placed(t, x.shape, axis, block)) as [Placed, Placed];
+  const scaleOf = placed(s, x.shape, axis, block, "x_scale");
+  const zeroOf = placed(zero, x.shape, axis, block, "x_zero_point");
   return new Deferred(c.budget, "float32", x.shape, (to, from) => {
     const data = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
     const whole = numbers(x);

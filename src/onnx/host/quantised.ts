@@ -12,18 +12,18 @@ import { cast, make } from "./make.js";
 import { NORMALISATION } from "./normalisation.js";
 import { POOLING } from "./pooling.js";
 import { matmul } from "./product.js";
-import { at, dequantize, meanFactor, mulFactor, type Point, quantize, ratio, spread } from "./quantisation.js";
+import { at, dequantize, meanFactor, mulFactor, type Point, quantize, ratio, single, spread } from "./quantisation.js";
 
 /** x - zero point, as whole numbers in float64; a zero point of one value, or one a row of `axis`. */
-function centred(c: Budgeted, x: PlainTensor, zero: PlainTensor | undefined, axis: number): PlainTensor {
-  return dequantize(c, x, 1, spread(zero, x.shape, Math.max(0, axis), 0), "float64");
+function centred(c: Budgeted, x: PlainTensor, zero: PlainTensor | undefined, axis: number, name: string): PlainTensor {
+  return dequantize(c, x, 1, spread(zero, x.shape, Math.max(0, axis), 0, `${name}_zero_point`), "float64");
 }
 
 const matmulInteger: HostOp = (c, first, second, zeroA, zeroB) => {
   const [a, b] = [need(first, "A"), need(second, "B")];
   return cast(
     c,
-    matmul(c, centred(c, a, zeroA, a.shape.length - 2), centred(c, b, zeroB, b.shape.length - 1)),
+    matmul(c, centred(c, a, zeroA, a.shape.length - 2, "a"), centred(c, b, zeroB, b.shape.length - 1, "b")),
     "int32",
   );
 };
@@ -31,7 +31,7 @@ const matmulInteger: HostOp = (c, first, second, zeroA, zeroB) => {
 const convInteger: HostOp = (c, first, second, zeroX, zeroW) =>
   cast(
     c,
-    convolve(c, centred(c, need(first, "x"), zeroX, 1), centred(c, need(second, "w"), zeroW, 0), undefined),
+    convolve(c, centred(c, need(first, "x"), zeroX, 1, "x"), centred(c, need(second, "w"), zeroW, 0, "w"), undefined),
     "int32",
   );
 
@@ -48,36 +48,36 @@ function requantize(
   outZero: PlainTensor | undefined,
   type: ElementType,
 ): PlainTensor {
-  const quantum = Number(out.data[0]);
+  const quantum = single(out, "y_scale");
   const scaled = make(c, "float32", sums.shape);
   for (let i = 0; i < scaled.data.length; i++) {
     const factor = Math.fround(Math.fround(at(a, i) * at(b, i)) / quantum);
     numbers(scaled)[i] = Math.fround(Number(sums.data[i])) * factor;
   }
-  return quantize(c, scaled, 1, outZero === undefined ? 0 : Number(outZero.data[0]), type);
+  return quantize(c, scaled, 1, outZero === undefined ? 0 : single(outZero, "y_zero_point"), type);
 }
 
 const qLinearMatMul: HostOp = (c, first, scaleA, zeroA, second, scaleB, zeroB, scaleY, zeroY) => {
   const [a, b] = [need(first, "a"), need(second, "b")];
-  const sums = matmul(c, centred(c, a, zeroA, a.shape.length - 2), centred(c, b, zeroB, b.shape.length - 1));
+  const sums = matmul(c, centred(c, a, zeroA, a.shape.length - 2, "a"), centred(c, b, zeroB, b.shape.length - 1, "b"));
   const rank = sums.shape.length;
   const [sa, sb] = [
-    spread(need(scaleA, "a_scale"), sums.shape, rank - 2, 0),
-    spread(need(scaleB, "b_scale"), sums.shape, rank - 1, 0),
+    spread(need(scaleA, "a_scale"), sums.shape, rank - 2, 0, "a_scale"),
+    spread(need(scaleB, "b_scale"), sums.shape, rank - 1, 0, "b_scale"),
   ];
   return requantize(c, sums, sa, sb, need(scaleY, "y_scale"), zeroY, need(zeroY, "y_zero_point").type);
 };
 
 const qLinearConv: HostOp = (c, x, scaleX, zeroX, w, scaleW, zeroW, scaleY, zeroY, bias) => {
-  const sums = convolve(c, centred(c, need(x, "x"), zeroX, 1), centred(c, need(w, "w"), zeroW, 0), bias);
-  const filters = spread(need(scaleW, "w_scale"), sums.shape, 1, 0);
-  const factor = Number(need(scaleX, "x_scale").data[0]);
+  const sums = convolve(c, centred(c, need(x, "x"), zeroX, 1, "x"), centred(c, need(w, "w"), zeroW, 0, "w"), bias);
+  const filters = spread(need(scaleW, "w_scale"), sums.shape, 1, 0, "w_scale");
+  const factor = single(need(scaleX, "x_scale"), "x_scale");
   return requantize(c, sums, filters, factor, need(scaleY, "y_scale"), zeroY, need(zeroY, "y_zero_point").type);
 };
 
 const point = (scale: PlainTensor | undefined, zero: PlainTensor | undefined, name: string): Point => ({
-  scale: Number(need(scale, name).data[0]),
-  zero: zero === undefined ? 0 : Number(zero.data[0]),
+  scale: single(need(scale, name), name),
+  zero: zero === undefined ? 0 : single(zero, name.replace("scale", "zero_point")),
 });
 
 const real = (
@@ -182,10 +182,14 @@ const qGemm: HostOp = (c, first, scaleA, zeroA, second, scaleB, zeroB, bias, sca
   const [a, b] = [need(first, "A"), need(second, "B")];
   const turn = (t: PlainTensor, name: string) => (c.int(name, 0) === 1 ? transpose(c, t, [1, 0]) : t);
   const columns = c.int("transB", 0) === 1 ? 0 : 1;
-  let sums = matmul(c, turn(centred(c, a, zeroA, 0), "transA"), turn(centred(c, b, zeroB, columns), "transB"));
+  let sums = matmul(
+    c,
+    turn(centred(c, a, zeroA, 0, "a"), "transA"),
+    turn(centred(c, b, zeroB, columns, "b"), "transB"),
+  );
   if (bias) sums = call(ELEMENTWISE["Add"], c, sums, cast(c, bias, sums.type));
-  const factor = Number(need(scaleA, "a_scale").data[0]) * c.float("alpha", 1);
-  const of = spread(need(scaleB, "b_scale"), sums.shape, 1, 0);
+  const factor = single(need(scaleA, "a_scale"), "a_scale") * c.float("alpha", 1);
+  const of = spread(need(scaleB, "b_scale"), sums.shape, 1, 0, "b_scale");
   if (scaleY) return requantize(c, sums, of, factor, scaleY, zeroY, zeroY?.type ?? a.type);
   const scales = Float64Array.from({ length: sums.data.length }, (_, i) => at(of, i) * factor);
   return cast(c, call(ELEMENTWISE["Mul"], c, sums, { type: sums.type, shape: sums.shape, data: scales }), "float32");

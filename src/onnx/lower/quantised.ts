@@ -72,8 +72,8 @@ function onReals(opType: string, finish: (q: Quantisation) => Quantisation = (q)
   return (site) => {
     if (site.c.int("channels_last", 0) === 1) return undefined;
     const q = quantisationAt(site, 3, typeAt(site, 4));
-    const y = q && floatLayers(site, opType, [realAt(site, 0)]);
-    return y && toQuantised(site, y, finish(q));
+    const y = q?.scale.length === 1 && floatLayers(site, opType, [realAt(site, 0)]);
+    return y ? toQuantised(site, y, finish(q)) : undefined;
   };
 }
 
@@ -130,7 +130,7 @@ const qLinearGlobalAveragePool: NodeLowering = (site) => {
 const qLinearConcat: NodeLowering = (site) => {
   const q = quantisationAt(site, 0, typeAt(site, 1));
   const inputs = Array.from({ length: (site.inputs.length - 2) / 3 }, (_, i) => realAt(site, 3 * i + 2));
-  if (!q || inputs.includes(undefined)) return undefined;
+  if (q?.scale.length !== 1 || inputs.includes(undefined)) return undefined;
   const axis = site.c.axis("axis", site.c.int("axis", 1), (inputs[0] as Given).shape.length);
   const operands = inputs.map((x, i) =>
     isConstant(x) ? site.draft.constant(x, `${site.layer}.operand${i}`) : (x as Dynamic),
@@ -154,7 +154,7 @@ function weightsAt(site: Site, i: number, zeroAt: number, axisOf: (rank: number)
   const { size, inner } = along(w.shape, axisOf(w.shape.length));
   const zeros = zero ? toNumbers(zero) : [0];
   if (zeros.length !== 1 && zeros.length !== size)
-    throw new ModelError(`"zero_point" expected ${size} values, got ${zeros.length}`);
+    throw new ModelError(`"w_zero_point" expected ${size} values, got ${zeros.length}`);
   return new Deferred(site.budget, "float32", w.shape, (to, from) => {
     const data = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
     const whole = w.data as Int8Array;
@@ -185,7 +185,7 @@ function requantised(
   const [a, b] = factors;
   if (!sums || !q || q.scale.length !== 1 || !a || !b || countOf(a.shape) !== 1 || b.shape.length > 1) return undefined;
   if (b.data.length > 1 && b.data.length !== sums.shape[axis])
-    throw new ModelError(`"scale" expected ${sums.shape[axis]} values, got ${b.data.length}`);
+    throw new ModelError(`"w_scale" expected ${sums.shape[axis]} values, got ${b.data.length}`);
   // Rounded to float32 where other runtimes do: a sum next to a half would go the other way.
   const [factor, quantum] = [Number(a.data[0]), q.scale[0] as number];
   const scale = toNumbers(b).map((value) => Math.fround(value * factor) / quantum);

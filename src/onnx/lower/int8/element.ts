@@ -12,15 +12,16 @@ import { dynamicAt, isConstant, param, type Site, tensorAt, varies, type WholeLo
 import { heldOf, type Mapped, mappedOf, onPixels, through, typedOf } from "./held.js";
 import {
   type Byte,
+  byteAt,
   eachByte,
   isByte,
   lift,
   type Output,
+  onePointAt,
   outputAt,
   pointAt,
   quantised,
   real,
-  typeAt,
 } from "./quanta.js";
 import { behindClamps, type Given, isDequantize, realOf } from "./real.js";
 import { sumOf } from "./rules.js";
@@ -40,7 +41,7 @@ const COMPUTED = "float: scales or zero points that a run computes, or of other 
 function operandAt(site: Site, i: number, name: string): Operand | undefined {
   const x = site.inputs[i];
   if (x === undefined || !isByte(x.type)) return undefined;
-  const point = pointAt(site, i + 1, x.type, name);
+  const point = onePointAt(site, i + 1, x.type, name);
   return point && { bytes: isConstant(x) ? lifted(site, x) : heldOf(site, x), point };
 }
 
@@ -104,8 +105,8 @@ function combined(site: Site, isSum: boolean, a: Operand, b: Operand, y: Output,
 
 /** Bytes of the type that the zero point of the output has; inputs i and i + 1 are its scale and zero point. */
 function answered(site: Site, i: number, emit: (y: Output) => Dynamic | string | undefined): ReturnType<WholeLowering> {
-  const type = typeAt(site, i + 1, site.inputs[0]?.type as Byte);
-  const y = type && outputAt(site, i, type);
+  const type = byteAt(site, i + 1, site.inputs[0]?.type as Byte);
+  const y = type && outputAt(site, i, type, true);
   if (!y) return COMPUTED;
   const answer = emit(y);
   return typeof answer === "object" ? [typedOf(site, answer, type)] : answer;
@@ -146,8 +147,8 @@ const globalAverage = (site: Site, x: Dynamic, from: Point, to: Point) =>
 const qLinearConcat: WholeLowering = (site) => {
   const parts = Array.from({ length: (site.inputs.length - 2) / 3 }, (_, i) => operandAt(site, 3 * i + 2, `x${i}`));
   if (parts.includes(undefined)) return COMPUTED;
-  const type = typeAt(site, 1);
-  const y = type && pointAt(site, 0, type, "y");
+  const type = byteAt(site, 1);
+  const y = type && onePointAt(site, 0, type, "y");
   if (!y) return COMPUTED;
   const axis = site.c.axis("axis", site.c.int("axis", 1), parts[0]?.bytes.shape.length as number);
   const operands = (parts as Operand[]).map(({ bytes, point }, i) => {

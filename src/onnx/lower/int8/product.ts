@@ -14,7 +14,7 @@ import { exactParts, fits, product, weightRange } from "../../layers/int8/produc
 import { type WindowAxis, windowAxes } from "../../semantics/windows.js";
 import { dynamicAt, isConstant, param, type Site, tensorAt, varies, type WholeLowering } from "../site.js";
 import { heldOf, onPixels, typedOf } from "./held.js";
-import { type Byte, isByte, levelsAt, lift, pointAt, typeAt } from "./quanta.js";
+import { type Byte, byteAt, isByte, levelsAt, lift, onePointAt, pointAt } from "./quanta.js";
 import { behindClamps, type Given, isDequantize, type Real, realOf } from "./real.js";
 import { convolutionOf } from "./rules.js";
 
@@ -192,7 +192,9 @@ function multiplied(
 /** Input 0 as bytes, with its scale and zero point behind it. */
 function givenAt(site: Site, type: Byte): Real | undefined {
   const x = dynamicAt(site, 0);
-  const point = pointAt(site, 1, type, "x");
+  // By rows, which the standard has of QLinearMatMul alone, they are for JavaScript.
+  const isByRows = operatorName(site.c.node) === "QLinearMatMul" && tensorAt(site, 1)?.data.length === x?.shape.at(-2);
+  const point = (isByRows ? pointAt : onePointAt)(site, 1, type, "x");
   return x && point && { bytes: heldOf(site, x), point };
 }
 
@@ -206,8 +208,8 @@ function biasAt(site: Site, i: number, count: number | undefined): PlainTensor |
 
 /** Bytes of the type that the zero point of the output has; inputs i and i + 1 are its scale and zero point. */
 function answered(site: Site, i: number, emit: (y: Point) => Dynamic | string): ReturnType<WholeLowering> {
-  const type = typeAt(site, i + 1);
-  const y = type && pointAt(site, i, type, "y");
+  const type = byteAt(site, i + 1);
+  const y = type && onePointAt(site, i, type, "y");
   if (!y) return COMPUTED;
   const answer = emit(y);
   return typeof answer === "string" ? answer : [typedOf(site, answer, type)];
@@ -292,7 +294,7 @@ function realFilters(site: Site, i: number, axis: number): Filters | undefined {
   const from = operand && isConstant(operand) ? site.behind(operand)?.site : undefined;
   const weight = from && isDequantize(from) ? tensorAt(from, 0) : undefined;
   if (!from || !weight || !isByte(weight.type)) return undefined;
-  const levels = levelsAt(from, 1, weight.type, "x");
+  const levels = levelsAt(from, 1, weight.type, "w");
   const rank = weight.shape.length;
   const own = from.c.axis("axis", Math.max(-rank, Math.min(rank - 1, from.c.int("axis", 1))), rank);
   const isOne = levels?.scale.length === 1 && levels.zero.length === 1;

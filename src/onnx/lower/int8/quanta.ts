@@ -1,6 +1,8 @@
 // Scales and zero points as nodes give them, checked. What a run computes, and other types than those of 8 bits, are for other
 // lowerings.
 import { ModelError, show } from "../../../base/errors.js";
+import { countOf } from "../../../base/shape.js";
+import { isFloat } from "../../file/element-type.js";
 import { roundToEven } from "../../file/halves.js";
 import { type PlainTensor, toNumbers } from "../../file/plain-tensor.js";
 import type { Point } from "../../host/quantisation.js";
@@ -38,7 +40,9 @@ export function levelsAt(site: Site, i: number, type: Byte | "int32", name: stri
   if (zero !== undefined && zero.type !== type)
     throw new ModelError(`"${name}_zero_point" expected ${type}, got ${zero.type}`);
   if (zero !== undefined && zero.data.length !== 1 && zero.data.length !== scale.data.length)
-    throw new ModelError(`"${name}_zero_point" expected ${scale.data.length} values, got ${show([...zero.shape])}`);
+    throw new ModelError(
+      `"${name}_zero_point" expected as many values as "${name}_scale", ${scale.data.length}, got ${zero.data.length}`,
+    );
   return { scale: scalesOf(`${name}_scale`, scale), zero: zero ? toNumbers(zero) : [0] };
 }
 
@@ -49,15 +53,37 @@ export function pointAt(site: Site, i: number, type: Byte, name: string): Point 
   return { scale: levels.scale[0] as number, zero: (levels.zero[0] as number) + lift(type) };
 }
 
+/** The same of operators that have scales among their inputs, one of each value. Throws ModelError for more and for other types. */
+export function onePointAt(site: Site, i: number, type: Byte, name: string): Point | undefined {
+  for (const [at, suffix] of [
+    [i, "scale"],
+    [i + 1, "zero_point"],
+  ] as const) {
+    const given = site.inputs[at];
+    if (given && suffix === "scale" && !isFloat(given.type))
+      throw new ModelError(`"${name}_scale" expected float32, got ${given.type}`);
+    if (given && countOf(given.shape) !== 1)
+      throw new ModelError(`"${name}_${suffix}" expected one value, got ${show([...given.shape])}`);
+  }
+  return pointAt(site, i, type, name);
+}
+
 /** An output's scale and zero point, and how much higher its bytes are held than its type has them. */
 export interface Output extends Point {
   readonly lift: number;
 }
 
-/** Inputs i and i + 1, of an output of this type. */
-export function outputAt(site: Site, i: number, type: Byte): Output | undefined {
-  const point = pointAt(site, i, type, "y");
+/** Inputs i and i + 1, of an output of this type; isOne: it has one of each. */
+export function outputAt(site: Site, i: number, type: Byte, isOne = false): Output | undefined {
+  const point = (isOne ? onePointAt : pointAt)(site, i, type, "y");
   return point && { ...point, lift: lift(type) };
+}
+
+/** As typeAt(), of operators whose outputs are of 8 bits. Throws ModelError for others. */
+export function byteAt(site: Site, i: number, otherwise: Byte = "uint8"): Byte | undefined {
+  const given = site.inputs[i]?.type;
+  if (given && !isByte(given)) throw new ModelError(`"y_zero_point" expected uint8 or int8, got ${given}`);
+  return typeAt(site, i, otherwise);
 }
 
 /** The type that an output's zero point gives it. */
