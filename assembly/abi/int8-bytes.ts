@@ -105,8 +105,17 @@ export const enum EndingCode { uint8, int32, float32 }
   divisor: f32;
 }
 
+/** Of a sum of bytes: (a - aZero) * aFactor + (b - bZero) * bFactor + offset. */
+@unmanaged export class SumTerms {
+  aZero: i32;
+  bZero: i32;
+  aFactor: f32;
+  bFactor: f32;
+  offset: f32;
+}
+
 /** a op b by element: see kernels/int8-elements.ts. One work item is a row of y. */
-@unmanaged export class BinaryBytesDesc {
+@unmanaged export class BinaryBytesDesc extends SumTerms {
   aPtr: usize;
   bPtr: usize;
   yPtr: usize; // dense; may be an operand that is not repeated
@@ -116,12 +125,7 @@ export const enum EndingCode { uint8, int32, float32 }
   aPeriod: i32; // rows of y that a row of a serves
   bPeriod: i32;
   bounded: i32; // 1: y has bounds of its own
-  product: i32; // 1: the product, 0: the sum
-  aZero: i32; // subtracted from bytes first
-  bZero: i32;
-  aFactor: f32; // the product's
-  bFactor: f32;
-  offset: f32; // added to a's share of a sum, or to the product
+  product: i32; // 1: the product, of aFactor; 0: the sum
 }
 
 /** Bytes moved and changed: see kernels/int8-elements.ts. One work item is a row. */

@@ -25,13 +25,10 @@ export const enum SumEnd {
 
 /** What every micro-tile reads: see lib/int8.ts. */
 @unmanaged export class TileDesc {
-  segsPtr: usize; // where the segments of a row of A are, i32 each from the row's start
+  segsPtr: usize; // where the segments of a row of A are, i32 each from where the one before ended
   segCount: i32;
   segBytes: i32; // of one, whole pairs or quads
-  magic: f32; // 1.5 * 2^23
-  base: i32; // of floats that were added to it as i32, the byte's zero point subtracted
-  low: i32;
-  high: i32;
+  endPtr: usize; // of bytes: the 96 that numbers end as (int8-bytes.ts)
 }
 
 /** What ends sums of a convolution or a matrix, and where they go. */
@@ -42,6 +39,8 @@ export const enum SumEnd {
   scalePtr: usize; // float32 by filter, laid out as the bias, or 0
   yPtr: usize;
   addPtr: usize; // uint8, laid out as y, or 0
+  addTermsPtr: usize; // SumTerms: a is the sum's byte, b that of the addend
+  addEndPtr: usize; // what their sum ends as
   filters: i32; // M per group
   xImageBytes: i32;
   xRowBytes: i32; // from a row of outputs to the next
@@ -49,14 +48,8 @@ export const enum SumEnd {
   yPixelBytes: i32;
   panelBytes: i32;
   tileRows: i32; // most rows of a micro-tile
-  ownFactor: f32; // of the addition: of the sum's byte, of the addend
-  addFactor: f32;
-  addOffset: f32;
-  ownZero: i32;
-  addZero: i32;
-  addShift: i32; // added to what is rounded
-  addLow: i32;
-  addHigh: i32;
+  bounded: i32; // 1: bytes have bounds of their own
+  addBounded: i32; // 1: so has their sum
 }
 
 /** A product of bytes over rows of a matrix or pixels of an image: see kernels/int8-product.ts. */

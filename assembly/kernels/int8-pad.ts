@@ -3,7 +3,7 @@
 //   | zero … | W * C bytes | zero … |     a row, as they are, or 128 lower (int8) for engines whose dot product is signed
 //   | 0 …    | W * C i16   | 0 …    |     or less their zero point, for products of 16 bits
 import { PadBytesDesc } from "../abi/int8";
-import { widen } from "../lib/bytes";
+import { widen } from "../lib/int8-bytes";
 
 /** `count` bytes at src 128 lower, as int8. Nothing is written behind them. */
 function lower(dst: usize, src: usize, count: i32): void {

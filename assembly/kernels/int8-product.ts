@@ -5,8 +5,8 @@
 // The image is padded (int8-pad.ts), or needs no padding. Rows of a matrix, and pixels of a 1x1 kernel, are made wider here, those of
 // a block of rows in scratch.
 import { ProductBytesDesc, SumEnd } from "../abi/int8";
-import { widen } from "../lib/bytes";
-import { addBytes, panelRows } from "../lib/int8";
+import { widen } from "../lib/int8-bytes";
+import { finishBytes, panelRows } from "../lib/int8";
 import { storePart } from "../lib/simd";
 
 /** Where rows [begin, begin + count) start. Those that are made wider lie at `rows`. */
@@ -95,7 +95,7 @@ export function product_q8(desc: usize, begin: i32, end: i32, scratch: usize): v
         if (offset) offset += 32;
       }
     }
-    if (d.addPtr) addBytes(d, y0, d.addPtr + <usize>begin * yStep, count * d.yPixelBytes);
+    if (isBytes) finishBytes(d, <usize>begin * yStep, count * d.yPixelBytes);
     begin += count;
   }
 }

@@ -21,8 +21,8 @@
 // The image is padded, to whole tiles (int8-pad.ts). Source: Winograd (1980); Meng and Brothers, Efficient Winograd Convolution via
 // Integer Arithmetic (2019).
 import { WinogradBytesDesc, WinogradWeightsBytesDesc } from "../abi/int8";
-import { storeBytes, toBytes } from "../lib/bytes";
-import { addBytes, panelRows } from "../lib/int8";
+import { finishBytes, panelRows } from "../lib/int8";
+import { requantised, storeBytes } from "../lib/int8-bytes";
 
 /** B^T of eight channels: six vectors `step` apart to six `toStep` apart. */
 @inline function inputLine(from: usize, step: usize, to: usize, toStep: usize): void {
@@ -106,8 +106,6 @@ function transformInput(d: WinogradBytesDesc, places: usize, count: i32, v: usiz
   const point = <usize>d.zPointBytes, column = <usize>d.blockCols << 2;
   const yPixel = <usize>d.yPixelBytes;
   const last = part == d.parts - 1;
-  const magic = f32x4.splat(d.magic), base = i32x4.splat(d.base);
-  const low = i8x16.splat(<i8>d.low), high = i8x16.splat(<i8>d.high);
   const done = mid + 768;
   for (let j: usize = 0; j < 6; j++) {
     outputLine(z + j * point, 6 * point, mid + (j << 5), 192);
@@ -131,9 +129,7 @@ function transformInput(d: WinogradBytesDesc, places: usize, count: i32, v: usiz
       if (last) {
         a0 = i32x4.add(a0, v128.load(bias));
         a1 = i32x4.add(a1, v128.load(bias, 16));
-        const bytes = toBytes(a0, a1, v128.load(scale), v128.load(scale, 16), magic, base, low, high);
-        if (left >= 8) v128.store64_lane(to, bytes, 0);
-        else storeBytes(to, bytes, left);
+        storeBytes(to, requantised(a0, a1, v128.load(scale), v128.load(scale, 16), d.endPtr), left);
       } else {
         v128.store(own, a0);
         v128.store(own, a1, 16);
@@ -164,13 +160,13 @@ function transformOutput(
   }
 }
 
-/** Adds the addend's bytes to those of so many tiles. */
-function addTiles(d: WinogradBytesDesc, places: usize, count: i32): void {
+/** Bounds, and the addend, of the bytes of so many tiles. */
+function finishTiles(d: WinogradBytesDesc, places: usize, count: i32): void {
   for (; count > 0; count--) {
     let at = <usize>load<i32>(places, 4);
     const bytes = load<i32>(places, 12) * d.yPixelBytes;
     for (let rows = load<i32>(places, 8); rows > 0; rows--) {
-      addBytes(d, d.yPtr + at, d.addPtr + at, bytes);
+      finishBytes(d, at, bytes);
       at += <usize>(d.outW * d.yPixelBytes);
     }
     places += 16;
@@ -208,7 +204,7 @@ export function conv2d_winograd_q8(desc: usize, begin: i32, end: i32, scratch: u
         transformOutput(d, places, count, z, sums, mid, part, col, panels);
       }
     }
-    if (d.addPtr) addTiles(d, places, count);
+    if (d.addPtr || d.bounded) finishTiles(d, places, count);
     begin += count;
   }
 }

@@ -2,8 +2,8 @@
 //
 //   sum[m, n] = bias[n] + sum over k of A[m, k] * W[n, k]        int32, exact: in any order the same
 //
-// A is never packed: a table has where each row starts, and a row's segments are where it goes on (i32 bytes from its start), so that
-// a row may be a pixel's patch in a padded image. W is packed once per plan into panels of 8 filters, k inside:
+// A is never packed: a table has where each row starts, and a row's segments are where it goes on (i32 bytes from where the one before
+// ended, so that a register a row does), so that a row may be a pixel's patch in a padded image. W is packed once per plan into panels of 8 filters, k inside:
 //
 //   narrow   [K / 2][8][2] i8     A is i16, its zero point subtracted; weights are made wider as they are loaded
 //   wide     [K / 2][8][2] i16    weights beyond int8, and Winograd's
@@ -12,10 +12,11 @@
 // A segment is rounded up to whole pairs or quads, whose weights are 0 there: what A has behind it counts for nothing.
 //
 // Micro-tile (gen/int8-tiles.ts): 4 x 8, of narrow ones 5 x 8 where an engine's registers hold it, 6 x 8 of quads. It ends in bytes
-// (lib/bytes.ts), or stores whole sums.
+// (lib/int8-bytes.ts), or stores whole sums.
 import { SumsDesc, TileDesc } from "../abi/int8";
+import { SumTerms } from "../abi/int8-bytes";
 import { narrow1x8, narrow4x8, narrow5x8, quad1x8, quad5x8, quad6x8, wide1x8, wide4x8 } from "../gen/int8-tiles";
-import { storeBytes } from "./bytes";
+import { bound, sumBytes } from "./int8-bytes";
 import { RELAXED } from "./simd";
 
 /**
@@ -58,29 +59,11 @@ export function panelRows(
   if (rest) tile(small, wide, d, rest, table + (done << 2), a, b, bias, scale, c + done * cStep, cStep, cols);
 }
 
-/** Eight bytes of two tensors added, less their zero points: see Addition in src/onnx/layers/int8/form.ts. */
-@inline function added(d: SumsDesc, own: v128, other: v128, magic: v128, base: v128): v128 {
-  const a = f32x4.mul(f32x4.convert_i32x4_s(own), f32x4.splat(d.ownFactor));
-  const b = f32x4.mul(f32x4.convert_i32x4_s(other), f32x4.splat(d.addFactor));
-  const sum = f32x4.add(f32x4.add(a, b), f32x4.splat(d.addOffset));
-  return i32x4.sub(f32x4.add(sum, magic), base);
-}
-
-/** Adds bytes at `add` to `count` bytes at y, whole or the first of them. */
-export function addBytes(d: SumsDesc, y: usize, add: usize, count: i32): void {
-  const magic = f32x4.splat(d.magic);
-  const base = i32x4.splat(0x4b400000 - d.addShift);
-  const ownZero = i16x8.splat(<i16>d.ownZero), addZero = i16x8.splat(<i16>d.addZero);
-  const low = i8x16.splat(<i8>d.addLow), high = i8x16.splat(<i8>d.addHigh);
-  for (; count > 0; count -= 8) {
-    const a = i16x8.sub(v128.load8x8_u(y), ownZero), b = i16x8.sub(v128.load8x8_u(add), addZero);
-    const r0 = added(d, i32x4.extend_low_i16x8_s(a), i32x4.extend_low_i16x8_s(b), magic, base);
-    const r1 = added(d, i32x4.extend_high_i16x8_s(a), i32x4.extend_high_i16x8_s(b), magic, base);
-    const pairs = i16x8.narrow_i32x4_s(r0, r1);
-    const t = i8x16.min_u(i8x16.max_u(i8x16.narrow_i16x8_u(pairs, pairs), low), high);
-    if (count >= 8) v128.store64_lane(y, t, 0);
-    else storeBytes(y, t, count);
-    y += 8;
-    add += 8;
-  }
+/** What becomes of `count` bytes at y + at that are stored: bounds of their own, and the addend. */
+export function finishBytes(d: SumsDesc, at: usize, count: i32): void {
+  const y = d.yPtr + at;
+  if (d.bounded) bound(y, count, d.endPtr);
+  if (!d.addPtr) return;
+  sumBytes(changetype<SumTerms>(d.addTermsPtr), y, y, d.addPtr + at, count, d.addEndPtr);
+  if (d.addBounded) bound(y, count, d.addEndPtr);
 }

@@ -234,12 +234,12 @@ const COSTS = {
     return items * (perRow + 0.1 * v.widened + (v.addPtr ? 0.25 * v.yPixelBytes : 0) + 3);
   },
   conv2d_winograd_q8: (v: Of<typeof WinogradBytesDesc>, items) => {
-    const width = roundUp(v.filters, PANEL);
-    return items * ((36 * v.channels * width) / 44 + 1.2 * 8 * v.channels + 3 * 8 * width * v.parts);
+    const [width, channels] = [roundUp(v.filters, PANEL), v.pieces * v.channels];
+    return items * ((36 * channels * width) / 44 + 1.2 * 8 * channels + 3 * 8 * width * v.parts);
   },
   pad_image_q8: (v: Of<typeof PadBytesDesc>, items) => items * (20 + 0.06 * (v.rowBytes + v.leftBytes + v.rightBytes)),
   // At plan time, mostly.
-  pack_winograd_q8: (v: Of<typeof WinogradWeightsBytesDesc>, items) => items * PANEL * v.channels * 80,
+  pack_winograd_q8: (v: Of<typeof WinogradWeightsBytesDesc>, items) => items * PANEL * v.partChannels * v.parts * 80,
   pack_product_q8: (v: Of<typeof PackBytesDesc>, items) => items * PANEL * v.segments * v.taps * v.channels * 1.5,
   winograd_weights_f32: (v: Of<typeof desc.WinogradWeightsDesc>, items) =>
     items * PANEL * v.channels * (v.tileH > 1 ? v.tileH + 2 : 1) * (v.tileW > 1 ? v.tileW + 2 : 1),

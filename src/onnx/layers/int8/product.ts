@@ -10,6 +10,7 @@ import { defineOperator, type Operator } from "../../../ops/operator.js";
 import { isChannelsLast } from "../../../ops/parts/image.js";
 import type { Builder } from "../../../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../../../plan/operand.js";
+import { endTable, isBounded } from "./bytes.js";
 import { type Computed, type ComputedOperands, computedInputs, emitFactors, requireComputed } from "./dynamic.js";
 import { farthest, fewestParts } from "./fits.js";
 import type { Addition, Ending } from "./form.js";
@@ -76,30 +77,30 @@ interface Rows {
 }
 
 /** What a step's descriptor says of how its sums end. */
-export function endValues(b: Builder, ending: Ending, filters: number, groups: number) {
-  const zero = ending.type === "uint8" ? ending.zero : 0;
+function endValues(
+  b: Builder,
+  ending: Ending,
+  addition: Addition | undefined,
+  addend: Operand | undefined,
+  [filters, groups]: readonly [number, number],
+) {
+  const isBytes = ending.type === "uint8";
   return {
-    magic: 1.5 * 2 ** 23,
-    base: 0x4b400000 - zero,
-    low: ending.type === "uint8" ? ending.low : 0,
-    high: ending.type === "uint8" ? ending.high : 255,
+    endPtr: isBytes ? endTable(b, ending.zero, ending.low, ending.high) : NONE,
+    bounded: isBytes ? isBounded(ending) : 0,
     scalePtr: ending.type === "int32" ? NONE : b.table(byFilter(ending.scale, filters, groups, Float32Array)),
+    addPtr: addend?.ref ?? NONE,
+    addTermsPtr: addition ? b.table(termsOf(addition)) : NONE,
+    addEndPtr: addition ? endTable(b, addition.shift, addition.low, addition.high) : NONE,
+    addBounded: addition ? isBounded(addition) : 0,
   };
 }
 
-/** What it says of what is added to bytes. */
-export function addValues(addend: Operand | undefined, addition: Addition | undefined) {
-  return {
-    addPtr: addend?.ref ?? NONE,
-    ownFactor: addition?.ra ?? 0,
-    addFactor: addition?.rb ?? 0,
-    addOffset: addition?.offset ?? 0,
-    ownZero: addition?.aZero ?? 0,
-    addZero: addition?.bZero ?? 0,
-    addShift: addition?.shift ?? 0,
-    addLow: addition?.low ?? 0,
-    addHigh: addition?.high ?? 0,
-  };
+/** SumTerms of assembly/abi/int8-bytes.ts. */
+function termsOf({ aZero, bZero, ra, rb, offset }: Addition): Int32Array {
+  const words = Int32Array.of(aZero, bZero, 0, 0, 0);
+  new Float32Array(words.buffer).set([ra, rb, offset], 2);
+  return words;
 }
 
 /** The one step of a product whose A lies ready. */
@@ -120,7 +121,7 @@ function emit(
     xZero: !operands.zero ? inDot(xZero, dot) : rows.isCentred ? 0 : -1, // -1: the sums of weights
     wZero: options.wZero,
   });
-  const ends = endValues(b, ending, filters, groups);
+  const ends = endValues(b, ending, options.addition, operands.addend, [filters, groups]);
   const { biasPtr, factorsPtr } = emitFactors(b, operands, {
     sums: weights.biasRef,
     scales: ends.scalePtr,
@@ -129,6 +130,7 @@ function emit(
     lower: dot === "int8" ? 128 : 0,
   });
   const places = Array.from({ length: form.planes }, () => segments.places).flat();
+  const segBytes = weights.segmentSteps * (dot ? 1 : 2);
   const blockRows = Math.min(
     rows.count,
     Math.max(BLOCK_ROWS[0], Math.min(BLOCK_ROWS[1], Math.floor(BLOCK_BYTES / (2 * rows.widened || 1)))),
@@ -143,10 +145,9 @@ function emit(
     end: ENDS[ending.type],
     lo: ending.type === "float32" ? ending.low : 0,
     hi: ending.type === "float32" ? ending.high : 0,
-    ...addValues(operands.addend, options.addition),
-    segsPtr: b.table(Int32Array.from(places)),
+    segsPtr: b.table(Int32Array.from(places, (place, i) => place - (i > 0 ? (places[i - 1] as number) + segBytes : 0))),
     segCount: places.length,
-    segBytes: weights.segmentSteps * (dot ? 1 : 2),
+    segBytes,
     xPtr: rows.xPtr,
     wPtr: weights.ref,
     biasPtr,
@@ -268,7 +269,7 @@ export function convolution(options: ConvolutionOptions): Operator {
       if (reason !== undefined) {
         b.algorithm = "bytes, winograd43";
         b.reason = reason;
-        const ends = { ...endValues(b, ending, s.M, 1), ...addValues(addend, addition) };
+        const ends = endValues(b, ending, addition, addend, [s.M, 1]);
         winograd(b, { input, weight, bias }, s, { xZero, wZero, parts, ends });
         return;
       }

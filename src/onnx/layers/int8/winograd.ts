@@ -7,7 +7,7 @@ import { WinogradWeightsBytesDesc } from "../../../kernels/gen/int8/winograd-wei
 import { MEMORY } from "../../../kernels/select.js";
 import { panelSource } from "../../../ops/parts/panels.js";
 import type { Builder, Planning } from "../../../plan/builder.js";
-import { type Operand, shift } from "../../../plan/operand.js";
+import { type Operand, type Ref, shift } from "../../../plan/operand.js";
 import { channelsOfParts } from "./fits.js";
 import { bytesImage } from "./image.js";
 import { byFilter } from "./weights.js";
@@ -81,22 +81,9 @@ export function winogradReason(
   return `least estimated cost: ${ms(points)} against ${ms(plain)}`;
 }
 
-/** What the layer writes beside its sums' ends: product.ts. */
-type Ends = Pick<
-  Record<keyof typeof WinogradBytesDesc, number>,
-  | "magic"
-  | "base"
-  | "low"
-  | "high"
-  | "ownFactor"
-  | "addFactor"
-  | "addOffset"
-  | "ownZero"
-  | "addZero"
-  | "addShift"
-  | "addLow"
-  | "addHigh"
-> & { readonly scalePtr: Operand["ref"]; readonly addPtr: Operand["ref"] };
+/** What the descriptor says of how sums end: product.ts. */
+type Ends = Record<"endPtr" | "scalePtr" | "addPtr" | "addTermsPtr" | "addEndPtr", Ref> &
+  Record<"bounded" | "addBounded", number>;
 
 /** The steps of a convolution that ends in bytes. */
 export function winograd(
