@@ -1,17 +1,12 @@
 // What `threads` asks for.
 import { integer, knownOptions } from "../base/check.js";
-import { show, UnsupportedError } from "../base/errors.js";
+import { show } from "../base/errors.js";
 import type { RuntimeOptions } from "../runtime/options.js";
 import type { Threads } from "../runtime/runtime.js";
+import { type Asked, withoutOthers } from "./alone.js";
 
 /** Bits of the word in which the leader notes who is there. */
 const MOST_THREADS = 64;
-
-export interface Asked {
-  readonly min: number;
-  /** undefined: the cores that help. */
-  readonly max: number | undefined;
-}
 
 /** Throws TypeError or RangeError. */
 export function askedThreads(threads: RuntimeOptions["threads"]): Asked {
@@ -21,13 +16,6 @@ export function askedThreads(threads: RuntimeOptions["threads"]): Asked {
   knownOptions("threads", threads, ["min", "max"]);
   const min = integer("threads.min", threads.min ?? 1, 1, MOST_THREADS);
   return { min, max: threads.max === undefined ? undefined : integer("threads.max", threads.max, min, MOST_THREADS) };
-}
-
-/** Of a runtime with one thread where others were asked for. Throws UnsupportedError where more have to be. */
-export function withoutOthers({ min, max }: Asked, reason: string): Threads {
-  if (min > 1) throw new UnsupportedError(`"threads" expected at least ${min}, got 1: ${reason}`);
-  const asked = max ?? 1;
-  return { report: () => ({ asked, running: 1, ...(asked > 1 && { reason }) }) };
 }
 
 /** Of an entry that has one thread, and why. */
