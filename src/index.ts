@@ -52,7 +52,7 @@ export const createRuntime = makeCreateRuntime(
     const { hire } = await import("./threads/hire.js").catch(({ message }: Error) => ({
       // What checks the option is not there either, as where import() is forbidden: it is taken as it is.
       hire: ({ threads }: RuntimeOptions) =>
-        withoutOthers({ min: 1, max: Number(threads) || 2, ...Object(threads) }, `threads did not load: ${message}`),
+        withoutOthers({ min: 1, max: Number(threads) || 2, ...Object(threads) }, message),
     }));
     return hire(options);
   },

@@ -2,15 +2,11 @@
 import { UnsupportedError } from "../base/errors.js";
 import type { Threads } from "../runtime/runtime.js";
 
-/** What `threads` asks for. */
-export interface Asked {
-  readonly min: number;
-  /** undefined: the cores that help. */
-  readonly max: number | undefined;
-}
-
 /** Of a runtime with one thread where others were asked for. Throws UnsupportedError where more have to be. */
-export function withoutOthers({ min, max = 1 }: Asked, reason: string): Threads {
+export function withoutOthers(
+  { min, max: asked }: { readonly min: number; readonly max: number },
+  reason: string,
+): Threads {
   if (min > 1) throw new UnsupportedError(`"threads" expected at least ${min}, got 1: ${reason}`);
-  return { report: () => ({ asked: max, running: 1, ...(max > 1 && { reason }) }) };
+  return { report: () => ({ asked, running: 1, reason }) };
 }

@@ -3,10 +3,19 @@ import { integer, knownOptions } from "../base/check.js";
 import { show } from "../base/errors.js";
 import type { RuntimeOptions } from "../runtime/options.js";
 import type { Threads } from "../runtime/runtime.js";
-import { type Asked, withoutOthers } from "./alone.js";
+import { withoutOthers } from "./alone.js";
 
 /** Bits of the word in which the leader notes who is there. */
 const MOST_THREADS = 64;
+
+export interface Asked {
+  readonly min: number;
+  /** undefined: the cores that help. */
+  readonly max: number | undefined;
+}
+
+/** Of a runtime with one thread that asked for no other. */
+export const ONE: Threads = { report: () => ({ asked: 1, running: 1 }) };
 
 /** Throws TypeError or RangeError. */
 export function askedThreads(threads: RuntimeOptions["threads"]): Asked {
@@ -23,5 +32,5 @@ export const oneThread =
   (why: string) =>
   ({ threads }: RuntimeOptions): Threads => {
     const { min, max = Math.max(min, 2) } = askedThreads(threads);
-    return withoutOthers({ min, max }, `${why} (options got ${show(threads)})`);
+    return max === 1 ? ONE : withoutOthers({ min, max }, `${why} (options got ${show(threads)})`);
   };

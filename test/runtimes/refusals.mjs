@@ -53,12 +53,12 @@ const PLACES = [
     name: "one thread: import() forbidden",
     run: () => threadsOf("4"),
     type: "Report",
-    sentence: /^1 of 4: threads did not load: import\(\) is disallowed here$/,
+    sentence: /^1 of 4: import\(\) is disallowed here$/,
   },
   {
     name: "refused: import() forbidden, two threads at least",
     run: () => threadsOf("{ min: 2 }"),
-    sentence: /^"threads" expected at least 2, got 1: threads did not load: import\(\) is disallowed here$/,
+    sentence: /^"threads" expected at least 2, got 1: import\(\) is disallowed here$/,
   },
   {
     name: "refused: workerd without its condition, which compiles no bytes",
