@@ -303,6 +303,7 @@ function manualChunks(id, { getModuleInfo }) {
   const file = id.split("/build/js/")[1];
   // Threads are for who asks for them; static entries have what they say instead.
   if (file === "threads/asked.js") return "threads-asked";
+  if (file === "threads/alone.js") return "core";
   if (/^(threads\/|plan\/(split|cost)\.js)/.test(file) || /crew\.wasm$/.test(id)) return "threads";
   if (
     BINARY.test(id) ||

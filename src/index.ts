@@ -1,8 +1,10 @@
 // The default entry: kernel bytes travel inside the JavaScript, one chunk a binary, so there is no path to get wrong.
 import type { Variant } from "./engine/engine.js";
 import type { PackName } from "./kernels/table.js";
-import { makeCreateRuntime, notCompiled } from "./runtime/create.js";
+import { makeCreateRuntime } from "./runtime/create.js";
+import type { RuntimeOptions } from "./runtime/options.js";
 import type { Twin } from "./runtime/packs.js";
+import { withoutOthers } from "./threads/alone.js";
 
 export * from "./api.js";
 
@@ -47,9 +49,11 @@ export const createRuntime = makeCreateRuntime(
     return module(twin);
   },
   async (options) => {
-    const { hire } = await import("./threads/hire.js").catch((cause: unknown) => {
-      throw notCompiled("threads", cause);
-    });
+    const { hire } = await import("./threads/hire.js").catch(({ message }: Error) => ({
+      // What checks the option is not there either, as where import() is forbidden: it is taken as it is.
+      hire: ({ threads }: RuntimeOptions) =>
+        withoutOthers({ min: 1, max: Number(threads) || 2, ...Object(threads) }, message),
+    }));
     return hire(options);
   },
 );

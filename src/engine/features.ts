@@ -64,8 +64,8 @@ export interface Features {
   readonly simd: boolean;
   readonly relaxed: boolean;
   /**
-   * Relaxed multiply-add rounds once. Where it does not (JavaScriptCore), relaxed kernels are as fast as simd ones within 3 %, and have
-   * neither their bits nor FMA's.
+   * Relaxed multiply-add rounds once. Where it does not (Bun's JavaScriptCore), relaxed kernels are slower than simd ones of 4 rows by a
+   * sixth, and have neither their bits nor FMA's.
    */
   readonly fused: boolean;
 }

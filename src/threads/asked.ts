@@ -1,8 +1,9 @@
 // What `threads` asks for.
 import { integer, knownOptions } from "../base/check.js";
-import { show, UnsupportedError } from "../base/errors.js";
+import { show } from "../base/errors.js";
 import type { RuntimeOptions } from "../runtime/options.js";
 import type { Threads } from "../runtime/runtime.js";
+import { withoutOthers } from "./alone.js";
 
 /** Bits of the word in which the leader notes who is there. */
 const MOST_THREADS = 64;
@@ -12,6 +13,9 @@ export interface Asked {
   /** undefined: the cores that help. */
   readonly max: number | undefined;
 }
+
+/** Of a runtime with one thread that asked for no other. */
+export const ONE: Threads = { report: () => ({ asked: 1, running: 1 }) };
 
 /** Throws TypeError or RangeError. */
 export function askedThreads(threads: RuntimeOptions["threads"]): Asked {
@@ -23,17 +27,10 @@ export function askedThreads(threads: RuntimeOptions["threads"]): Asked {
   return { min, max: threads.max === undefined ? undefined : integer("threads.max", threads.max, min, MOST_THREADS) };
 }
 
-/** Of a runtime with one thread where others were asked for. Throws UnsupportedError where more have to be. */
-export function withoutOthers({ min, max }: Asked, reason: string): Threads {
-  if (min > 1) throw new UnsupportedError(`"threads" expected at least ${min}, got 1: ${reason}`);
-  const asked = max ?? 1;
-  return { report: () => ({ asked, running: 1, ...(asked > 1 && { reason }) }) };
-}
-
 /** Of an entry that has one thread, and why. */
 export const oneThread =
   (why: string) =>
   ({ threads }: RuntimeOptions): Threads => {
     const { min, max = Math.max(min, 2) } = askedThreads(threads);
-    return withoutOthers({ min, max }, `${why} (options got ${show(threads)})`);
+    return max === 1 ? ONE : withoutOthers({ min, max }, `${why} (options got ${show(threads)})`);
   };

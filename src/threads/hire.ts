@@ -6,7 +6,8 @@ import { PAGE_BYTES } from "../engine/allocator.js";
 import { split } from "../plan/split.js";
 import { type Hiring, notCompiled } from "../runtime/create.js";
 import type { RuntimeOptions } from "../runtime/options.js";
-import { askedThreads, withoutOthers } from "./asked.js";
+import { withoutOthers } from "./alone.js";
+import { askedThreads, ONE } from "./asked.js";
 import { Threads } from "./crew.js";
 import { meetingBytes, Pool } from "./pool.js";
 import { sharedTwin } from "./twin.js";
@@ -60,7 +61,7 @@ export const hire: Hiring = async (options) => {
   const asked = askedThreads(options.threads);
   const { min } = asked;
   const max = asked.max ?? Math.max(min, Math.min(cores(), MOST_AUTO));
-  if (max === 1) return withoutOthers({ min, max }, "");
+  if (max === 1) return ONE;
   const why = obstacle(options);
   if (why !== undefined) return withoutOthers({ min, max }, why);
   const maxBytes = reserved(options.maxBytes);

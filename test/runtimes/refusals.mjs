@@ -1,15 +1,18 @@
 // Places that do not do, as they are: each is told in one sentence of an UnsupportedError what it lacks, and the cure.
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { workerdByDefault } from "./edge.mjs";
 import { bare } from "./hosts.mjs";
 import { project, script } from "./project.mjs";
 
-/** A module that answers how createRuntime() fails. `before`: what options need. */
+/** A module that answers how createRuntime() fails, or its threads. `before`: what options need. */
 const asking = (options, before = "") => `import { createRuntime } from "lanewise";
 ${before}export const golden = () =>
   createRuntime(${options}).then(
-    () => ({ message: "no error" }),
+    (rt) => {
+      const { asked, running, reason } = rt.report().threads;
+      return { name: "Report", message: \`\${running} of \${asked}: \${reason}\` };
+    },
     ({ name, message }) => ({ name, message }),
   );
 `;
@@ -22,8 +25,13 @@ const node = (...flags) => {
   const name = file("refused.mjs", asking("") + printing);
   return script(process.execPath, [...flags, "--no-warnings", name]);
 };
-/** A binary that is there, so that threads alone are to be imported. */
-const THREADS = asking("{ wasm: bytes, threads: 2 }", 'import { bytes } from "./bytes.mjs";\n');
+/** Of threads alone, since a binary is there: import() is forbidden, as in worklets. */
+function threadsOf(threads) {
+  const wasm = [...readFileSync(join(project, "node_modules/lanewise/dist/wasm/simd.wasm"))];
+  file("bytes.mjs", `export const bytes = Uint8Array.from(${JSON.stringify(wasm)});`);
+  const asked = asking(`{ wasm: bytes, threads: ${threads} }`, 'import { bytes } from "./bytes.mjs";\n');
+  return bare(file("threads.mjs", asked), "--no-import");
+}
 
 const PLACES = [
   {
@@ -42,18 +50,15 @@ const PLACES = [
     sentence: /^"wasm" expected a binary this engine compiles, got its own: import\(\) .*; take lanewise\/inline$/,
   },
   {
-    name: "refused: threads where import() is forbidden",
-    run() {
-      const wasm = join(project, "node_modules/lanewise/dist/wasm/simd.wasm");
-      script(process.execPath, [
-        "-e",
-        `const bytes = require("fs").readFileSync(${JSON.stringify(wasm)});
-require("fs").writeFileSync("bytes.mjs", "export const bytes = Uint8Array.from(" + JSON.stringify([...bytes]) + ");");
-console.log("{}");`,
-      ]);
-      return bare(file("refused-threads.mjs", THREADS), "--no-import");
-    },
-    sentence: /^"threads" expected a binary this engine compiles, got its own: import\(\) .*; take lanewise\/inline$/,
+    name: "one thread: import() forbidden",
+    run: () => threadsOf("4"),
+    type: "Report",
+    sentence: /^1 of 4: import\(\) is disallowed here$/,
+  },
+  {
+    name: "refused: import() forbidden, two threads at least",
+    run: () => threadsOf("{ min: 2 }"),
+    sentence: /^"threads" expected at least 2, got 1: import\(\) is disallowed here$/,
   },
   {
     name: "refused: workerd without its condition, which compiles no bytes",
@@ -63,12 +68,12 @@ console.log("{}");`,
   },
 ];
 
-export const REFUSALS = PLACES.map(({ name, run, sentence }) => ({
+export const REFUSALS = PLACES.map(({ name, run, sentence, type: wanted = "UnsupportedError" }) => ({
   name,
   ci: true,
   async check() {
     const { name: type, message } = await run();
-    const isRight = type === "UnsupportedError" && sentence.test(message);
+    const isRight = type === wanted && sentence.test(message);
     return isRight ? { problems: [], note: message } : { problems: [`expected ${sentence}, got ${type}: ${message}`] };
   },
 }));
