@@ -1,4 +1,5 @@
-// The fenced blocks of pages in js and ts, for who runs them (scripts/doc-examples.mjs) and who compiles them (test/types/run.mjs).
+// The fenced blocks of pages and doc comments in js and ts, for who runs them (scripts/doc-examples.mjs) and who compiles them
+// (test/types/run.mjs).
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,6 +28,12 @@ export const PAGES = [
     .map((name) => `docs/${name}`),
 ];
 
+/** All sources whose doc comments have examples. */
+export const SOURCES = readdirSync(join(root, "src"), { recursive: true })
+  .map((name) => `src/${name.replaceAll("\\", "/")}`)
+  .filter((name) => name.endsWith(".ts") && readFileSync(join(root, name), "utf8").includes("* @example\n"))
+  .sort();
+
 /** The name that a heading's link has, as GitHub makes it. */
 export function anchorOf(heading) {
   const text = heading.replace(/\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/`/g, "");
@@ -37,9 +44,17 @@ export function anchorOf(heading) {
     .replace(/\s/g, "-");
 }
 
-/** Fenced blocks of a page in js or ts: { file, line, lang, needs, text }; text: with what is before and behind it, unseen. */
+/** Of a source its doc comments, as markdown, on the lines where they are. */
+function commentsOf(source) {
+  return source.replace(/[ \t]*\/\*\*[\s\S]*?\*\/|[^\n]+/g, (text) =>
+    /^\s*\/\*\*/.test(text) ? text.replace(/^\s*\/?\*+\/? ?/gm, "") : "",
+  );
+}
+
+/** Fenced blocks of a page or source in js or ts: { file, line, lang, needs, text }; text: with what is before and behind it, unseen. */
 export function blocksOf(file) {
-  const page = readFileSync(join(root, file), "utf8");
+  const text = readFileSync(join(root, file), "utf8");
+  const page = file.endsWith(".ts") ? commentsOf(text) : text;
   return [...page.matchAll(BLOCK)].flatMap(({ index, groups: { setup = "", info, code, check = "" } }) => {
     const [lang, needs] = info.split(" ");
     const line = page.slice(0, page.indexOf("```", index)).split("\n").length;

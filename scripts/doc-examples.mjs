@@ -1,4 +1,4 @@
-// The examples and links of README, CONTRIBUTING and docs/ hold: every `js` and `ts` block is run against dist/ as a
+// The examples and links of README, CONTRIBUTING and docs/ hold, and the examples of doc comments: every `js` and `ts` block is run against dist/ as a
 // user's program would be, `ts` after strict type-checking, from a folder that has the files of FILES; every link between pages leads somewhere, and every file that they name is there.
 // Needs a build. `node scripts/doc-examples.mjs [file …]`; the last line is `N passed, N failed`.
 //
@@ -15,7 +15,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, 
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { anchorOf, blocksOf, PAGES } from "./doc-blocks.mjs";
+import { anchorOf, blocksOf, PAGES, SOURCES } from "./doc-blocks.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -93,7 +93,7 @@ function compile(folder, blocks) {
 }
 
 const pages = process.argv.slice(2);
-if (pages.length === 0) pages.push(...PAGES);
+if (pages.length === 0) pages.push(...PAGES, ...SOURCES);
 const folder = mkdtempSync(join(tmpdir(), "lanewise-docs-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
@@ -116,7 +116,7 @@ for (const [i, { file, line, needs }] of blocks.entries()) {
     else problems.push(`${where}: ${run.error ?? run.stderr}`);
   }
 }
-for (const page of pages) {
+for (const page of pages.filter((name) => name.endsWith(".md"))) {
   for (const found of [linksOf(page), pathsOf(page)]) {
     passed += found.passed;
     problems.push(...found.problems);

@@ -1,4 +1,11 @@
 // The default entry: kernel bytes travel inside the JavaScript, one chunk a binary, so there is no path to get wrong.
+
+/**
+ * Tensors, operators, plans, graphs and models. Begin with {@link createRuntime}.
+ *
+ * @module lanewise
+ */
+
 import type { Variant } from "./engine/engine.js";
 import type { PackName } from "./kernels/table.js";
 import { makeCreateRuntime } from "./runtime/create.js";
@@ -38,10 +45,21 @@ const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
 };
 
 /**
- * Makes a runtime: picks a binary, compiles it (about a millisecond), tests it.
+ * Makes a runtime, on which everything else is done: picks the kernel binary for this engine, compiles it (about a millisecond), tests
+ * it. One for a program is enough.
+ *
+ * @example
+ * ```js
+ * import { createRuntime } from "lanewise";
+ *
+ * const rt = await createRuntime({ maxBytes: 256e6, threads: "auto" }); // both may be left out
+ * rt.report(); // { variant: "relaxed" or "simd", reason, threads, bytesInUse, … }
+ * rt.dispose();
+ * ```
  *
  * @throws (rejects with) UnsupportedError where the engine has no WebAssembly SIMD, not the variant asked for, or `wasm` is no
  *   binary it compiles, ModelError where `wasm` is another version's, TypeError or RangeError for an option.
+ * @function
  */
 export const createRuntime = makeCreateRuntime(
   async (pack, variant, twin) => {

@@ -1,5 +1,13 @@
 // lanewise/inline: the default entry for where import() is forbidden (service workers, extensions, worklets) or one file is wanted:
 // both variants of every pack inside, compiled when they are needed, at once where that is asked for.
+
+/**
+ * All of lanewise for places that forbid `import()` (service workers, extensions, worklets), and {@link createRuntimeSync}. All binaries are
+ * inside. For ONNX files there, `lanewise/inline/onnx` is `lanewise/onnx` with every operator inside.
+ *
+ * @module lanewise/inline
+ */
+
 import { bytes as audioRelaxed } from "../build/wasm/audio-relaxed.wasm";
 import { bytes as audioSimd } from "../build/wasm/audio-simd.wasm";
 import { bytes as int8Relaxed } from "../build/wasm/int8-relaxed.wasm";
@@ -34,7 +42,12 @@ const alone = /* @__PURE__ */ oneThread(
   "service workers and worklets start no workers: lanewise/inline has one thread",
 );
 
-/** See lanewise. @throws (rejects with) as there. */
+/**
+ * See lanewise.
+ *
+ * @throws (rejects with) as there.
+ * @function
+ */
 export const createRuntime = /* @__PURE__ */ makeCreateRuntime(
   async (pack, variant) => WebAssembly.compile(BYTES[pack][variant]()),
   alone,
@@ -44,6 +57,7 @@ export const createRuntime = /* @__PURE__ */ makeCreateRuntime(
  * Makes a runtime at once: a few milliseconds that the thread waits. Pages' engines compile so up to 8 MB.
  *
  * @throws what createRuntime() rejects with; TypeError also for a `wasm` that is no module and no bytes.
+ * @function
  */
 export const createRuntimeSync = /* @__PURE__ */ makeCreateRuntimeSync(
   (pack, variant) => BYTES[pack][variant](),

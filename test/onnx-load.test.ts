@@ -149,6 +149,21 @@ describe("outputs", () => {
   });
 });
 
+it("wants numbers for the sizes that inputs[0].shape names, and can be used afterwards", async () => {
+  using model = await loadOnnx(rt, onnxFile(RELU));
+  const [{ shape }] = model.inputs as [(typeof model.inputs)[0]];
+  expect(shape).toEqual(["batch", 3, "height", null]);
+  const error = new ShapeError('"x" expected a number for every size, got ["batch", 3, "height", null]');
+  expect(() => model.run({ x: { data: [], shape: shape as number[] } })).toThrow(error);
+  const { y } = model.run(one([-1, 2, -3], [1, 3, 1, 1]));
+  expect(y?.toArray()).toEqual(Float32Array.of(0, 2, 0));
+});
+
+it("says that a runtime is not there yet", async () => {
+  const early = loadOnnx(createRuntime() as never, onnxFile(RELU));
+  await expect(early).rejects.toThrow('"runtime" expected a runtime, got a promise');
+});
+
 describe("options", () => {
   it("are known and of their kind", async () => {
     const load = (options: unknown) => loadOnnx(rt, onnxFile(RELU), options as never);

@@ -42,6 +42,16 @@ export interface ModelTensor {
 /**
  * Plans a graph with its weights, then allocates it. Weights are copied; what a kernel wants packed is packed here.
  *
+ * @example
+ * ```js
+ * import { createModel, createRuntime, lenet5, randomWeights } from "lanewise";
+ *
+ * const rt = await createRuntime();
+ * const graph = lenet5({ batch: 1 }); // or new Graph(), sequential(…)
+ * const model = createModel(rt, graph, randomWeights(graph), { maxBytes: 8e6 }); // or readSafetensors(file)
+ * console.log(String(model.summary()));
+ * ```
+ *
  * @throws ModelError for a graph or weights that do not hold together or more than maxMacs, OutOfMemoryError for more than
  *   maxBytes, and the operators' own errors with the layer's name in front; nothing stays allocated then.
  */
@@ -166,7 +176,21 @@ export class Model {
   /**
    * Runs on one tensor an input, by name, in either memory format; without tensors, on what was written to model.input().
    * Answers the model's own output tensors by name, or only those named in `outputs`, though all are computed: they hold this
-   * run's values until the next run; clone() or toArray() keeps a copy; disposing them is harmless, disposing the model ends them. Synchronous; allocates nothing. D: see input().
+   * run's values until the next run; clone() or toArray() keeps a copy; disposing them is harmless, disposing the model ends
+   * them. Synchronous; allocates nothing. D: see input().
+   *
+   * @example
+   * ```js
+   * import { createModel, createRuntime, lenet5, randomWeights } from "lanewise";
+   *
+   * const rt = await createRuntime();
+   * const graph = lenet5({ batch: 1 });
+   * const model = createModel(rt, graph, randomWeights(graph));
+   * const { logits } = model.run({ image: rt.zeros([1, 1, 28, 28]) });
+   * const kept = logits.toArray();
+   * model.input("image").fill(0.5); // without a copy: written where the input lies,
+   * model.run(); // and run on that
+   * ```
    *
    * @throws ModelError for missing or unknown names, ShapeError for a tensor of another shape or dtype, RangeError for an
    *   output of this model as input, DisposedError.

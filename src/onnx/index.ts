@@ -1,17 +1,36 @@
 // lanewise/onnx: networks as training tools export them. Operators that few files have are chunks of their own, fetched when a file
 // has one.
 
+/**
+ * Networks from ONNX files. Begin with {@link loadOnnx}.
+ *
+ * @module lanewise/onnx
+ */
+
 import { makeDescribeOnnx, makeLoadOnnx, makeLoadQuantizedWeights } from "./load.js";
 
 export * from "./api.js";
 
 /**
  * Reads an ONNX file and plans it. Where every input shape is known, the model is ready then, and nothing of the file is kept;
- * else it is planned when a run brings the first shapes, and again for others, from a copy of the file.
+ * else it is planned when a run brings the first shapes, and again for others, from a copy of the file. Source: bytes, a Blob, a
+ * Response, a stream, an address that fetch() reaches, or a promise of any of these.
+ *
+ * @example
+ * ```js
+ * import { readFile } from "node:fs/promises";
+ * import { createRuntime } from "lanewise";
+ * import { loadOnnx } from "lanewise/onnx";
+ *
+ * const rt = await createRuntime();
+ * const model = await loadOnnx(rt, await readFile("model.onnx"), { maxBytes: 64e6 }); // in a page: fetch("model.onnx")
+ * model.inputs; // [{ name: "image", shape: [1, 3, 16, 16], dtype: "float32", … }]
+ * ```
  *
  * @throws (rejects with) ModelError for a file that does not hold together, asks for more than maxMacs or has a tensor beyond
  *   what maxBytes (default: a GiB) allows; UnsupportedError naming every operator that is missing; OutOfMemoryError for more
  *   than maxBytes in all.
+ * @function
  */
 export const loadOnnx = makeLoadOnnx(
   {
@@ -62,6 +81,7 @@ export const loadOnnx = makeLoadOnnx(
  * it also answers where shapes are open, operators are not supported or constants are in other files.
  *
  * @throws (rejects with) ModelError for what is no ONNX file or does not hold together, as loadOnnx() does.
+ * @function
  */
 export const describeOnnx = makeDescribeOnnx({
   describe: () => import("./outside/describe.js"),
@@ -74,5 +94,6 @@ export const describeOnnx = makeDescribeOnnx({
  * Brings what createModel() needs for `quantizeWeights` to a runtime: code and kernels. loadOnnx() does it by itself.
  *
  * @throws (rejects with) UnsupportedError where the kernels cannot be loaded, DisposedError.
+ * @function
  */
 export const loadQuantizedWeights = makeLoadQuantizedWeights(() => import("./families/weights-int8.js"));

@@ -207,6 +207,17 @@ export class OnnxModel {
    * Answers the model's own output tensors by name, or only those named in `outputs`: they hold this run's values until the next
    * run, of whatever shapes. Synchronous; allocates nothing unless shapes change or an output's shape depends on the data.
    *
+   * @example
+   * ```js
+   * import { readFile } from "node:fs/promises";
+   * import { createRuntime } from "lanewise";
+   * import { loadOnnx } from "lanewise/onnx";
+   *
+   * const model = await loadOnnx(await createRuntime(), await readFile("model.onnx"));
+   * const { logits } = model.run({ image: { data: new Float32Array(3 * 16 * 16), shape: [1, 3, 16, 16] } });
+   * const scores = logits.toArray(); // a copy
+   * ```
+   *
    * @throws ModelError for missing or unknown names, ShapeError for a shape that the file does not allow or another dtype,
    *   TypeError for what is no input, RangeError for data that an input does not hold, DisposedError; where new shapes are
    *   planned, what loadOnnx() throws.

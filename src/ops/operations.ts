@@ -37,7 +37,19 @@ export interface WithResidual<T> {
 export interface Operations<T extends A, A = T> {
   /**
    * input [N, C, H, W], weight [M, C/groups, R, S], bias [M] → [N, M, P, Q]. A cross-correlation, as in all
-   * frameworks: P = floor((H + padding - dilation (R - 1) - 1) / stride) + 1.
+   * frameworks: P = floor((H + padding - dilation (R - 1) - 1) / stride) + 1. A call of a runtime packs the weights each time: for the
+   * same layer many times, make a plan.
+   *
+   * @example
+   * ```js
+   * import { createRuntime } from "lanewise";
+   *
+   * const rt = await createRuntime();
+   * const image = rt.zeros([1, 3, 224, 224]);
+   * const weight = rt.zeros([64, 3, 7, 7]);
+   * const y = rt.conv2d(image, weight, null, { stride: 2, padding: 3, activation: "relu" });
+   * y.shape; // [1, 64, 112, 112]
+   * ```
    *
    * @throws ShapeError where operands do not fit each other or the window the padded input, RangeError for an option out of
    *   range, UnsupportedError for an `algorithm` that does not do the shape or a dtype that is not float32.

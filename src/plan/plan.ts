@@ -16,7 +16,24 @@ export interface PlanOwner {
   released(plan: Plan<DType>): void;
 }
 
-/** One operator, planned for fixed shapes: validated, algorithm chosen, weights packed, workspace reserved. D: of its output. */
+/**
+ * One operator, planned for fixed shapes: validated, algorithm chosen, weights packed, workspace reserved. Made by runtime.plan.*, by
+ * shapes of the inputs and parameters by name. D: of its output.
+ *
+ * @example
+ * ```js
+ * import { createRuntime } from "lanewise";
+ *
+ * const rt = await createRuntime();
+ * const weight = rt.zeros([32, 16, 3, 3]);
+ * const plan = rt.plan.conv2d({ input: [1, 16, 28, 28], weight, padding: 1 });
+ * plan.describe().reason; // why this algorithm
+ * const x = rt.zeros([1, 16, 28, 28]);
+ * const y = rt.empty(plan.outputs[0]);
+ * for (let i = 0; i < 10; i++) plan.run(x, y); // writes y; allocates nothing
+ * plan.dispose();
+ * ```
+ */
 export class Plan<D extends DType = "float32"> {
   readonly #owner: PlanOwner;
   readonly #builder: Builder;

@@ -171,6 +171,16 @@ export class Runtime {
    * (the order of `tensor.data`). Numbers and halves become float32; a typed array brings its own dtype. With another dtype,
    * numbers are rounded to a float, and whole numbers kept or refused: never wrapped. Sizes may be 0, the rank 0 to 8.
    *
+   * @example
+   * ```js
+   * import { createRuntime } from "lanewise";
+   *
+   * const rt = await createRuntime();
+   * const rows = rt.tensor([1, 2, 3, 4, 5, 6], [2, 3]); // float32
+   * const pixels = rt.tensor(new Uint8Array(4 * 4 * 3), [1, 3, 4, 4], { memoryFormat: "channelsLast", dtype: "float32" });
+   * rt.add(rows, rt.tensor([10], [1])).toArray(); // 11, 12, 13, 14, 15, 16
+   * ```
+   *
    * @throws RangeError for another number of elements than the shape's or one that the dtype does not hold, ShapeError for a rank
    *   that does not do, TypeError for data that is no array of numbers or typed array, OutOfMemoryError, DisposedError.
    */

@@ -1,4 +1,12 @@
 // lanewise/vision: photos to a model's input, with the pixels that Python has, and back. The kernels travel inside the JavaScript.
+
+/**
+ * Photos to a model's input, with the pixels that Python has ({@link createPreprocessor}), and answers back to boxes, masks, points, classes
+ * and text ({@link topK}, {@link decodeYolo} and others).
+ *
+ * @module lanewise/vision
+ */
+
 import binary from "../../build/wasm/vision.wasm";
 import { makeApplyMask, makeMergeLuma, makeResizeImage } from "./back.js";
 import { makeCreatePreprocessor, makePreprocess } from "./preprocess.js";
@@ -19,9 +27,25 @@ const own: Binary = (twin) => {
  * Makes what writes photos where a model reads: size, memory format and dtype are those of the model's input, or of `size` and a
  * tensor of its own.
  *
+ * @example
+ * ```js
+ * import { readFile } from "node:fs/promises";
+ * import { createRuntime } from "lanewise";
+ * import { loadOnnx } from "lanewise/onnx";
+ * import { createPreprocessor, presets } from "lanewise/vision";
+ *
+ * const rt = await createRuntime();
+ * const model = await loadOnnx(rt, await readFile("model.onnx"));
+ * const pre = createPreprocessor(rt, { ...presets.imagenet, model });
+ * const view = pre.run({ data: new Uint8Array(640 * 480 * 4), width: 640, height: 480 }); // in a page: await pre.runFrom(bitmap)
+ * const { logits } = model.run();
+ * view.toImage([8, 8]); // a point of the model's input, in the photo
+ * ```
+ *
  * @throws TypeError or RangeError for an option, ModelError for an input that the model lacks, ShapeError for one that is no image, of
  *   other channels or sizes, or of open sizes without `size`, UnsupportedError for a binary that does not do, OutOfMemoryError,
  *   DisposedError.
+ * @function
  */
 export const createPreprocessor = /* @__PURE__ */ makeCreatePreprocessor(own);
 
@@ -29,6 +53,7 @@ export const createPreprocessor = /* @__PURE__ */ makeCreatePreprocessor(own);
  * One photo as a tensor [1, C, H, W] that is yours to dispose.
  *
  * @throws what createPreprocessor() and Preprocessor.run() throw; nothing stays allocated then.
+ * @function
  */
 export const preprocess = /* @__PURE__ */ makePreprocess(own);
 
@@ -37,6 +62,7 @@ export const preprocess = /* @__PURE__ */ makePreprocess(own);
  * `antialias` are those of a spec.
  *
  * @throws TypeError or RangeError for what is no picture, size or option, OutOfMemoryError, DisposedError.
+ * @function
  */
 export const resizeImage = /* @__PURE__ */ makeResizeImage(own);
 
@@ -46,6 +72,7 @@ export const resizeImage = /* @__PURE__ */ makeResizeImage(own);
  *
  * @throws TypeError or RangeError for what is no picture, ShapeError for a luma of other than one channel, OutOfMemoryError,
  *   DisposedError.
+ * @function
  */
 export const mergeLuma = /* @__PURE__ */ makeMergeLuma(own);
 
@@ -56,5 +83,6 @@ export const mergeLuma = /* @__PURE__ */ makeMergeLuma(own);
  *
  * @throws TypeError or RangeError for what is no picture, ShapeError for one that is not the view's or a mask of other than one
  *   channel, OutOfMemoryError, DisposedError.
+ * @function
  */
 export const applyMask = /* @__PURE__ */ makeApplyMask(own);

@@ -8,7 +8,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { blocksOf, PAGES } from "../../scripts/doc-blocks.mjs";
+import { blocksOf, PAGES, SOURCES } from "../../scripts/doc-blocks.mjs";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const isCi = process.argv.includes("--ci");
@@ -60,7 +60,7 @@ for (const name of ["@types/node", "undici-types"])
   cpSync(join(root, "node_modules", name), join(project, "node_modules", name), { recursive: true });
 writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
 cpSync(join(root, "test/types/consumer.ts"), join(project, "consumer.ts"));
-const blocks = PAGES.flatMap(blocksOf);
+const blocks = [...PAGES, ...SOURCES].flatMap(blocksOf);
 for (const [i, { file, line, text }] of blocks.entries())
   writeFileSync(join(project, `block${i}.ts`), `// ${file}:${line}\n${text}\nexport {};\n`);
 

@@ -88,6 +88,13 @@ export interface TopKOptions {
 /**
  * The k best of one row of scores, best first, the first of equals first.
  *
+ * @example
+ * ```js
+ * import { topK } from "lanewise/vision";
+ *
+ * topK([0.1, 4, 0.3], 1, { labels: ["cat", "dog", "bird"], activation: "softmax" }); // [{ index: 1, score: 0.95…, label: "dog" }]
+ * ```
+ *
  * @throws ShapeError where labels are not one a score, and for no values or more than one row of them; RangeError for NaN; TypeError.
  */
 export function topK(values: Shaped | Numbers, k: number, options: TopKOptions = {}): ClassScore[] {

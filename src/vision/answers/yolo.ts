@@ -38,6 +38,15 @@ export interface YoloOptions extends DetectionOptions {
 /**
  * Boxes of one picture from [1, N, 5 + C] or [1, 4 + C, N]. Of each row only the best class counts, as in Ultralytics' predict().
  *
+ * @example
+ * ```js
+ * import { decodeYolo } from "lanewise/vision";
+ *
+ * // Of YOLOv8 with two classes and three places: x, y, width, height and two scores, a row of three each.
+ * const output = { shape: [1, 6, 3], data: [9, 50, 9, 9, 60, 9, 9, 20, 9, 9, 40, 9, 0, 0.1, 0, 0, 0.9, 0] };
+ * decodeYolo(output, { version: 8, labels: ["cat", "dog"] }); // [{ box: [40, 40, 60, 80], score: 0.9, index: 1, label: "dog" }]
+ * ```
+ *
  * @throws ShapeError for other shapes, a size that does not have so many cells and labels that are not one a class, RangeError for
  *   NaN and options out of range, TypeError for options of the wrong kind.
  */
