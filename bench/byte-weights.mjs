@@ -1,5 +1,6 @@
-// npm run bench:weights: fully connected layers on weights of float32, of 8 bits and of 16, in one process by turns: milliseconds, the least
-// of all runs, bytes held, and the largest error as a share of the largest output. --seconds N for each layer, --variant simd|relaxed.
+// npm run bench:weights: fully connected layers on weights of float32, of 8 bits, of 16 and of float16, in one process by turns:
+// milliseconds, the least of all runs, bytes held, and the largest error as a share of the largest output. --seconds N for each layer,
+// --variant simd|relaxed, --only float16 for that alone beside float32.
 import { parseArgs } from "node:util";
 import { createModel, createRuntime, Graph } from "../dist/index.js";
 import { loadQuantizedWeights } from "../dist/onnx.js";
@@ -10,21 +11,29 @@ const LAYERS = [
   [1, 4096, 4096],
   [1, 9216, 4096],
   [1, 1280, 1000],
+  [2, 4096, 4096],
+  [4, 4096, 4096],
   [8, 4096, 4096],
+  [16, 4096, 4096],
   [49, 320, 1280],
+  [196, 512, 512],
 ];
-const SIDES = [undefined, "int8", "int16"];
 
 const { values: flags } = parseArgs({
-  options: { seconds: { type: "string", default: "3" }, variant: { type: "string", default: "auto" } },
+  options: {
+    seconds: { type: "string", default: "3" },
+    variant: { type: "string", default: "auto" },
+    only: { type: "string" },
+  },
 });
+const TYPES = flags.only ? [flags.only] : ["int8", "int16", "float16"];
+const SIDES = [undefined, ...TYPES];
 const rt = await createRuntime({ variant: flags.variant });
 await loadQuantizedWeights(rt);
 console.log(`${rt.variant}, ${process.version}\n`);
-console.log(
-  "| rows x K x M | float32 ms | int8 ms | int16 ms | float32 MB | int8 MB | int16 MB | int8 error | int16 error |",
-);
-console.log("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+const heads = ["ms", "MB"].flatMap((unit) => ["float32", ...TYPES].map((type) => `${type} ${unit}`));
+const head = ["rows x K x M", ...heads, ...TYPES.map((type) => `${type} error`)];
+console.log(`| ${head.join(" | ")} |\n| --- |${" ---: |".repeat(head.length - 1)}`);
 for (const layer of LAYERS) compare(layer);
 rt.dispose();
 

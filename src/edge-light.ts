@@ -2,6 +2,7 @@
 // relaxed SIMD and validates static imports at build time.
 
 import audio from "../build/wasm/audio-simd.wasm?module";
+import half from "../build/wasm/half-simd.wasm?module";
 import int8 from "../build/wasm/int8-simd.wasm?module";
 import numeric from "../build/wasm/numeric-simd.wasm?module";
 import rare from "../build/wasm/rare-simd.wasm?module";
@@ -14,7 +15,7 @@ import { oneThread } from "./threads/asked.js";
 
 export * from "./api.js";
 
-const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric, rare, recurrent, audio, int8 };
+const MODULES: Readonly<Record<PackName, WebAssembly.Module>> = { float, numeric, rare, recurrent, audio, int8, half };
 
 const create = makeCreateRuntime(
   async (pack, variant) => {

@@ -42,6 +42,10 @@ const CHUNKS: Readonly<Record<PackName, Readonly<Record<Variant, Chunk>>>> = {
     simd: () => import("../build/wasm/int8-simd.wasm"),
     relaxed: () => import("../build/wasm/int8-relaxed.wasm"),
   },
+  half: {
+    simd: () => import("../build/wasm/half-simd.wasm"),
+    relaxed: () => import("../build/wasm/half-relaxed.wasm"),
+  },
 };
 
 /**

@@ -10,6 +10,8 @@
 
 import { bytes as audioRelaxed } from "../build/wasm/audio-relaxed.wasm";
 import { bytes as audioSimd } from "../build/wasm/audio-simd.wasm";
+import { bytes as halfRelaxed } from "../build/wasm/half-relaxed.wasm";
+import { bytes as halfSimd } from "../build/wasm/half-simd.wasm";
 import { bytes as int8Relaxed } from "../build/wasm/int8-relaxed.wasm";
 import { bytes as int8Simd } from "../build/wasm/int8-simd.wasm";
 import { bytes as numericRelaxed } from "../build/wasm/numeric-relaxed.wasm";
@@ -36,6 +38,7 @@ const BYTES: Readonly<Record<PackName, Readonly<Record<Variant, () => Uint8Array
   recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
   audio: { simd: audioSimd, relaxed: audioRelaxed },
   int8: { simd: int8Simd, relaxed: int8Relaxed },
+  half: { simd: halfSimd, relaxed: halfRelaxed },
 };
 
 const alone = /* @__PURE__ */ oneThread(

@@ -2,6 +2,8 @@
 
 import audioRelaxed from "../build/wasm/audio-relaxed.wasm?static";
 import audioSimd from "../build/wasm/audio-simd.wasm?static";
+import halfRelaxed from "../build/wasm/half-relaxed.wasm?static";
+import halfSimd from "../build/wasm/half-simd.wasm?static";
 import int8Relaxed from "../build/wasm/int8-relaxed.wasm?static";
 import int8Simd from "../build/wasm/int8-simd.wasm?static";
 import numericRelaxed from "../build/wasm/numeric-relaxed.wasm?static";
@@ -26,6 +28,7 @@ const MODULES: Readonly<Record<PackName, Readonly<Record<Variant, WebAssembly.Mo
   recurrent: { simd: recurrentSimd, relaxed: recurrentRelaxed },
   audio: { simd: audioSimd, relaxed: audioRelaxed },
   int8: { simd: int8Simd, relaxed: int8Relaxed },
+  half: { simd: halfSimd, relaxed: halfRelaxed },
 };
 
 export const createRuntime = makeCreateRuntime(

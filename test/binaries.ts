@@ -28,6 +28,7 @@ export const BINARIES: readonly Binary[] = (["debug", "simd", "relaxed"] as cons
         rare: read(`rare-${name}`),
         recurrent: read(`recurrent-${name}`),
         audio: read(`audio-${name}`),
+        half: read(`half-${name}`),
         int8: name === "relaxed" ? int8Relaxed("uint8") : read(`int8-${name}`),
       },
     }),

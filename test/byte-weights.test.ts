@@ -294,9 +294,11 @@ describe("quantizeWeights", () => {
     expect(() => make("int8")).toThrow(/^"quantizeWeights" expected loadQuantizedWeights\(\) before/);
     await loadQuantizedWeights(rt);
     make("int8").dispose();
-    expect(() => make("int4")).toThrow(new RangeError(`"quantizeWeights" expected one of int8, int16, got "int4"`));
+    expect(() => make("int4")).toThrow(
+      new RangeError(`"quantizeWeights" expected one of int8, int16, float16, got "int4"`),
+    );
     expect(() => make(8)).toThrow(TypeError);
-    await expect(loadOnnx(rt, file, { quantizeWeights: "float16" } as never)).rejects.toThrow(RangeError);
+    await expect(loadOnnx(rt, file, { quantizeWeights: "float8" } as never)).rejects.toThrow(RangeError);
     expect(rt.report().bytesInUse).toBe(0);
     rt.dispose();
     await expect(loadQuantizedWeights(rt)).rejects.toThrow(/disposed/);

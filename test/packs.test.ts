@@ -71,7 +71,15 @@ it("packs of one memory write the same data at the same place", () => {
   expect(whole.length).toBeGreaterThan(2 * 35 * 4);
   for (const pack of ["numeric-", "rare-", "recurrent-", ""])
     for (const variant of ["simd", "relaxed", "debug"]) expect(dataOf(`${pack}${variant}`)).toBe(whole);
-  for (const name of ["vision", "audio-simd", "audio-relaxed", "int8-simd", "int8-relaxed"])
+  for (const name of [
+    "vision",
+    "audio-simd",
+    "audio-relaxed",
+    "int8-simd",
+    "int8-relaxed",
+    "half-simd",
+    "half-relaxed",
+  ])
     expect(dataOf(name)).toBe("");
 });
 

@@ -23,6 +23,7 @@ const FILES = {
     "recurrent-simd.wasm",
     "audio-simd.wasm",
     "int8-simd.wasm",
+    "half-simd.wasm",
     "vision.wasm",
   ],
   relaxed: [
@@ -32,6 +33,7 @@ const FILES = {
     "recurrent-relaxed.wasm",
     "audio-relaxed.wasm",
     "int8-relaxed.wasm",
+    "half-relaxed.wasm",
     "vision.wasm",
   ],
 } as const;

@@ -583,7 +583,7 @@ const SPECTRA: Readonly<Record<string, Call>> = {
 
 /** Flattened, then multiplied by weights of 8 bits in so many planes. */
 const BYTE_WEIGHTS: Readonly<Record<string, Call>> = Object.fromEntries(
-  (["int8", "int16"] as const).map((quantizeWeights) => [
+  (["int8", "int16", "float16"] as const).map((quantizeWeights) => [
     `${quantizeWeights} weights`,
     onnx(
       [
@@ -603,6 +603,30 @@ const BYTE_WEIGHTS: Readonly<Record<string, Call>> = Object.fromEntries(
   ]),
 );
 
+/** More rows, and few of weights that are long: rows in lanes. */
+const HALF_WEIGHTS: Readonly<Record<string, Call>> = {
+  "float16 weights of many rows": onnx(
+    [
+      { op: "Reshape", inputs: ["x", "shape"], outputs: ["rows"] },
+      { op: "MatMul", inputs: ["rows", "w"], outputs: ["y"] },
+    ],
+    {
+      constants: { shape: integers(-1, 11 * 13), w: { dims: [11 * 13, 93], data: fill([11 * 13, 93], "w") } },
+      options: { quantizeWeights: "float16" },
+    },
+  ),
+  "float16 weights in lanes": onnx(
+    [
+      { op: "Flatten", inputs: ["x"], outputs: ["rows"] },
+      { op: "Gemm", inputs: ["rows", "w"], outputs: ["y"], attributes: { transB: 1 } },
+    ],
+    {
+      constants: { w: { dims: [401, 37 * 11 * 13], data: fill([401, 37 * 11 * 13], "w") } },
+      options: { quantizeWeights: "float16" },
+    },
+  ),
+};
+
 export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...CONVOLUTIONS,
   ...PRODUCTS,
@@ -617,4 +641,5 @@ export const CALLS: readonly (readonly [string, Call])[] = Object.entries({
   ...BYTES,
   ...MOVED_BYTES,
   ...BYTE_WEIGHTS,
+  ...HALF_WEIGHTS,
 });

@@ -8,22 +8,8 @@
 // A panel is 8 filters, one after the other in memory: for each plane [blocks][8] scales and [roundUp(K, 4) / 2][8][2] weights.
 // A second plane holds what rounding the first left, in steps of a 256th: 16 bits in all.
 import { BYTE_WEIGHTS_BLOCK, ByteWeightsDesc, PackByteWeightsDesc } from "../abi/weights";
+import { largest, part } from "../lib/rows";
 import { maxOf, minOf, splat, storeLanes } from "../lib/simd";
-
-/** The largest |x| of so many floats, in every lane: as numbers their bits are in the same order, NaN above all. */
-function largest(x: usize, count: i32): f32 {
-  let most = i32x4.splat(0);
-  for (let k = 0; k < count; k += 4) most = i32x4.max_s(most, v128.and(part(x, k, count), i32x4.splat(0x7fffffff)));
-  most = i32x4.max_s(most, i64x2.shuffle(most, most, 1, 0));
-  most = i32x4.max_s(most, i32x4.shuffle(most, most, 1, 0, 3, 2));
-  return f32x4.extract_lane(most, 0);
-}
-
-/** Four floats from k on, zeros from `count` on. */
-@inline function part(x: usize, k: i32, count: i32): v128 {
-  const v = v128.load(x + (<usize>k << 2));
-  return k + 4 <= count ? v : v128.and(v, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(count - k)));
-}
 
 /** 1 / scale, or 0 for a scale of 0: all are 0 then. */
 @inline function inverse(scale: f32): f32 {

@@ -8,14 +8,7 @@
 import { LINEAR_BLOCK, LINEAR_PANELS_BLOCK } from "../abi/constants";
 import { LinearDesc } from "../abi/matrix";
 import { endRows } from "../lib/activate";
-import { madd, maxOf, minOf, splat, storeLanes } from "../lib/simd";
-
-/** The sums of four vectors, a lane each; every sum pairwise: (0+2) + (1+3). */
-@inline function sums(a: v128, b: v128, c: v128, d: v128): v128 {
-  const ab = f32x4.add(i32x4.shuffle(a, b, 0, 4, 1, 5), i32x4.shuffle(a, b, 2, 6, 3, 7));
-  const cd = f32x4.add(i32x4.shuffle(c, d, 0, 4, 1, 5), i32x4.shuffle(c, d, 2, 6, 3, 7));
-  return f32x4.add(i64x2.shuffle(ab, cd, 0, 2), i64x2.shuffle(ab, cd, 1, 3));
-}
+import { madd, maxOf, minOf, splat, storeLanes, sums } from "../lib/simd";
 
 /**
  * y from weights in panels: w is [M/8][K][8]. Work items: blocks of 4 panels (32 outputs), each for every row of x, numbered

@@ -1,9 +1,10 @@
 // A graph whose shapes are known, as kernel calls: one builder a step. Pure; what is to be chosen by time is timed elsewhere, and
 // those layers are lowered once more (`retimed`).
 import type { TensorSpec } from "../base/spec.js";
-import { emit, type Operator } from "../ops/operator.js";
+import { emit, type QuantizedWeights, type WeightType } from "../ops/operator.js";
 import { Builder, type Planning, type TimingRequest } from "../plan/builder.js";
 import { formatChange, type InferredGraph, type InferredStep, inLayer, liesAlike, otherFormat } from "./infer-graph.js";
+import { type HostTensor, type Source, writerOf } from "./weights.js";
 
 export interface LoweredStep extends InferredStep {
   readonly builder: Builder;
@@ -20,7 +21,9 @@ export interface LoweredGraph extends Omit<InferredGraph, "inputs"> {
 /** What a model is planned by. */
 export interface ModelPlanning extends Planning {
   /** What computes a layer in its operator's place, or itself. */
-  readonly instead?: (operator: Operator) => Operator;
+  readonly instead?: QuantizedWeights[WeightType];
+  /** Parameters, for that. */
+  readonly tensorOf?: Source["tensorOf"];
 }
 
 /** Throws what an algorithm refuses, with the layer's name in front. */
@@ -48,7 +51,9 @@ export function retimed(lowered: LoweredGraph, planning: ModelPlanning): Lowered
 
 function lowerStep(step: InferredStep, planning: ModelPlanning): Builder {
   const { node, found, inputSpecs, params } = step;
-  const operator = planning.instead?.(step.operator) ?? step.operator;
+  const operator =
+    planning.instead?.(step.operator, () => writerOf(planning.tensorOf?.(node?.params[0] as string) as HostTensor)) ??
+    step.operator;
   if (found.isView && node !== undefined) {
     const view = new Builder(operator.name, inputSpecs, [], found.outputs, planning);
     view.algorithm = "view";

@@ -2,7 +2,7 @@
 import { integer, knownOptions, oneOf } from "../base/check.js";
 import { UnsupportedError } from "../base/errors.js";
 import type { Memory, Precision } from "../kernels/select.js";
-import type { Operator } from "../ops/operator.js";
+import type { WeightType } from "../ops/operator.js";
 import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
 import type { ModelPlanning } from "./lower-graph.js";
 
@@ -30,12 +30,13 @@ export interface ModelOptions {
    */
   readonly optimize?: boolean;
   /**
-   * Weights of fully connected layers and 1x1 convolutions in fewer bytes, rounded when they are packed, a scale for each 128 of a filter:
-   * "int8": a quarter of float32's, and the largest error some 0.5 % of the largest output; "int16": half, and 0.003 %. What runs is
+   * Weights of fully connected layers and 1x1 convolutions in fewer bytes, rounded when they are packed. "int8", "int16": whole numbers, a
+   * scale for each 128 of a filter: a quarter of float32's, and the largest error some 0.5 % of the largest output; half, and 0.003 %.
+   * "float16": half, and 0.02 %; of a file whose weights are float16 none is rounded, and answers keep their bits. What runs is
    * faster where memory is what it waits for. loadOnnx() brings the kernels; createModel() needs loadQuantizedWeights() before.
    * Default: as they are.
    */
-  readonly quantizeWeights?: "int8" | "int16";
+  readonly quantizeWeights?: "int8" | "int16" | "float16";
 }
 
 /** Options as a model is made with them. */
@@ -64,12 +65,12 @@ export function checkedModelOptions(runtime: Runtime, options: ModelOptions): Ch
   const maxMacs = options.maxMacs === undefined ? Infinity : integer("maxMacs", options.maxMacs, 0);
   requireRuntime(runtime);
   const { planning, quantizedWeights } = internalsOf(runtime);
-  const planes = planesOf(options);
-  if (planes > 0 && !quantizedWeights.instead)
+  const type = weightTypeOf(options);
+  const instead = type && quantizedWeights[type];
+  if (type && !instead)
     throw new UnsupportedError(
       `"quantizeWeights" expected loadQuantizedWeights() before, got a runtime without its kernels`,
     );
-  const instead = planes > 0 && ((operator: Operator) => quantizedWeights.instead?.(operator, planes) ?? operator);
   return {
     maxBytes,
     maxMacs,
@@ -78,8 +79,7 @@ export function checkedModelOptions(runtime: Runtime, options: ModelOptions): Ch
   };
 }
 
-/** Planes of 8 bits that weights are to have; 0: as they are. */
-export function planesOf({ quantizeWeights: asked }: ModelOptions): number {
-  if (asked === undefined) return 0;
-  return oneOf("quantizeWeights", asked, ["int8", "int16"]) === "int8" ? 1 : 2;
+/** How weights are to be rounded; undefined: as they are. */
+export function weightTypeOf({ quantizeWeights: asked }: ModelOptions): WeightType | undefined {
+  return asked === undefined ? undefined : oneOf("quantizeWeights", asked, ["int8", "int16", "float16"] as const);
 }

@@ -25,7 +25,7 @@ import { noted, type Profile, profileFrom, type Summary, summaryOf } from "./sum
 import { now, partsOf, turn } from "./turns.js";
 import { type Source, sourceOf, type Weights } from "./weights.js";
 
-export { checkedModelOptions, type ModelOptions, planesOf } from "./model-options.js";
+export { checkedModelOptions, type ModelOptions, weightTypeOf } from "./model-options.js";
 
 /** An input or output of a model; memoryFormat is how it lies in the arena, which model.input() and output() show. */
 export interface ModelTensor {
@@ -74,10 +74,11 @@ export function planOf(
   const inferred = inferGraph(graph, source.specOf);
   const { macs } = inferred;
   if (macs > maxMacs) throw new ModelError(`"maxMacs" expected at least ${macs} for this model, got ${maxMacs}`);
-  const lowered = lowerGraph(inferred, planning);
+  const by = { ...planning, tensorOf: source.tensorOf };
+  const lowered = lowerGraph(inferred, by);
   const { maxBytes: most, bytesInUse } = runtime.report();
   const room = Math.min(maxBytes, most - bytesInUse);
-  const plan = planTimed(lowered, planning, internalsOf(runtime).time, room, source.identityOf);
+  const plan = planTimed(lowered, by, internalsOf(runtime).time, room, source.identityOf);
   const { totalBytes } = plan.report;
   if (totalBytes > maxBytes)
     throw new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${maxBytes}`);

@@ -3,8 +3,9 @@
 import { asBytes, isBytes, knownOptions } from "../base/check.js";
 import { ModelError, show } from "../base/errors.js";
 import type { PackName } from "../kernels/table.js";
-import { type ModelOptions, planesOf } from "../model/model.js";
+import { type ModelOptions, weightTypeOf } from "../model/model.js";
 import { MODEL_OPTIONS } from "../model/model-options.js";
+import type { WeightType } from "../ops/operator.js";
 import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
 import { STORED } from "./draft.js";
 import { NotLoaded } from "./families/table.js";
@@ -63,10 +64,14 @@ export type LoadQuantizedWeights = (runtime: Runtime) => Promise<void>;
 
 /** loadQuantizedWeights() of an entry that loads their code so. */
 export function makeLoadQuantizedWeights(load: Loaders["weights-int8"]): LoadQuantizedWeights {
-  return async (runtime) => {
-    const [{ WEIGHTS }] = await Promise.all([load(), requirePacks(runtime, ["int8"])]);
-    internalsOf(runtime).quantizedWeights.instead = WEIGHTS;
-  };
+  return async (runtime) => loadWeightTypes(runtime, load, ["int8", "int16", "float16"]);
+}
+
+/** Code and kernels of layers on such weights. */
+async function loadWeightTypes(runtime: Runtime, load: Loaders["weights-int8"], types: readonly WeightType[]) {
+  const packs = types.map((type) => (type === "float16" ? "half" : "int8"));
+  const [{ WEIGHTS }] = await Promise.all([load(), requirePacks(runtime, new Set(packs))]);
+  for (const type of types) internalsOf(runtime).quantizedWeights[type] = WEIGHTS?.[type];
 }
 
 /** loadOnnx() of an entry that loads families of operators so, and what is outside of files so. */
@@ -78,7 +83,8 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
       ? atOnce(source, onProgress)
       : await (await outside.source()).bytesFrom(source, onProgress);
     requireRuntime(runtime);
-    if (planesOf(modelOptions) > 0) await makeLoadQuantizedWeights(loaders["weights-int8"])(runtime);
+    const weights = weightTypeOf(modelOptions);
+    if (weights) await loadWeightTypes(runtime, loaders["weights-int8"], [weights]);
     const operators = new Operators(loaders, packsOf(runtime));
     const file = await parsed(bytes, from, outside);
     const { INLINED: inlined = (model: ModelProto) => model } =

@@ -4,7 +4,7 @@ import type { PackName } from "../kernels/table.js";
 import type { Pass } from "../model/optimize.js";
 import type { Rule } from "../model/rewrite.js";
 import type { WeightMap } from "../model/weights.js";
-import type { withByteWeights } from "../ops/byte-weights.js";
+import type { QuantizedWeights } from "../ops/operator.js";
 import type { Deciding } from "./deciding.js";
 import * as base from "./families/base.js";
 import { FAMILIES, FAMILY_OF, type FamilyName, type FamilyRow, NotLoaded, type Role } from "./families/table.js";
@@ -61,7 +61,7 @@ export interface Family {
   readonly STAGES?: typeof Stages;
   readonly DECIDING?: typeof Deciding;
   /** What computes layers of float32 on weights of 8 bits. */
-  readonly WEIGHTS?: typeof withByteWeights;
+  readonly WEIGHTS?: QuantizedWeights;
   /** The file with nodes that stand for functions of its own as the nodes of these. */
   readonly INLINED?: (model: ModelProto) => ModelProto;
 }

@@ -23,7 +23,7 @@ const LONG = 256;
 const ERRORS = [0, 1e-2, 1e-4] as const;
 
 /** What `lower` of linear and conv2d is given. */
-interface Operands {
+export interface Operands {
   readonly input: Operand;
   readonly weight: Operand;
   readonly bias: Operand | undefined;
@@ -51,7 +51,7 @@ export function withByteWeights(operator: Operator, planes: number): Operator {
 }
 
 /** A convolution that is one product of all pixels, which lie channels-last. */
-function pointwise({ input, weight }: Operands, { shape, epilogue }: FoundConv): Product | undefined {
+export function pointwise({ input, weight }: Operands, { shape, epilogue }: FoundConv): Product | undefined {
   const { N, C, H, W, M, R, S, P, Q, strideH, strideW, groups } = shape;
   const isProduct = R * S * groups * strideH * strideW === 1 && P === H && Q === W;
   const liesAlike = input.spec.memoryFormat === "channelsLast" || H * W === 1;

@@ -3,6 +3,7 @@ import { ShapeError, show } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
 import { LINEAR_BLOCK, LINEAR_PANELS_BLOCK } from "../kernels/gen/constants.js";
 import { LinearDesc } from "../kernels/gen/desc.js";
+import type { Builder } from "../plan/builder.js";
 import { defineOperator, outputSpec, requireFloat, requireRank, requireShape } from "./operator.js";
 import { type Activation, epilogue } from "./parts/epilogue.js";
 import { multiply, type Product, packMatrix } from "./parts/matrix-product.js";
@@ -10,14 +11,18 @@ import { packBias } from "./parts/panels.js";
 import { contiguousInput, contiguousOutput } from "./parts/strided.js";
 
 /** Up to so many rows of x, weights are streamed from memory; from there on a matrix product is faster. */
-const FEW_ROWS = 3;
+export const FEW_ROWS = 3;
 /** Weights that a model packs, at most; see Planning.packBytes. */
 const MODEL_BYTES = 8 * 2 ** 20;
 /**
  * Longest reduction of one block, 24 KB of weights: 768 is one pass over the output, where a convolution's blocks of 512 are two.
  * 197 and 384 rows x 768 x 768: 3 % faster, 784 x 768 x 192 3 %, 49 x 3072 x 768 3 %, swin_t 2 %; 3136 x 768 x 96 2 % slower.
  */
-const BLOCK_K = 768;
+export const BLOCK_K = 768;
+
+/** Whether few rows are multiplied by panels, lanes filters, or by weights as they lie, lanes elements of K. */
+export const isPackedForFew = (b: Builder, { cols, K }: Product): boolean =>
+  cols * K * 4 <= (b.planning.packBytes ?? MODEL_BYTES);
 
 /** Of linear and matmul. */
 export interface LinearOptions {
@@ -51,7 +56,7 @@ export const linear = defineOperator({
     const y = contiguousOutput(b, b.output);
     const strides = { col: K * 4, k: 4 };
     if (rows <= FEW_ROWS) {
-      const isPacked = M * K * 4 <= (b.planning.packBytes ?? MODEL_BYTES);
+      const isPacked = isPackedForFew(b, product);
       b.algorithm = isPacked ? "panels" : "rows";
       b.reason = isPacked ? "few rows: packed weights are read once" : "few rows: weights are read where they lie";
       const wPtr = isPacked ? packMatrix(b, "prepare", weight.ref, product, strides, 1, K).ref : weight.ref;

@@ -64,6 +64,14 @@ export interface Operator extends Traits {
   lower(b: Builder, operands: Named<Operand>, found: Inference): void;
 }
 
+/** How weights are rounded: ModelOptions.quantizeWeights. */
+export type WeightType = "int8" | "int16" | "float16";
+
+/** Of types whose code and kernels are loaded: the operator on such weights, or itself. `write` writes its weights' bytes from one on. */
+export type QuantizedWeights = {
+  [T in WeightType]?: (operator: Operator, write: () => (to: Uint8Array, from: number) => void) => Operator;
+};
+
 /** Operands of `lower` or specs of `infer` as an operator's own definition names them. */
 type OwnNamed<T, Input extends string, Param extends string, Optional extends string, Variadic extends boolean> = {
   readonly [K in Input]: Variadic extends true ? readonly T[] : T;

@@ -6,6 +6,9 @@ import { roundUp } from "../base/shape.js";
 import type { Variant } from "../engine/engine.js";
 import { NEIGHBOURS, PANEL } from "../kernels/gen/constants.js";
 import type * as desc from "../kernels/gen/desc.js";
+import type { HalfWeightsDesc } from "../kernels/gen/half/half-weights-desc.js";
+import type { PackHalfWeightsDesc } from "../kernels/gen/half/pack-half-weights-desc.js";
+import type { WidenDesc } from "../kernels/gen/half/widen-desc.js";
 import type { BinaryBytesDesc } from "../kernels/gen/int8/binary-bytes-desc.js";
 import type { ByteWeightsDesc } from "../kernels/gen/int8/byte-weights-desc.js";
 import type { DepthwiseBytesDesc } from "../kernels/gen/int8/depthwise-bytes-desc.js";
@@ -171,6 +174,10 @@ const COSTS = {
   linear_f32: (v: Of<typeof desc.LinearDesc>, _, __, share) => share * linear(v, 20),
   linear_int8: (v: Of<typeof ByteWeightsDesc>, items) =>
     items * PANEL * 4 * v.length * v.planes * Math.max(1 / RATES.simd / 1.2, 1 / MEMORY_RATE / v.rows),
+  linear_f16: (v: Of<typeof HalfWeightsDesc>, items) =>
+    items * v.length * (v.lanes ? PANEL : 4 * PANEL) * Math.max(0.07, 2 / MEMORY_RATE / v.rows),
+  scale_rows_f16: (v: Of<typeof HalfWeightsDesc>, items) => items * (v.length * 0.4 + 10),
+  widen_weights_f16: (v: Of<typeof WidenDesc>, items) => items * PANEL * v.length * 0.1,
   rows_to_int16: (v: Of<typeof ByteWeightsDesc>, items) => items * (v.length * 0.35 + 10),
   max_pool_f32: (v: Of<typeof desc.PoolDesc>, items) => pool(v, items, 0.035),
   avg_pool_f32: (v: Of<typeof desc.PoolDesc>, items) => pool(v, items, 0.06),
@@ -249,6 +256,7 @@ const COSTS = {
   depthwise_weights_q8: (v: Of<typeof DepthwiseBytesWeightsDesc>, items) => items * PANEL * v.kernelH * v.kernelW * 3,
   depthwise_weights_f32: (v: Of<typeof desc.DepthwiseWeightsDesc>, items) => items * 4 * v.kernelH * v.kernelW,
   pack_weights_int8: (v: Of<typeof PackByteWeightsDesc>, items) => items * PANEL * v.length * v.planes * 0.5,
+  pack_weights_f16: (v: Of<typeof PackHalfWeightsDesc>, items) => items * PANEL * v.length * 0.8,
   pack_weights_f32: (v: Of<typeof desc.PackDesc>, items) => items * PANEL * v.channels * 0.25,
 } satisfies { readonly [kernel in KernelName]?: Cost<never> };
 

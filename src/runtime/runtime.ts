@@ -22,7 +22,7 @@ import type { PackName } from "../kernels/table.js";
 import { MEMORY_NAMES, PRECISION_NAMES } from "../ops/conv/conv2d.js";
 import { addMethods, OPERATORS, type PlanOperations } from "../ops/index.js";
 import type { Operations } from "../ops/operations.js";
-import { build, type Operator, outputNames, splitExtras } from "../ops/operator.js";
+import { build, type Operator, outputNames, type QuantizedWeights, splitExtras } from "../ops/operator.js";
 import type { Planning } from "../plan/builder.js";
 import { Plan, type PlanOwner } from "../plan/plan.js";
 import { OWNER, Tensor, type TensorOwner } from "../plan/tensor.js";
@@ -46,8 +46,8 @@ export interface RuntimeInternals {
   readonly time: Tuner;
   /** Loads a pack of kernels that the engine lacks. */
   readonly loadPack: (pack: PackName) => Promise<void>;
-  /** What computes layers on weights of 8 bits, so many planes of them, once it is loaded. */
-  readonly quantizedWeights: { instead?: (operator: Operator, planes: number) => Operator };
+  /** What computes layers on weights of fewer bits, once it is loaded. */
+  readonly quantizedWeights: QuantizedWeights;
   /** RuntimeReport.notes, by model. */
   readonly notes: Map<object, string>;
   /** An eager call: "plan, run, dispose the plan". */

@@ -59,6 +59,7 @@ const GIVEN = {
     recurrent: read("recurrent-simd"),
     audio: read("audio-simd"),
     int8: read("int8-simd"),
+    half: read("half-simd"),
   },
 };
 /** With 3 threads, of binaries that are given; else with the package's own, packs as they are needed. */

@@ -11,7 +11,7 @@ import { fill } from "../random.js";
 import { CALLS, SHAPE, tensorsOf } from "../slice-calls.js";
 import { FORMATS, tensorOf } from "../tensors.js";
 
-const PACKS = ["numeric", "rare", "recurrent", "audio", "int8"] as const;
+const PACKS = ["numeric", "rare", "recurrent", "audio", "int8", "half"] as const;
 const compiled = (file: string) =>
   new WebAssembly.Module(readFileSync(new URL(`../../build/wasm/${file}.wasm`, import.meta.url)));
 
