@@ -24,9 +24,10 @@ async function once(attempt, messageOf) {
 export async function tried(attempt, { renew = () => {}, messageOf = (error) => error.message } = {}) {
   const first = await once(attempt, messageOf);
   if (first.status !== "FAIL") return first;
+  const [line] = first.note.split("\n"); // browsers log pages
   await renew();
   const second = await once(attempt, messageOf);
-  if (second.status === "ok") return { ...second, note: `at the second try: ${first.note}` };
+  if (second.status === "ok") return { ...second, note: `at the second try: ${line}` };
   // What can't be had any more has failed.
-  return { status: "FAIL", note: `${second.note}; at the first try: ${first.note}`, facts: second.facts };
+  return { status: "FAIL", note: `${second.note}; at the first try: ${line}`, facts: second.facts };
 }

@@ -19,7 +19,7 @@ it("what is right at once is tried once", async () => {
 });
 
 it.each([
-  ["throws", new Error("the browser ended"), "the browser ended"],
+  ["throws", new Error("the browser ended\nBrowser logs:\n…"), "the browser ended"],
   ["answers what is wrong", { problems: ["no bits", "no threads"], ms: 5 }, "no bits; no threads"],
 ])("what %s once is right at the second try, renewed, and says why", async (_, wrong, why) => {
   const attempt = inTurn(wrong, right);

@@ -25,7 +25,7 @@ mkdirSync(workspace, { recursive: true });
 if (!flags.keep) process.on("exit", () => rmSync(workspace, { recursive: true, force: true }));
 
 /** A command, or a server that does not answer, that hangs: many times what any takes, on a machine that has other things to do. */
-export const HANGS_MS = 600_000;
+export const HANGS_MS = 900_000;
 
 /** Answers a command's stdout; throws with its stderr. */
 export const run = (command, args, options = {}) =>

@@ -12,7 +12,7 @@ export const root = fileURLToPath(new URL("../../", import.meta.url));
 const SHARED = join(root, "../shared/data");
 
 /** Of a command, a server or a page that hangs: many times what any takes, on a machine that has other things to do. */
-export const HANGS_MS = 300_000;
+export const HANGS_MS = 900_000;
 
 export function run(command, args, options = {}) {
   return execFileSync(command, args, {
