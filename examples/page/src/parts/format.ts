@@ -20,6 +20,7 @@ export function grouped(value: number): string {
 }
 
 export function bytes(value: number): string {
+  if (value >= 2 ** 30) return `${(value / 2 ** 30).toFixed(1)} GB`;
   if (value >= 2 ** 20) return `${(value / 2 ** 20).toFixed(1)} MB`;
   if (value >= 1024) return `${(value / 1024).toFixed(0)} KB`;
   return `${value} B`;

@@ -124,7 +124,7 @@ export function Report() {
             aria-pressed={asked.value === variant}
             onClick={() => void restart(variant)}
           >
-            {variant === "auto" ? "the kernels chosen by itself" : `${variant} kernels`}
+            {variant === "auto" ? "automatic choice" : `${variant} kernels`}
           </button>
         ))}
       </div>
