@@ -3,7 +3,8 @@ const MINUS = "\u2212";
 
 /** A sum's term: 0 to 2 digits after the point. */
 export function short(value: number, digits = 2): string {
-  const text = Number.isInteger(value) ? String(value) : value.toFixed(digits);
+  const fixed = Number.isInteger(value) ? String(value) : value.toFixed(digits);
+  const text = Number(fixed) === 0 ? "0" : fixed; // not -0.00
   return text.replace("-", MINUS);
 }
 

@@ -14,7 +14,7 @@ export function NormFormula() {
       <p class="formula">
         {LETTERS}, <var>ε</var> = {epsilon}
       </p>
-      <p class="formula">
+      <p class="quiet">
         μ and σ²: mean and variance that training saw in a channel; γ and β: what it learned to put in their place
       </p>
     </>
