@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { readSafetensors } from "lanewise";
 import { chromium } from "playwright-core";
 import { BROWSERS, CHROMIUM_FLAGS } from "../scripts/browsers/launch.mjs";
-import { serveSite } from "../test/page/serve.mjs";
+import { serveSite, siteFile } from "../test/page/serve.mjs";
 import { writeResults } from "./machine.mjs";
 import { installPeers, PEERS_FOLDER } from "./peers/install.mjs";
 import { lenet5Onnx } from "./peers/lenet5-onnx.mjs";
@@ -42,11 +42,13 @@ const DIGIT = `const pixels = new Float32Array(784);
 for (let x = 8; x < 20; x++) pixels[7 * 28 + x] = pixels[8 * 28 + x] = 1;
 for (let y = 8; y < 22; y++) pixels[y * 28 + 18] = pixels[y * 28 + 19] = 1;
 const done = (logits) => { globalThis.result = { at: performance.now(), answer: [...logits].indexOf(Math.max(...logits)) }; };`;
+const ENGINE = `/site/${siteFile("engine")}`;
+/** The first as onnxruntime-web's, in the page itself; a page and a worker with nothing in them are what no library gets below. */
 const SIDES = {
   lanewise: `${DIGIT}
-const worker = new Worker("/site/engine.js", { type: "module" });
-worker.onmessage = ({ data }) => done(data.value.logits);
-worker.postMessage({ id: 1, op: "classify", args: { pixels } });`,
+import { answer } from "${ENGINE}";
+const { value } = await answer("classify", { pixels });
+done(value.logits);`,
   "onnxruntime-web": `${DIGIT}
 import * as ort from "/ort/${ORT_FILES[0]}";
 ort.env.wasm.wasmPaths = "/ort/";
@@ -54,7 +56,16 @@ ort.env.wasm.numThreads = 1;
 const session = await ort.InferenceSession.create("/lenet5.onnx", { executionProviders: ["wasm"] });
 const { y } = await session.run({ x: new ort.Tensor("float32", pixels, [1, 1, 28, 28]) });
 done(y.data);`,
+  "lanewise in a worker": `${DIGIT}
+const worker = new Worker("${ENGINE}", { type: "module" });
+worker.onmessage = ({ data }) => done(data.value.logits);
+worker.postMessage({ id: 1, op: "classify", args: { pixels } });`,
+  "an empty page": "globalThis.result = { at: performance.now(), answer: 7 };",
+  "an empty worker": `const worker = new Worker("/echo.js", { type: "module" });
+worker.onmessage = () => { globalThis.result = { at: performance.now(), answer: 7 }; };
+worker.postMessage(0);`,
 };
+const scriptOf = (name) => name.replaceAll(" ", "-");
 const serve = (mbit) =>
   serveSite({
     mbit,
@@ -64,10 +75,11 @@ const serve = (mbit) =>
       ...Object.fromEntries(ORT_FILES.map((name) => [`/ort/${name}`, ort(name)])),
       ...Object.fromEntries(
         Object.entries(SIDES).flatMap(([name, code]) => [
-          [`/${name}.html`, Buffer.from(PAGE(`/${name}.js`))],
-          [`/${name}.js`, Buffer.from(code)],
+          [`/${scriptOf(name)}.html`, Buffer.from(PAGE(`/${scriptOf(name)}.js`))],
+          [`/${scriptOf(name)}.js`, Buffer.from(code)],
         ]),
       ),
+      "/echo.js": Buffer.from("onmessage = () => postMessage(0);"),
       "/lenet5.onnx": Buffer.from(lenet5Onnx(lenet5)),
     },
   });
@@ -111,7 +123,7 @@ const whole = (served) =>
 
 /** LeNet-5 alone, by one side. */
 const alone = (served, name) =>
-  visit(served, `/${name}.html`, async (page) => {
+  visit(served, `/${scriptOf(name)}.html`, async (page) => {
     await page.waitForFunction(() => globalThis.result, null, { timeout: 60_000 });
     const { at, answer } = await page.evaluate(() => globalThis.result);
     if (answer !== 7) throw new Error(`${name} answers ${answer} to a 7`);
@@ -153,7 +165,8 @@ console.log(
 );
 for (const { mbit, sides } of networks)
   for (const [key, target] of Object.entries(TARGETS)) {
-    const ratio = sides[1][key] / sides[0][key];
+    const [own, other] = ["lanewise", "onnxruntime-web"].map((name) => sides.find((side) => side.name === name)[key]);
+    const ratio = other / own;
     const verdict = ratio >= 1 / target ? "reached" : "NOT reached";
     console.log(
       `${mbit ? `${mbit} Mbit/s` : "local"}, ${key}: ${ratio.toFixed(1)} times less, target ${1 / target}: ${verdict}`,
@@ -227,8 +240,8 @@ async function layer() {
   return { seconds, times: Object.fromEntries(times) };
 }
 const section = flags["no-layer"] ? undefined : await layer();
-await browser.close();
 if (section) {
+  await browser.close(); // the machine is bench:browsers' now
   console.log(`section 4 took ${section.seconds.toFixed(1)} s: ${JSON.stringify(section.times)}`);
   const folder = mkdtempSync(join(tmpdir(), "lanewise-page-"));
   const json = join(folder, "layer.json");

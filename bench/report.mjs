@@ -1,6 +1,6 @@
 // npm run bench:report: the tables and the chart of README and docs/, from the newest results of bench:peers, bench,
 // bench --set crossover, bench:start, bench:memory, bench:shapes, bench:models (--loads too), bench:operators, bench:vision, bench:browsers,
-// bench:worker, test:everywhere and the conformance runs, and the sizes of the
+// bench:worker, bench:page, test:everywhere and the conformance runs, and the sizes of the
 // last build. --check fails on drift; of sizes, on more than 1 %.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -11,6 +11,7 @@ import { loadTable } from "./load-table.mjs";
 import { memoryTable } from "./memory-table.mjs";
 import { modelMeans, modelsSection } from "./model-tables.mjs";
 import { operatorsSection } from "./operator-tables.mjs";
+import { pageSection } from "./page-table.mjs";
 import { figures, GROUP_HEAD, groupCells, groups, LAYER_HEAD, layerCells } from "./peers/tables.mjs";
 import { placesSection } from "./places-table.mjs";
 import { shapesTable } from "./shapes-table.mjs";
@@ -238,6 +239,7 @@ const loads = newest("loads-relaxed");
 const shapes = newest("shapes");
 const vision = newest("vision");
 const worker = newest("worker");
+const visits = newest("page");
 const browsers = newest("browsers");
 const browserThreads = newest("browsers-threads");
 const everywhere = newest("everywhere");
@@ -272,6 +274,7 @@ const PAGES = {
       browsers: () => [browsersSection(browsers, browserThreads), "", sourceOf(browsers, browserThreads)].join("\n"),
     }),
     ...(start && { start: () => [...startSection(start), "", sourceOf(start)].join("\n") }),
+    ...(visits && { page: () => [pageSection(visits), "", sourceOf(visits)].join("\n") }),
     ...(int8 && { int8: () => [int8Section(int8), "", sourceOf(int8)].join("\n") }),
     ...(int8Networks.length > 0 && {
       "int8-networks": () => [networksSection(int8Networks), sourceOf(...int8Networks)].join("\n"),

@@ -199,6 +199,22 @@ test("arithmetic: batch norm by its four numbers, which are typed over; it folds
     .waitFor();
 });
 
+test("arithmetic: a finger changes a number without keys", {
+  context: { hasTouch: true, viewport: { width: 360, height: 640 } },
+}, async ({ page, url }) => {
+  // One input of 5 and one weight of -2.
+  await ready(page, `${url}#conv?h=1&w=1&r=1&s=1&x=o&y=h`);
+  const spelt = page.locator("#conv .spelt");
+  same(await spelt.textContent(), "y[0, 0, 0] = 5×−2 = −10");
+  await page.getByRole("application", { name: /^Weights/ }).tap();
+  for (let i = 0; i < 3; i++) await page.getByRole("button", { name: "w[0, 0, 0, 0], more" }).tap();
+  await page.getByRole("application", { name: /^Input/ }).tap();
+  await page.getByRole("button", { name: "x[0, 0, 0], less" }).tap();
+  await page.getByRole("application", { name: /^Output/ }).tap();
+  await spelt.filter({ hasText: "y[0, 0, 0] = 4×1 = 4" }).waitFor();
+  await page.waitForSelector("#conv .check[data-same='1'][data-values='4']");
+});
+
 test("arithmetic: a separable block's multiplications beside the full convolution's", {}, async ({ page, url }) => {
   await ready(page, `${url}#conv?c=4&m=4`); // 5 x 5, 3 x 3: 9 places
   const bars = page.locator("#conv .saving");

@@ -7,12 +7,20 @@ import { bytes } from "./parts/format.js";
 import { Conv } from "./sections/conv.js";
 import { startConv } from "./sections/conv-state.js";
 import { Digit } from "./sections/digit.js";
-import { digit, failure, firstAnswerMs, loadExamples, startDigit } from "./sections/digit-state.js";
+import {
+  digit,
+  failure,
+  firstAnswerMs,
+  firstBytes,
+  isPartOfBytes,
+  loadExamples,
+  startDigit,
+} from "./sections/digit-state.js";
 import { Methods } from "./sections/methods.js";
 import { Model } from "./sections/model.js";
 import { Nets, startNets } from "./sections/nets.js";
 import { Photo } from "./sections/photo.js";
-import { fetchedBytes, loadReport, Report, report, reportFailure } from "./sections/report.js";
+import { loadReport, Report, report, reportFailure } from "./sections/report.js";
 
 function Status() {
   const found = report.value;
@@ -23,7 +31,7 @@ function Status() {
       <span>{found ? found.variant : "…"}</span>
       <span>{found ? `${found.threads.running} thread${found.threads.running > 1 ? "s" : ""}` : "…"}</span>
       {where.value === "page" && <span>without a worker</span>}
-      <span>{digit.value ? `${bytes(fetchedBytes())} fetched` : "…"}</span>
+      <span>{firstBytes.value > 0 ? `${bytes(firstBytes.value)}${isPartOfBytes.value ? "+" : ""} fetched` : "…"}</span>
       <span data-first={first}>{first === undefined ? "…" : `first answer ${Math.round(first)} ms`}</span>
     </>
   );

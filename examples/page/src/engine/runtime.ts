@@ -39,16 +39,13 @@ export async function restart(given: EngineOptions): Promise<Report> {
   return report();
 }
 
-export interface Report extends RuntimeReport {
-  /** Bytes that this worker has fetched, as they were sent. */
-  readonly fetchedBytes: number;
-}
+export type Report = RuntimeReport;
 
 export async function report(): Promise<Report> {
-  const rt = await runtimeOf();
-  return { ...rt.report(), fetchedBytes: fetched() };
+  return (await runtimeOf()).report();
 }
 
+/** Bytes that this worker has fetched, as they were sent; its own script is among the page's. */
 export function fetched(): number {
   const entries = performance.getEntriesByType("resource") as PerformanceResourceTiming[];
   return entries.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);

@@ -2,10 +2,10 @@
 import type { ComponentChildren } from "preact";
 
 /** A number with a button on either side. */
-export function Stepper({ label, value, from, to, set }: StepperProps) {
+export function Stepper({ label, word, value, from, to, set }: StepperProps) {
   return (
     <div class="stepper">
-      <span aria-hidden="true">{label}</span>
+      <span aria-hidden="true">{word ?? label}</span>
       <button
         type="button"
         tabIndex={-1}
@@ -45,6 +45,8 @@ export function Stepper({ label, value, from, to, set }: StepperProps) {
 
 interface StepperProps {
   readonly label: string;
+  /** What is seen in the label's place: a word with the letter that formulas have. */
+  readonly word?: string;
   readonly value: number;
   readonly from: number;
   readonly to: number;

@@ -3,7 +3,8 @@ const MINUS = "\u2212";
 
 /** A sum's term: 0 to 2 digits after the point. */
 export function short(value: number, digits = 2): string {
-  const text = Number.isInteger(value) ? String(value) : value.toFixed(digits);
+  const fixed = Number.isInteger(value) ? String(value) : value.toFixed(digits);
+  const text = Number(fixed) === 0 ? "0" : fixed; // not -0.00
   return text.replace("-", MINUS);
 }
 
@@ -20,6 +21,7 @@ export function grouped(value: number): string {
 }
 
 export function bytes(value: number): string {
+  if (value >= 2 ** 30) return `${(value / 2 ** 30).toFixed(1)} GB`;
   if (value >= 2 ** 20) return `${(value / 2 ** 20).toFixed(1)} MB`;
   if (value >= 1024) return `${(value / 1024).toFixed(0)} KB`;
   return `${value} B`;

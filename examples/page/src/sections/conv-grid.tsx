@@ -21,7 +21,9 @@ interface Props {
   readonly lane: string;
   readonly at: readonly [row: number, column: number] | undefined;
   readonly point: (row: number, column: number) => void;
-  /** A digit or a sign that was typed, or a wheel's turn. */
+  /** A cell that was pressed. */
+  readonly pick?: ((row: number, column: number) => void) | undefined;
+  /** A digit or a sign that was typed. */
   readonly put?: ((row: number, column: number, change: (before: number) => number) => void) | undefined;
 }
 
@@ -39,7 +41,7 @@ function typed(key: string): ((before: number) => number) | undefined {
   return undefined;
 }
 
-export function Grid({ name, rows, columns, cell, most, lane, at, point, put }: Props) {
+export function Grid({ name, rows, columns, cell, most, lane, at, point, pick, put }: Props) {
   const isDown = useRef(false);
   const draw = (context: CanvasRenderingContext2D, width: number) => {
     const size = width / columns;
@@ -81,11 +83,11 @@ export function Grid({ name, rows, columns, cell, most, lane, at, point, put }: 
     for (const [x, y] of strong) context.strokeRect(x + 1.5, y + 1.5, size - 3, size - 3);
     context.lineWidth = 1;
   };
-  const follow = (event: PointerEvent) => {
+  const follow = (event: PointerEvent, to = point) => {
     const { left, top, width } = (event.currentTarget as HTMLElement).getBoundingClientRect();
     const cellAt = (value: number, end: number) =>
       Math.min(end - 1, Math.max(0, Math.floor((value / width) * columns)));
-    point(cellAt(event.clientY - top, rows), cellAt(event.clientX - left, columns));
+    to(cellAt(event.clientY - top, rows), cellAt(event.clientX - left, columns));
   };
   const [row, column] = at ?? [0, 0];
   return (
@@ -99,6 +101,7 @@ export function Grid({ name, rows, columns, cell, most, lane, at, point, put }: 
         onPointerDown={(event: PointerEvent) => {
           isDown.current = true;
           follow(event);
+          if (pick) follow(event, pick);
         }}
         onPointerUp={() => {
           isDown.current = false;

@@ -1,7 +1,6 @@
 // The seven loops as code, the running line lit, with where they are.
 
 import { pointer, reason, setting, terms } from "./conv-state.js";
-import { isPooling } from "./definition.js";
 
 const LINES = [
   "for (n = 0; n < N; n++)",
@@ -21,8 +20,7 @@ const STORE = 9;
 
 export function Loops() {
   const at = pointer.value;
-  if (isPooling(setting.value) || setting.value.kind === "transposed" || reason.value || at.at !== "output")
-    return null;
+  if (setting.value.kind !== "conv" || reason.value || at.at !== "output") return null;
   const term = at.term === undefined ? undefined : terms.value[at.term];
   const lit = term ? PRODUCT : STORE;
   const where = `n = 0, m = ${at.m}, p = ${at.p}, q = ${at.q}${term ? `, c = ${term.c}, r = ${term.r}, s = ${term.s}` : ""}`;

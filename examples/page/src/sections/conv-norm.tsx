@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { short } from "../parts/format.js";
 import { Grid } from "./conv-grid.js";
-import { pointer, put, setting, sum, terms } from "./conv-state.js";
+import { picked, pointer, put, setting, sum, terms } from "./conv-state.js";
 import { EPSILON, NORM, normOf } from "./definition.js";
 
 const LETTERS = "y = γ · (x − μ) / √(σ² + ε) + β";
@@ -14,7 +14,7 @@ export function NormFormula() {
       <p class="formula">
         {LETTERS}, <var>ε</var> = {epsilon}
       </p>
-      <p class="formula">
+      <p class="quiet">
         μ and σ²: mean and variance that training saw in a channel; γ and β: what it learned to put in their place
       </p>
     </>
@@ -52,6 +52,10 @@ export function NormNumbers() {
         })}
         point={(row, column) => {
           chosen.value = [row, column];
+        }}
+        pick={(row, column) => {
+          const [name, from] = [`${NORM[column]} of channel ${row + 1}`, column === 3 ? 1 : -9];
+          picked.value = { which: "w", index: row * NORM.length + column, name, from };
         }}
         put={(row, column, change) => {
           const index = row * NORM.length + column;

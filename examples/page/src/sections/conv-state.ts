@@ -25,7 +25,6 @@ const state = stateOf("conv", {
   y: { is: "", like: /^[a-s]*$/ },
 });
 export const now = state.now;
-export const change = state.set;
 
 /** -9 to 9 as a to s. */
 const letters = (values: ArrayLike<number>) =>
@@ -101,6 +100,20 @@ export function put(which: "x" | "w", index: number, value: number): void {
   values[index] = Math.min(9, Math.max(-9, value));
   state.set(which === "x" ? { x: letters(values) } : { y: letters(values) });
 }
+
+/** The number that was pressed last: a finger has no keys to type another. */
+export interface Picked {
+  readonly which: "x" | "w";
+  readonly index: number;
+  readonly name: string;
+  readonly from?: number;
+}
+export const picked = signal<Picked | undefined>(undefined);
+
+export const change: typeof state.set = (patch) => {
+  picked.value = undefined; // where it was may be another number's place
+  state.set(patch);
+};
 
 export const reason = computed(() => whyNone(setting.value));
 export const P = computed(() => outputs(setting.value, 0));

@@ -54,7 +54,9 @@ export function Work() {
           <li>
             Depthwise, then 1 × 1 (separable): C·R·S·P·Q + M·C·P·Q = <b>{count(depthwise + pointwise)}</b>, of the full
             one 1/M + 1/(R·S) = 1/{M.value} + 1/{R * S} = <b>{short(share)}</b>
-            {share >= 1 ? ": with so few filters it saves nothing" : ""}
+            {share >= 1
+              ? `: with so few filters it saves nothing; with 64 it would be ${short(1 / 64 + 1 / (R * S))}`
+              : ""}
           </li>
         )}
       </ul>

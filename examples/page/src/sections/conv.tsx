@@ -1,10 +1,12 @@
 // 3: one layer on numbers that can be read.
-import { signal, useSignalEffect } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { Choice, Stepper } from "../parts/controls.js";
 import { short } from "../parts/format.js";
+import { Check, isPlaying, Player } from "./conv-check.js";
 import { Grid } from "./conv-grid.js";
 import { Loops } from "./conv-loops.js";
 import { NormFormula, NormNumbers, NormSpelt } from "./conv-norm.js";
+import { PickedNumber } from "./conv-picked.js";
 import {
   change,
   expected,
@@ -14,13 +16,13 @@ import {
   M,
   now,
   P,
+  picked,
   point,
   pointer,
   put,
   Q,
   reason,
   setting,
-  step,
   sum,
   terms,
 } from "./conv-state.js";
@@ -34,12 +36,6 @@ const NAMES = {
   average: "average pooling",
   norm: "batch norm",
 };
-/** A step's time, playing. */
-const STEP_MS = 600;
-
-const isPlaying = signal(false);
-const isFine = signal(false);
-
 function Controls() {
   const { kind, h, w, r, s, u, p, d, c, m, g } = now.value;
   const isNorm = kind === "norm";
@@ -55,22 +51,36 @@ function Controls() {
         set={(kind) => change({ kind })}
       />
       <div class="steppers">
-        <Stepper label="H" value={h} from={1} to={12} set={(h) => change({ h, x: "" })} />
-        <Stepper label="W" value={w} from={1} to={12} set={(w) => change({ w, x: "" })} />
+        <Stepper label="H" word="height H" value={h} from={1} to={12} set={(h) => change({ h, x: "" })} />
+        <Stepper label="W" word="width W" value={w} from={1} to={12} set={(w) => change({ w, x: "" })} />
         {!isNorm && (
           <>
-            <Stepper label="R" value={r} from={1} to={5} set={(r) => change({ r, y: "" })} />
-            <Stepper label="S" value={s} from={1} to={5} set={(s) => change({ s, y: "" })} />
-            <Stepper label="stride" value={u} from={1} to={4} set={(u) => change({ u })} />
+            <Stepper label="R" word="window R" value={r} from={1} to={5} set={(r) => change({ r, y: "" })} />
+            <Stepper label="S" word="window S" value={s} from={1} to={5} set={(s) => change({ s, y: "" })} />
+            <Stepper label="stride" word="stride U" value={u} from={1} to={4} set={(u) => change({ u })} />
             <Stepper label="padding" value={p} from={0} to={4} set={(p) => change({ p })} />
           </>
         )}
         {kind !== "average" && !isNorm && (
-          <Stepper label="dilation" value={d} from={1} to={4} set={(d) => change({ d })} />
+          <Stepper label="dilation" word="dilation D" value={d} from={1} to={4} set={(d) => change({ d })} />
         )}
-        <Stepper label="C" value={c} from={1} to={4} set={(c) => change({ c, x: "", y: "", g: groupsOf(g, c, m) })} />
+        <Stepper
+          label="C"
+          word="channels C"
+          value={c}
+          from={1}
+          to={4}
+          set={(c) => change({ c, x: "", y: "", g: groupsOf(g, c, m) })}
+        />
         {!pools && (
-          <Stepper label="M" value={m} from={1} to={4} set={(m) => change({ m, y: "", g: groupsOf(g, c, m) })} />
+          <Stepper
+            label="M"
+            word="filters M"
+            value={m}
+            from={1}
+            to={4}
+            set={(m) => change({ m, y: "", g: groupsOf(g, c, m) })}
+          />
         )}
         {!pools && divisors.length > 1 && (
           <Choice
@@ -141,6 +151,11 @@ function inputPlane(c: number) {
         const clamp = (value: number, end: number) => Math.min(end - 1, Math.max(0, value - pad));
         point({ at: "input", c, h: clamp(row, H), w: clamp(column, W) });
       }}
+      pick={(row, column) => {
+        const [h, w] = [row - pad, column - pad];
+        if (h < 0 || w < 0 || h >= H || w >= W) return; // the padding's zeros stay
+        picked.value = { which: "x", index: (c * H + h) * W + w, name: `x[${c}, ${h}, ${w}]` };
+      }}
       put={(row, column, change) => {
         const index = (c * H + row - pad) * W + column - pad;
         put("x", index, change(x[index] as number));
@@ -153,7 +168,7 @@ const chosen = signal<{ plane: number; row: number; column: number } | undefined
 
 function weightPlane(plane: number, name: string, m: number, c: number) {
   const { weight, w } = setting.value;
-  const [, , R, S] = weight;
+  const [, each, R, S] = weight;
   const at = pointer.value;
   const isThis = at.at === "output" && at.m === m;
   const current = at.at === "output" && at.term !== undefined ? terms.value[at.term] : undefined;
@@ -174,6 +189,10 @@ function weightPlane(plane: number, name: string, m: number, c: number) {
       }}
       point={(row, column) => {
         chosen.value = { plane, row, column };
+      }}
+      pick={(row, column) => {
+        const name = `w[${Math.floor(plane / each)}, ${plane % each}, ${row}, ${column}]`;
+        picked.value = { which: "w", index: (plane * R + row) * S + column, name };
       }}
       put={(row, column, change) => {
         const index = (plane * R + row) * S + column;
@@ -302,67 +321,6 @@ function Spelt() {
   );
 }
 
-/** Where values are no whole numbers, float32 and the page's float64 differ in the last places. */
-const CLOSE = 2e-5;
-
-/** Cell by cell, the library's result against the sums that the page spells out. */
-function Check() {
-  const found = library.value;
-  if (reason.value || found?.of !== setting.value) return <p class="check">…</p>;
-  if (found.failure) return <p class="refusal">{found.failure}</p>;
-  const all = expected.value.length;
-  const same = expected.value.filter((value, i) => {
-    const got = found.values[i] ?? Number.NaN;
-    return value === got || Math.abs(value - got) <= CLOSE * (1 + Math.abs(value));
-  });
-  return (
-    <p
-      class={`check ${same.length === all ? "good" : "bad"}`}
-      data-same={same.length}
-      data-of={all}
-      data-values={found.values.join()}
-    >
-      {same.length} of {all} cells: lanewise's kernels agree with the definition
-    </p>
-  );
-}
-
-function Player() {
-  useSignalEffect(() => {
-    if (!isPlaying.value) return;
-    const timer = setInterval(() => step(1, isFine.peek()), STEP_MS);
-    return () => clearInterval(timer);
-  });
-  return (
-    <div class="row player">
-      <button type="button" onClick={() => step(-1, isFine.value)} aria-label="one step back">
-        ◀
-      </button>
-      <button
-        type="button"
-        aria-pressed={isPlaying.value}
-        onClick={() => {
-          isPlaying.value = !isPlaying.value;
-        }}
-      >
-        {isPlaying.value ? "Pause" : "Play"}
-      </button>
-      <button type="button" onClick={() => step(1, isFine.value)} aria-label="one step on">
-        ▶
-      </button>
-      <Choice
-        label="a step is"
-        value={isFine.value ? "product" : "output"}
-        of={["output", "product"]}
-        names={{ output: "by output", product: "by product" }}
-        set={(chosen) => {
-          isFine.value = chosen === "product";
-        }}
-      />
-    </div>
-  );
-}
-
 export function Conv() {
   return (
     <>
@@ -376,6 +334,7 @@ export function Conv() {
         </>
       )}
       <Planes />
+      <PickedNumber />
       <Spelt />
       <div class="row between">
         <Player />

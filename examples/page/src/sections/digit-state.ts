@@ -1,7 +1,7 @@
 // The digit that is drawn, and what the network answers: the latest drawing is asked about, one at a time.
 import { computed, effect, signal } from "@preact/signals";
 import { stateOf } from "../address.js";
-import { call } from "../call.js";
+import { call, where } from "../call.js";
 import type { Answer } from "../engine/ops.js";
 import { asMnist, read, SIDE, type Stroke, written } from "./strokes.js";
 
@@ -49,6 +49,15 @@ export const digit = signal<Digit | undefined>(undefined);
 export const failure = signal("");
 /** Milliseconds from the start of the page's load to its first answer. */
 export const firstAnswerMs = signal<number | undefined>(undefined);
+/** Bytes that page and worker had fetched by then, as they were sent: gzipped where the host does that. */
+export const firstBytes = signal(0);
+/** WebKit tells a worker nothing of what it fetches. */
+export const isPartOfBytes = signal(false);
+
+function fetchedHere(): number {
+  const entries = ["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind));
+  return (entries as PerformanceResourceTiming[]).reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
+}
 export const weights = signal<Answer<"digitWeights"> | undefined>(undefined);
 
 let isAsking = false;
@@ -63,7 +72,13 @@ async function ask(): Promise<void> {
     const answer = await call("classify", { pixels: given });
     const end = performance.now();
     digit.value = { ...answer, pixels: given, answeredMs: end - start };
-    firstAnswerMs.value ??= end;
+    if (firstAnswerMs.peek() === undefined) {
+      firstAnswerMs.value = end;
+      const ofWorker = where.peek() === "worker" ? answer.fetchedBytes : 0;
+      firstBytes.value = fetchedHere() + ofWorker;
+      isPartOfBytes.value = where.peek() === "worker" && ofWorker === 0;
+      asked = undefined; // once more: the first took its start with it
+    }
     failure.value = "";
     weights.value ??= await call("digitWeights", undefined);
   } catch (error) {

@@ -215,6 +215,7 @@ export function Digit() {
         </div>
       </div>
       <Examples />
+      <p class="quiet examples-note">Of MNIST's test set. It gets the two in dashes wrong.</p>
       <Layers />
     </>
   );

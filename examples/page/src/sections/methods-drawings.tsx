@@ -176,7 +176,7 @@ function Numbers({
   set: (values: number[]) => void;
 }) {
   return (
-    <div class="steppers">
+    <div class={`steppers ${values.length === 4 ? "pairs" : ""}`}>
       {values.map((value, i) => (
         <Stepper
           key={i}

@@ -40,6 +40,7 @@ function paint(
   }
   context.textAlign = "center";
   for (const K of SWEPT) context.fillText(String(K), x(K), height - EDGE.bottom + 16);
+  if (!found) context.fillText("not measured yet", (EDGE.left + width - EDGE.right) / 2, height / 2);
   for (const method of methods) {
     const points = found?.[method] ?? [];
     context.strokeStyle = colour(LANES[method]);

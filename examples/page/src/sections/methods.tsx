@@ -29,12 +29,13 @@ function LayerControls() {
           </button>
         ))}
       </div>
-      <div class="steppers">
-        <Stepper label="C" value={c} from={1} to={256} set={(c) => change({ c })} />
-        <Stepper label="M" value={m} from={1} to={256} set={(m) => change({ m })} />
-        <Stepper label="H = W" value={h} from={4} to={128} set={(h) => change({ h })} />
+      <div class="steppers pairs">
+        <Stepper label="C" word="channels C" value={c} from={1} to={256} set={(c) => change({ c })} />
+        <Stepper label="M" word="filters M" value={m} from={1} to={256} set={(m) => change({ m })} />
+        <Stepper label="H = W" word="size H = W" value={h} from={4} to={128} set={(h) => change({ h })} />
         <Stepper
           label="R = S"
+          word="kernel R = S"
           value={k}
           from={1}
           to={31}

@@ -205,7 +205,7 @@ export function Model() {
   return (
     <>
       <Drop name="model" accept=".onnx" take={(given) => void take(given)}>
-        <b>Drop an .onnx file here</b>, or choose one. It stays on this device: this page may only talk to where it came
+        <b>Choose an .onnx file, or drop one here</b>. It stays on this device: this page may only talk to where it came
         from, and sends nothing there.
       </Drop>
       <p class="busy" aria-live="polite">

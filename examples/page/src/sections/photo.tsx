@@ -216,7 +216,7 @@ export function Photo() {
         </p>
       </div>
       <Drop name="photo" accept="image/*,.onnx" take={(file) => void take(file)}>
-        <b>Drop a photo here</b>
+        <b>Choose a photo, or drop one here</b>
         {opened.value ? "" : ", or a classifier of ImageNet as an .onnx file"}. It stays on this device.
       </Drop>
       {failure.value && <p class="refusal">{failure.value}</p>}

@@ -4,7 +4,7 @@ import { stateOf } from "../address.js";
 import { call, where } from "../call.js";
 import type { Report as Found } from "../engine/runtime.js";
 import { bytes, milliseconds } from "../parts/format.js";
-import { askAgain, firstAnswerMs } from "./digit-state.js";
+import { askAgain, firstAnswerMs, firstBytes, isPartOfBytes } from "./digit-state.js";
 
 export const report = signal<Found | undefined>(undefined);
 export const reportFailure = signal("");
@@ -21,12 +21,10 @@ export async function loadReport(): Promise<void> {
   }
 }
 
-/** Bytes that page and worker have fetched, as they were sent. */
-export function fetchedBytes(): number {
-  const entries = performance.getEntriesByType("resource") as PerformanceResourceTiming[];
-  const document_ = performance.getEntriesByType("navigation")[0] as PerformanceResourceTiming | undefined;
-  const own = entries.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, document_?.encodedBodySize ?? 0);
-  return own + (where.value === "worker" ? (report.value?.fetchedBytes ?? 0) : 0);
+function fetchedSentence(): string {
+  if (firstBytes.value === 0) return "no answer yet";
+  const rest = isPartOfBytes.value ? ", and the worker's files, whose sizes this browser does not tell" : "";
+  return `${bytes(firstBytes.value)} until the first answer, as they were sent${rest}`;
 }
 
 function rows(): [string, string][] {
@@ -61,7 +59,7 @@ function rows(): [string, string][] {
     ["runs in", where.value === "worker" ? "a worker" : "the page itself: a worker was refused"],
     ["isolated", isolated ? "yes: threads are possible" : "no: one thread"],
     ["cores", String(hardwareConcurrency)],
-    ["fetched", bytes(fetchedBytes())],
+    ["fetched", fetchedSentence()],
     [
       "first answer",
       firstAnswerMs.value === undefined
@@ -124,7 +122,7 @@ export function Report() {
             aria-pressed={asked.value === variant}
             onClick={() => void restart(variant)}
           >
-            {variant === "auto" ? "the kernels chosen by itself" : `${variant} kernels`}
+            {variant === "auto" ? "automatic choice" : `${variant} kernels`}
           </button>
         ))}
       </div>
