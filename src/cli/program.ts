@@ -1,6 +1,6 @@
 // Commands and their options, as commander has them: it refuses what it does not know in one sentence, with a suggestion.
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { EXIT } from "./errors.js";
+import { EXIT, UsageError } from "./errors.js";
 import type { Io } from "./io.js";
 
 /** Runs the command that arguments ask for, and answers its exit code. */
@@ -9,6 +9,10 @@ export async function run(io: Io, argv: readonly string[]): Promise<number> {
   const program = programOf(io, (answer) => {
     code = answer;
   });
+  const topic = argv[0] === "help" ? argv[1] : undefined;
+  const names = program.commands.map((command) => command.name());
+  if (topic !== undefined && !topic.startsWith("-") && !["help", ...names].includes(topic))
+    throw new UsageError(`"help" expected one of ${names.join(", ")}, got "${topic}"`);
   try {
     await program.parseAsync(argv as string[], { from: "user" });
     return code;

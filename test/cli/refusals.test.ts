@@ -337,6 +337,7 @@ const USAGE: readonly Row[] = [
     2,
     '"--folder" expected to stand alone, got --input, too',
   ],
+  ["help on what is no command", ["help", "insect"], 2, '"help" expected one of inspect, run, compare,'],
   ["a picture written over itself", run(plain, "--draw", plain), 2, "expected files other than the pictures"],
   ["two pictures into one", run(plain, "--image", good2, "--draw", "drawn/"), 2, "expected a name a picture"],
   ["a device that never ends", ["inspect", "/dev/zero"], 4, "got a device"],
