@@ -129,7 +129,7 @@ const CHANGES: Readonly<Record<string, readonly Wrong[]>> = {
   wz: [
     ["uint8", uint8(3), "expected int8, got uint8"],
     ["int32", int32(3), "expected int8, got int32"],
-    ["five values", int8(1, 2, 3, 4, 5), "got 5"],
+    ["five values", int8(1, 2, 3, 4, 5), "got .*5]?"],
   ],
   yz: [
     ["int32", int32(3), "got int32"],

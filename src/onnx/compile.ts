@@ -19,7 +19,7 @@ import { readTensorProto } from "./file/tensor.js";
 import { Context } from "./host/context.js";
 import { make } from "./host/make.js";
 import { hostStep } from "./host-step.js";
-import type { Site } from "./lower/site.js";
+import type { Behind, Site } from "./lower/site.js";
 import { Memo } from "./memo.js";
 import { named, type Operators, type Parts } from "./operators.js";
 import { Pointwise } from "./rewrite/pointwise.js";
@@ -55,6 +55,17 @@ class LateBranch extends UnsupportedError {
 export type Known = PlainTensor | Dynamic | "late";
 
 type Reads = ReadonlyMap<string, number>;
+
+interface Origin {
+  readonly site: Site;
+  readonly output: number;
+  readonly reads: Reads;
+}
+
+function told({ site, output, reads }: Origin): Behind {
+  const name = site.c.node.outputs[output] as string;
+  return { site, output, isReadOnce: reads.get(name) === 1 };
+}
 
 function counted(names: readonly string[]): Reads {
   const reads = new Map<string, number>();
@@ -93,7 +104,9 @@ class Compiler {
   readonly #constants = new Map<string, PlainTensor>();
   readonly #late: NodeProto[] = [];
   /** What computes a value, as which of its outputs, and how often values are read where it has its name. */
-  readonly #behind = new Map<Known, { readonly site: Site; readonly output: number; readonly reads: Reads }>();
+  readonly #behind = new Map<Known, Origin>();
+  /** The same of values whose nodes are a form of another node: that one. */
+  readonly #formed = new Map<Known, Origin>();
   #reads: Reads;
   readonly #floats = (operator: string) => this.#operators.lowering(operator, true);
 
@@ -209,7 +222,11 @@ class Compiler {
     // What is answered as it came was made elsewhere.
     if (answers !== "late")
       answers.forEach((answer, i) => {
-        if (!this.#behind.has(answer)) this.#behind.set(answer, { site, output: i, reads: this.#reads });
+        const known = this.#behind.get(answer);
+        const origin = { site, output: i, reads: this.#reads };
+        if (!known) this.#behind.set(answer, origin);
+        else if (known.site.c.node.part && known.site.layer === site.layer && !this.#formed.has(answer))
+          this.#formed.set(answer, origin);
       });
     return answers;
   }
@@ -225,9 +242,8 @@ class Compiler {
       inputs,
       lowering: this.#floats,
       behind: (value) => {
-        const found = this.#behind.get(value);
-        const name = found?.site.c.node.outputs[found.output];
-        return found && { ...found, isReadOnce: found.reads.get(name as string) === 1 };
+        const [found, formed] = [this.#behind.get(value), this.#formed.get(value)];
+        return found && { ...told(found), whole: formed && told(formed) };
       },
       evaluate: (given) => this.#operators.evaluate(node, opset, given, this.#budget),
     };

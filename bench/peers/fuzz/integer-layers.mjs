@@ -2,7 +2,7 @@
 
 import { dynamicConv, dynamicJoined, dynamicMatmul, dynamicParts, dynamicShared } from "./integer-dynamic.mjs";
 
-const MICROSOFT = "com.microsoft";
+export const MICROSOFT = "com.microsoft";
 
 /** Kinds that may be so many quanta apart, because real numbers are between: functions of other libraries, sums in another order. */
 export const NEAR = {
@@ -16,7 +16,7 @@ export const NEAR = {
 };
 
 /** A layer while it is drawn: names of values, and constants with what they are made of. */
-function drawing(r, type = r.pick(["uint8", "int8"])) {
+export function drawing(r, type = r.pick(["uint8", "int8"])) {
   const [constants, nodes, inputs] = [[], [], []];
   let count = 0;
   const constant = (tensor) => {
@@ -42,6 +42,7 @@ function drawing(r, type = r.pick(["uint8", "int8"])) {
       inputs.push({ ...tensor, name });
       return name;
     },
+    nodeCount: () => nodes.length,
     sizeOf: (name) => constants.find((constant) => constant.name === name).data.length,
     /** The name of its output, or those of several. */
     node(op, given, attributes = {}, domain, count = 1) {
@@ -81,7 +82,7 @@ function windows(r) {
 }
 
 /** Weights with their scale and zero point: scales so that sums fill the output. */
-function weights(
+export function weights(
   d,
   shape,
   M,
@@ -106,7 +107,7 @@ function weights(
   };
 }
 
-const scaleOf = (r) => (r.chance(0.3) ? 2 ** -r.int(4, 7) : r.float(0.005, 0.06));
+export const scaleOf = (r) => (r.chance(0.3) ? 2 ** -r.int(4, 7) : r.float(0.005, 0.06));
 
 function convQop(r) {
   const d = drawing(r);
@@ -119,7 +120,7 @@ function convQop(r) {
 }
 
 /** A bias of int32 with its own scale, of real numbers, or none. */
-function realBias(d, M, xs, scales) {
+export function realBias(d, M, xs, scales) {
   const { r } = d;
   const kind = r.pick(["int32", "int32", "float", "none"]);
   if (kind === "none") return [];

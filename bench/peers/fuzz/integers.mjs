@@ -7,7 +7,9 @@
 //   --at N                  one case again, told in full
 //
 // Where native differs, onnxruntime-web is asked, too: native fuses multiplications and sums, so that halves go another way, and is
-// not what a page would run. What equals one of the two is equal.
+// not what a page would run. What equals one of the two is equal. Of networks so is what equals nodes as they stand ("plain"):
+// onnxruntime's optimiser takes away what is quantised twice in a row, with ranges put together, which the standard does not. What is none
+// of these is told with its first layer that is not, and that alone.
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 import { createRuntime } from "../../../dist/index.js";
@@ -15,6 +17,7 @@ import { loadOnnx } from "../../../dist/onnx.js";
 import { installPeers } from "../install.mjs";
 import { networkFile } from "./file.mjs";
 import { KINDS, NEAR } from "./integer-layers.mjs";
+import { network } from "./integer-networks.mjs";
 import { randomOf } from "./random.mjs";
 
 const { values: flags } = parseArgs({
@@ -32,12 +35,13 @@ const web = require("onnxruntime-web");
 web.env.logLevel = "error";
 web.env.wasm.numThreads = 1;
 const runtime = await createRuntime();
+Object.assign(KINDS, { network });
 const names = Object.keys(KINDS).filter((name) => new RegExp(flags.only).test(name));
 
-async function ofPeer(ort, file, { inputs, outputs }) {
+async function ofPeer(ort, file, { inputs, outputs }, graphOptimizationLevel = "all") {
   // Without a name the web one would run on the native one, which is there, too.
   const executionProviders = [ort === web ? "wasm" : "cpu"];
-  const options = { executionProviders, logSeverityLevel: 4, intraOpNumThreads: 1 };
+  const options = { executionProviders, logSeverityLevel: 4, intraOpNumThreads: 1, graphOptimizationLevel };
   const session = await ort.InferenceSession.create(file, options);
   try {
     const feeds = inputs.map(({ name, type, shape, data }) => [name, new ort.Tensor(type, data, shape)]);
@@ -72,6 +76,55 @@ function apart(a, b) {
   return { count, most };
 }
 
+/** How many elements are none of native's, of web's, and of both with nodes as they stand; undefined where they equal one of these. */
+async function judged(part) {
+  const file = networkFile(part);
+  const ours = await ofOurs(file, part);
+  const counts = [];
+  for (const [ort, level] of [[native], [web], [native, "disabled"], [web, "disabled"]])
+    counts.push(apart(ours.data, await ofPeer(ort, file, part, level)).count);
+  return counts.includes(0) ? undefined : counts;
+}
+
+/** The nodes of layer i alone: what it reads is an input of the graph, as native computes it of the nodes as they stand. */
+async function alone(one, i) {
+  const [from, to] = [one.layers[i].from, one.layers[i + 1]?.from];
+  const nodes = one.nodes.slice(from, to);
+  const own = new Set([...nodes.flatMap(({ outputs }) => outputs), ...one.constants.map(({ name }) => name)]);
+  const read = [...new Set(nodes.flatMap(({ inputs }) => inputs))].filter((name) => name && !own.has(name));
+  const inputs = [];
+  for (const name of read) {
+    const given = one.inputs.find((input) => input.name === name);
+    const part = { ...one, outputs: [name] };
+    inputs.push(given ?? { name, ...(await tensorOf(networkFile(part), part)) });
+  }
+  const used = one.constants.filter(({ name }) => nodes.some((node) => node.inputs.includes(name)));
+  return { ...one, nodes, inputs, constants: used, outputs: [one.layers[i].y] };
+}
+
+async function tensorOf(file, { inputs, outputs }) {
+  const session = await native.InferenceSession.create(file, {
+    logSeverityLevel: 4,
+    graphOptimizationLevel: "disabled",
+  });
+  const feeds = inputs.map(({ name, type, shape, data }) => [name, new native.Tensor(type, data, shape)]);
+  const { type, dims: shape, data } = (await session.run(Object.fromEntries(feeds)))[outputs[0]];
+  await session.release();
+  return { type, shape, data };
+}
+
+/** The first layer of a network whose answers are no peer's: behind those before it as they stand, and alone. */
+async function firstApart(one) {
+  for (const [i, { name, y }] of one.layers.entries()) {
+    const counts = await judged({ ...one, outputs: [y] });
+    if (!counts) continue;
+    const own = await alone(one, i);
+    const apartAlone = await judged(own);
+    return `${name} ${y}: ${counts}; alone ${apartAlone ?? "equal"}${apartAlone ? `\n${told(own)}` : ""}`;
+  }
+  return "the whole alone";
+}
+
 const told = ({ nodes, constants, inputs }) =>
   [
     ...inputs.map(({ name, type, shape }) => `${name} ${type}[${shape}]`),
@@ -84,7 +137,7 @@ const told = ({ nodes, constants, inputs }) =>
 const tally = new Map(
   names.map((name) => [
     name,
-    { cases: 0, equal: 0, near: 0, bytes: 0, apart: 0, most: 0, web: 0, refused: 0, float: 0 },
+    { cases: 0, equal: 0, near: 0, bytes: 0, apart: 0, most: 0, web: 0, plain: 0, refused: 0, float: 0 },
   ]),
 );
 let wrong = 0;
@@ -119,6 +172,12 @@ for (let index = first; index < last; index++) {
     if (other.count < count) ({ count, most } = other);
     if (other.count === 0) row.web++;
   }
+  for (const ort of one.layers ? [native, web] : []) {
+    if (count === 0) break;
+    const plain = apart(ours.data, await ofPeer(ort, file, one, "disabled"));
+    if (plain.count < count) ({ count, most } = plain);
+    if (plain.count === 0) row.plain++;
+  }
   row.bytes += theirs.length;
   row.apart += count;
   row.most = Math.max(row.most, most);
@@ -129,6 +188,7 @@ for (let index = first; index < last; index++) {
     console.log(
       `${kind} at ${index}: ${count} of ${theirs.length} differ, by up to ${most}${ours.float ? ` (${ours.float})` : ""}`,
     );
+    if (one.layers) console.log(`  ${one.layers.map(({ name }) => name).join(" > ")}; first ${await firstApart(one)}`);
   }
   if (flags.at)
     for (let i = 0; i < theirs.length && i < 64; i++)

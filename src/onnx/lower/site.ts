@@ -30,6 +30,8 @@ export interface Behind {
   readonly output: number;
   /** Whether but one node reads the value, and it is no output. */
   readonly isReadOnce: boolean;
+  /** The node that this one is the last of a form of: a pooling of lines is one of images. */
+  readonly whole?: Behind | undefined;
 }
 
 export type NodeLowering = (site: Site) => readonly Dynamic[] | undefined;

@@ -7,6 +7,7 @@ import type { TensorSpec } from "../../../base/spec.js";
 import type { Operator } from "../../../ops/operator.js";
 import type { Draft, Dynamic } from "../../draft.js";
 import { affine, flip, table } from "../../layers/int8/elements.js";
+import type { WindowAxis } from "../../semantics/windows.js";
 import type { Site } from "../site.js";
 import { type Byte, eachByte, isByte } from "./quanta.js";
 
@@ -144,5 +145,11 @@ function clampedRound(x: number): number {
   const whole = rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
   return Math.max(0, Math.min(255, whole));
 }
+
+/** The axis that lines lack to be images. */
+export const UNIT: WindowAxis = { size: 1, taps: 1, stride: 1, dilation: 1, before: 0, after: 0, out: 1 };
+
+export const shaped = ({ draft, layer }: Site, x: Dynamic, shape: readonly number[]): Dynamic =>
+  draft.add(layer, "reshape", [x], [], { shape })[0] as Dynamic;
 
 export const isBytes = (x: Dynamic | undefined): x is Dynamic => x !== undefined && isByte(x.type);

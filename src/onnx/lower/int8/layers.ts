@@ -9,7 +9,7 @@ import { heldOf, isBytes, typedOf } from "./held.js";
 import { MOVED } from "./moves.js";
 import { PRODUCTS, sumsFor } from "./product.js";
 import { isByte, outputAt, pointAt, typeAt } from "./quanta.js";
-import { bytesFor } from "./real.js";
+import { bytesFor, realOf } from "./real.js";
 
 const quantizeLinear: WholeLowering = (site) => {
   const x = dynamicAt(site, 0);
@@ -29,6 +29,27 @@ const dequantizeLinear: WholeLowering = (site) => {
   return x && point && [toReal(site, heldOf(site, x), point)];
 };
 
+/** Of real numbers that stand for bytes, why a layer is one of float32. */
+const kept =
+  (why: string): WholeLowering =>
+  (site) =>
+    realOf(site, site.inputs[0]) && `float: ${why}`;
+
+/** Of a volume the images, which are pooled first. */
+const volumes: WholeLowering = (site) =>
+  site.c.node.part && (site.inputs[0]?.shape[2] as number) > 1 ? kept("windows of volumes")(site) : undefined;
+
+const KEPT: Readonly<Record<string, WholeLowering>> = {
+  ConvTranspose: kept("a transposed convolution"),
+  AveragePool: volumes,
+  ...Object.fromEntries(
+    ["Softmax", "LogSoftmax", "LayerNormalization", "InstanceNormalization", "GroupNormalization"].map((op) => [
+      op,
+      kept("no function of one byte"),
+    ]),
+  ),
+};
+
 export const INT8_LAYERS: Readonly<Record<string, WholeLowering>> = {
   QuantizeLinear: quantizeLinear,
   DequantizeLinear: dequantizeLinear,
@@ -38,4 +59,5 @@ export const INT8_LAYERS: Readonly<Record<string, WholeLowering>> = {
   ...ELEMENTS,
   ...MOVED,
   ...SCALED,
+  ...KEPT,
 };

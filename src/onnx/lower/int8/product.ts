@@ -13,7 +13,7 @@ import type { Ending } from "../../layers/int8/form.js";
 import { exactParts, fits, product, weightRange } from "../../layers/int8/product.js";
 import { type WindowAxis, windowAxes } from "../../semantics/windows.js";
 import { dynamicAt, isConstant, param, type Site, tensorAt, varies, type WholeLowering } from "../site.js";
-import { heldOf, onPixels, typedOf } from "./held.js";
+import { heldOf, onPixels, shaped, typedOf, UNIT } from "./held.js";
 import { type Byte, byteAt, isByte, levelsAt, lift, onePointAt, pointAt } from "./quanta.js";
 import { behindClamps, type Given, isDequantize, type Real, realOf } from "./real.js";
 import { convolutionOf } from "./rules.js";
@@ -149,12 +149,7 @@ function convolved(
   return isLine ? shaped(site, y, y.shape.toSpliced(2, 1)) : y;
 }
 
-const UNIT: WindowAxis = { size: 1, taps: 1, stride: 1, dilation: 1, before: 0, after: 0, out: 1 };
-
 const asLines = ({ type, shape, data }: PlainTensor): PlainTensor => ({ type, shape: shape.toSpliced(2, 0, 1), data });
-
-const shaped = ({ draft, layer }: Site, x: Dynamic, shape: readonly number[]): Dynamic =>
-  draft.add(layer, "reshape", [x], [], { shape })[0] as Dynamic;
 
 /** Rows times columns; transposed: filters are the rows of the weights. */
 function multiplied(

@@ -39,9 +39,10 @@ export function levelsAt(site: Site, i: number, type: Byte | "int32", name: stri
   if (scale?.type !== "float32" || varies(site, i + 1) || scale.shape.length > 1) return undefined;
   if (zero !== undefined && zero.type !== type)
     throw new ModelError(`"${name}_zero_point" expected ${type}, got ${zero.type}`);
-  if (zero !== undefined && zero.data.length !== 1 && zero.data.length !== scale.data.length)
+  const { length } = scale.data;
+  if (zero !== undefined && zero.data.length !== 1 && zero.data.length !== length)
     throw new ModelError(
-      `"${name}_zero_point" expected as many values as "${name}_scale", ${scale.data.length}, got ${zero.data.length}`,
+      `"${name}_zero_point" expected ${length === 1 ? "one value" : `${length} values`}, got ${show([...zero.shape])}`,
     );
   return { scale: scalesOf(`${name}_scale`, scale), zero: zero ? toNumbers(zero) : [0] };
 }

@@ -133,7 +133,8 @@ export function bytesFor(site: Site, value: Given, to: Point): Given {
 export function behindClamps(site: Site, value: Given, y: Point) {
   let [low, high] = [0, 255];
   for (let at = value; at !== undefined && !isConstant(at); ) {
-    const found = site.behind(at);
+    const behind = site.behind(at);
+    const found = behind?.whole ?? behind;
     if (!found?.isReadOnce) return undefined;
     const { site: from } = found;
     const operator = operatorName(from.c.node);

@@ -9,15 +9,16 @@ import type { Taps } from "../../layers/resize.js";
 import { isKept, type ResizeAxis, resizePlan, tapsCost, tapsOf } from "../../semantics/resize.js";
 import { type WindowAxis, windowAxes } from "../../semantics/windows.js";
 import { dynamicAt, numbersAt, type Site, varies } from "../site.js";
-import { onPixels } from "./held.js";
+import { onPixels, shaped, UNIT } from "./held.js";
 import type { Output } from "./quanta.js";
 
-/** What windows of a pooling operator are, [height, width]; undefined for lines and volumes. */
+/** What windows of a pooling operator are, [height, width], of lines as of images one pixel high; undefined for volumes. */
 function windowsOf({ c }: Site, { shape }: Dynamic) {
   const kernel = c.ints("kernel_shape");
-  if (shape.length !== 4 || kernel?.length !== 2 || c.outputs > 1) return undefined;
-  const axes = windowAxes(c, shape.slice(2), kernel) as [WindowAxis, WindowAxis];
-  const [h, w] = axes;
+  const rank = shape.length - 2;
+  if ((rank !== 1 && rank !== 2) || kernel?.length !== rank || c.outputs > 1) return undefined;
+  const axes = windowAxes(c, shape.slice(2), kernel);
+  const [h, w] = (rank === 1 ? [UNIT, ...axes] : axes) as [WindowAxis, WindowAxis];
   // Behind the image and its padding: what ceil_mode adds.
   const beyond = ({ size, stride, taps, dilation, before, after, out }: WindowAxis) =>
     Math.max(0, (out - 1) * stride + (taps - 1) * dilation + 1 - size - before - after);
@@ -33,9 +34,17 @@ function windowsOf({ c }: Site, { shape }: Dynamic) {
 const added = ({ draft, layer }: Site, op: Operator, bytes: Dynamic): Dynamic =>
   draft.add(layer, onPixels(op), [bytes], [], {}, "uint8")[0] as Dynamic;
 
+/** The same of lines. */
+function pooled(site: Site, op: Operator, bytes: Dynamic): Dynamic {
+  const { shape } = bytes;
+  if (shape.length === 4) return added(site, op, bytes);
+  const y = added(site, op, shaped(site, bytes, shape.toSpliced(2, 0, 1)));
+  return shaped(site, y, y.shape.toSpliced(2, 1));
+}
+
 export function maxPooled(site: Site, bytes: Dynamic): Dynamic | undefined {
   const windows = windowsOf(site, bytes);
-  return windows && added(site, maxPool(windows), bytes);
+  return windows && pooled(site, maxPool(windows), bytes);
 }
 
 /** Means of windows as QLinearAveragePool has them. */
@@ -44,7 +53,7 @@ export function averaged(site: Site, bytes: Dynamic, x: Point, y: Output): Dynam
   if (!windows || windows.dilations.some((d) => d > 1)) return undefined;
   const countIncludePad = site.c.int("count_include_pad", 0) === 1;
   const numbers = { xScale: x.scale, xZero: x.zero, yScale: y.scale, offset: y.zero - y.lift, zero: y.lift };
-  return added(site, averagePool({ ...windows, countIncludePad, ...numbers }), bytes);
+  return pooled(site, averagePool({ ...windows, countIncludePad, ...numbers }), bytes);
 }
 
 /** Sums of whole images, less their zero points, times a factor, divided by the divisors. */
