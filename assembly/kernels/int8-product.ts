@@ -16,6 +16,12 @@ function startRows(d: ProductBytesDesc, table: usize, rows: usize, begin: i32, c
   let q = begin - n * d.rows - p * d.outW;
   const outH = d.rows / d.outW;
   const widened = d.widened;
+  // Rows without gaps are made wider all at once: a call a row took a tenth of the time of short ones.
+  if (widened && d.xPixelBytes == widened && d.xRowBytes == d.outW * widened && d.xImageBytes == d.rows * widened) {
+    widen(rows, d.xPtr + <usize>begin * <usize>widened, count * widened, d.zero);
+    for (let r = 0; r < count; r++) store<i32>(table + (<usize>r << 2), r * widened << 1);
+    return;
+  }
   for (let r = 0; r < count; r++) {
     let at = n * d.xImageBytes + p * d.xRowBytes + q * d.xPixelBytes;
     if (widened) {
