@@ -160,7 +160,11 @@ class Site {
 
   render(page) {
     Object.assign(this, { page, headings: [], open: [] });
-    const html = this.markdown.render(seen(page));
+    // What scrolls sideways can be reached by keyboard; a corner of a table is no heading.
+    const html = this.markdown
+      .render(seen(page))
+      .replace(/<(pre|div class="wide")>/g, '<$1 tabindex="0">')
+      .replace(/<th( [^>]*)?><\/th>/g, "<td></td>");
     return { html, headings: this.headings, title: this.headings[0]?.text ?? page };
   }
 
@@ -218,7 +222,12 @@ class Site {
       const body = lines.map((text, i) => `<li id="L${i + 1}"><code>${escaped(text) || " "}</code></li>`).join("\n");
       files.set(
         file,
-        shell({ title: path, body: `<h1>${path}</h1><ol class="source">${body}</ol>`, up, nav: this.nav("", up) }),
+        shell({
+          title: path,
+          body: `<h1>${path}</h1><ol class="source" tabindex="0">${body}</ol>`,
+          up,
+          nav: this.nav("", up),
+        }),
       );
     }
     for (const path of this.pictures) files.set(`pictures/${posix.basename(path)}`, readFileSync(join(root, path)));
