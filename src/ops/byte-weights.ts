@@ -73,7 +73,7 @@ function multiply(
   const panels = Math.ceil(cols / PANEL);
   const packed = b.packed(panels * planes * (blocks * PANEL * 4 + roundUp(K, 4) * PANEL), true);
   const packing = { srcPtr: weight.ref, dstPtr: packed, length: K, filters: cols, block, planes };
-  b.prepare("pack_weights_int8", PackByteWeightsDesc, packing, panels, 0, PANEL * K * 4);
+  b.prepare("pack_weights_int8", PackByteWeightsDesc, packing, panels, block * 4, PANEL * K * 4);
   const { lo, hi, activation, alpha, beta } = epilogue;
   const halves = b.workspace(rows * roundUp(K, 4) * 2);
   const scales = b.workspace(rows * blocks * 4);
