@@ -162,6 +162,26 @@ describe.each(BINARIES)("weights of 8 bits on the $name binary", ({ create }) =>
     }
   });
 
+  it.each([...OPTIONS.map(([type]) => type), "float16"] as const)(
+    "%s: rows of an image that lies channels-last",
+    (type) => {
+      const [shape, M] = [[1, 3, 4, 8], 5];
+      const [x, w] = [fill(shape, "x"), fill([M, 8], "w")];
+      const g = new Graph();
+      g.output("y", g.linear(g.input("x", shape, { memoryFormat: "channelsLast" }), g.parameter("w", [M, 8]), null));
+      const weights = { w: { shape: [M, 8], dtype: "float32", data: w } } as const;
+      using model = createModel(rt, g, weights, { quantizeWeights: type });
+      using input = rt.tensor(x, shape);
+      const y = model.run({ x: input })["y"]?.toArray() as Float32Array;
+      const exact = (i: number) => {
+        const [row, m] = [Math.floor(i / M) * 8, (i % M) * 8];
+        return w.subarray(m, m + 8).reduce((sum, v, k) => sum + v * (x[row + k] as number), 0);
+      };
+      expect(y).toHaveLength(12 * M);
+      expect(y.findIndex((v, i) => !(Math.abs(v - exact(i)) < 0.05))).toBe(-1);
+    },
+  );
+
   it("activations that are no clamp come behind", () => {
     const [x, w, b] = [fill([2, 33], "x"), fill([19, 33], "w"), fill([19], "b")];
     using input = rt.tensor(x, [2, 33]);
