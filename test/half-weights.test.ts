@@ -250,6 +250,7 @@ describe.each(BINARIES)("weights of float16 on the $name binary", ({ create }) =
       [1000, 40, 1, {}],
       [24, 77, 7, { activation: "hardSwish" }],
       [600, 150, 5, { activation: "relu" }],
+      [700, 30, 3, {}], // one block of linear's, two of a convolution's: what is added comes behind the first
     ] as const) {
       const [shape, added] = [
         [2, C, size, size],

@@ -40,7 +40,7 @@ export function withByteWeights(operator: Operator, planes: number): Operator {
     const product =
       name === "linear" ? (found as Inference & { product: Product }).product : pointwise(operands, found as never);
     const isFaster = product && (product.rows <= FEW_ROWS || (planes === 1 && product.K >= LONG));
-    if (isFaster && !operands.slope && !operands.residual) multiply(b, operands, product, planes);
+    if (isFaster && !operands.slope && !operands.residual) multiply(b, operands, product, planes, name === "linear");
     else {
       operator.lower(b, given as never, found);
       if (product)
@@ -64,16 +64,16 @@ function multiply(
   { input, weight, bias }: Operands,
   { rows, cols, K, epilogue }: Product,
   planes: number,
+  isLinear: boolean,
 ): void {
   const blocks = Math.ceil(K / BLOCK);
   const block = roundUp(Math.ceil(K / blocks), 4);
-  const isMatrix = input.spec.shape.length !== 4;
-  const x = isMatrix ? contiguousInput(b, input) : input.ref;
-  const y = isMatrix ? contiguousOutput(b, b.output) : { ref: b.output.ref, finish() {} };
+  const x = isLinear ? contiguousInput(b, input) : input.ref;
+  const y = isLinear ? contiguousOutput(b, b.output) : { ref: b.output.ref, finish() {} };
   const panels = Math.ceil(cols / PANEL);
   const packed = b.packed(panels * planes * (blocks * PANEL * 4 + roundUp(K, 4) * PANEL), true);
   const packing = { srcPtr: weight.ref, dstPtr: packed, length: K, filters: cols, block, planes };
-  b.prepare("pack_weights_int8", PackByteWeightsDesc, packing, panels, 0, PANEL * K * 4);
+  b.prepare("pack_weights_int8", PackByteWeightsDesc, packing, panels, block * 4, PANEL * K * 4);
   const { lo, hi, activation, alpha, beta } = epilogue;
   const halves = b.workspace(rows * roundUp(K, 4) * 2);
   const scales = b.workspace(rows * blocks * 4);

@@ -11,10 +11,10 @@ import type { Builder } from "../plan/builder.js";
 import { descBytes, NONE, type Ref, shift } from "../plan/operand.js";
 import { type Operands, pointwise } from "./byte-weights.js";
 import type { FoundConv } from "./conv/conv2d.js";
-import { BLOCK_K, FEW_ROWS, isPackedForFew } from "./linear.js";
+import { FEW_ROWS, isPackedForFew, BLOCK_K as LINEAR_BLOCK_K } from "./linear.js";
 import type { Inference, Operator } from "./operator.js";
 import type { Product } from "./parts/matrix-product.js";
-import { packBias, reductionBlocks } from "./parts/panels.js";
+import { BLOCK_K, packBias, reductionBlocks } from "./parts/panels.js";
 import { contiguousInput, contiguousOutput } from "./parts/strided.js";
 
 /** A half's bits that are a float32's, in their places. */
@@ -28,6 +28,8 @@ const ERROR = 3e-4;
 interface Places extends Operands {
   readonly x: Ref;
   readonly y: Ref;
+  /** Of the reduction: what is added comes behind the first block. */
+  readonly blockK: number;
 }
 
 /** How large weights are, in all of a layer. */
@@ -55,7 +57,12 @@ export function withHalfWeights(operator: Operator, range: (bytes: number) => We
         ? [contiguousInput(b, operands.input), contiguousOutput(b, b.output)]
         : [operands.input.ref, { ref: b.output.ref, finish() {} }];
       const isFew = isLinear && product.rows <= FEW_ROWS && !operands.slope;
-      (isFew ? multiplyFew : multiplyMany)(b, { ...operands, x, y: y.ref }, product, 16 - exponent);
+      (isFew ? multiplyFew : multiplyMany)(
+        b,
+        { ...operands, x, y: y.ref, blockK: isLinear ? LINEAR_BLOCK_K : BLOCK_K },
+        product,
+        16 - exponent,
+      );
       y.finish();
       b.algorithm = "float16 weights";
       b.reason = `asked for: 16 bits a weight, ${isExact ? "as they were" : "the nearest"}`;
@@ -103,7 +110,7 @@ function multiplyFew(b: Builder, { x, y, weight, bias }: Places, product: Produc
 /** More rows share weights that are wide for the time of a step, some panels after others: gemm_f32, with its bits. */
 function multiplyMany(
   b: Builder,
-  { x, y, weight, bias, slope, residual }: Places,
+  { x, y, blockK, weight, bias, slope, residual }: Places,
   product: Product,
   exponent: number,
 ): void {
@@ -116,8 +123,8 @@ function multiplyMany(
   const most = Math.max(4, Math.floor(WIDE_BYTES / wideBytes)) * threads;
   const count = Math.ceil(panels / Math.ceil(panels / most)); // even shares
   const wide = b.workspace(count * wideBytes);
-  const { ref: blocksPtr, count: blockCount } = reductionBlocks(b, [0], K, BLOCK_K);
-  const block = roundUp(Math.ceil(K / Math.ceil(K / BLOCK_K)), 4);
+  const { ref: blocksPtr, count: blockCount } = reductionBlocks(b, [0], K, blockK);
+  const block = roundUp(Math.ceil(K / Math.ceil(K / blockK)), 4);
   for (let panel = 0; panel < panels; panel += count) {
     const some = Math.min(count, panels - panel);
     const at = (ref: Ref) => shift(ref, panel * PANEL * 4);

@@ -7,7 +7,7 @@ import type { Builder } from "../../plan/builder.js";
 import { type Operand, type Ref, shift } from "../../plan/operand.js";
 
 /** Longest reduction of one block, but of linear: 512 * 8 floats = 16 KB of weights, half of a 32 KB L1. See assembly/lib/gemm.ts. */
-const BLOCK_K = 512;
+export const BLOCK_K = 512;
 
 export interface ReductionBlocks {
   readonly ref: Ref;
