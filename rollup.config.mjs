@@ -37,8 +37,8 @@ const SCENARIOS = [
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source", "layers-int8", "host-quantising"],
     packs: ["int8"],
-    budget: 133 * KB,
-    files: 138.5 * KB,
+    budget: 133.5 * KB,
+    files: 139 * KB,
   },
   // All binaries are in the entry.
   {
