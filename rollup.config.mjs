@@ -45,7 +45,7 @@ const SCENARIOS = [
     name: "lanewise/inline",
     uses: { inline: ["createRuntime", "createRuntimeSync"] },
     budget: 113 * KB,
-    files: 145 * KB,
+    files: 146 * KB,
   },
   // What it adds to a page that computes already: one binary, whole, is in the entry.
   {
