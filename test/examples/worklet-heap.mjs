@@ -121,7 +121,8 @@ async function left(processor, file, enough) {
       const before = await ask("Runtime.getHeapUsage");
       await evaluate("resume()");
       const after = await ask("Runtime.getHeapUsage");
-      bytes = Math.min(bytes, after.usedSize - before.usedSize + after.backingStorageSize - before.backingStorageSize);
+      const more = after.usedSize - before.usedSize + after.backingStorageSize - before.backingStorageSize;
+      if (more >= 0) bytes = Math.min(bytes, more); // else something else was freed meanwhile
     }
     return bytes;
   } finally {
