@@ -144,14 +144,19 @@ for (const colorScheme of ["light", "dark"])
         for (const details of document.querySelectorAll("details")) details.open = true;
       });
       await page.addScriptTag({ content: AXE });
-      const violations = await page.evaluate(async () => {
-        const found = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-        return found.violations.map(
-          ({ id, nodes }) =>
-            `${id}: ${nodes.slice(0, 3).map(({ target, failureSummary }) => `${target} (${failureSummary})`)}`,
-        );
-      });
-      same(violations, [], "axe");
+      const violations = () =>
+        page.evaluate(async () => {
+          const found = await globalThis.axe.run(document, { resultTypes: ["violations"] });
+          return found.violations.map(
+            ({ id, nodes }) =>
+              `${id}: ${nodes.slice(0, 3).map(({ target, failureSummary }) => `${target} (${failureSummary})`)}`,
+          );
+        });
+      same(await violations(), [], "axe");
+      await page.getByRole("radio", { name: "batch norm" }).check();
+      await page.getByRole("application", { name: /^Numbers of each channel/ }).click();
+      await page.getByRole("spinbutton", { name: / of channel / }).waitFor();
+      same(await violations(), [], "axe, batch norm");
     });
 
 /** What stands out of the page at its sides, but for what scrolls in itself. */

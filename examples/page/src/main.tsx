@@ -91,7 +91,9 @@ async function show(): Promise<void> {
   const [first = "", ...others] = Object.keys(SECTIONS);
   mount(first);
   await firstAnswer();
-  for (const id of others) {
+  // That of the address before those that nobody asked for: on a slow phone all of them take seconds.
+  const asked = place.peek().section;
+  for (const id of others.toSorted((a, b) => Number(b === asked) - Number(a === asked))) {
     await turn();
     mount(id);
   }

@@ -71,7 +71,8 @@ export function Grid({ name, rows, columns, cell, most, lane, at, point, pick, p
           context.lineWidth = 1;
           if (lit === 2) strong.push([x, y]);
         }
-        const text = short(value, 1);
+        const near = Math.round(value); // 1.99999 of a batch norm is 2 in a cell
+        const text = short(Math.abs(value - near) < 1e-4 ? near : value, 1);
         const font = Math.min(15, size * 0.46, (size * 1.5) / Math.max(2, text.length));
         if (size < 15 || font < 7) continue;
         context.fillStyle = colour(isPadding ? "muted" : "ink");

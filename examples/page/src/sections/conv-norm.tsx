@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { short } from "../parts/format.js";
 import { Grid } from "./conv-grid.js";
-import { picked, pointer, put, setting, sum, terms } from "./conv-state.js";
+import { isPicked, picked, pointer, put, setting, sum, terms } from "./conv-state.js";
 import { EPSILON, NORM, normOf } from "./definition.js";
 
 const LETTERS = "y = γ · (x − μ) / √(σ² + ε) + β";
@@ -48,7 +48,7 @@ export function NormNumbers() {
         at={own && [Math.min(own[0], C - 1), own[1]]}
         cell={(row, column) => ({
           value: w[row * NORM.length + column] as number,
-          lit: at.at === "output" && at.m === row ? 1 : 0,
+          lit: isPicked("w", row * NORM.length + column) ? 2 : at.at === "output" && at.m === row ? 1 : 0,
         })}
         point={(row, column) => {
           chosen.value = [row, column];

@@ -109,6 +109,8 @@ export interface Picked {
   readonly from?: number;
 }
 export const picked = signal<Picked | undefined>(undefined);
+export const isPicked = (which: "x" | "w", index: number) =>
+  picked.value?.which === which && picked.value.index === index;
 
 export const change: typeof state.set = (patch) => {
   picked.value = undefined; // where it was may be another number's place

@@ -11,6 +11,7 @@ import {
   change,
   expected,
   groupsOf,
+  isPicked,
   KINDS,
   library,
   M,
@@ -184,7 +185,9 @@ function weightPlane(plane: number, name: string, m: number, c: number) {
       at={own && [Math.min(own.row, R - 1), Math.min(own.column, S - 1)]}
       cell={(row, column) => {
         const takesPart = isThis && terms.value.some((term) => term.c === c && term.r === row && term.s === column);
-        const isOne = isThis && current?.c === c && current.r === row && current.s === column;
+        const isOne =
+          (isThis && current?.c === c && current.r === row && current.s === column) ||
+          isPicked("w", (plane * R + row) * S + column);
         return { value: w[(plane * R + row) * S + column] as number, lit: isOne ? 2 : takesPart ? 1 : 0 };
       }}
       point={(row, column) => {
