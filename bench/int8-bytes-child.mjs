@@ -1,28 +1,13 @@
 // What stands between products of bench:int8, in one binary: node bench/int8-bytes-child.mjs '<job as JSON>'; progress to stderr, the last
 // line of stdout is the result. Bytes are equal to onnxruntime-web's before anything is timed.
-import { readFileSync } from "node:fs";
 import { depthwise } from "../build/js/onnx/layers/int8/depthwise.js";
 import { add, fromFloat, multiply, table } from "../build/js/onnx/layers/int8/elements.js";
 import { concat, interleave, resize } from "../build/js/onnx/layers/int8/moves.js";
 import { averagePool, globalMean, maxPool } from "../build/js/onnx/layers/int8/pool.js";
-import { requirePacks } from "../build/js/onnx/packs.js";
-import { build } from "../build/js/ops/operator.js";
-import { Plan } from "../build/js/plan/plan.js";
-import { OWNER } from "../build/js/plan/tensor.js";
-import { makeCreateRuntime } from "../build/js/runtime/create.js";
-import { internalsOf } from "../build/js/runtime/runtime.js";
-import { oneThread } from "../build/js/threads/asked.js";
 import { progressBar } from "../scripts/progress.mjs";
 import { timeInTurns } from "./harness.mjs";
+import { only, ort, planOf, rt, session, timing, variant } from "./int8-start.mjs";
 import { fileOf } from "./peers/fuzz/file.mjs";
-import { ortWeb } from "./peers/sides.mjs";
-
-const { variant, only = "", timing } = JSON.parse(process.argv[2]);
-const { ort, options: session } = await ortWeb();
-const binary = (file) => WebAssembly.compile(readFileSync(new URL(`../build/wasm/${file}.wasm`, import.meta.url)));
-const load = (pack, wanted) => binary(pack === "float" ? wanted : `${pack}-${wanted}`);
-const rt = await makeCreateRuntime(load, oneThread("a bench"))({ variant });
-await requirePacks(rt, ["int8"]);
 
 const f = Math.fround;
 const countOf = (shape) => shape.reduce((a, b) => a * b, 1);
@@ -48,10 +33,7 @@ function turned(data, images, rows, cols) {
 const image = (data, shape) => rt.tensor(lastOf(data, shape), shape, { memoryFormat: "channelsLast" });
 /** A plan of an operator, and what it writes. */
 function planned(operator, inputs, params = []) {
-  const planning = { ...internalsOf(rt).planning(), packBytes: Infinity };
-  const owner = { engine: inputs[0][OWNER].engine, disposed: false, released() {} };
-  const specs = (list) => list.map(({ spec }) => spec);
-  const plan = new Plan(owner, build(operator, specs(inputs), specs(params), {}, planning), params);
+  const plan = planOf(operator, inputs, params);
   const [{ shape, memoryFormat, dtype }] = plan.outputs;
   const output = rt.tensor(new Uint8Array(countOf(shape)), shape, { memoryFormat, dtype });
   return { run: () => plan.run(...inputs, output), bytes: () => firstOf(output.data.slice(), shape) };

@@ -1,19 +1,11 @@
 // Layers of bench:int8 in one binary: node bench/int8-child.mjs '<job as JSON>'; progress to stderr, the last line of stdout is the
-// result. Layers of bytes are no calls of users: they come from build/js.
-import { readFileSync } from "node:fs";
+// result.
 import { exactParts } from "../build/js/onnx/layers/int8/fits.js";
 import { convolution } from "../build/js/onnx/layers/int8/product.js";
-import { requirePacks } from "../build/js/onnx/packs.js";
-import { build } from "../build/js/ops/operator.js";
-import { Plan } from "../build/js/plan/plan.js";
-import { OWNER } from "../build/js/plan/tensor.js";
-import { makeCreateRuntime } from "../build/js/runtime/create.js";
-import { internalsOf } from "../build/js/runtime/runtime.js";
-import { oneThread } from "../build/js/threads/asked.js";
 import { progressBar } from "../scripts/progress.mjs";
 import { timeInTurns } from "./harness.mjs";
+import { only, ort, planOf, rt, session, timing, variant } from "./int8-start.mjs";
 import { fileOf } from "./peers/fuzz/file.mjs";
-import { ortWeb } from "./peers/sides.mjs";
 
 /** name: [size, C, M, taps, stride]: those of ResNet and ShuffleNet, and first layers. */
 const LAYERS = {
@@ -28,13 +20,6 @@ const LAYERS = {
   "1x1 1024-256@14": [14, 1024, 256, 1, 1],
   "7x7 s2 3-64@224": [224, 3, 64, 7, 2],
 };
-
-const { variant, only = "", timing } = JSON.parse(process.argv[2]);
-const { ort, options: session } = await ortWeb();
-const binary = (file) => WebAssembly.compile(readFileSync(new URL(`../build/wasm/${file}.wasm`, import.meta.url)));
-const load = (pack, wanted) => binary(pack === "float" ? wanted : `${pack}-${wanted}`);
-const rt = await makeCreateRuntime(load, oneThread("a bench"))({ variant });
-await requirePacks(rt, ["int8"]);
 
 /** Whole numbers from low to high, the same in every process. */
 function numbers(low, high) {
@@ -86,10 +71,7 @@ function ofBytes(c, algorithm) {
   const lastOf = (data, shape) => rt.tensor(data, shape, { memoryFormat: "channelsLast" });
   const [input, output] = [lastOf(x, [1, C, size, size]), lastOf(new Uint8Array(out * out * M), [1, M, out, out])];
   const params = [rt.tensor(w, [M, C, taps, taps]), rt.tensor(bias, [M])];
-  const planning = { ...internalsOf(rt).planning(), packBytes: Infinity };
-  const specs = params.map(({ spec }) => spec);
-  const owner = { engine: input[OWNER].engine, disposed: false, released() {} };
-  const plan = new Plan(owner, build(operator, [input.spec], specs, {}, planning), params);
+  const plan = planOf(operator, [input], params);
   return { run: () => plan.run(input, output), bytes: () => output.data.slice(), algorithm: plan.describe().algorithm };
 }
 
