@@ -37,8 +37,8 @@ const SCENARIOS = [
     uses: { index: ["createRuntime"], onnx: ["loadOnnx"] },
     families: ["source", "layers-int8", "host-quantising"],
     packs: ["int8"],
-    budget: 132 * KB,
-    files: 137.25 * KB,
+    budget: 132.5 * KB,
+    files: 138 * KB,
   },
   // All binaries are in the entry.
   {
