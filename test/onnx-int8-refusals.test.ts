@@ -159,7 +159,8 @@ function build({ nodes, shape, type = UINT8 }: Layer, constants: Layer["constant
 async function tried(rt: Runtime, layer: Layer, constants: Layer["constants"]): Promise<void> {
   using model = await loadOnnx(rt, build(layer, constants));
   const count = layer.shape.reduce((a, b) => a * b, 1);
-  const data = (layer.type === FLOAT ? Float32Array : Uint8Array).from({ length: count }, (_, i) => i);
+  const numbers = Array.from({ length: count }, (_, i) => i);
+  const data = layer.type === FLOAT ? Float32Array.from(numbers) : Uint8Array.from(numbers);
   model.run({ x: { data, shape: layer.shape } } as never);
 }
 
