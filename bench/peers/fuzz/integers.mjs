@@ -76,13 +76,22 @@ function apart(a, b) {
   return { count, most };
 }
 
+/** The same of another peer, which may refuse what the first one took: onnxruntime-web's optimiser some Concats. */
+async function apartFrom(ours, ort, file, one, level) {
+  try {
+    return apart(ours.data, await ofPeer(ort, file, one, level));
+  } catch {
+    return { count: Infinity, most: Infinity };
+  }
+}
+
 /** How many elements are none of native's, of web's, and of both with nodes as they stand; undefined where they equal one of these. */
 async function judged(part) {
   const file = networkFile(part);
   const ours = await ofOurs(file, part);
   const counts = [];
   for (const [ort, level] of [[native], [web], [native, "disabled"], [web, "disabled"]])
-    counts.push(apart(ours.data, await ofPeer(ort, file, part, level)).count);
+    counts.push((await apartFrom(ours, ort, file, part, level)).count);
   return counts.includes(0) ? undefined : counts;
 }
 
@@ -168,13 +177,13 @@ for (let index = first; index < last; index++) {
   if (ours.float) row.float++;
   let { count, most } = apart(ours.data, theirs);
   if (count > 0) {
-    const other = apart(ours.data, await ofPeer(web, file, one));
+    const other = await apartFrom(ours, web, file, one);
     if (other.count < count) ({ count, most } = other);
     if (other.count === 0) row.web++;
   }
   for (const ort of one.layers ? [native, web] : []) {
     if (count === 0) break;
-    const plain = apart(ours.data, await ofPeer(ort, file, one, "disabled"));
+    const plain = await apartFrom(ours, ort, file, one, "disabled");
     if (plain.count < count) ({ count, most } = plain);
     if (plain.count === 0) row.plain++;
   }
