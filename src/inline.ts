@@ -22,6 +22,7 @@ import { bytes as recurrentRelaxed } from "../build/wasm/recurrent-relaxed.wasm"
 import { bytes as recurrentSimd } from "../build/wasm/recurrent-simd.wasm";
 import { bytes as relaxed } from "../build/wasm/relaxed.wasm";
 import { bytes as simd } from "../build/wasm/simd.wasm";
+import type { WasmModule } from "./base/globals.js";
 import type { Variant } from "./engine/engine.js";
 import type { PackName } from "./kernels/table.js";
 import { makeCreateRuntime } from "./runtime/create.js";
@@ -46,13 +47,25 @@ const alone = /* @__PURE__ */ oneThread(
 );
 
 /**
+ * Binaries that a runtime has or had a moment ago: the next one need not compile them, nor has the engine to warm them up: WebKitGTK
+ * makes it in 2 ms, not in 10.
+ */
+const known = /* @__PURE__ */ new Map<string, WeakRef<WasmModule>>();
+const knownAs = (pack: PackName, variant: Variant): WasmModule | undefined => known.get(pack + variant)?.deref();
+function keep(pack: PackName, variant: Variant, module: WasmModule): WasmModule {
+  known.set(pack + variant, new WeakRef(module));
+  return module;
+}
+
+/**
  * See lanewise.
  *
  * @throws (rejects with) as there.
  * @function
  */
 export const createRuntime = /* @__PURE__ */ makeCreateRuntime(
-  async (pack, variant) => WebAssembly.compile(BYTES[pack][variant]()),
+  async (pack, variant) =>
+    knownAs(pack, variant) ?? keep(pack, variant, await WebAssembly.compile(BYTES[pack][variant]())),
   alone,
 );
 
@@ -63,6 +76,6 @@ export const createRuntime = /* @__PURE__ */ makeCreateRuntime(
  * @function
  */
 export const createRuntimeSync = /* @__PURE__ */ makeCreateRuntimeSync(
-  (pack, variant) => BYTES[pack][variant](),
+  (pack, variant) => knownAs(pack, variant) ?? keep(pack, variant, new WebAssembly.Module(BYTES[pack][variant]())),
   alone,
 );

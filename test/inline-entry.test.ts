@@ -10,7 +10,10 @@ import { oneThread } from "../src/threads/asked.js";
 
 const bytesOf = (name: string) => Uint8Array.from(readFileSync(new URL(`../build/wasm/${name}.wasm`, import.meta.url)));
 const alone = oneThread("worklets start no workers");
-const createRuntimeSync = makeCreateRuntimeSync((pack, variant) => bytesOf(binaryName(pack, variant)), alone);
+const createRuntimeSync = makeCreateRuntimeSync(
+  (pack, variant) => new WebAssembly.Module(bytesOf(binaryName(pack, variant))),
+  alone,
+);
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -25,9 +25,9 @@ function compile(name: string, wasm: unknown): WasmModule {
   }
 }
 
-/** createRuntimeSync for an entry that has the bytes of its binaries at hand, and one thread: `alone` has what is said where others are asked for. */
+/** createRuntimeSync for an entry that has its binaries at hand, and one thread: `alone` has what is said where others are asked for. */
 export function makeCreateRuntimeSync(
-  bytesOf: (pack: PackName, variant: Variant) => Uint8Array<ArrayBuffer>,
+  moduleOf: (pack: PackName, variant: Variant) => WasmModule,
   alone: (options: RuntimeOptions) => Threads,
 ): (options?: SyncRuntimeOptions) => Runtime {
   return function createRuntimeSync(options: SyncRuntimeOptions = {}): Runtime {
@@ -38,7 +38,7 @@ export function makeCreateRuntimeSync(
     const choice = choosing(checked, wasm === undefined ? undefined : compile("wasm", wasm));
     const own = (pack: PackName, variant: Variant): WasmModule => {
       try {
-        return new WebAssembly.Module(bytesOf(pack, variant));
+        return moduleOf(pack, variant);
       } catch (cause) {
         throw notCompiled("wasm", cause);
       }
