@@ -1,5 +1,6 @@
-// The examples and links of README, CONTRIBUTING and docs/ hold, and the examples of doc comments: every `js` and `ts` block is run against dist/ as a
-// user's program would be, `ts` after strict type-checking, from a folder that has the files of FILES; every link between pages leads somewhere, and every file that they name is there.
+// The examples of README, CONTRIBUTING, docs/ and doc comments hold, and so do the links of pages: every `js` and `ts` block is run against
+// dist/ as a user's program would be, `ts` after strict type-checking, from a folder that has the files of FILES; every link between pages
+// leads somewhere, and every file that they name is there.
 // Needs a build. `node scripts/doc-examples.mjs [file …]`; the last line is `N passed, N failed`.
 //
 // Written before a block, in a comment that pages do not show, is what would bury its point; behind it, what has to be true:
