@@ -201,7 +201,6 @@ describe.each(BINARIES)("weights of float16 on the $name binary", ({ create }) =
         using usual = linearModel(rt, { x: [N, K], M }, w, b, {});
         using half = linearModel(rt, { x: [N, K], M }, w, b, FLOAT16);
         const inputs = { x: [x, [N, K]] } as const;
-        expect(Array.from(answer(rt, half, inputs), Object.is)).toHaveLength(N * M);
         const [y, expected] = [answer(rt, half, inputs), answer(rt, usual, inputs)];
         expect(y.findIndex((v, i) => !Object.is(v, expected[i]))).toBe(-1);
       }
@@ -264,6 +263,9 @@ describe.each(BINARIES)("weights of float16 on the $name binary", ({ create }) =
     }
     using strided = conv(24, 24, 1, { stride: 2 }, FLOAT16);
     expect(rowOf(strided)?.algorithm).not.toBe("float16 weights");
+    expect(rowOf(strided)?.reason).toMatch(
+      /; float32 weights, since they are no matrix that pixels are multiplied by$/,
+    );
   });
 });
 

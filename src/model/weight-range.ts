@@ -3,6 +3,7 @@ import type { WeightRange } from "../ops/half-weights.js";
 import type { DeferredTensor } from "./weights.js";
 
 const PIECE_BYTES = 2 ** 16;
+/** By what writes them: tensors of a file are read once for all shapes. */
 const known = new WeakMap<DeferredTensor["write"], WeightRange>();
 
 /** Of so many bytes of float32 that `write` writes. */

@@ -42,14 +42,14 @@ export interface WeightRange {
 
 /** The operator on weights of float16, where it is one that has such, and its layers' weights are so large. */
 export function withHalfWeights(operator: Operator, range: (bytes: number) => WeightRange): Operator {
-  const { name } = operator;
-  if (name !== "linear" && name !== "conv2d") return operator;
+  const { name, params } = operator;
+  if (!params.some((param) => /weight$/i.test(param))) return operator;
+  const isLinear = name === "linear";
   const lower = (b: Builder, given: unknown, found: Inference): void => {
     const operands = given as Operands;
-    const isLinear = name === "linear";
-    const product = isLinear
-      ? (found as Inference & { product: Product }).product
-      : pointwise(operands, found as Inference & FoundConv);
+    let product: Product | undefined;
+    if (isLinear) product = (found as Inference & { product: Product }).product;
+    else if (name === "conv2d") product = pointwise(operands, found as Inference & FoundConv);
     const { exponent, isExact } = product ? range(bytesOf(operands.weight.spec)) : {};
     // Sums have room for these and rows of any size.
     if (product && exponent !== undefined && Math.abs(exponent) <= 30) {
@@ -57,12 +57,8 @@ export function withHalfWeights(operator: Operator, range: (bytes: number) => We
         ? [contiguousInput(b, operands.input), contiguousOutput(b, b.output)]
         : [operands.input.ref, { ref: b.output.ref, finish() {} }];
       const isFew = isLinear && product.rows <= FEW_ROWS && !operands.slope;
-      (isFew ? multiplyFew : multiplyMany)(
-        b,
-        { ...operands, x, y: y.ref, blockK: isLinear ? LINEAR_BLOCK_K : BLOCK_K },
-        product,
-        16 - exponent,
-      );
+      const places = { ...operands, x, y: y.ref, blockK: isLinear ? LINEAR_BLOCK_K : BLOCK_K };
+      (isFew ? multiplyFew : multiplyMany)(b, places, product, 16 - exponent);
       y.finish();
       b.algorithm = "float16 weights";
       b.reason = `asked for: 16 bits a weight, ${isExact ? "as they were" : "the nearest"}`;
@@ -70,8 +66,10 @@ export function withHalfWeights(operator: Operator, range: (bytes: number) => We
       return;
     }
     operator.lower(b, given as never, found);
-    if (product)
-      b.reason += `; float32 weights, since ${exponent === undefined ? "some are not finite" : `the largest is near 2^${exponent}`}`;
+    let why = `the largest is near 2^${exponent}`;
+    if (exponent === undefined)
+      why = product ? "some are not finite" : "they are no matrix that pixels are multiplied by";
+    b.reason += `; float32 weights, since ${why}`;
   };
   return { ...operator, lower };
 }
