@@ -60,7 +60,7 @@ export interface Family {
   /** What goes on after data has decided shapes, and what small inputs decide. */
   readonly STAGES?: typeof Stages;
   readonly DECIDING?: typeof Deciding;
-  /** What computes layers of float32 on weights of 8 bits. */
+  /** What computes layers of float32 on weights of fewer bits. */
   readonly WEIGHTS?: QuantizedWeights;
   /** The file with nodes that stand for functions of its own as the nodes of these. */
   readonly INLINED?: (model: ModelProto) => ModelProto;

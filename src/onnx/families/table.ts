@@ -73,7 +73,7 @@ export const FAMILIES = {
   "graph-attention": { GRAPHS: "MatMul" },
   "file-functions": {},
   "late-stages": {},
-  // No operators: what computes layers of float32 on weights of 8 bits.
+  // No operators: what computes layers of float32 on weights of fewer bits.
   "weights-int8": { pack: "int8" },
   "parts-fused": {
     PARTS:
