@@ -167,7 +167,7 @@ function dynamicConv(d, x) {
 
 const STEPS = [conv, conv, conv, pair, pair, pool, pool, concat, move, relu, dynamicConv];
 
-/** Nodes that a layer's answer needs, and what it begins from: for one layer alone. */
+/** As KINDS of integer-layers.mjs have it, and { layers }: of each its name, the value it answers, and its first node. */
 export function network(r) {
   const d = drawing(r, r.pick(["uint8", "uint8", "uint8", "int8"]));
   const isLine = r.chance(0.2);

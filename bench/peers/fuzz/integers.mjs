@@ -35,9 +35,10 @@ const web = require("onnxruntime-web");
 web.env.logLevel = "error";
 web.env.wasm.numThreads = 1;
 const runtime = await createRuntime();
-Object.assign(KINDS, { network });
-const names = Object.keys(KINDS).filter((name) => new RegExp(flags.only).test(name));
+const ALL = { ...KINDS, network };
+const names = Object.keys(ALL).filter((name) => new RegExp(flags.only).test(name));
 
+/** Its tensor of the first output. */
 async function ofPeer(ort, file, { inputs, outputs }, graphOptimizationLevel = "all") {
   // Without a name the web one would run on the native one, which is there, too.
   const executionProviders = [ort === web ? "wasm" : "cpu"];
@@ -46,7 +47,7 @@ async function ofPeer(ort, file, { inputs, outputs }, graphOptimizationLevel = "
   try {
     const feeds = inputs.map(({ name, type, shape, data }) => [name, new ort.Tensor(type, data, shape)]);
     const answers = await session.run(Object.fromEntries(feeds));
-    return answers[outputs[0]].data;
+    return answers[outputs[0]];
   } finally {
     await session.release?.();
   }
@@ -64,14 +65,15 @@ async function ofOurs(file, { inputs, outputs }) {
   }
 }
 
-/** How many elements differ, and by how much at most. */
+/** How many elements differ, and by how much at most: what is missing, or NaN in one alone, by any number. */
 function apart(a, b) {
   let [count, most] = [0, 0];
-  for (let i = 0; i < b.length; i++) {
-    const by = Math.abs(Number(a[i]) - Number(b[i]));
-    if (!(by > 0)) continue;
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const [one, other] = [Number(a[i]), Number(b[i])];
+    if (one === other || (i < a.length && i < b.length && Number.isNaN(one) && Number.isNaN(other))) continue;
+    const by = Math.abs(one - other);
     count++;
-    most = Math.max(most, by);
+    most = Number.isNaN(by) ? Infinity : Math.max(most, by);
   }
   return { count, most };
 }
@@ -79,7 +81,7 @@ function apart(a, b) {
 /** The same of another peer, which may refuse what the first one took: onnxruntime-web's optimiser some Concats. */
 async function apartFrom(ours, ort, file, one, level) {
   try {
-    return apart(ours.data, await ofPeer(ort, file, one, level));
+    return apart(ours.data, (await ofPeer(ort, file, one, level)).data);
   } catch {
     return { count: Infinity, most: Infinity };
   }
@@ -105,21 +107,14 @@ async function alone(one, i) {
   for (const name of read) {
     const given = one.inputs.find((input) => input.name === name);
     const part = { ...one, outputs: [name] };
-    inputs.push(given ?? { name, ...(await tensorOf(networkFile(part), part)) });
+    if (given) inputs.push(given);
+    else {
+      const { type, dims: shape, data } = await ofPeer(native, networkFile(part), part, "disabled");
+      inputs.push({ name, type, shape, data });
+    }
   }
   const used = one.constants.filter(({ name }) => nodes.some((node) => node.inputs.includes(name)));
   return { ...one, nodes, inputs, constants: used, outputs: [one.layers[i].y] };
-}
-
-async function tensorOf(file, { inputs, outputs }) {
-  const session = await native.InferenceSession.create(file, {
-    logSeverityLevel: 4,
-    graphOptimizationLevel: "disabled",
-  });
-  const feeds = inputs.map(({ name, type, shape, data }) => [name, new native.Tensor(type, data, shape)]);
-  const { type, dims: shape, data } = (await session.run(Object.fromEntries(feeds)))[outputs[0]];
-  await session.release();
-  return { type, shape, data };
 }
 
 /** The first layer of a network whose answers are no peer's: behind those before it as they stand, and alone. */
@@ -154,13 +149,13 @@ const [first, last] = flags.at ? [Number(flags.at), Number(flags.at) + 1] : [0, 
 for (let index = first; index < last; index++) {
   const kind = names[index % names.length];
   const row = tally.get(kind);
-  const one = KINDS[kind](randomOf(Number(flags.seed) * 1_000_003 + index));
+  const one = ALL[kind](randomOf(Number(flags.seed) * 1_000_003 + index));
   const file = networkFile(one);
   if (flags.at) console.log(told(one));
   row.cases++;
   let theirs;
   try {
-    theirs = await ofPeer(native, file, one);
+    theirs = (await ofPeer(native, file, one)).data;
   } catch (error) {
     row.refused++;
     if (flags.at) console.log(`onnxruntime: ${error.message}`);
