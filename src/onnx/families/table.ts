@@ -73,8 +73,8 @@ export const FAMILIES = {
   "graph-attention": { GRAPHS: "MatMul" },
   "file-functions": {},
   "late-stages": {},
-  // No operators: what computes layers of float32 on weights of fewer bits.
-  "weights-int8": { pack: "int8" },
+  // No operators: what computes layers of float32 on weights of fewer bits. Its packs are those of their type.
+  "quantized-weights": {},
   "parts-fused": {
     PARTS:
       "com.microsoft.FusedConv com.microsoft.FusedMatMul com.microsoft.FusedGemm com.microsoft.Gelu com.microsoft.QuickGelu com.microsoft.FastGelu com.microsoft.BiasGelu com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization SimplifiedLayerNormalization",

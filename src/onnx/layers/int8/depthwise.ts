@@ -18,7 +18,7 @@ import {
   spread,
   type WindowOptions,
 } from "./bytes.js";
-import { type Computed, type ComputedOperands, computedInputs, emitFactors, requireComputed } from "./dynamic.js";
+import { type Computed, computedInputs, emitFactors, type Given, requireComputed } from "./dynamic.js";
 import type { Ending } from "./form.js";
 
 export interface DepthwiseOptions extends WindowOptions {
@@ -28,19 +28,6 @@ export interface DepthwiseOptions extends WindowOptions {
   readonly ending: Ending;
   /** As ProductOptions has it. */
   readonly computed?: Computed | undefined;
-}
-
-interface Specs {
-  readonly input: TensorSpec;
-  readonly zero?: TensorSpec | undefined;
-  readonly scale?: TensorSpec | undefined;
-  readonly weight: TensorSpec;
-  readonly bias: TensorSpec | undefined;
-}
-interface Operands extends ComputedOperands {
-  readonly input: Operand;
-  readonly weight: Operand;
-  readonly bias: Operand | undefined;
 }
 
 /** Of a cache line. */
@@ -109,7 +96,7 @@ export function depthwise(options: DepthwiseOptions): Operator {
     inputs: ["input", ...computedInputs(computed)],
     params: ["weight"],
     optional: ["bias"],
-    infer({ input, weight, bias, zero, scale }: Specs) {
+    infer({ input, weight, bias, zero, scale }: Given<TensorSpec>) {
       requireComputed(zero, scale);
       const [N, C, H, W] = imageOf("input", input);
       const [M, one, R, S] = weight.shape as unknown as Four;
@@ -123,7 +110,7 @@ export function depthwise(options: DepthwiseOptions): Operator {
       const [P, Q] = outputsOf([H, W], [R, S], options);
       return { outputs: [bytesSpec([N, M, P, Q], ending.type)], macs: N * M * P * Q * R * S };
     },
-    lower(b, { input, weight, bias, zero, scale }: Operands) {
+    lower(b, { input, weight, bias, zero, scale }: Given<Operand>) {
       const [N, C, H, W] = input.spec.shape as unknown as Four;
       const [M, , R, S] = weight.spec.shape as unknown as Four;
       const [P, Q] = b.output.spec.shape.slice(2) as [number, number];

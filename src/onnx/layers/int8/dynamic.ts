@@ -54,32 +54,32 @@ export function requireComputed(zero: TensorSpec | undefined, scale: TensorSpec 
       throw new ShapeError(`"${name}" expected ${dtype} of one value, got ${spec.dtype} ${show(spec.shape)}`);
 }
 
-export interface ComputedOperands {
-  readonly zero?: Operand | undefined;
-  readonly scale?: Operand | undefined;
+/** What products and depthwise convolutions are given, as specs or operands. */
+export interface Given<T> {
+  readonly input: T;
+  readonly zero?: T | undefined;
+  readonly scale?: T | undefined;
+  readonly weight: T;
+  readonly bias: T | undefined;
 }
 
-/**
- * Emits what makes biases of sums of weights, and factors of the ending's scales, which are float32 of `count` filters, whole panels of 8, at
- * `scales`.
- * lower: by what bytes are lower as they are multiplied.
- */
+/** What a product's biases and factors are made of: of `count` filters, in whole panels of 8. */
+interface Factors {
+  /** int32: the bias; where a run computes the zero point, sums of weights. */
+  readonly sums: Ref;
+  /** The ending's, float32. */
+  readonly scales: Ref;
+  readonly ending: Ending;
+  readonly count: number;
+  /** By what bytes are lower as they are multiplied. */
+  readonly lower: number;
+}
+
+/** Emits what makes biases of sums of weights, and factors of scales, where a run computes the zero point and the scale. */
 export function emitFactors(
   b: Builder,
-  { zero, scale }: ComputedOperands,
-  {
-    sums,
-    scales,
-    ending,
-    count,
-    lower,
-  }: {
-    readonly sums: Ref;
-    readonly scales: Ref;
-    readonly ending: Ending;
-    readonly count: number;
-    readonly lower: number;
-  },
+  { zero, scale }: Pick<Given<Operand>, "zero" | "scale">,
+  { sums, scales, ending, count, lower }: Factors,
 ): { readonly biasPtr: Ref; readonly factorsPtr: Ref } {
   if (!zero) return { biasPtr: sums, factorsPtr: scales };
   const [biasPtr, factors] = [b.workspace(4 * count), scale ? b.workspace(4 * count) : NONE];

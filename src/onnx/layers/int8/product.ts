@@ -11,7 +11,7 @@ import { isChannelsLast } from "../../../ops/parts/image.js";
 import type { Builder } from "../../../plan/builder.js";
 import { NONE, type Operand, type Ref } from "../../../plan/operand.js";
 import { endTable, isBounded } from "./bytes.js";
-import { type Computed, type ComputedOperands, computedInputs, emitFactors, requireComputed } from "./dynamic.js";
+import { type Computed, computedInputs, emitFactors, type Given, requireComputed } from "./dynamic.js";
 import { farthest, fewestParts } from "./fits.js";
 import type { Addition, Ending } from "./form.js";
 import { bytesImage } from "./image.js";
@@ -108,7 +108,7 @@ function emit(
   b: Builder,
   rows: Rows,
   segments: Segments & { readonly places: readonly number[] },
-  operands: Pick<Operands, "weight" | "bias" | "addend"> & ComputedOperands,
+  operands: Omit<Operands, "input">,
   options: ProductOptions & Pick<ConvolutionOptions, "addition">,
   form: WeightForm,
   { filters, groups }: { readonly filters: number; readonly groups: number },
@@ -296,19 +296,11 @@ function partsOf(weight: TensorSpec, { R, S, C }: ConvShape, options: ProductOpt
 }
 
 /** Named as operators with and without an addend have them. */
-interface Specs {
-  readonly input: TensorSpec;
+interface Specs extends Given<TensorSpec> {
   readonly addend?: TensorSpec | undefined;
-  readonly zero?: TensorSpec | undefined;
-  readonly scale?: TensorSpec | undefined;
-  readonly weight: TensorSpec;
-  readonly bias: TensorSpec | undefined;
 }
-interface Operands extends ComputedOperands {
-  readonly input: Operand;
+interface Operands extends Given<Operand> {
   readonly addend?: Operand | undefined;
-  readonly weight: Operand;
-  readonly bias: Operand | undefined;
 }
 
 /** uint8 [..., K], weights uint8 or int8 [K, M] or, transposed, [M, K], bias int32 [M] → [..., M] as the ending has it. */
