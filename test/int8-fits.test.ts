@@ -31,6 +31,15 @@ describe("weights of bytes", () => {
     expect(exactParts(0, filled(256, 70, 186), 256)).toBe(2);
   });
 
+  it("have no such parts where kernels are so large that 8 channels are beyond", () => {
+    const filled = (C: number, taps: number) => ({ data: new Uint8Array(C * taps).fill(255), zero: [0], filters: 1 });
+    // 65,025 times 8 channels of 64 taps are 33.3 million, of 65 33.8 million; 2^25 is 33.6 million.
+    expect(exactParts(0, filled(8, 64), 8)).toBe(1);
+    expect(exactParts(0, filled(8, 65), 8)).toBe(Infinity);
+    expect(exactParts(0, filled(24, 64), 24)).toBe(3);
+    expect(exactParts(0, filled(24, 65), 24)).toBe(Infinity);
+  });
+
   it("have a range less their zero points", () => {
     expect(weightRange(weights)).toEqual([-8, 126]);
     expect(weightRange(columns)).toEqual([-8, 126]);
@@ -110,6 +119,34 @@ describe.each(INT8_BINARIES.filter(({ name }) => name !== "debug"))("F(4,3) of w
     expect(sum).toBeGreaterThan(1.05 * 2 ** 25);
     expect(got).toEqual(wanted);
   });
+
+  it.each(["known", "unknown"])(
+    "is not taken for large kernels of few channels beyond, of %s weights",
+    async (which) => {
+      const [C, M, taps, side] = [8, 16, 81, 12];
+      using rt = await create();
+      const data = new Uint8Array(M * C * taps).fill(255);
+      const weights = { data, zero: [0], filters: M };
+      const sum = C * taps * 255 * 255; // 1.26 * 2^25
+      const ending = bytes(200 / sum);
+      const operator = convolution({
+        strides: [1, 1],
+        padding: [0, 0, 0, 0],
+        dilations: [1, 1],
+        groups: 1,
+        xZero: 0,
+        wZero: [0],
+        ending,
+        ...(which === "known" && { range: weightRange(weights), parts: exactParts(0, weights, C) }),
+      });
+      using input = rt.tensor(new Uint8Array(C * side * side).fill(255), [1, C, side, side], {
+        memoryFormat: "channelsLast",
+      });
+      using weight = rt.tensor(data, [M, C, 9, 9]);
+      using y = internalsOf(rt).apply(operator, [input, weight]) as Tensor<DType>;
+      expect([...new Set(y.toArray() as Uint8Array)]).toEqual([ended(sum, 0, ending)]);
+    },
+  );
 
   it("is exact where inputs and weights are the extremes of every point", async () => {
     const BT = [

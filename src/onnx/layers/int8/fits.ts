@@ -36,10 +36,13 @@ const MOST = 2 ** 25;
 export const channelsOfParts = (channels: number, parts: number): number =>
   parts > 1 ? roundUp(Math.ceil(channels / parts), 8) : roundUp(channels, 2);
 
-/** How few parts sums of products are exact in under F(4,3). most: what those of a part can be, of so many channels from one on. */
+/**
+ * How few parts sums of products are exact in under F(4,3): Infinity where those of 8 channels are not, of large kernels. most: what those
+ * of a part can be, of so many channels from one on.
+ */
 export function fewestParts(channels: number, most: (each: number) => number): number {
   let parts = 1;
-  while (parts < channels / 8 && most(channelsOfParts(channels, parts)) >= MOST) parts++;
+  for (; most(channelsOfParts(channels, parts)) >= MOST; parts++) if (parts >= channels / 8) return Infinity;
   return parts;
 }
 

@@ -61,7 +61,7 @@ function costs(s: ConvShape, parts: number, isDot: boolean): readonly [number, n
 export const isWinograd = (s: ConvShape, parts: number): boolean =>
   Math.min(s.R, s.S) >= TAPS &&
   s.groups * s.strideH * s.strideW * s.dilationH * s.dilationW === 1 &&
-  (parts === 1 || Math.max(s.R, s.S) === TAPS);
+  (parts === 1 || (parts < Infinity && Math.max(s.R, s.S) === TAPS));
 
 /** An image of which it is decided for all. */
 const USUAL = { N: 1, P: 28, Q: 28 };
