@@ -31,11 +31,21 @@ function searching() {
   const field = search.querySelector("input");
   const list = search.querySelector("ul");
   let loading;
-  const load = () => (loading ??= fetch(new URL("search.json", import.meta.url)).then((response) => response.json()));
+  const load = () =>
+    (loading ??= fetch(new URL("search.json", import.meta.url))
+      .then((response) => response.json())
+      .catch(() => {
+        loading = undefined; // the next letter tries again
+      }));
 
   async function show() {
     const sections = await load();
     const query = field.value;
+    if (sections === undefined) {
+      list.replaceChildren(made("li", { className: "none", textContent: "The search cannot be loaded: offline?" }));
+      list.hidden = query.trim() === "";
+      return;
+    }
     const answers = find(sections, query).map(({ page, heading, to, text }) => {
       const title = made("b", { textContent: page === heading ? page : `${page}: ${heading}` });
       return made(
@@ -59,11 +69,14 @@ function searching() {
     const stops = [field, ...list.querySelectorAll("a")];
     const at = stops.indexOf(document.activeElement);
     if (event.key === "Escape") close();
-    else if (event.key === "Enter" && at === 0) stops[1]?.click();
+    else if (event.key === "Enter" && at === 0 && !list.hidden && !event.isComposing) stops[1]?.click();
     else if (event.key === "ArrowDown") stops[at + 1]?.focus();
     else if (event.key === "ArrowUp") stops[at - 1]?.focus();
     else return;
     event.preventDefault();
+  });
+  search.addEventListener("focusout", ({ relatedTarget }) => {
+    if (relatedTarget && !search.contains(relatedTarget)) close();
   });
   list.addEventListener("click", close);
   document.addEventListener("click", ({ target }) => {

@@ -20,10 +20,12 @@ export function find(sections, query, most = 12) {
   return found.slice(0, most).map(({ section }) => section);
 }
 
-/** About 120 characters of a text around the longest of the words. */
+/** About 120 characters of a text around the longest of the words, and whole words. */
 export function around(text, query) {
   const [word = ""] = wordsOf(query).sort((a, b) => b.length - a.length);
   const at = Math.max(0, text.toLowerCase().indexOf(word) - 40);
   const from = at === 0 ? 0 : text.indexOf(" ", at) + 1;
-  return `${from > 0 ? "… " : ""}${text.slice(from, from + 120)}${from + 120 < text.length ? " …" : ""}`;
+  const cut = text.lastIndexOf(" ", from + 120);
+  const end = text.length <= from + 120 ? text.length : cut > from ? cut : from + 120;
+  return `${from > 0 ? "… " : ""}${text.slice(from, end)}${end < text.length ? " …" : ""}`;
 }

@@ -86,7 +86,7 @@ const shell = ({ title, body, up, nav, contents = "" }) => `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title === "lanewise" ? title : `${escaped(title)} · lanewise`}</title>
 <link rel="stylesheet" href="${up}pages.css">
-<link rel="icon" href="data:,">
+<link rel="icon" href="${up}icon.svg" type="image/svg+xml">
 <script type="module" src="${up}pages.js"></script>
 <a class="skip" href="#main">To the text</a>
 <header><a class="brand" href="${up}index.html">lanewise</a> ${HEADER.map(([to, text]) => `<a href="${up}${to}">${text}</a>`).join(" ")} <a class="narrow" href="#pages">Pages</a>
@@ -160,11 +160,12 @@ class Site {
 
   render(page) {
     Object.assign(this, { page, headings: [], open: [] });
-    // What scrolls sideways can be reached by keyboard; a corner of a table is no heading.
+    // What scrolls sideways can be reached by keyboard; a corner of a table is no heading; a strict policy forbids styles in tags.
     const html = this.markdown
       .render(seen(page))
       .replace(/<(pre|div class="wide")>/g, '<$1 tabindex="0">')
-      .replace(/<th( [^>]*)?><\/th>/g, "<td></td>");
+      .replace(/<th( [^>]*)?><\/th>/g, "<td></td>")
+      .replace(/ style="text-align:(\w+)"/g, ' class="$1"');
     return { html, headings: this.headings, title: this.headings[0]?.text ?? page };
   }
 
@@ -232,6 +233,7 @@ class Site {
     }
     for (const path of this.pictures) files.set(`pictures/${posix.basename(path)}`, readFileSync(join(root, path)));
     for (const name of ["pages.css", "pages.js", "search.js"]) files.set(name, read(`docs/${name}`));
+    files.set("icon.svg", read("examples/page/icon.svg"));
     files.set("search.json", JSON.stringify(all.flatMap((page) => this.sections(page))));
     return files;
   }
