@@ -64,7 +64,7 @@ describe("createRuntimeSync", () => {
 
   it("refuses what is no binary, or has to be waited for", () => {
     expect(() => createRuntimeSync({ wasm: Promise.resolve(new Response("")) as never })).toThrow(
-      '"wasm" expected a WebAssembly.Module, bytes or a Response, got an object',
+      '"wasm" expected a WebAssembly.Module, bytes or a Response, got a promise',
     );
     expect(() => createRuntimeSync({ wasm: Uint8Array.of(60, 33) })).toThrow(
       '"wasm" expected a wasm binary starting 00 61 73 6d, got 2 bytes starting 3c 21',

@@ -85,17 +85,20 @@ describe.each(BINARIES)("the memory of lanewise/onnx on the '$name' binary", ({ 
     });
   });
 
-  it("holds nothing of the file where no other shapes can come", async () => {
-    using rt = await create();
-    let file: Uint8Array | undefined = onnxFile(network(1)).slice();
-    const buffer = new WeakRef(file.buffer);
-    const model = await loadOnnx(rt, file);
-    file = undefined;
-    await new Promise((resolve) => setTimeout(resolve, 0)); // a WeakRef keeps its target until then
-    collect();
-    expect(buffer.deref()).toBeUndefined();
-    model.dispose();
-  });
+  it.each([{}, { quantizeWeights: "float16" }] as const)(
+    "holds nothing of the file where no other shapes can come: %o",
+    async (options) => {
+      using rt = await create();
+      let file: Uint8Array | undefined = onnxFile(network(1)).slice();
+      const buffer = new WeakRef(file.buffer);
+      const model = await loadOnnx(rt, file, options);
+      file = undefined;
+      await new Promise((resolve) => setTimeout(resolve, 0)); // a WeakRef keeps its target until then
+      collect();
+      expect(buffer.deref()).toBeUndefined();
+      model.dispose();
+    },
+  );
 
   it("holds a copy of the file where other shapes can come", async () => {
     using rt = await create();

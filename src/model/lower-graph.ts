@@ -22,17 +22,22 @@ export interface LoweredGraph extends Omit<InferredGraph, "inputs"> {
 export interface ModelPlanning extends Planning {
   /** What computes a layer in its operator's place, or itself. */
   readonly instead?: QuantizedWeights[WeightType];
-  /** Parameters, for that. */
-  readonly tensorOf?: Source["tensorOf"];
 }
 
-/** Throws what an algorithm refuses, with the layer's name in front. */
-export function lowerGraph(inferred: InferredGraph, planning: ModelPlanning): LoweredGraph {
+/**
+ * Throws what an algorithm refuses, with the layer's name in front. Parameters, which it may look at, are no part of the planning: builders
+ * keep that, and with it they would keep the file.
+ */
+export function lowerGraph(
+  inferred: InferredGraph,
+  planning: ModelPlanning,
+  tensorOf: Source["tensorOf"],
+): LoweredGraph {
   const { steps, inputs } = inferred;
   return {
     ...inferred,
-    steps: steps.map((step) => ({ ...step, builder: lowerStep(step, planning) })),
-    inputs: inputs.map((input) => ({ ...input, convert: inputChange(input.spec, planning) })),
+    steps: steps.map((step) => ({ ...step, builder: lowerStep(step, planning, tensorOf) })),
+    inputs: inputs.map((input) => ({ ...input, convert: inputChange(input.spec, planning, tensorOf) })),
   };
 }
 
@@ -42,17 +47,17 @@ export function untimed({ steps }: LoweredGraph): readonly TimingRequest[] {
 }
 
 /** The same graph, with those layers lowered anew that were to be chosen by time: by the planning's timings. */
-export function retimed(lowered: LoweredGraph, planning: ModelPlanning): LoweredGraph {
+export function retimed(lowered: LoweredGraph, planning: ModelPlanning, tensorOf: Source["tensorOf"]): LoweredGraph {
   const steps = lowered.steps.map((step) =>
-    step.builder.untimed.length > 0 ? { ...step, builder: lowerStep(step, planning) } : step,
+    step.builder.untimed.length > 0 ? { ...step, builder: lowerStep(step, planning, tensorOf) } : step,
   );
   return { ...lowered, steps };
 }
 
-function lowerStep(step: InferredStep, planning: ModelPlanning): Builder {
+function lowerStep(step: InferredStep, planning: ModelPlanning, tensorOf: Source["tensorOf"]): Builder {
   const { node, found, inputSpecs, params } = step;
   const operator =
-    planning.instead?.(step.operator, () => writerOf(planning.tensorOf?.(node?.params[0] as string) as HostTensor)) ??
+    planning.instead?.(step.operator, () => writerOf(tensorOf(node?.params[0] as string) as HostTensor)) ??
     step.operator;
   if (found.isView && node !== undefined) {
     const view = new Builder(operator.name, inputSpecs, [], found.outputs, planning);
@@ -64,8 +69,12 @@ function lowerStep(step: InferredStep, planning: ModelPlanning): Builder {
   return builder;
 }
 
-function inputChange(spec: TensorSpec, planning: ModelPlanning): Builder | undefined {
+function inputChange(spec: TensorSpec, planning: ModelPlanning, tensorOf: Source["tensorOf"]): Builder | undefined {
   if (liesAlike(spec)) return undefined;
   const from: TensorSpec = { ...spec, memoryFormat: otherFormat(spec.memoryFormat) };
-  return lowerStep({ node: undefined, ...formatChange(from, spec.memoryFormat), inputs: [], outputs: [] }, planning);
+  return lowerStep(
+    { node: undefined, ...formatChange(from, spec.memoryFormat), inputs: [], outputs: [] },
+    planning,
+    tensorOf,
+  );
 }

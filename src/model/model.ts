@@ -74,11 +74,10 @@ export function planOf(
   const inferred = inferGraph(graph, source.specOf);
   const { macs } = inferred;
   if (macs > maxMacs) throw new ModelError(`"maxMacs" expected at least ${macs} for this model, got ${maxMacs}`);
-  const by = { ...planning, tensorOf: source.tensorOf };
-  const lowered = lowerGraph(inferred, by);
+  const lowered = lowerGraph(inferred, planning, source.tensorOf);
   const { maxBytes: most, bytesInUse } = runtime.report();
   const room = Math.min(maxBytes, most - bytesInUse);
-  const plan = planTimed(lowered, by, internalsOf(runtime).time, room, source.identityOf);
+  const plan = planTimed(lowered, planning, internalsOf(runtime).time, room, source);
   const { totalBytes } = plan.report;
   if (totalBytes > maxBytes)
     throw new OutOfMemoryError(`"maxBytes" expected at least ${totalBytes} for this model, got ${maxBytes}`);
@@ -91,11 +90,11 @@ function planTimed(
   planning: ModelPlanning,
   time: Tuner,
   maxBytes: number,
-  identityOf: Source["identityOf"],
+  { identityOf, tensorOf }: Source,
 ): ModelPlan {
   const requests = untimed(lowered);
   const by = (timings: ModelPlanning["timings"]) =>
-    planModel(retimed(lowered, { ...planning, ...(timings && { timings }) }), identityOf);
+    planModel(retimed(lowered, { ...planning, ...(timings && { timings }) }, tensorOf), identityOf);
   if (requests.length === 0) return planModel(lowered, identityOf);
   const plan = by(time(requests));
   if (plan.report.totalBytes <= maxBytes) return plan;

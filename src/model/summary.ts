@@ -127,11 +127,11 @@ export function summarize(
   const source = weights === undefined ? { ...sourceOf({}), specOf: declared } : sourceOf(weights);
   const { planning: plannedBy, time } = internalsOf(runtime);
   const planning = plannedBy({}, "default");
-  const compiled = optimize({ graph, source }, options.optimize);
-  const lowered = lowerGraph(inferGraph(compiled.graph, compiled.source.specOf), planning);
+  const { graph: compiled, source: of } = optimize({ graph, source }, options.optimize);
+  const lowered = lowerGraph(inferGraph(compiled, of.specOf), planning, of.tensorOf);
   const requests = untimed(lowered);
-  const chosen = requests.length > 0 ? retimed(lowered, { ...planning, timings: time(requests) }) : lowered;
-  return summaryOf(planModel(chosen, compiled.source.identityOf));
+  const timed = () => retimed(lowered, { ...planning, timings: time(requests) }, of.tensorOf);
+  return summaryOf(planModel(requests.length > 0 ? timed() : lowered, of.identityOf));
 }
 
 export function summaryOf(plan: ModelPlan): Summary {
