@@ -282,6 +282,13 @@ describe("drawDetections()", () => {
     expect(reds(far).length).toBe(40);
     expect(reds(drawDetections(grey, [{ box: [-50, -50, 500, 500] }], { palette }))).toEqual([]);
     expect(reds(drawDetections(grey, [{ points: [[10.5, 5.5, 0.9]] }], { palette, thickness: 1 })).length).toBe(9);
+    // A strip: lines of a 200th of its length, 5, would leave nothing of what is in the box.
+    const strip = { data: new Uint8ClampedArray(40000).fill(50), width: 1000, height: 10 };
+    const boxed = drawDetections(strip, [{ box: [0, 3, 999, 6] }], { palette });
+    expect([3, 4].map((y) => [...boxed.data.subarray(4000 * y + 2000, 4000 * y + 2004)])).toEqual([
+      [255, 0, 0, 255],
+      [50, 50, 50, 50],
+    ]);
     const triangle = drawDetections(
       grey,
       [

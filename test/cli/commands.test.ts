@@ -56,7 +56,7 @@ describe("inspect", () => {
     expect(ran.out).toContain("148 parameters");
     expect(ran.out).toMatch(/runs on kernels: all \d steps\nmetadata: author=nobody/);
     const share = ((100 * 6912) / MACS).toFixed(1);
-    expect(ran.out).toMatch(new RegExp(`Conv-a +conv2d +\\S+ +1x4x8x8 +0\\.01 +█+ +${share} % +112`));
+    expect(ran.out).toMatch(new RegExp(`Conv-a +conv2d +\\S+ +1x4x8x8 +0\\.0069 +█+ +${share} % +112`));
     expect(ran.out).toMatch(/by operator: conv2d [\d.]+ % \(1\) {2}depthwise [\d.]+ % \(1\)/);
   });
 

@@ -76,6 +76,11 @@ describe("letters", () => {
     expect(Math.min(...lit.filter((count) => count > 0))).toBe(3);
   });
 
+  it("fit a panorama: as large as its height has room for", () => {
+    const rows = drawn(5000, 20, [{ text: "I", box: [0, 0, 5000, 20], colour: RED }]); // 13 pixels each by its length
+    expect(rows.filter((row) => row[0] === "r")).toHaveLength(18);
+  });
+
   it("are cut where there is no room, and left out where there is none at all", () => {
     const [width, height] = [32, 9]; // five letters and their plate
     const long = drawn(width, height, [{ text: "LLLLLLLLLL", box: [3, 4, 9, 9], colour: RED }]);
@@ -126,6 +131,20 @@ describe("--draw and --mask", () => {
     // The plates: cup, 0.90 above [25, 25, 125, 88]; class 1, 0.60 within [100, 0, 200, 50], which starts at the top.
     expect([lit(25, 16), lit(25 + 48, 17), lit(25 + 49, 17), lit(25, 15)]).toEqual([true, true, false, false]);
     expect([lit(106, 1), lit(100 + 72, 1), lit(100 + 73, 1)]).toEqual([true, true, false]);
+  });
+
+  it("lists long names in the width that there is", async () => {
+    here.write("long.txt", `${"a".repeat(150)}z\nb\n`);
+    const flags = ["run", "boxes.onnx", "--image", "black.png", "--preset", "unit", "--decode", "boxes"];
+    const ran = await lanewise([...flags, "--labels", "long.txt"], { cwd: here.root, env: { COLUMNS: "60" } });
+    const [first = "", second = ""] = ran.out.split("\n");
+    expect(first).toMatch(/^a+…a*z {3}0\.90 {3}\[ 25, /);
+    expect([first.length, second.indexOf("0.60")]).toEqual([60, first.indexOf("0.90")]);
+    expect((await boxes("--labels", "long.txt")).out).toContain(`${"a".repeat(150)}z   0.90`);
+    expect(await boxes("--draw", "")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('"--draw" expected a .png'),
+    });
   });
 
   it("a class a pixel is as large as the picture, turned and letterboxed as it is", async () => {

@@ -113,7 +113,10 @@ export async function bench(io: Io, file: string, flags: BenchFlags): Promise<nu
     if (flags.json) io.out(`${JSON.stringify({ ...result, ...(isProfiled && { layers: profile?.rows }) })}\n`);
     else
       io.out(
-        textOf(result, io.columns) + (isProfiled ? profileText(io, profile as NonNullable<typeof profile>, flags) : ""),
+        textOf(result, io.columns) +
+          (isProfiled
+            ? profileText(io, profile as NonNullable<typeof profile>, flags, inBytes > 0 ? "GOP/s" : "GFLOP/s")
+            : ""),
       );
     return 0;
   } finally {
@@ -284,6 +287,7 @@ function profileText(
   io: Io,
   { rows, totals }: ReturnType<OnnxModel["profile"]>,
   { sort = "file", top }: BenchFlags,
+  unit: string,
 ): string {
   const list = sort === "time" ? [...rows].sort((a, b) => b.microseconds - a.microseconds) : rows;
   const shown = list.slice(0, top);
@@ -296,7 +300,7 @@ function profileText(
       { head: "µs", align: "right" },
       { head: "share", align: "right" },
       { head: "", drop: 1 },
-      { head: "GFLOP/s", align: "right", drop: 4 },
+      { head: unit, align: "right", drop: 4 },
     ],
     shown.map(({ layer, op, algorithm, reason, microseconds, gflops }) => [
       layer || "(memory format)",

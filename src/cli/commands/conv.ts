@@ -3,7 +3,7 @@ import type { ConvAlgorithm, MemoryFormat, Padding, Plan, Precision, RuntimeOpti
 import { UsageError } from "../errors.js";
 import type { Io } from "../io.js";
 import type { Colour } from "../text/paint.js";
-import { bar, bytesText, msText, tableLines, wrapped } from "../text/table.js";
+import { bar, bytesText, megaText, msText, tableLines, wrapped } from "../text/table.js";
 
 export interface ConvFlags {
   readonly shape: readonly number[];
@@ -295,7 +295,7 @@ function textOf(
   return `${[
     ...say(
       undefined,
-      `${shape.join("x")} * ${weight.join("x")} -> ${output.join("x")}   ${(macs / 1e6).toFixed(2)} MMAC   ${variant}`,
+      `${shape.join("x")} * ${weight.join("x")} -> ${output.join("x")}   ${megaText(macs)} MMAC   ${variant}`,
     ),
     ...lines.map((line, i) => (measured[i - 1]?.algorithm === chosen ? io.paint("bold", line) : line)),
     ...say(undefined, `* auto takes ${chosen}: ${reason}`),

@@ -148,7 +148,7 @@ function show(io: Io, flags: RunFlags, answer: Answer, model: OnnxModel, more: o
     return;
   }
   head();
-  io.out(`${answerLines(answer, flags.top ?? TOP).join("\n")}\n`);
+  io.out(`${answerLines(answer, flags.top ?? TOP, io.columns).join("\n")}\n`);
 }
 
 /** Files of --image: folders give their pictures. */
@@ -164,6 +164,7 @@ function pictureFiles(given: readonly string[]): string[] {
 /** Where --draw or --mask goes: a file for one picture, a folder for several. */
 function targetOf(option: string, out: string | undefined, files: readonly string[]) {
   if (out === undefined) return undefined;
+  if (out === "") throw new UsageError(`"${option}" expected a .png or a folder, got ""`);
   const isInto = isFolder(out) || isFolderName(out);
   if (files.length > 1 && !isInto)
     throw new UsageError(`"${option}" expected a folder for ${files.length} pictures (${out}/), got "${out}"`);

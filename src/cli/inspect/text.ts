@@ -8,6 +8,7 @@ import {
   counted,
   countText,
   filled,
+  megaText,
   msText,
   percentText,
   shortened,
@@ -65,7 +66,7 @@ function planLines(
   return [
     ...filled(
       [
-        `${(macs / 1e9).toFixed(3)} GMAC`,
+        macs < 1e8 ? `${megaText(macs)} MMAC` : `${(macs / 1e9).toFixed(3)} GMAC`,
         `${countText(parameters)} parameters`,
         `${bytesText(weightBytes)} weights`,
         `${bytesText(arenaBytes)} arena`,
@@ -102,7 +103,7 @@ function layerRow(layer: InspectedLayer, most: number): string[] {
     op,
     reason === "JavaScript" ? `${algorithm} (JavaScript)` : algorithm,
     output.join("x"),
-    macs > 0 ? (macs / 1e6).toFixed(2) : "0",
+    macs > 0 ? megaText(macs) : "0",
     bar(most > 0 ? share / most : 0, BAR),
     macs > 0 ? percentText(share) : "0 %",
     countText(parameters),

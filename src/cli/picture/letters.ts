@@ -69,7 +69,8 @@ function fill({ data, width, height }: Pixels, plate: Plate, [red, green, blue]:
 
 /** Writes signs into RGBA pixels, the first on top: above their boxes, or inside, where there is room and none before stands. */
 export function drawSigns(picture: Pixels, signs: readonly Sign[]): void {
-  const scale = Math.ceil(Math.max(picture.width, picture.height) / SIDE_PER_PIXEL);
+  const wanted = Math.ceil(Math.max(picture.width, picture.height) / SIDE_PER_PIXEL);
+  const scale = Math.max(1, Math.min(wanted, Math.floor(picture.height / (ROWS + 2)))); // of a panorama they must fit, too
   const taken: Plate[] = [];
   const placed = signs.flatMap((sign) => {
     const letters = lettersOf(sign.text);

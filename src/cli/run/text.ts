@@ -1,13 +1,14 @@
 // Answers as lines for people, and as plain data for --json.
-import { percentText } from "../text/table.js";
+import { percentText, tableLines } from "../text/table.js";
 import type { Answer } from "./heads.js";
 
 const number = (value: number) => (Number.isInteger(value) ? String(value) : value.toPrecision(4));
 
 const nameOf = ({ label, index }: { readonly label?: string; readonly index: number }) => label ?? `class ${index}`;
 
-/** Lines, aligned. Boxes are rounded to pixels. */
-export function answerLines(answer: Answer, top: number): string[] {
+/** Lines, aligned, of long names the middle cut out where they do not fit. Boxes are rounded to pixels. */
+export function answerLines(answer: Answer, top: number, columns = Infinity): string[] {
+  const aligned = (rows: readonly (readonly string[])[]) => alignedIn(rows, columns);
   if (answer.kind === "classes") return aligned(answer.classes.map((one) => [nameOf(one), one.score.toFixed(4)]));
   if (answer.kind === "boxes") {
     if (answer.boxes.length === 0) return ["nothing found"];
@@ -49,14 +50,15 @@ export function answerLines(answer: Answer, top: number): string[] {
   );
 }
 
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, c) => Math.max(...rows.map((row) => row[c]?.length ?? 0)));
-  return rows.map((row) =>
-    row
-      .map((cell, c) => cell.padEnd(widths[c] as number))
-      .join("   ")
-      .trimEnd(),
-  );
+function alignedIn(rows: readonly (readonly string[])[], columns: number): string[] {
+  const [first = []] = rows;
+  // Three spaces between cells, one of which the cell has; the name gives way.
+  const cells = rows.map((row) => row.map((cell, c) => (c < row.length - 1 ? `${cell} ` : cell)));
+  return tableLines(
+    first.map((_, c) => ({ head: "", ...(c === 0 && { least: 8 }) })),
+    cells,
+    columns,
+  ).slice(1);
 }
 
 /** What --json says: pixels of maps are left to --mask. */

@@ -109,8 +109,15 @@ export function countText(count: number): string {
   return count < 1e9 ? `${(count / 1e6).toFixed(count < 1e7 ? 2 : 1)} M` : `${(count / 1e9).toFixed(2)} G`;
 }
 
-/** Two digits behind the point at most, three that mean something. */
-export const msText = (ms: number): string => (ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : ms.toFixed(0));
+/** Two digits behind the point at most, three that mean something; of less than a tenth the first two. */
+export function msText(ms: number): string {
+  if (ms > 0 && ms < 0.1) return ms.toPrecision(2);
+  return ms < 10 ? ms.toFixed(2) : ms < 100 ? ms.toFixed(1) : ms.toFixed(0);
+}
+
+/** Multiply-accumulates in millions: 115.61, and of a few thousands 0.0035. */
+export const megaText = (macs: number): string =>
+  macs > 0 && macs < 1e4 ? (macs / 1e6).toPrecision(2) : (macs / 1e6).toFixed(2);
 
 export const percentText = (share: number): string =>
   `${share > 0 && share < 0.0005 ? "<0.1" : (100 * share).toFixed(1)} %`;

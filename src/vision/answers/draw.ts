@@ -32,7 +32,7 @@ export interface Drawable {
 
 /** Of drawDetections(). */
 export interface DrawOptions {
-  /** Of lines, in pixels. Default: a 200th of the longer side, at least 1. */
+  /** Of lines, in pixels. Default: a 200th of the longer side, a 10th of the shorter one if that is less, at least 1. */
   readonly thickness?: number;
   /** Colours by index, over and over. Default: those of PASCAL VOC, from class 1, twice as bright. */
   readonly palette?: readonly Colour[];
@@ -55,7 +55,7 @@ export function drawDetections(
   const { width, height } = picture;
   const thickness = integer(
     "thickness",
-    options.thickness ?? Math.max(1, Math.round(Math.max(width, height) / 200)),
+    options.thickness ?? Math.max(1, Math.round(Math.min(Math.max(width, height) / 200, Math.min(width, height) / 10))),
     1,
   );
   const opacity = finite("opacity", options.opacity ?? 0.5);
