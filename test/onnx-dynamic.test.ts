@@ -278,12 +278,12 @@ describe("around such products", () => {
     [
       "a zero point of weights of another type",
       { wz: typed("uint8", [], [0]) },
-      /MatMulInteger.*"w_zero_point" expected int8, got uint8/,
+      /MatMulInteger.*"b_zero_point" expected int8, got uint8/,
     ],
     [
       "one of another length",
       { wz: typed("int8", [3], [0, 0, 0]) },
-      /MatMulInteger.*"w_zero_point" expected 5 values, got 3/,
+      /MatMulInteger.*"b_zero_point" expected 5 values, got 3/,
     ],
   ])("%s is refused in a sentence, and nothing is kept", async (_, other, message) => {
     using rt = await createRuntime();
