@@ -6,7 +6,7 @@ import { loadOnnx, type OnnxModel } from "../src/onnx/index.js";
 import { INT8_BINARIES } from "./binaries.js";
 import { type Conv, convSums, roundEven } from "./int8-reference.js";
 import { type Constant, type File, type Node, node, onnxFile, typed } from "./onnx-file.js";
-import { fill, random } from "./random.js";
+import { draw, fill } from "./random.js";
 
 const f = Math.fround;
 
@@ -33,11 +33,6 @@ const layersOf = (model: OnnxModel): string[] =>
     .summary()
     .rows.filter(({ layer, algorithm }) => layer !== "" && algorithm !== "view" && !/format/i.test(algorithm))
     .map(({ op }) => op);
-
-const draw = (length: number, low: number, high: number, seed: string): number[] => {
-  const { integer } = random(seed);
-  return Array.from({ length }, () => integer(low, high));
-};
 
 describe.each(INT8_BINARIES)("bytes by the range of the values on $name", ({ create }) => {
   let rt: Runtime;

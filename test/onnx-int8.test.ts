@@ -5,7 +5,7 @@ import type { Runtime, Tensor } from "../src/index.js";
 import { loadOnnx, type OnnxModel } from "../src/onnx/index.js";
 import { BINARIES } from "./binaries.js";
 import { type Constant, type File, type Node, node, onnxFile, typed } from "./onnx-file.js";
-import { random } from "./random.js";
+import { draw } from "./random.js";
 import { roundToEven } from "./reference.js";
 
 const f = Math.fround;
@@ -16,10 +16,6 @@ type Byte = "uint8" | "int8";
 const LEAST = { uint8: 0, int8: -128 } as const;
 const CODE = { uint8: UINT8, int8: INT8 } as const;
 
-const draw = (count: number, low: number, high: number, seed: string): number[] => {
-  const { integer } = random(seed);
-  return Array.from({ length: count }, () => integer(low, high));
-};
 const bytes = (type: Byte, count: number, seed: string) => draw(count, LEAST[type], LEAST[type] + 255, seed);
 const scale = (value: number): Constant => typed("float32", [], [value]);
 const zero = (type: Byte, value: number): Constant => typed(type, [], [value]);
