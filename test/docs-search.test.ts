@@ -37,8 +37,10 @@ it("takes anything typed: nothing, signs, expressions", () => {
   expect(headings("(a+b)?")).toEqual(["Memory"]); // a, which begins "at", and b
 });
 
-it("shows the text around the first word", () => {
+it("shows the text around the longest word", () => {
   const text = `${"before ".repeat(20)}the needle ${"behind ".repeat(40)}`;
   expect(around(text, "needle")).toMatch(/^… before .* the needle behind .* …$/);
+  expect(around(text, "the needle")).toBe(around(text, "needle"));
+  expect(around(text, "before needle")).toMatch(/^before before /); // the first of as long ones
   expect(around("short needle", "needle")).toBe("short needle");
 });

@@ -74,7 +74,7 @@ function run(block: Block, at: number, command: string): { code: number | null; 
     cwd,
     env,
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: 600_000,
   });
   return { code: status, said: stdout };
 }
