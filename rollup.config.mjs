@@ -313,7 +313,7 @@ function manualChunks(id, { getModuleInfo }) {
     )
   )
     return undefined;
-  if (/^(ops\/(byte|half)-weights|model\/weight-range)\.js$/.test(file)) return "quantized-weights";
+  if (/^(ops\/(byte|half)-weights|model\/weight-range)\.js$/.test(file)) return "weights";
   if (/^vision\/answers\//.test(file)) return "answers";
   if (/^vision\/picture\/frame\.js$/.test(file)) return "frames";
   if (/^(vision|kernels\/gen\/vision)\//.test(file)) return "pictures";

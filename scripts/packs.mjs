@@ -12,7 +12,7 @@ export const PACKS = [
   { name: "rare", entry: "assembly/packs/rare.ts", variants: ["simd", "relaxed"], budget: 20 * 1024 },
   { name: "recurrent", entry: "assembly/packs/recurrent.ts", variants: ["simd", "relaxed"], budget: 5 * 1024 },
   { name: "audio", entry: "assembly/packs/audio.ts", variants: ["simd", "relaxed"], budget: 3 * 1024 },
-  { name: "int8", entry: "assembly/packs/int8.ts", variants: ["simd", "relaxed"], budget: 31 * 1024 },
+  { name: "int8", entry: "assembly/packs/int8.ts", variants: ["simd", "relaxed"], budget: 29 * 1024 },
   { name: "half", entry: "assembly/packs/half.ts", variants: ["simd", "relaxed"], budget: 4.25 * 1024 },
   { name: "vision", entry: "assembly/packs/vision.ts", variants: ["simd"], budget: 6 * 1024, layer: "vision" },
 ];

@@ -1,7 +1,6 @@
 // Weights of 8 bits under layers of float32: the arithmetic to the bit, its error by a bound, what runs, what is refused.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
-  type Activation,
   createModel,
   createRuntime,
   Graph,
@@ -12,6 +11,7 @@ import {
 } from "../src/index.js";
 import { loadOnnx, loadQuantizedWeights } from "../src/onnx/index.js";
 import { BINARIES } from "./binaries.js";
+import { type LinearLayer, linearModel } from "./linear-model.js";
 import { floats, node, onnxFile } from "./onnx-file.js";
 import { fill, random } from "./random.js";
 
@@ -94,31 +94,6 @@ function boundOf(x: Float32Array, w: Float32Array, K: number, planes: number): n
   return bound;
 }
 
-interface Layer {
-  readonly x: readonly number[];
-  readonly M: number;
-  readonly activation?: Activation;
-}
-
-function linearModel(
-  rt: Runtime,
-  { x, M, activation }: Layer,
-  w: Float32Array,
-  b: Float32Array,
-  options: ModelOptions,
-) {
-  const g = new Graph();
-  const input = g.input("x", x);
-  const K = x.at(-1) as number;
-  const [weight, bias] = [g.parameter("w", [M, K]), g.parameter("b", [M])];
-  g.output("y", g.layer("fc").linear(input, weight, bias, activation ? { activation } : {}));
-  const tensors = {
-    w: { shape: [M, K], dtype: "float32", data: w },
-    b: { shape: [M], dtype: "float32", data: b },
-  } as const;
-  return createModel(rt, g, tensors, options);
-}
-
 const rowOf = (model: Model, layer: string) => model.summary().rows.find((row) => row.layer === layer);
 
 const OPTIONS = [
@@ -136,7 +111,7 @@ describe.each(BINARIES)("weights of 8 bits on the $name binary", ({ create }) =>
     expect(rt.report()).toMatchObject({ bytesInUse: 0, liveTensors: 0, livePlans: 0 });
   });
 
-  const LAYERS: readonly Layer[] = [
+  const LAYERS: readonly LinearLayer[] = [
     { x: [1, 1], M: 1 },
     { x: [1, 5], M: 3 },
     { x: [2, 3, 7], M: 17 },

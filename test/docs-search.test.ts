@@ -37,9 +37,11 @@ it("takes anything typed: nothing, signs, expressions", () => {
   expect(headings("(a+b)?")).toEqual(["Memory"]); // a, which begins "at", and b
 });
 
-it("shows the text around the first word", () => {
+it("shows the text around the longest word", () => {
   const text = `${"before ".repeat(20)}the needle ${"behind ".repeat(40)}`;
   expect(around(text, "needle")).toMatch(/^… before .* the needle behind .* …$/);
+  expect(around(text, "the needle")).toBe(around(text, "needle"));
+  expect(around(text, "before needle")).toMatch(/^before before /); // the first of as long ones
   expect(around("short needle", "needle")).toBe("short needle");
   expect(around(`needle ${"abcdefgh ".repeat(20)}`, "needle")).toBe(`needle ${"abcdefgh ".repeat(12)}…`); // a 13th would end at 123
   expect(around(`needle${"x".repeat(200)}`, "needle")).toBe(`needle${"x".repeat(114)} …`); // no end of a word in sight

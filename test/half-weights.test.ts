@@ -11,6 +11,7 @@ import {
 } from "../src/index.js";
 import { loadOnnx, loadQuantizedWeights } from "../src/onnx/index.js";
 import { BINARIES } from "./binaries.js";
+import { type LinearLayer, linearModel } from "./linear-model.js";
 import { node, onnxFile } from "./onnx-file.js";
 import { fill, random } from "./random.js";
 
@@ -32,24 +33,6 @@ function halfWeights(shape: readonly number[], seed: string): Float32Array {
   const list = fill(shape, seed).map((v, i) => nearest(i % 7 === 0 ? v * 2 ** -15 : v / 3, 24));
   list.set([0, -0, 2 ** -24, -(2 ** -24), 1023 * 2 ** -24].slice(0, list.length));
   return list;
-}
-
-interface Layer {
-  readonly x: readonly number[];
-  readonly M: number;
-  readonly activation?: Activation;
-  readonly isBare?: boolean;
-}
-
-function linearModel(rt: Runtime, layer: Layer, w: Float32Array, b: Float32Array, options: ModelOptions) {
-  const { x, M, activation, isBare } = layer;
-  const g = new Graph();
-  const K = x.at(-1) as number;
-  const bias = isBare ? null : g.parameter("b", [M]);
-  const own = activation ? { activation } : {};
-  g.output("y", g.layer("fc").linear(g.input("x", x), g.parameter("w", [M, K]), bias, own));
-  const float = (shape: number[], data: Float32Array) => ({ shape, dtype: "float32", data }) as const;
-  return createModel(rt, g, { w: float([M, K], w), ...(!isBare && { b: float([M], b) }) }, options);
 }
 
 const rowOf = (model: Model) => model.summary().rows.find(({ layer }) => layer === "fc" || layer === "conv");
@@ -76,7 +59,7 @@ function otherBits(a: Float32Array, b: Float32Array): number {
 }
 
 /** Few rows in panels and as they lie (from 8 MB on), more rows, in one and several reduction blocks and steps. */
-const LAYERS: readonly Layer[] = [
+const LAYERS: readonly LinearLayer[] = [
   { x: [1, 1], M: 1 },
   { x: [1, 5], M: 3, isBare: true },
   { x: [2, 3, 7], M: 17 },

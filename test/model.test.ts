@@ -288,9 +288,10 @@ describe("model", () => {
     const { rows, totals } = model.summary();
     const named = rows.filter((row) => row.layer !== "");
     expect(
-      named.map(({ layer, op, outputShape, macs, ungroupedMacs, parameters }) => ({
+      named.map(({ layer, op, inputDtype, outputShape, macs, ungroupedMacs, parameters }) => ({
         layer,
         op,
+        inputDtype,
         outputShape,
         macs,
         ungroupedMacs,
@@ -300,6 +301,7 @@ describe("model", () => {
       {
         layer: "a",
         op: "conv2d",
+        inputDtype: "float32",
         outputShape: [2, 9, 11, 13],
         macs: 2 * 9 * 143 * 27,
         ungroupedMacs: 2 * 9 * 143 * 27,
@@ -308,6 +310,7 @@ describe("model", () => {
       {
         layer: "b",
         op: "conv2d",
+        inputDtype: "float32",
         outputShape: [2, 6, 9, 13],
         macs: 2 * 6 * 117 * 9,
         ungroupedMacs: 2 * 6 * 117 * 27,

@@ -6,7 +6,7 @@ import { loadOnnx, type OnnxModel } from "../src/onnx/index.js";
 import { INT8_BINARIES } from "./binaries.js";
 import { type Conv, convSums, roundEven } from "./int8-reference.js";
 import { type Constant, type File, type Node, node, onnxFile, typed } from "./onnx-file.js";
-import { fill, random } from "./random.js";
+import { draw, fill } from "./random.js";
 
 const f = Math.fround;
 
@@ -33,11 +33,6 @@ const layersOf = (model: OnnxModel): string[] =>
     .summary()
     .rows.filter(({ layer, algorithm }) => layer !== "" && algorithm !== "view" && !/format/i.test(algorithm))
     .map(({ op }) => op);
-
-const draw = (length: number, low: number, high: number, seed: string): number[] => {
-  const { integer } = random(seed);
-  return Array.from({ length }, () => integer(low, high));
-};
 
 describe.each(INT8_BINARIES)("bytes by the range of the values on $name", ({ create }) => {
   let rt: Runtime;
@@ -278,12 +273,12 @@ describe("around such products", () => {
     [
       "a zero point of weights of another type",
       { wz: typed("uint8", [], [0]) },
-      /MatMulInteger.*"w_zero_point" expected int8, got uint8/,
+      /MatMulInteger.*"b_zero_point" expected int8, got uint8/,
     ],
     [
       "one of another length",
       { wz: typed("int8", [3], [0, 0, 0]) },
-      /MatMulInteger.*"w_zero_point" expected 5 values, got 3/,
+      /MatMulInteger.*"b_zero_point" expected 5 values, got 3/,
     ],
   ])("%s is refused in a sentence, and nothing is kept", async (_, other, message) => {
     using rt = await createRuntime();

@@ -46,15 +46,15 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     nodes: [node("QLinearMatMul", ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz"], ["y"])],
     constants: { ...quanta, ...weights, w: columns },
     shape: ROWS,
-    x: "[xa]",
-    w: "[wb]",
+    x: "a",
+    w: "b",
   },
   QGemm: {
     nodes: [microsoft(node("QGemm", ["x", "xs", "xz", "w", "ws", "wz", "b", "ys", "yz"], ["y"]))],
     constants: { ...quanta, ...weights, w: columns, b: bias },
     shape: ROWS,
-    x: "[xa]",
-    w: "[wb]",
+    x: "a",
+    w: "b",
   },
   QLinearAdd: {
     nodes: [microsoft(node("QLinearAdd", ["x", "xs", "xz", "x", "xs2", "xz2", "ys", "yz"], ["y"]))],
@@ -93,15 +93,15 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     nodes: [node("MatMulInteger", ["x", "w", "xz", "wz"], ["y"])],
     constants: { xz: uint8(3), wz: int8(0), w: columns },
     shape: ROWS,
-    x: "[xa]",
-    w: "[wb]",
+    x: "a",
+    w: "b",
   },
   DynamicQuantizeMatMul: {
     nodes: [microsoft(node("DynamicQuantizeMatMul", ["x", "w", "ws", "wz"], ["y"]))],
     constants: { ...weights, w: columns },
     shape: ROWS,
     type: FLOAT,
-    w: "[wb]",
+    w: "b",
   },
 };
 

@@ -5,7 +5,7 @@ import type { Runtime, Tensor } from "../src/index.js";
 import { loadOnnx, type OnnxModel } from "../src/onnx/index.js";
 import { BINARIES } from "./binaries.js";
 import { type Constant, type File, type Node, node, onnxFile, typed } from "./onnx-file.js";
-import { random } from "./random.js";
+import { draw } from "./random.js";
 import { roundToEven } from "./reference.js";
 
 const f = Math.fround;
@@ -16,10 +16,6 @@ type Byte = "uint8" | "int8";
 const LEAST = { uint8: 0, int8: -128 } as const;
 const CODE = { uint8: UINT8, int8: INT8 } as const;
 
-const draw = (count: number, low: number, high: number, seed: string): number[] => {
-  const { integer } = random(seed);
-  return Array.from({ length: count }, () => integer(low, high));
-};
 const bytes = (type: Byte, count: number, seed: string) => draw(count, LEAST[type], LEAST[type] + 255, seed);
 const scale = (value: number): Constant => typed("float32", [], [value]);
 const zero = (type: Byte, value: number): Constant => typed(type, [], [value]);
@@ -456,15 +452,15 @@ describe.each(BINARIES)("layers of bytes on $name", ({ create }) => {
       { ys: scale(0) },
       /node "QLinearMatMul-y" \(QLinearMatMul\): "y_scale" expected a number > 0, got 0/,
     ],
-    ["a scale that is no number", { xs: scale(Number.NaN) }, /"x_scale" expected a number > 0, got NaN/],
-    ["a negative scale", { ws: scale(-0.5) }, /"w_scale" expected a number > 0, got -0.5/],
-    ["an infinite scale", { ws: scale(Infinity) }, /"w_scale" expected a number > 0, got Infinity/],
-    ["a zero point of another type", { xz: zero("int8", 0) }, /"x_zero_point" expected uint8, got int8/],
-    ["scales of another length", { ws: typed("float32", [3], [1, 1, 1]) }, /"w_scale" expected 2 values, got 3/],
+    ["a scale that is no number", { xs: scale(Number.NaN) }, /"a_scale" expected a number > 0, got NaN/],
+    ["a negative scale", { ws: scale(-0.5) }, /"b_scale" expected a number > 0, got -0.5/],
+    ["an infinite scale", { ws: scale(Infinity) }, /"b_scale" expected a number > 0, got Infinity/],
+    ["a zero point of another type", { xz: zero("int8", 0) }, /"a_zero_point" expected uint8, got int8/],
+    ["scales of another length", { ws: typed("float32", [3], [1, 1, 1]) }, /"b_scale" expected 2 values, got 3/],
     [
       "zero points of another length",
       { ws: typed("float32", [2], [1, 1]), wz: typed("int8", [3], [0, 0, 0]) },
-      /"w_zero_point" expected 2 values, got \[ ?3 ?\]/,
+      /"b_zero_point" expected 2 values, got \[ ?3 ?\]/,
     ],
   ] as const)("refuses %s in a sentence", async (_, constants, message) => {
     const before = rt.report().bytesInUse;

@@ -32,7 +32,7 @@ export const run = (command, args, options = {}) =>
   execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"], timeout: HANGS_MS, ...options });
 
 /** What a command that failed has to say, in a line: of its first error, or its last lines. */
-export const saidOf = (error) => {
+const saidOf = (error) => {
   const said = `${error.stderr ?? ""}${error.stdout ?? ""}`.trim() || error.message;
   const lines = said.split("\n").filter((line) => line.length < 1000);
   const at = lines.findIndex((line) => /\w*Error\b.*: /.test(line));

@@ -51,6 +51,12 @@ export function fill(shape: readonly number[], seed: number | string): Float32Ar
   return data;
 }
 
+/** Whole numbers from `low` to `high`, both included. */
+export function draw(count: number, low: number, high: number, seed: string): number[] {
+  const { integer } = random(seed);
+  return Array.from({ length: count }, () => integer(low, high));
+}
+
 function repeats(data: Float32Array, i: number, value: number): boolean {
   for (let before = Math.max(i - 15, 0); before < i; before++) if (data[before] === value) return true;
   return false;

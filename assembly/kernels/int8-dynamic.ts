@@ -62,6 +62,7 @@ export function quantize_q8(desc: usize, begin: i32, end: i32, scratch: usize): 
     store<f32>(d.scalePtr, scale);
     store<u8>(d.zeroPtr, <u8>zero);
   }
+  // What numbers end as, but its bounds at 32 and 48, which storeFloats does not read: abi/int8-bytes.ts.
   v128.store(scratch, f32x4.splat(MAGIC));
   v128.store(scratch, i32x4.splat(MAGIC_BITS - zero), 16);
   v128.store(scratch, f32x4.splat(-FAR), 64);

@@ -2,8 +2,9 @@
 //
 //   sum[m, n] = bias[n] + sum over k of A[m, k] * W[n, k]        int32, exact: in any order the same
 //
-// A is never packed: a table has where each row starts, and a row's segments are where it goes on (i32 bytes from where the one before
-// ended, so that a register a row does), so that a row may be a pixel's patch in a padded image. W is packed once per plan into panels of 8 filters, k inside:
+// A is never packed: a table has where each row starts, and segments where a row goes on, in bytes from where the segment before ended:
+// one register a row is enough. So a row may be a pixel's patch in a padded image. W is packed once per plan into panels of 8 filters,
+// k inside:
 //
 //   narrow   [K / 2][8][2] i8     A is i16, its zero point subtracted; weights are made wider as they are loaded
 //   wide     [K / 2][8][2] i16    weights beyond int8, and Winograd's

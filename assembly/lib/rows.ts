@@ -1,6 +1,6 @@
 // Rows of floats, four at a time.
 
-/** The largest |x| of so many floats, in every lane: as numbers their bits are in the same order, NaN above all. */
+/** The largest |x| of so many floats: bits of positive ones, as whole numbers, are in the same order, NaN above all. */
 export function largest(x: usize, count: i32): f32 {
   let most = i32x4.splat(0);
   for (let k = 0; k < count; k += 4) most = i32x4.max_s(most, v128.and(part(x, k, count), i32x4.splat(0x7fffffff)));

@@ -65,7 +65,7 @@ export async function inFile<T>(file: string, work: Promise<T>): Promise<T> {
 const isOpen = (size: number | string | null) => typeof size !== "number" || size <= 0;
 
 /** Inputs with open sizes, after `shapes`. */
-export function openInputs({ inputs }: OnnxDescription, shapes: Shapes): readonly OnnxValue[] {
+function openInputs({ inputs }: OnnxDescription, shapes: Shapes): readonly OnnxValue[] {
   return inputs.filter(({ name, shape }) => {
     if (Object.hasOwn(shapes, name)) return false;
     return (

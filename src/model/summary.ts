@@ -3,7 +3,7 @@ import type { Shape } from "../base/check.js";
 import { knownOptions } from "../base/check.js";
 import { ModelError, show } from "../base/errors.js";
 import { countOf } from "../base/shape.js";
-import { bytesOf, makeSpec } from "../base/spec.js";
+import { bytesOf, type DType, makeSpec } from "../base/spec.js";
 import { Allocator } from "../engine/allocator.js";
 import type { Pack } from "../plan/builder.js";
 import { internalsOf, type Runtime, requireRuntime } from "../runtime/runtime.js";
@@ -27,6 +27,8 @@ export interface LayerRow {
   readonly reason: string;
   /** The documented error: of convolutions their algorithm's, of layers on weights of fewer bits theirs. */
   readonly error?: number;
+  /** Of its (first) input: "uint8" where it computes on bytes. A layer without inputs has none. */
+  readonly inputDtype?: DType | undefined;
   /** Of its (first) output. */
   readonly outputShape: Shape;
   /** Multiply-accumulates by the layer's definition. */
@@ -223,6 +225,7 @@ function rowOf(plan: ModelPlan, { node, builder, packKeys }: PlannedStep, counte
     algorithm,
     reason: node?.note ? `${node.note}; ${reason}` : reason,
     ...(error !== undefined && { error }),
+    inputDtype: builder.inputs[0]?.spec.dtype,
     outputShape: output,
     macs,
     ungroupedMacs: macs * groups,

@@ -54,14 +54,17 @@ class LateBranch extends UnsupportedError {
 
 export type Known = PlainTensor | Dynamic | "late";
 
+/** How often a value is read, by its name. */
 type Reads = ReadonlyMap<string, number>;
 
+/** Where a value comes from, with the reads of the nodes it stands among: a file's, or those that are in a node's place. */
 interface Origin {
   readonly site: Site;
   readonly output: number;
   readonly reads: Reads;
 }
 
+/** The same as lowerings ask for it. */
 function told({ site, output, reads }: Origin): Behind {
   const name = site.c.node.outputs[output] as string;
   return { site, output, isReadOnce: reads.get(name) === 1 };
@@ -103,9 +106,8 @@ class Compiler {
   #values: Map<string, Known>;
   readonly #constants = new Map<string, PlainTensor>();
   readonly #late: NodeProto[] = [];
-  /** What computes a value, as which of its outputs, and how often values are read where it has its name. */
   readonly #behind = new Map<Known, Origin>();
-  /** The same of values whose nodes are a form of another node: that one. */
+  /** Of a value whose node is one of those in another node's place, that other node. */
   readonly #formed = new Map<Known, Origin>();
   #reads: Reads;
   readonly #floats = (operator: string) => this.#operators.lowering(operator, true);
@@ -287,7 +289,7 @@ class Compiler {
     const [outer, reads] = [this.#values, this.#reads];
     const values = named<Known>(constants, known);
     this.#values = values;
-    // Who reads the outputs is not known here.
+    // Outputs count twice: who else reads them is not known here.
     this.#reads = counted([...nodes.flatMap(readsOf), ...outputs, ...outputs]);
     try {
       this.#add(nodes, true);

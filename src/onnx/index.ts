@@ -55,7 +55,7 @@ export const loadOnnx = makeLoadOnnx(
     "graph-moves": () => import("./families/graph-moves.js"),
     "graph-attention": () => import("./families/graph-attention.js"),
     "file-functions": () => import("./families/file-functions.js"),
-    "quantized-weights": () => import("./families/quantized-weights.js"),
+    weights: () => import("./families/weights.js"),
     "late-stages": () => import("./families/late-stages.js"),
     "parts-dynamic": () => import("./families/parts-dynamic.js"),
     "parts-fused": () => import("./families/parts-fused.js"),
@@ -96,4 +96,4 @@ export const describeOnnx = makeDescribeOnnx({
  * @throws (rejects with) UnsupportedError where the kernels cannot be loaded, DisposedError.
  * @function
  */
-export const loadQuantizedWeights = makeLoadQuantizedWeights(() => import("./families/quantized-weights.js"));
+export const loadQuantizedWeights = makeLoadQuantizedWeights(() => import("./families/weights.js"));

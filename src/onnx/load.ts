@@ -63,12 +63,12 @@ const IR_OF_DEFAULTS = 4;
 export type LoadQuantizedWeights = (runtime: Runtime) => Promise<void>;
 
 /** loadQuantizedWeights() of an entry that loads their code so. */
-export function makeLoadQuantizedWeights(load: Loaders["quantized-weights"]): LoadQuantizedWeights {
+export function makeLoadQuantizedWeights(load: Loaders["weights"]): LoadQuantizedWeights {
   return async (runtime) => loadWeightTypes(runtime, load, ["int8", "int16", "float16"]);
 }
 
 /** Code and kernels of layers on such weights. */
-async function loadWeightTypes(runtime: Runtime, load: Loaders["quantized-weights"], types: readonly WeightType[]) {
+async function loadWeightTypes(runtime: Runtime, load: Loaders["weights"], types: readonly WeightType[]) {
   const packs = types.map((type) => (type === "float16" ? "half" : "int8"));
   const [{ WEIGHTS }] = await Promise.all([load(), requirePacks(runtime, new Set(packs))]);
   for (const type of types) internalsOf(runtime).quantizedWeights[type] = WEIGHTS?.[type];
@@ -84,7 +84,7 @@ export function makeLoadOnnx(loaders: Loaders, outside: Outside): LoadOnnx {
       : await (await outside.source()).bytesFrom(source, onProgress);
     requireRuntime(runtime);
     const weights = weightTypeOf(modelOptions);
-    if (weights) await loadWeightTypes(runtime, loaders["quantized-weights"], [weights]);
+    if (weights) await loadWeightTypes(runtime, loaders.weights, [weights]);
     const operators = new Operators(loaders, packsOf(runtime));
     const file = await parsed(bytes, from, outside);
     const { INLINED: inlined = (model: ModelProto) => model } =

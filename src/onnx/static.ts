@@ -33,7 +33,7 @@ import * as layersSampling from "./families/layers-sampling.js";
 import * as partsAttention from "./families/parts-attention.js";
 import * as partsDynamic from "./families/parts-dynamic.js";
 import * as partsFused from "./families/parts-fused.js";
-import * as quantizedWeights from "./families/quantized-weights.js";
+import * as weights from "./families/weights.js";
 import { makeDescribeOnnx, makeLoadOnnx, makeLoadQuantizedWeights } from "./load.js";
 import * as describe from "./outside/describe.js";
 import * as external from "./outside/external.js";
@@ -66,7 +66,7 @@ export const loadOnnx = makeLoadOnnx(
     "graph-moves": async () => graphMoves,
     "graph-attention": async () => graphAttention,
     "file-functions": async () => fileFunctions,
-    "quantized-weights": async () => quantizedWeights,
+    weights: async () => weights,
     "late-stages": async () => lateStages,
     "parts-dynamic": async () => partsDynamic,
     "parts-fused": async () => partsFused,
@@ -96,4 +96,4 @@ export const describeOnnx = makeDescribeOnnx({
 });
 
 /** See index.ts. */
-export const loadQuantizedWeights = makeLoadQuantizedWeights(async () => quantizedWeights);
+export const loadQuantizedWeights = makeLoadQuantizedWeights(async () => weights);

@@ -19,7 +19,7 @@ addEventListener("message", (event) => event.waitUntil(${work}.then((answer) => 
 const INLINE = 'import { golden } from "/golden-inline.mjs";';
 
 /** What pages, workers and worklets load, beside the package at /lanewise/. */
-export const BLOBS = {
+const BLOBS = {
   "/golden.mjs": { body: goldenModule("/lanewise") },
   "/golden-inline.mjs": { body: goldenModule("/lanewise", { inline: true }) },
   "/fixtures.mjs": { body: fixturesModule() },

@@ -1,7 +1,7 @@
 // What a user writes, and how each bundler builds it without any configuration.
 
 /** A convolution by Winograd, a strided one and a pointwise one; answers a hash of their bits. Also what the runners run. */
-export const COMPUTE = `
+const COMPUTE = `
 /** From -0.5 to 0.5, a full mantissa, the same everywhere. */
 const noise = (count, seed) => Float32Array.from({ length: count }, (_, i) => (Math.imul(i + seed, 0x9e3779b1) >>> 0) / 2 ** 32 - 0.5);
 function hashOf(hash, floats) {
@@ -102,12 +102,12 @@ globalThis.app = async ({ variant }) => {
 `;
 
 export const PAGE_FILES = { "index.html": HTML, "src/use.js": USE, "src/index.js": PAGE };
-export const WORKER_FILES = { ...PAGE_FILES, "src/index.js": WORKER_PAGE, "src/worker.js": WORKER };
-export const ES_WORKER_FILES = {
+const WORKER_FILES = { ...PAGE_FILES, "src/index.js": WORKER_PAGE, "src/worker.js": WORKER };
+const ES_WORKER_FILES = {
   ...WORKER_FILES,
   "vite.config.js": 'export default { worker: { format: "es" } };\n',
 };
-export const ENTRIES_FILES = { ...PAGE_FILES, "src/index.js": ENTRIES_PAGE };
+const ENTRIES_FILES = { ...PAGE_FILES, "src/index.js": ENTRIES_PAGE };
 
 const vite = (version, more = {}) => ({
   name: `Vite ${version}`,

@@ -12,7 +12,7 @@ import { besideOf, inOrder, isFolderName, outputIn, pairOf } from "../../src/cli
 import { bar, shortened, tableLines } from "../../src/cli/text/table.js";
 import { createRuntime } from "../../src/index.js";
 import { describeOnnx, loadOnnx } from "../../src/onnx/index.js";
-import { type File, node, onnxFile, tensorFile } from "../onnx-file.js";
+import { type File, node, onnxFile, tensorFile, typed } from "../onnx-file.js";
 import { jpegOf } from "./pictures.js";
 import { CLI, file, floatsNpy, folder, lanewise, MAGIC, MEANS, SUM } from "./tool.js";
 
@@ -333,6 +333,23 @@ describe("bench and conv", () => {
     );
     const json = JSON.parse((await run("bench", bytes, "--seconds", "0.05", "--json")).out);
     expect(json).toMatchObject({ inBytes: 1, share: null, limitGflops: null });
+    // As many products of floats as of bytes, whose scale the run computes.
+    const mixed = onnxFile({
+      nodes: [
+        node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"]),
+        node("MatMulInteger", ["q", "bytes", "z"], ["sums"]),
+        node("MatMul", ["x", "floats"], ["y"]),
+      ],
+      inputs: { x: [2, 4] },
+      outputs: ["sums", "y"],
+      constants: {
+        bytes: typed("int8", [4, 3], Array(12).fill(1)),
+        floats: typed("float32", [4, 3], Array(12).fill(1)),
+      },
+    });
+    here.write("mixed.onnx", mixed);
+    const half = await run("bench", "mixed.onnx", "--seconds", "0.05", "--json");
+    expect(JSON.parse(half.out)).toMatchObject({ macs: 48, inBytes: 0.5, share: null });
   });
 
   it("says how fast, of what the machine can do; layer by layer; as a trace", async () => {

@@ -125,10 +125,10 @@ export async function bench(io: Io, file: string, flags: BenchFlags): Promise<nu
   }
 }
 
-/** Which share of the multiply-accumulates kernels of bytes do: their limit is another, of 8-bit products. */
+/** Which share of the multiply-accumulates is done on bytes: their limit is another, of 8-bit products. */
 function byteShare(model: OnnxModel): number {
   const { rows, totals } = model.summary();
-  const inBytes = rows.filter(({ op }) => / (of bytes|q8)$/.test(op)).reduce((sum, { macs }) => sum + macs, 0);
+  const inBytes = rows.filter(({ inputDtype }) => inputDtype === "uint8").reduce((sum, { macs }) => sum + macs, 0);
   return totals.macs > 0 ? inBytes / totals.macs : 0;
 }
 

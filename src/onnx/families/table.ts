@@ -74,7 +74,7 @@ export const FAMILIES = {
   "file-functions": {},
   "late-stages": {},
   // No operators: what computes layers of float32 on weights of fewer bits. Its packs are those of their type.
-  "quantized-weights": {},
+  weights: {},
   "parts-fused": {
     PARTS:
       "com.microsoft.FusedConv com.microsoft.FusedMatMul com.microsoft.FusedGemm com.microsoft.Gelu com.microsoft.QuickGelu com.microsoft.FastGelu com.microsoft.BiasGelu com.microsoft.SkipLayerNormalization com.microsoft.SkipSimplifiedLayerNormalization SimplifiedLayerNormalization",

@@ -54,6 +54,10 @@ function placed(
   };
 }
 
+/** What a node that multiplies calls its operands, and so their scales and zero points. */
+export const operandNames = (opType: string): readonly [string, string] =>
+  opType.includes("Conv") ? ["x", "w"] : ["a", "b"];
+
 /** A scale or zero point of one value. Throws ModelError, naming it, where it has none or several. */
 export function single(t: PlainTensor, name: string): number {
   if (t.data.length !== 1) throw new ModelError(`"${name}" expected one value, got ${show([...t.shape])}`);

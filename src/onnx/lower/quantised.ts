@@ -9,7 +9,14 @@ import { type ElementType, elementType } from "../file/element-type.js";
 import { Deferred, type PlainTensor, toNumbers } from "../file/plain-tensor.js";
 import { along } from "../host/indexing.js";
 import { cast } from "../host/make.js";
-import { dequantize as hostDequantize, meanFactor, mulFactor, type Point, ratio } from "../host/quantisation.js";
+import {
+  dequantize as hostDequantize,
+  meanFactor,
+  mulFactor,
+  operandNames,
+  type Point,
+  ratio,
+} from "../host/quantisation.js";
 import { dequantize, type Quantisation, type Quantised, quantize } from "../layers/quantize.js";
 import { reduce } from "../layers/reduce.js";
 import { binary, dynamicAt, isConstant, type NodeLowering, type Site, tensorAt, varies } from "./site.js";
@@ -29,7 +36,7 @@ function toReal(site: Site, x: Dynamic, q: Quantisation): Dynamic {
   return site.draft.add(site.layer, dequantize(q), [x], [], {}, "float32")[0] as Dynamic;
 }
 
-export function toQuantised(site: Site, x: Dynamic, q: Quantisation): readonly Dynamic[] {
+function toQuantised(site: Site, x: Dynamic, q: Quantisation): readonly Dynamic[] {
   return site.draft.add(site.layer, quantize(q), [x], [], {}, q.type);
 }
 
@@ -44,7 +51,7 @@ function quantisationAt(site: Site, i: number, type: ElementType, axis = 0): Qua
 const typeAt = (site: Site, i: number): ElementType => tensorAt(site, i)?.type ?? "uint8";
 
 /** Whole numbers as they are. */
-export const plain = (type: Quantised, zero: readonly number[] = [0]): Quantisation => ({
+const plain = (type: Quantised, zero: readonly number[] = [0]): Quantisation => ({
   type,
   scale: [1],
   zero,
@@ -154,7 +161,9 @@ function weightsAt(site: Site, i: number, zeroAt: number, axisOf: (rank: number)
   const { size, inner } = along(w.shape, axisOf(w.shape.length));
   const zeros = zero ? toNumbers(zero) : [0];
   if (zeros.length !== 1 && zeros.length !== size)
-    throw new ModelError(`"w_zero_point" expected ${size} values, got ${zeros.length}`);
+    throw new ModelError(
+      `"${operandNames(site.c.node.opType)[1]}_zero_point" expected ${size} values, got ${zeros.length}`,
+    );
   return new Deferred(site.budget, "float32", w.shape, (to, from) => {
     const data = new Float32Array(to.buffer, to.byteOffset, to.length / 4);
     const whole = w.data as Int8Array;
@@ -185,7 +194,9 @@ function requantised(
   const [a, b] = factors;
   if (!sums || !q || q.scale.length !== 1 || !a || !b || countOf(a.shape) !== 1 || b.shape.length > 1) return undefined;
   if (b.data.length > 1 && b.data.length !== sums.shape[axis])
-    throw new ModelError(`"w_scale" expected ${sums.shape[axis]} values, got ${b.data.length}`);
+    throw new ModelError(
+      `"${operandNames(site.c.node.opType)[1]}_scale" expected ${sums.shape[axis]} values, got ${b.data.length}`,
+    );
   // Rounded to float32 where other runtimes do: a sum next to a half would go the other way.
   const [factor, quantum] = [Number(a.data[0]), q.scale[0] as number];
   const scale = toNumbers(b).map((value) => Math.fround(value * factor) / quantum);

@@ -1,7 +1,7 @@
 // The page's one runtime: made at the first call, and anew where other options are asked for.
 import { createRuntime, type Runtime, type RuntimeReport } from "lanewise";
 
-/** Of the address: `?variant=simd`, `?maxBytes=…`, `?threads=…`; threads are more than one where the page is isolated. */
+/** Of the address: `?variant=simd`, `?maxBytes=…`. */
 export interface EngineOptions {
   readonly variant?: "auto" | "simd" | "relaxed";
   readonly maxBytes?: number;
@@ -27,7 +27,7 @@ export function whenRestarted(forget: () => void): void {
 }
 
 /** Another runtime in the place of this one. */
-export async function restart(given: EngineOptions): Promise<Report> {
+export async function restart(given: EngineOptions): Promise<RuntimeReport> {
   const before = runtime;
   wanted = given;
   runtime = undefined;
@@ -39,9 +39,7 @@ export async function restart(given: EngineOptions): Promise<Report> {
   return report();
 }
 
-export type Report = RuntimeReport;
-
-export async function report(): Promise<Report> {
+export async function report(): Promise<RuntimeReport> {
   return (await runtimeOf()).report();
 }
 

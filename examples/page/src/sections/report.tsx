@@ -1,12 +1,12 @@
 // 7: what this browser is to the kernels, to be copied into a bug report.
 import { computed, signal } from "@preact/signals";
+import type { RuntimeReport } from "lanewise";
 import { stateOf } from "../address.js";
 import { call, where } from "../call.js";
-import type { Report as Found } from "../engine/runtime.js";
 import { bytes, milliseconds } from "../parts/format.js";
 import { askAgain, firstAnswerMs, firstBytes, isPartOfBytes } from "./digit-state.js";
 
-export const report = signal<Found | undefined>(undefined);
+export const report = signal<RuntimeReport | undefined>(undefined);
 export const reportFailure = signal("");
 const test = signal<{ ms: number; passed: boolean; sentence: string } | undefined>(undefined);
 const copied = signal(false);

@@ -176,16 +176,12 @@ function emit(
 const inDot = (xZero: number, dot: Dot | undefined): number => (dot ? xZero - (dot === "int8" ? 128 : 0) : 0);
 
 /** The output of an ending. */
-export function endSpec(
-  shape: readonly number[],
-  ending: Ending,
-  memoryFormat: TensorSpec["memoryFormat"],
-): TensorSpec {
+function endSpec(shape: readonly number[], ending: Ending, memoryFormat: TensorSpec["memoryFormat"]): TensorSpec {
   return makeSpec(shape, DTYPES[ending.type], memoryFormat, "output");
 }
 
 /** What a convolution's operands are; throws for others. */
-export function convolutionShape(
+function convolutionShape(
   specs: {
     readonly input: TensorSpec;
     readonly weight: TensorSpec;

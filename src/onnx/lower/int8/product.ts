@@ -6,7 +6,7 @@ import type { Dynamic } from "../../draft.js";
 import { roundToEven } from "../../file/halves.js";
 import { operatorName } from "../../file/node.js";
 import { type PlainTensor, toNumbers } from "../../file/plain-tensor.js";
-import type { Point } from "../../host/quantisation.js";
+import { operandNames, type Point } from "../../host/quantisation.js";
 import { depthwise } from "../../layers/int8/depthwise.js";
 import type { Computed } from "../../layers/int8/dynamic.js";
 import type { Ending } from "../../layers/int8/form.js";
@@ -55,19 +55,20 @@ function filtersAt(
 ): Filters | undefined {
   const weight = tensorAt(site, i);
   if (!weight || !isByte(weight.type)) return undefined;
-  const levels = isPlain ? plainLevels(site, i + 1, weight.type) : levelsAt(site, i + 1, weight.type, "w");
+  const [, name] = operandNames(site.c.node.opType);
+  const levels = isPlain ? plainLevels(site, i + 1, weight.type, name) : levelsAt(site, i + 1, weight.type, name);
   const filters = count(weight);
-  const named = Object.entries({ w_scale: levels?.scale, w_zero_point: levels?.zero });
-  for (const [name, { length } = [0]] of named)
+  const named = Object.entries({ scale: levels?.scale, zero_point: levels?.zero });
+  for (const [of, { length } = [0]] of named)
     if (levels && length !== 1 && length !== filters)
-      throw new ModelError(`"${name}" expected ${filters} values, got ${length}`);
+      throw new ModelError(`"${name}_${of}" expected ${filters} values, got ${length}`);
   return levels && { weight, ...levels };
 }
 
 /** Of an operator that has no scales, and a zero point of weights at i. */
-function plainLevels(site: Site, i: number, type: Byte) {
+function plainLevels(site: Site, i: number, type: Byte, name: string) {
   const zero = tensorAt(site, i);
-  if (zero && zero.type !== type) throw new ModelError(`"w_zero_point" expected ${type}, got ${zero.type}`);
+  if (zero && zero.type !== type) throw new ModelError(`"${name}_zero_point" expected ${type}, got ${zero.type}`);
   return varies(site, i) ? undefined : { scale: [1], zero: zero ? toNumbers(zero) : [0] };
 }
 
@@ -189,7 +190,7 @@ function givenAt(site: Site, type: Byte): Real | undefined {
   const x = dynamicAt(site, 0);
   // By rows, which the standard has of QLinearMatMul alone, they are for JavaScript.
   const isByRows = operatorName(site.c.node) === "QLinearMatMul" && tensorAt(site, 1)?.data.length === x?.shape.at(-2);
-  const point = (isByRows ? pointAt : onePointAt)(site, 1, type, "x");
+  const point = (isByRows ? pointAt : onePointAt)(site, 1, type, operandNames(site.c.node.opType)[0]);
   return x && point && { bytes: heldOf(site, x), point };
 }
 
@@ -258,8 +259,10 @@ export function integersOf(site: Site): Integers | string | undefined {
   if (!isByte(x?.type)) return undefined;
   const weight = tensorAt(site, 1);
   if (!weight || !isByte(weight.type) || (zero && countOf(zero.shape) !== 1)) return COMPUTED;
-  if (zero && zero.type !== x.type) throw new ModelError(`"x_zero_point" expected ${x.type}, got ${zero.type}`);
-  const isConv = site.c.node.opType === "ConvInteger";
+  const { opType } = site.c.node;
+  if (zero && zero.type !== x.type)
+    throw new ModelError(`"${operandNames(opType)[0]}_zero_point" expected ${x.type}, got ${zero.type}`);
+  const isConv = opType === "ConvInteger";
   const count = isConv ? byFilters : byColumns;
   const filters = filtersAt({ ...site, inputs: [undefined, weight, site.inputs[3]] }, 1, count, true);
   if (!filters) return COMPUTED;

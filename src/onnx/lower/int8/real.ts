@@ -62,7 +62,7 @@ export function realOf(site: Site, value: Given): Real | undefined {
 }
 
 /** A value that is by element a function of bytes: evaluated for all of them, as its operators compute. */
-export function curveOf(site: Site, value: Given): Curve | undefined {
+function curveOf(site: Site, value: Given): Curve | undefined {
   if (value === undefined || isConstant(value)) return undefined;
   const given = realOf(site, value);
   if (given) {
