@@ -24,7 +24,10 @@ function anotherBuild() {
     if (/\.(js|css|html)$/.test(file)) {
       const text = renamed(readFileSync(join(folder, file), "utf8"));
       // The service worker's cache is named by all bytes.
-      writeFileSync(join(folder, file), file === "sw.js" ? text.replace(/"lanewise-\w+"/, '"lanewise-another"') : text);
+      writeFileSync(
+        join(folder, file),
+        file === "sw.js" ? text.replace(/"lanewise-[\w-]+"/, '"lanewise-another"') : text,
+      );
     }
     if (HASHED.test(file)) renameSync(join(folder, file), join(folder, renamed(file)));
   }

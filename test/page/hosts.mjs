@@ -17,6 +17,15 @@ async function before(page, code) {
   });
 }
 
+test("hosts: the address's section comes into view, and stays there when one above it grows", {
+  context: { reducedMotion: "reduce", viewport: { width: 360, height: 640 } },
+  site: { mbit: 4 },
+}, async ({ page, url }) => {
+  await ready(page, `${url}#model`);
+  await page.waitForSelector("#nets table");
+  await page.waitForFunction(() => Math.abs(document.querySelector("#model").getBoundingClientRect().top - 72) < 8); // below the header
+});
+
 test("hosts: no relaxed SIMD, then none at all", {}, async ({ page, context, url }) => {
   // f32x4.relaxed_madd is 0xfd 0x85 0x02.
   await before(

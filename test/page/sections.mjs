@@ -186,6 +186,14 @@ test("arithmetic: batch norm by its four numbers, which are typed over; it folds
     Math.abs(Number(await page.locator("#conv .check").getAttribute("data-values")) - 1) < 1e-5,
     "the kernel's value",
   );
+  // No filters, no weights, no sums of products: channels.
+  same(await page.getByRole("button", { name: "by product" }).count(), 0);
+  await page.getByRole("application", { name: /^Output of channel 1/ }).waitFor();
+  same(
+    await page.locator("#conv .planes figure").last().locator("figcaption span").textContent(),
+    "C × H × W = 1 × 1 × 1",
+  );
+  same(await page.locator("#conv .picked").textContent(), "Press a number of the input or of a channel to change it.");
   await page.getByRole("application", { name: /^Numbers of each channel: γ, β, μ, σ²/ }).focus();
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("4"); // beta

@@ -37,7 +37,7 @@ function Status() {
   );
 }
 
-const SECTIONS: Readonly<Record<string, { Body: ComponentType; start?: () => void }>> = {
+const SECTIONS: Readonly<Record<string, { Body: ComponentType; start?: () => unknown }>> = {
   digit: { Body: Digit },
   photo: { Body: Photo },
   conv: { Body: Conv, start: startConv },
@@ -75,12 +75,28 @@ function firstAnswer(): Promise<void> {
   });
 }
 
-function mount(id: string) {
+/** Answers what the section waits for, if it becomes larger then. */
+function mount(id: string): unknown {
   const { Body, start } = SECTIONS[id] as (typeof SECTIONS)[string];
   const body = document.querySelector(`#${id} .body`) as Element;
   body.textContent = "";
   render(<Body />, body);
-  start?.();
+  return start?.();
+}
+
+/** The address's section comes into view, and again when those above it are as large as they stay, unless the reader has moved by then. */
+async function arrive(growing: readonly unknown[]): Promise<void> {
+  const { section } = place.peek();
+  const goThere = () => document.getElementById(section)?.scrollIntoView();
+  if (!section) return;
+  goThere();
+  const moved = new AbortController();
+  for (const event of ["wheel", "touchstart", "pointerdown", "keydown"])
+    addEventListener(event, () => moved.abort(), { passive: true, signal: moved.signal });
+  await Promise.all(growing);
+  await new Promise(requestAnimationFrame); // drawn
+  if (!moved.signal.aborted && place.peek().section === section) goThere();
+  moved.abort();
 }
 
 async function show(): Promise<void> {
@@ -93,13 +109,13 @@ async function show(): Promise<void> {
   await firstAnswer();
   // That of the address before those that nobody asked for: on a slow phone all of them take seconds.
   const asked = place.peek().section;
+  const growing: unknown[] = [];
   for (const id of others.toSorted((a, b) => Number(b === asked) - Number(a === asked))) {
     await turn();
-    mount(id);
+    growing.push(mount(id));
   }
   document.documentElement.dataset["ready"] = "";
-  const { section } = place.peek();
-  if (section) document.getElementById(section)?.scrollIntoView();
+  void arrive(growing);
   copying();
   if ("serviceWorker" in navigator) navigator.serviceWorker.register("sw.js").catch(() => {}); // offline it is not, then
 }

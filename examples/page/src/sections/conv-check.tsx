@@ -1,5 +1,5 @@
 // Section 3 step by step, and the library's result beside what the page spells out.
-import { signal, useSignalEffect } from "@preact/signals";
+import { computed, signal, useSignalEffect } from "@preact/signals";
 import { Choice } from "../parts/controls.js";
 import { expected, library, reason, setting, step } from "./conv-state.js";
 
@@ -7,7 +7,10 @@ import { expected, library, reason, setting, step } from "./conv-state.js";
 const STEP_MS = 600;
 
 export const isPlaying = signal(false);
-const isFine = signal(false);
+const chosen = signal<"output" | "product">("output");
+/** Batch norm has one product an output. */
+const hasProducts = computed(() => setting.value.kind !== "norm");
+const isFine = computed(() => chosen.value === "product" && hasProducts.value);
 
 /** Where values are no whole numbers, float32 and the page's float64 differ in the last places. */
 const CLOSE = 2e-5;
@@ -57,15 +60,17 @@ export function Player() {
       <button type="button" onClick={() => step(1, isFine.value)} aria-label="one step on">
         ▶
       </button>
-      <Choice
-        label="a step is"
-        value={isFine.value ? "product" : "output"}
-        of={["output", "product"]}
-        names={{ output: "by output", product: "by product" }}
-        set={(chosen) => {
-          isFine.value = chosen === "product";
-        }}
-      />
+      {hasProducts.value && (
+        <Choice
+          label="a step is"
+          value={chosen.value}
+          of={["output", "product"]}
+          names={{ output: "by output", product: "by product" }}
+          set={(one) => {
+            chosen.value = one;
+          }}
+        />
+      )}
     </div>
   );
 }

@@ -117,6 +117,8 @@ export const change: typeof state.set = (patch) => {
   state.set(patch);
 };
 
+/** Pooling and batch norm have channels alone. */
+export const hasFilters = computed(() => setting.value.kind !== "norm" && !isPooling(setting.value));
 export const reason = computed(() => whyNone(setting.value));
 export const P = computed(() => outputs(setting.value, 0));
 export const Q = computed(() => outputs(setting.value, 1));

@@ -11,6 +11,7 @@ import {
   change,
   expected,
   groupsOf,
+  hasFilters,
   isPicked,
   KINDS,
   library,
@@ -28,7 +29,7 @@ import {
   terms,
 } from "./conv-state.js";
 import { Work } from "./conv-work.js";
-import { isPooling, sees, termsOf } from "./definition.js";
+import { sees, termsOf } from "./definition.js";
 
 const NAMES = {
   conv: "convolution",
@@ -214,7 +215,7 @@ function outputPlane(m: number) {
   return (
     <Grid
       key={`y${m}`}
-      name={`Output of filter ${m + 1}`}
+      name={`Output of ${hasFilters.value ? "filter" : "channel"} ${m + 1}`}
       rows={rows}
       columns={columns}
       most={most}
@@ -253,7 +254,7 @@ function Planes() {
         <div class="stack">{Array.from({ length: input[0] }, (_, c) => inputPlane(c))}</div>
       </figure>
       {kind === "norm" && <NormNumbers />}
-      {!isPooling(setting.value) && kind !== "norm" && (
+      {hasFilters.value && (
         <figure>
           <figcaption>
             weights <span>{M.value > 1 ? `filter ${m + 1} of ${M.value}` : `R × S = ${weight[2]} × ${weight[3]}`}</span>
@@ -267,7 +268,7 @@ function Planes() {
         <figcaption>
           output{" "}
           <span>
-            M × P × Q = {M.value} × {Math.max(0, P.value)} × {Math.max(0, Q.value)}
+            {kind === "norm" ? "C × H × W" : "M × P × Q"} = {M.value} × {Math.max(0, P.value)} × {Math.max(0, Q.value)}
           </span>
         </figcaption>
         {reason.value ? (

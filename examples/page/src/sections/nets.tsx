@@ -31,18 +31,22 @@ const state = stateOf("nets", { net: { is: "alexnet", of: NETS } });
 const found = signal<{ net: string; answer: Answer<"nets"> } | undefined>(undefined);
 const failure = signal("");
 
-export function startNets(): void {
-  effect(() => {
-    const { net } = state.now.value;
-    call("nets", { name: net }).then(
-      (answer) => {
-        if (state.now.peek().net === net) found.value = { net, answer };
-        failure.value = "";
-      },
-      (error) => {
-        failure.value = error.message;
-      },
-    );
+/** Resolves when the first table is there. */
+export function startNets(): Promise<void> {
+  return new Promise((next) => {
+    effect(() => {
+      const { net } = state.now.value;
+      const answered = call("nets", { name: net }).then(
+        (answer) => {
+          if (state.now.peek().net === net) found.value = { net, answer };
+          failure.value = "";
+        },
+        (error) => {
+          failure.value = error.message;
+        },
+      );
+      void answered.then(next);
+    });
   });
 }
 
