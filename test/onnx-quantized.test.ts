@@ -352,4 +352,34 @@ describe.each(BINARIES)("quantised tensors on $name", ({ create }) => {
       expect(apart.length).toBeLessThanOrEqual(expected.data.length / 50);
     }
   });
+
+  /** 258 terms of 255 * 255 are below 2^24, 259 are not. */
+  it.each([
+    [258, false],
+    [259, true],
+  ] as const)("MatMulInteger of %i terms, a batch of weights, is whole: in JavaScript %j", async (K, isHost) => {
+    const [shape, dims] = [
+      [2, 2, K],
+      [2, K, 3],
+    ];
+    const x = Uint8Array.from({ length: 4 * K }, (_, i) => 255 - (i % 97 === 5 ? 2 : 0));
+    const w = Uint8Array.from({ length: 6 * K }, (_, i) => (i % 3 === 1 ? 255 : i % 200));
+    const wanted = Array.from({ length: 12 }, (_, i) => {
+      const [row, column] = [Math.floor(i / 3), i % 3];
+      let sum = 0;
+      for (let k = 0; k < K; k++) sum += (x[row * K + k] as number) * (w[((row >> 1) * K + k) * 3 + column] as number);
+      return sum;
+    });
+    const file = onnxFile({
+      nodes: [{ op: "MatMulInteger", inputs: ["x", "w"], outputs: ["y"] }],
+      inputs: { x: shape },
+      types: { x: ELEMENTS.uint8[0], y: ELEMENTS.int32[0] },
+      outputs: ["y"],
+      constants: { w: typed("uint8", dims, w) },
+    });
+    using model = await loadOnnx(rt, file);
+    const { y } = model.run({ x: { data: x, shape } });
+    expect(Array.from(y?.toArray() ?? [])).toEqual(wanted);
+    expect(model.summary().rows.some(({ reason }) => reason === "JavaScript")).toBe(isHost);
+  });
 });

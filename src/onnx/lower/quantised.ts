@@ -1,6 +1,7 @@
 // Quantised ONNX operators as layers of float32: numbers less their zero point are whole, so that sums of products are exact
-// below 2^24 (a term is at most 255 * 255: 258 terms whatever they are, many more as they come), and what is rounded before it
-// is quantised again is the sum of a convolution or product with more of them, by 2^-24 of its size: less than a quantum.
+// below 2^24 (a term is at most 255 * 255: 258 terms whatever they are, many more as they come): whole sums beyond are for JavaScript, and
+// what is rounded before it is quantised again is the sum of a convolution or product with more of them, by 2^-24 of its size: less than
+// a quantum.
 
 import { ModelError } from "../../base/errors.js";
 import { countOf } from "../../base/shape.js";
@@ -172,6 +173,23 @@ function weightsAt(site: Site, i: number, zeroAt: number, axisOf: (rank: number)
   });
 }
 
+/** Up to where whole numbers of float32 have no gaps. */
+const WHOLE = 2 ** 24;
+
+/** Whether sums of constant weights [..., K, M] less their zero points, times any bytes, are whole numbers of float32. */
+function isExact(site: Site): boolean {
+  const [w, zero] = [tensorAt(site, 1), tensorAt(site, 3)];
+  if (!w || w.shape.includes(0)) return true;
+  const [K, M] = (w.shape.length > 1 ? w.shape.slice(-2) : [...w.shape, 1]) as [number, number];
+  const [data, zeros] = [w.data as Int8Array, zero ? toNumbers(zero) : [0]];
+  const sums = new Float64Array(data.length / K);
+  for (let i = 0; i < data.length; i++) {
+    const at = Math.floor(i / (K * M)) * M + (i % M);
+    sums[at] = (sums[at] as number) + Math.abs((data[i] as number) - (zeros[(i % M) % zeros.length] as number));
+  }
+  return sums.every((sum) => 255 * sum < WHOLE);
+}
+
 /** Sums of whole products: by the algorithms that only add up products. */
 function convSums(site: Site, zeroX: number, w: PlainTensor | undefined, bias?: PlainTensor): Dynamic | undefined {
   const x = w && centredAt(site, zeroX);
@@ -233,8 +251,8 @@ const qLinearMatMul: NodeLowering = (site) => {
 
 const matmulInteger: NodeLowering = (site) => {
   const w = weightsAt(site, 1, 3, last);
-  const sums = w && floatLayers(site, "MatMul", [centredAt(site, 2), w]);
-  return sums && toQuantised(site, sums, plain("int32"));
+  const sums = w && isExact(site) && floatLayers(site, "MatMul", [centredAt(site, 2), w]);
+  return sums ? toQuantised(site, sums, plain("int32")) : undefined;
 };
 
 /** Of com.microsoft; without a scale of the output real numbers. */
