@@ -80,7 +80,7 @@ export function findBrowser(name) {
 export function versionOf(name) {
   const { program } = findBrowser(name);
   const [file, ...args] = [...(BROWSERS[name].display ?? []), program, "--version"];
-  const { stdout } = spawnSync(file, args, { encoding: "utf8", timeout: 20_000 });
+  const { stdout } = spawnSync(file, args, { encoding: "utf8", timeout: 180_000 });
   return /\d+\.[\d.]+\w*/.exec(stdout ?? "")?.[0];
 }
 

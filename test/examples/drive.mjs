@@ -2,7 +2,7 @@
 import { decibels, noisyTone } from "./sounds.mjs";
 
 const FILES = await (await fetch("files.json")).json(); // [{ name, type }]
-const LIMIT_MS = 120_000;
+const LIMIT_MS = 600_000;
 
 async function until(what, look) {
   const start = performance.now();

@@ -188,7 +188,8 @@ function Opened({ found }: { readonly found: Found }) {
             </button>
             {profile.value && (
               <p class="figure" data-microseconds={profile.value.microseconds}>
-                {milliseconds(profile.value.microseconds / 1000)} ms a run, {profile.value.gflops.toFixed(1)} GFLOP/s
+                {milliseconds(profile.value.microseconds / 1000)} ms a run, {profile.value.gflops.toFixed(1)} billion
+                operations a second
               </p>
             )}
           </div>
